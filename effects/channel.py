@@ -1,0 +1,39 @@
+"""The interface that all channels share."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message as a channel gets it. The key is the same on every try; receivers may use it to drop repeats."""
+
+    key: str
+    kind: str
+    recipient: str | None
+    subject: str
+    body: str
+
+
+class Channel(Protocol):
+    """Carries messages out of the engine."""
+
+    def send(self, message: Outgoing) -> None:
+        """Send one message; returning means that it has left for good.
+
+        Raises:
+            NotSent: it has certainly not left.
+            OutcomeUnknown: it may or may not have left.
+        """
+
+
+class NotSent(Exception):
+    """The message has certainly not left; `try_again` says whether a later try can help."""
+
+    def __init__(self, why: str, *, try_again: bool) -> None:
+        super().__init__(why)
+        self.try_again = try_again
+
+
+class OutcomeUnknown(Exception):
+    """The connection broke when the message may already have been taken."""

@@ -1,0 +1,148 @@
+"""The email channel: plain-text messages over SMTP."""
+
+import hashlib
+import re
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from effects.channel import NotSent, OutcomeUnknown, Outgoing
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HEADERS = {"from", "to", "subject", "message-id", "x-aftersales-key", "auto-submitted"}
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Where mail is handed over. `security` is "none", "starttls" or "tls"."""
+
+    host: str
+    port: int = 587
+    sender: str = "aftersales@localhost"
+    user: str | None = None
+    password: str | None = None
+    security: str = "starttls"
+    timeout_seconds: float = 20.0
+
+
+class EmailChannel:
+    """Sends each message over a connection of its own; the Message-ID is the same on every try."""
+
+    def __init__(self, server: SmtpServer | None) -> None:
+        self._server = server
+
+    def send(self, message: Outgoing) -> None:
+        """Send one mail.
+
+        Raises:
+            NotSent: no server or address is set up, or the server refused it.
+            OutcomeUnknown: the connection broke after the text was handed over.
+        """
+        if self._server is None:
+            raise NotSent("no SMTP server is set up: set [smtp] host in the settings", try_again=True)
+        mail = compose(message, self._server.sender)
+        with self._connected() as smtp:
+            _hand_over(smtp, mail, self._server.sender, str(message.recipient))
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        server = self._server
+        assert server is not None, "checked by send"
+        try:
+            smtp = self._open(server)
+        except smtplib.SMTPAuthenticationError as error:
+            raise NotSent(f"{server.host} refused the password: {_said(error)}", try_again=True) from None
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSent(f"{server.host}:{server.port} cannot be reached: {_said(error)}", try_again=True) from None
+        try:
+            yield smtp
+        finally:
+            smtp.close()
+
+    def _open(self, server: SmtpServer) -> smtplib.SMTP:
+        if server.security == "tls":
+            context = ssl.create_default_context()
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                server.host, server.port, timeout=server.timeout_seconds, context=context
+            )
+        else:
+            smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
+        try:
+            if server.security == "starttls":
+                smtp.starttls(context=ssl.create_default_context())
+            if server.user:
+                smtp.login(server.user, server.password or "")
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
+
+
+def compose(message: Outgoing, sender: str) -> EmailMessage:
+    """Build the mail, and read it back to see that nothing was smuggled into its head.
+
+    Raises:
+        NotSent: there is no address, or a header holds a control character.
+    """
+    if not message.recipient:
+        raise NotSent("no email address is known for its recipient: add it to [contacts] in the policy", try_again=False)
+    digest = hashlib.sha256(message.key.encode()).hexdigest()[:32]
+    heads = {
+        "From": sender,
+        "To": message.recipient,
+        "Subject": message.subject,
+        "Message-ID": f"<{digest}@aftersales>",
+        "X-Aftersales-Key": digest,
+        "Auto-Submitted": "auto-generated",
+    }
+    mail = EmailMessage(policy=policy.SMTP)
+    for name, value in heads.items():
+        if _CONTROL.search(value):
+            raise NotSent(f"the {name} header holds a control character", try_again=False)
+        mail[name] = value
+    mail.set_content(message.body)
+    _check_head(mail)
+    return mail
+
+
+def _check_head(mail: EmailMessage) -> None:
+    allowed = _HEADERS | {"content-type", "content-transfer-encoding", "mime-version"}
+    read_back = message_from_bytes(mail.as_bytes(), policy=policy.SMTP)
+    smuggled = {name.lower() for name in read_back} - allowed
+    if smuggled or any(_CONTROL.search(str(value)) for value in read_back.values()):
+        raise NotSent(f"its head would carry more than it should: {sorted(smuggled)}", try_again=False)
+
+
+def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: str) -> None:
+    """Hand the mail to the server; what fails before the text was sent has certainly not left."""
+    try:
+        _expect(smtp.ehlo_or_helo_if_needed() or smtp.mail(sender))
+        _expect(smtp.rcpt(recipient))
+    except (smtplib.SMTPServerDisconnected, OSError) as error:
+        raise NotSent(f"the connection broke: {_said(error)}", try_again=True) from None
+    try:
+        code, answer = smtp.data(mail.as_bytes())
+    except smtplib.SMTPDataError as error:
+        raise _refusal(int(error.smtp_code), error.smtp_error) from None
+    except (smtplib.SMTPServerDisconnected, OSError) as error:
+        raise OutcomeUnknown(f"the connection broke while the text was handed over: {_said(error)}") from None
+    _expect((code, answer))
+
+
+def _expect(answer: tuple[int, bytes]) -> None:
+    code, words = answer
+    if not 200 <= code < 300:
+        raise _refusal(code, words)
+
+
+def _refusal(code: int, words: bytes | str) -> NotSent:
+    text = words.decode(errors="replace") if isinstance(words, bytes) else words
+    return NotSent(f"the server refused it: {code} {text}"[:300], try_again=code < 500)
+
+
+def _said(error: Exception) -> str:
+    return _CONTROL.sub(" ", str(error))[:200]

@@ -1,0 +1,72 @@
+"""Letters written from templates, in English and Chinese; a user's own templates come first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from workflow.errors import AftersalesError
+from workflow.money import show_amount
+from workflow.order import Order
+
+LANGUAGES = ("en", "zh")
+OURS = Path(__file__).parent / "texts"
+
+
+class BadTemplate(AftersalesError):
+    """A template cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a letter speaks about: an order, and what happened to it."""
+
+    order: Order
+    attempt: int
+    caused_at: datetime
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A written letter."""
+
+    subject: str
+    body: str
+
+
+class Letters:
+    """Writes letters. `own` is a folder with `en/KIND.txt` and `zh/KIND.txt` of the user's.
+
+    The first line of a template is the subject; the rest, after an empty line, the body.
+    """
+
+    def __init__(self, own: Path | None = None) -> None:
+        folders = [str(folder) for folder in (own, OURS) if folder]
+        loader = FileSystemLoader(folders)
+        self._templates = SandboxedEnvironment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        self._templates.filters["money"] = _money
+
+    def write(self, kind: str, language: str, matters: Sequence[Matter]) -> Letter:
+        """Write the letter of an effect kind about one matter or, as a digest, about many.
+
+        Raises:
+            BadTemplate: the template is missing or cannot be filled in.
+        """
+        chosen = "zh" if language.lower().startswith("zh") else "en"
+        name, first = f"{chosen}/{kind}.txt", matters[0]
+        about = {"order": first.order, "attempt": first.attempt, "caused_at": first.caused_at, "details": first.details}
+        try:
+            text = self._templates.get_template(name).render(matters=matters, kind=kind, **about)
+        except TemplateError as error:
+            raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
+        subject, _, body = text.strip().partition("\n")
+        return Letter(" ".join(subject.split()), body.strip() + "\n")
+
+
+def _money(minor: int | None, currency: str) -> str:
+    return "the full amount paid" if minor is None else show_amount(minor, currency)

@@ -1,0 +1,155 @@
+"""Effects sent: composed into messages that never change, then sent at least once (docs/process.md, part 5)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from effects.channel import Channel, NotSent, OutcomeUnknown, Outgoing
+from effects.letters import Letters, Matter
+from storage import outbox
+from storage.database import Database
+from storage.outbox import NewMessage, ReadyEffect, StoredMessage
+from workflow.order import Order
+from workflow.policy import Policy, Rules
+from workflow.table import EFFECT_OF
+from workflow.words import Party
+
+BATCH = 200
+SENDING_AT_MOST = timedelta(minutes=10)
+"""A message that has been under way for longer was left by a sender that was killed."""
+WORDS_FOR_UNKNOWN = "its sender ended before the outcome was known"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a round of delivery did."""
+
+    composed: int = 0
+    sent: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PostOffice:
+    """The channels and texts that messages leave by."""
+
+    channels: Mapping[str, Channel]
+    letters: Letters
+
+
+def deliver_due(database: Database, at: datetime, rules: Rules, office: PostOffice) -> Sent:
+    """Compose what may leave, and send what is waiting for its (next) try at `at`."""
+    with database.write() as connection:
+        effects = outbox.ready(connection, BATCH)
+        messages = [*_compose(effects, rules.policy, office)]
+        outbox.write_messages(connection, messages, at)
+    sent = failed = 0
+    with database.write() as connection:
+        claimed = outbox.claim(connection, at, BATCH)
+    for message in claimed:
+        if _send(database, message, at, rules.policy, office):
+            sent += 1
+        else:
+            failed += 1
+    return Sent(len(effects), sent, failed)
+
+
+def recover(database: Database, at: datetime, older_than: timedelta = SENDING_AT_MOST) -> int:
+    """Take over messages whose sender was killed: those that move goods or money are parked (rule 5.3)."""
+    with database.write() as connection:
+        orphans = outbox.sending_since(connection, at - older_than)
+        for message_id, kind in orphans:
+            status = "parked" if EFFECT_OF[kind].moves else "waiting"
+            outbox.finish(connection, message_id, status, at, WORDS_FOR_UNKNOWN)
+    return len(orphans)
+
+
+def _compose(effects: Sequence[ReadyEffect], policy: Policy, office: PostOffice) -> Iterator[NewMessage]:
+    for members in _together(effects):
+        first = members[0]
+        language = _language(first, policy)
+        letter = office.letters.write(first.kind, language, [_matter(one) for one in members])
+        for channel in policy.channels(first.kind):
+            yield NewMessage(
+                key=f"{_key(first)}:{channel}",
+                kind=first.kind,
+                channel=channel,
+                recipient=address_of(first.kind, first.details.get("supplier"), first.order, policy),
+                language=language,
+                subject=letter.subject,
+                body=letter.body,
+                members=tuple(one.id for one in members),
+            )
+
+
+def _together(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
+    """Urges that wait for one supplier become one digest; everything else goes alone (rule 5.3)."""
+    digests: dict[str, list[ReadyEffect]] = defaultdict(list)
+    for effect in effects:
+        supplier = effect.details.get("supplier")
+        if effect.kind == "urge_supplier" and supplier:
+            digests[str(supplier)].append(effect)
+        else:
+            yield [effect]
+    yield from digests.values()
+
+
+def _key(effect: ReadyEffect) -> str:
+    return f"{effect.order.name}:{effect.sequence}:{effect.kind}"
+
+
+def _language(effect: ReadyEffect, policy: Policy) -> str:
+    """Merchants are written to in their order's language, everybody else in the policy's."""
+    to_merchant = EFFECT_OF[effect.kind].party is Party.merchant
+    return effect.order.language if to_merchant else policy.orders.language
+
+
+def _matter(effect: ReadyEffect) -> Matter:
+    return Matter(effect.order, effect.attempt, effect.caused_at, effect.details)
+
+
+def address_of(kind: str, supplier: object, order: Order, policy: Policy) -> str | None:
+    """Return the email address of the party that an effect speaks to, or None where none is known."""
+    contacts = policy.contacts
+    match EFFECT_OF[kind].party:
+        case Party.supplier:
+            return contacts.suppliers.get(str(supplier))
+        case Party.platform:
+            return contacts.platform
+        case Party.merchant:
+            return order.merchant_email or contacts.merchant
+        case Party.contact:
+            return contacts.escalation
+
+
+def _send(database: Database, message: StoredMessage, at: datetime, policy: Policy, office: PostOffice) -> bool:
+    """Send one message and record what became of it; return whether it left."""
+    channel = office.channels[message.channel]
+    try:
+        channel.send(Outgoing(message.key, message.kind, message.recipient, message.subject, message.body))
+    except OutcomeUnknown as error:
+        moves = EFFECT_OF[message.kind].moves
+        _record_failure(database, message, at, policy, str(error), "parked" if moves else "waiting")
+    except NotSent as error:
+        _record_failure(database, message, at, policy, str(error), "waiting" if error.try_again else "dead")
+    else:
+        with database.write() as connection:
+            outbox.finish(connection, message.id, "sent", at)
+        return True
+    return False
+
+
+def _record_failure(
+    database: Database, message: StoredMessage, at: datetime, policy: Policy, error: str, status: str
+) -> None:
+    if status == "waiting" and message.tries >= policy.effects.tries:
+        status, error = "dead", f"given up after {message.tries} tries: {error}"
+    with database.write() as connection:
+        outbox.finish(connection, message.id, status, at, error, at + _back_off(message.tries, policy))
+
+
+def _back_off(tries: int, policy: Policy) -> timedelta:
+    """Return how long to wait after that many tries: twice as long each time, up to the policy's limit."""
+    first, longest = policy.effects.first_retry_after.span(), policy.effects.longest_retry_after.span()
+    return min(first * 2 ** (tries - 1), longest)

@@ -1,0 +1,95 @@
+"""Due timers fired in batches, in due order, each once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from engine.apply import modes_of
+from storage import cases, timers
+from storage.cases import Change, Stored
+from storage.database import Database
+from storage.timers import Due
+from workflow.order import Case
+from workflow.policy import Rules
+from workflow.step import Step, fire
+
+BATCH = 1_000
+
+
+@dataclass(slots=True)
+class Fired:
+    """What a round of firing did. `lateness_seconds` is how late the first of them was."""
+
+    count: int = 0
+    lateness_seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+
+def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH) -> Fired:
+    """Fire up to `limit` timers that are due at `at`, in one transaction (rules 3.8 and 5.1).
+
+    A row that cannot be fired is set back for a later try, and set aside after the last; the others go on.
+    """
+    try:
+        with database.write() as connection:
+            return _fire(connection, timers.due(connection, at, limit), at, rules)
+    except OperationalError:
+        raise  # the database itself is locked or gone: nothing is wrong with a row
+    except Exception:
+        return _fire_one_by_one(database, at, rules, limit)
+
+
+def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules) -> Fired:
+    stored = cases.load(connection, {order_id for order_id, _ in due})
+    now: dict[int, Case] = {order_id: one.case for order_id, one in stored.items()}
+    steps: dict[int, list[Step]] = defaultdict(list)
+    fired = Fired()
+    for order_id, number in due:
+        case = now[order_id]
+        timer = next((one for one in case.timers if one.number == number and one.status == "pending"), None)
+        if timer is None or timer.due_at > at:
+            continue  # an earlier timer of this batch ended, paused or moved it
+        made = fire(case, timer, at, rules)
+        now[order_id] = made.case
+        steps[order_id].append(made)
+        fired.lateness_seconds = max(fired.lateness_seconds, (at - timer.due_at).total_seconds())
+    changes = [_change(stored[key], now[key], made, at) for key, made in steps.items()]
+    cases.store(connection, changes, modes_of(rules))
+    fired.count = sum(map(len, steps.values()))
+    return fired
+
+
+def _change(stored: Stored, after: Case, steps: Sequence[Step], at: datetime) -> Change:
+    return Change(after, steps, (), at, stored.order_id, stored.case, observed=stored.observed)
+
+
+def _fire_one_by_one(database: Database, at: datetime, rules: Rules, limit: int) -> Fired:
+    """Find the rows that make a batch fail: everything else of it is fired."""
+    with database.read() as connection:
+        due = timers.due(connection, at, limit)
+    fired = Fired()
+    for one in due:
+        try:
+            with database.write() as connection:
+                alone = _fire(connection, [one], at, rules)
+        except OperationalError:
+            raise
+        except Exception as error:
+            fired.failures.append(_set_back(database, one, at, error))
+        else:
+            fired = replace(fired, count=fired.count + alone.count)
+            fired.lateness_seconds = max(fired.lateness_seconds, alone.lateness_seconds)
+    return fired
+
+
+def _set_back(database: Database, timer: Due, at: datetime, error: Exception) -> str:
+    order_id, number = timer
+    why = f"{type(error).__name__}: {error}"
+    with database.write() as connection:
+        aside = timers.set_back(connection, timer, at, why)
+    outcome = "set aside; its order needs a person" if aside else "will be tried again"
+    return f"timer {number} of order row {order_id} could not be fired and is {outcome} ({why})"

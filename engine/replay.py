@@ -1,0 +1,95 @@
+"""A file's past run through the process on a virtual clock, in a scratch database."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from engine.apply import Arrival, Tally, apply
+from inbound.orders import SOURCE, Incoming, OrderFile, Rejection
+from storage.database import Database
+from storage.policies import version_of
+from storage.scratch import create_tables
+from workflow.order import Report
+from workflow.policy import Policy, Rules, calendar_of
+
+BATCH = 500
+Progress = Callable[[int], None]
+"""Told how many rows were read since the last call."""
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay did."""
+
+    until: datetime
+    tally: Tally = field(default_factory=Tally)
+    rejected: list[Rejection] = field(default_factory=list)
+    first: datetime | None = None
+
+
+def placing(incoming: Incoming) -> Report:
+    """Return the report by which an order of a file is placed."""
+    order = incoming.order
+    return Report("place", order.placed_at, SOURCE, f"place@{order.placed_at.isoformat()}", incoming.actor)
+
+
+def arrival_of(incoming: Incoming) -> Arrival:
+    """Return an order of a file as it comes to the engine."""
+    return Arrival(incoming.order, incoming.reports, incoming.lines, placing(incoming), incoming.line)
+
+
+def replay(
+    file: OrderFile,
+    until: datetime,
+    policy: Policy,
+    policy_text: str,
+    *,
+    keep: Path | None = None,
+    progress: Progress = lambda rows: None,
+) -> Replayed:
+    """Run the past of a file up to `until`, inclusive; what is placed or reported later does not exist.
+
+    Nothing is sent. `keep` names a new file for the scratch database, to be looked at afterwards.
+    """
+    replayed = Replayed(until)
+    with _scratch(keep) as database:
+        with database.write() as connection:
+            rules = Rules(version_of(connection, policy_text, until), policy, calendar_of(policy))
+        orders = _that_exist(file, replayed, progress)
+        while batch := [*islice(orders, BATCH)]:
+            with database.write() as connection:
+                for outcome in apply(connection, batch, until, rules, until=until):
+                    replayed.tally.add(outcome)
+    return replayed
+
+
+@contextmanager
+def _scratch(keep: Path | None) -> Iterator[Database]:
+    with TemporaryDirectory(prefix="aftersales-") as folder:
+        database = Database(f"sqlite:///{keep or Path(folder) / 'replay.db'}", scratch=True)
+        create_tables(database)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+def _that_exist(file: OrderFile, replayed: Replayed, progress: Progress) -> Iterator[Arrival]:
+    """Yield what existed by the end of the replay; collect what was rejected of it."""
+    until = replayed.until
+    for incoming, rejections, rows in file:
+        progress(rows)
+        replayed.rejected += [one for one in rejections if one.placed_at is None or one.placed_at <= until]
+        if incoming is not None and incoming.order.placed_at <= until:
+            first, placed_at = replayed.first, incoming.order.placed_at
+            replayed.first = placed_at if first is None else min(first, placed_at)
+            arrival = arrival_of(incoming)
+            yield Arrival(arrival.order, _up_to(arrival.reports, until), arrival.lines, arrival.placing, arrival.line)
+
+
+def _up_to(reports: Iterable[Report], until: datetime) -> tuple[Report, ...]:
+    return tuple(report for report in reports if report.at <= until)

@@ -1,0 +1,130 @@
+"""Cells read as values, each refused with what is wrong with it."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from inbound.files import Cell
+from inbound.times import BadInstant, read_instant
+from workflow.money import MoneyError, exponent, minor_units
+from workflow.reports import CUSTOMS_WANTS, STATE_NAMES, Field
+from workflow.suggestions import did_you_mean
+
+LONGEST_TEXT = 1_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+")
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+
+
+class BadCell(ValueError):
+    """A cell cannot be read; the message says why."""
+
+
+def text(cell: Cell) -> str:
+    """Read one line of plain text."""
+    if isinstance(cell, list):
+        raise BadCell("is a list where one value is expected")
+    if len(cell) > LONGEST_TEXT:
+        raise BadCell(f"is {len(cell)} characters long; at most {LONGEST_TEXT} are kept")
+    if _CONTROL.search(cell):
+        raise BadCell(f"has a control character: {cell[:40]!r}")
+    return cell
+
+
+def identity(cell: Cell) -> str:
+    """Read an order's number or a shop's name."""
+    value = text(cell)
+    if len(value) > 100:
+        raise BadCell(f"is {len(value)} characters long; at most 100 are an identity")
+    return value
+
+
+def shop(cell: Cell) -> str:
+    """Read a shop's name, which may stand before a slash."""
+    value = identity(cell)
+    if "/" in value:
+        raise BadCell(f"{value!r} has a slash, which separates shop and number")
+    return value
+
+
+def names(cell: Cell) -> tuple[str, ...]:
+    """Read a list of names: a list, or text separated by ';', '|' or ','."""
+    parts = cell if isinstance(cell, list) else re.split(r"[;|,]", cell)
+    return tuple(text(part.strip()) for part in parts if part.strip())
+
+
+def route(cell: Cell) -> str:
+    """Read a route."""
+    value = text(cell).lower()
+    if value not in ("domestic", "international"):
+        raise BadCell(f"{value!r} is not a route: write domestic or international")
+    return value
+
+
+def currency(cell: Cell) -> str:
+    """Read an ISO 4217 code."""
+    code = text(cell).upper()
+    try:
+        exponent(code)
+    except MoneyError as error:
+        raise BadCell(str(error)) from None
+    return code
+
+
+def email(cell: Cell) -> str:
+    """Read one email address."""
+    value = text(cell)
+    if not _EMAIL.fullmatch(value):
+        raise BadCell(f"{value[:60]!r} is not an email address")
+    return value
+
+
+def count(cell: Cell) -> int:
+    """Read a whole number from 1."""
+    value = text(cell)
+    if not _COUNT.fullmatch(value) or int(value) == 0:
+        raise BadCell(f"{value[:40]!r} is not a whole number from 1")
+    return int(value)
+
+
+def amount(cell: Cell, code: str) -> int:
+    """Read an amount of the currency `code` as minor units."""
+    try:
+        return minor_units(text(cell), code)
+    except MoneyError as error:
+        raise BadCell(str(error)) from None
+
+
+Instants = Callable[[str], datetime]
+"""Reads an instant as the file at hand writes it."""
+
+
+def instant(cell: Cell, read: Instants = read_instant) -> datetime:
+    """Read an instant."""
+    try:
+        return read(text(cell))
+    except BadInstant as error:
+        raise BadCell(str(error)) from None
+
+
+def report_field(known: Field, cell: Cell, code: str, read: Instants = read_instant) -> str | int:
+    """Read a field of a report as its kind says; instants become ISO 8601 text in UTC."""
+    match known.kind:
+        case "count":
+            return count(cell)
+        case "amount":
+            return amount(cell, code)
+        case "instant":
+            return instant(cell, read).isoformat()
+        case "state":
+            return _one_of(text(cell).lower(), STATE_NAMES)
+        case "customs":
+            return _one_of(text(cell).lower(), CUSTOMS_WANTS)
+        case "text":
+            return text(cell)
+
+
+def _one_of(value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise BadCell(f"{value[:40]!r} is not one of the known words{did_you_mean(value, known)}")
+    return value

@@ -1,0 +1,119 @@
+"""Rows of CSV, JSON and JSON Lines files, as text cells with their line numbers."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from workflow.errors import UsageError
+
+Cell = str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file. `problem` says why it cannot be read as a row at all."""
+
+    line: int
+    cells: dict[str, Cell]
+    problem: str | None = None
+
+
+def read_rows(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> Iterator[Row]:
+    """Yield the rows of a file; its name says whether it is CSV, JSON (.json) or JSON Lines (.jsonl, .ndjson).
+
+    Raises:
+        UsageError: the file is missing, is not text in `encoding`, or is not of its format.
+    """
+    readers = {".json": _json_rows, ".jsonl": _json_lines, ".ndjson": _json_lines}
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            reader = readers.get(path.suffix.lower())
+            yield from reader(file) if reader else _csv_rows(file, delimiter)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except UnicodeError as error:
+        raise UsageError(f"{path} is not {encoding} text ({error}): name its encoding in the mapping") from None
+    except (csv.Error, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    except LookupError:
+        raise UsageError(f"{path}: {encoding!r} is not an encoding: correct it in the mapping") from None
+
+
+def columns_of(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> set[str]:
+    """Return the columns that any row of the file has."""
+    columns: set[str] = set()
+    for row in read_rows(path, encoding, delimiter):
+        columns |= row.cells.keys()
+        if row.problem is None and path.suffix.lower() not in (".json", ".jsonl", ".ndjson"):
+            break
+    return columns
+
+
+def _csv_rows(file: TextIO, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    header = [name.strip() for name in next(reader, [])]
+    if not any(header):
+        raise ValueError("the file is empty: its first line must name the columns")
+    doubled = sorted({name for name in header if name and header.count(name) > 1})
+    if doubled:
+        raise ValueError(f"line 1 names the column {doubled[0]!r} twice: rename one")
+    line = reader.line_num
+    for values in reader:
+        start, line = line + 1, reader.line_num
+        if not values:
+            continue
+        cells: dict[str, Cell] = dict(zip(header, (value.strip() for value in values), strict=False))
+        ragged = None if len(values) == len(header) else f"has {len(values)} cells where the header has {len(header)}"
+        yield Row(start, cells, ragged)
+    if line == 1:
+        yield Row(1, dict.fromkeys(header, ""), "the file has a header and no rows")
+
+
+def _json_rows(file: TextIO) -> Iterator[Row]:
+    rows = _loads(file.read())
+    if not isinstance(rows, list):
+        raise ValueError("the file must hold one JSON array of objects")
+    for number, value in enumerate(rows, 1):
+        yield _object_row(number, value)
+
+
+def _json_lines(file: TextIO) -> Iterator[Row]:
+    for number, text in enumerate(file, 1):
+        if text.strip():
+            try:
+                yield _object_row(number, _loads(text))
+            except (ValueError, RecursionError) as error:
+                yield Row(number, {}, f"is not JSON: {error}")
+
+
+def _loads(text: str) -> Any:
+    """Read JSON with every number as its own text, so that nothing is rounded."""
+    return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+
+
+def _object_row(line: int, value: Any) -> Row:
+    if not isinstance(value, dict):
+        return Row(line, {}, "is not a JSON object")
+    return Row(line, dict(_flat("", value)))
+
+
+def _flat(prefix: str, value: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
+    """Yield the cells of an object; those of an object inside it as `outer.inner`."""
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _flat(f"{prefix}{name}.", inner)
+        else:
+            yield prefix + name, _text(inner)
+
+
+def _text(value: Any) -> Cell:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return [str(one).strip() for one in value]
+    return str(value).strip()

@@ -1,0 +1,246 @@
+"""Rows of a mapped file turned into orders with their lines and reports, or into rejections."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from inbound import cells
+from inbound.cells import BadCell
+from inbound.files import Cell, Row, read_rows
+from inbound.mapping import Mapping, ReportSource, Source
+from inbound.times import read_instant
+from workflow.order import Detail, Line, Order, Report
+from workflow.policy import Orders
+from workflow.reports import FIELDS
+
+DEFAULT_SHOP = "main"
+SOURCE = "import"
+"""What reports of files are unique by, whatever the file is called: tomorrow's export repeats today's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row or a report that was not taken: where it stands, and why."""
+
+    line: int
+    column: str | None
+    reason: str
+    order: str | None = None
+    placed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One order of a file, with its lines and reports in the order in which the mapping lists them."""
+
+    order: Order
+    lines: tuple[Line, ...]
+    reports: tuple[Report, ...]
+    line: int
+    actor: str
+
+
+class OrderFile:
+    """A file of orders, read through a mapping. Reading it twice gives the same orders in the same order.
+
+    Raises:
+        UsageError: the file cannot be read, or lacks a column that the mapping names.
+    """
+
+    def __init__(self, path: Path, mapping: Mapping, defaults: Orders) -> None:
+        self.path, self._mapping, self._defaults = path, mapping, defaults
+        self._instant = partial(read_instant, zone=mapping.zone, time_format=mapping.time_format)
+        self.rows, self._scattered = self._survey()
+
+    def __iter__(self) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
+        """Yield each order of the file, or None, with what was rejected on the way to it and how many rows it had."""
+        for rows in self._groups():
+            yield *self._build(rows), len(rows)
+
+    def _read(self) -> Iterator[Row]:
+        return read_rows(self.path, self._mapping.encoding, self._mapping.delimiter)
+
+    def _key(self, row: Row) -> str:
+        shop, number = (self._mapping.order.get(name, Source(None)).of(row) for name in ("shop", "id"))
+        return f"{shop or DEFAULT_SHOP}/{number}"
+
+    def _survey(self) -> tuple[int, set[str]]:
+        """Count the rows, check the columns, and find the orders whose rows do not follow each other."""
+        rows, seen, scattered, columns = 0, set[str](), set[str](), set[str]()
+        last: str | None = None
+        for row in self._read():
+            rows += 1
+            columns |= row.cells.keys()
+            key = self._key(row)
+            if key != last and key in seen:
+                scattered.add(key)
+            seen.add(key)
+            last = key
+        if columns or not rows:
+            self._mapping.check_columns(columns, self.path)
+        return rows, scattered
+
+    def _groups(self) -> Iterator[list[Row]]:
+        """Yield the rows of each order together; the scattered ones last."""
+        group: list[Row] = []
+        later: dict[str, list[Row]] = {}
+        for row in self._read():
+            key = self._key(row)
+            if key in self._scattered:
+                later.setdefault(key, []).append(row)
+                continue
+            if group and self._key(group[0]) != key:
+                yield group
+                group = []
+            group.append(row)
+        yield from ([group] if group else [])
+        yield from later.values()
+
+    def _build(self, rows: list[Row]) -> tuple[Incoming | None, list[Rejection]]:
+        first: Incoming | None = None
+        rejections: list[Rejection] = []
+        for row in rows:
+            try:
+                first = self._add(first, row, rejections)
+            except _BadRow as bad:
+                rejections.append(bad.rejection)
+        return first, rejections
+
+    def _add(self, first: Incoming | None, row: Row, rejections: list[Rejection]) -> Incoming:
+        """Make the first row of an order into one, or add a later row's line to it."""
+        values = self._values(row, first)
+        line = self._line(row, values, self._currency(values, first))
+        order = first.order if first else _order(values)
+        reports, bad = self._reports(row, order)
+        rejections += bad
+        if first is None:
+            return Incoming(order, line, reports, row.line, self._actor)
+        self._agree(first, row, values, reports)
+        return replace(first, lines=first.lines + line)
+
+    def _values(self, row: Row, first: Incoming | None) -> dict[str, Any]:
+        """Read the order-level cells; a later row may leave any of them empty."""
+        if row.problem:
+            raise _BadRow(row.line, None, row.problem)
+        values: dict[str, Any] = {}
+        for name in ("id", "placed_at", "currency", *self._mapping.order):
+            if name in self._mapping.order and name not in values:
+                source = self._mapping.order[name]
+                values[name] = self._cell(row, source, self._reader(name, values, first), values)
+                if values[name] is None and name in ("id", "placed_at") and first is None:
+                    raise _BadRow(row.line, source.place, f"is empty, and an order must have its {name}", values)
+        if first is None:
+            self._fill_in(values)
+        return values
+
+    def _fill_in(self, values: dict[str, Any]) -> None:
+        values["shop"] = values.get("shop") or DEFAULT_SHOP
+        for name in ("route", "currency", "language"):
+            values[name] = values.get(name) or getattr(self._defaults, name)
+
+    def _reader(self, name: str, values: dict[str, Any], first: Incoming | None) -> Callable[[Cell], Any]:
+        match name:
+            case "placed_at" | "ship_by":
+                return partial(cells.instant, read=self._instant)
+            case "paid":
+                return partial(cells.amount, code=self._currency(values, first))
+            case _:
+                return _READERS.get(name, cells.text)
+
+    def _currency(self, values: dict[str, Any], first: Incoming | None) -> str:
+        return values.get("currency") or (first.order.currency if first else self._defaults.currency)
+
+    def _cell(self, row: Row, source: Source, read: Callable[[Cell], Any], values: dict[str, Any]) -> Any:
+        """Read a cell; an empty one means that nothing was said."""
+        cell = source.of(row)
+        if not cell:
+            return None
+        try:
+            return read(cell)
+        except BadCell as bad:
+            raise _BadRow(row.line, source.place, str(bad), values) from None
+
+    def _line(self, row: Row, values: dict[str, Any], currency: str) -> tuple[Line, ...]:
+        found: dict[str, Any] = {}
+        readers = {"quantity": cells.count, "price": partial(cells.amount, code=currency)}
+        for name, source in self._mapping.line.items():
+            value = self._cell(row, source, readers.get(name, cells.text), values)
+            if value is not None:
+                found[name] = value
+        return (Line(**found),) if found else ()
+
+    def _reports(self, row: Row, order: Order) -> tuple[tuple[Report, ...], list[Rejection]]:
+        reports, rejections = [], []
+        for source in self._mapping.reports:
+            met = all(row.cells.get(column, "") == value for column, value in source.when.items())
+            if not met or not source.at.of(row):
+                continue
+            try:
+                reports.append(self._report(row, source, order))
+            except _BadRow as bad:
+                rejections.append(bad.rejection)
+        return tuple(reports), rejections
+
+    def _report(self, row: Row, source: ReportSource, order: Order) -> Report:
+        known = {"order": order.name, "placed_at": order.placed_at}
+        at: datetime = self._cell(row, source.at, partial(cells.instant, read=self._instant), known)
+        fields: dict[str, Detail] = {}
+        for name, where in source.fields.items():
+            read = partial(cells.report_field, FIELDS[source.trigger][name], code=order.currency, read=self._instant)
+            fields[name] = self._cell(row, where, read, known)
+            if fields[name] is None and FIELDS[source.trigger][name].required:
+                raise _BadRow(row.line, where.place, f"is empty, and {source.trigger} needs its {name}", known)
+        key = self._cell(row, source.key, cells.identity, known) if source.key else None
+        said = {name: value for name, value in fields.items() if value is not None}
+        return Report(source.trigger, at, SOURCE, key or f"{source.trigger}@{at.isoformat()}", self._actor, said)
+
+    @property
+    def _actor(self) -> str:
+        return f"import:{self.path.name}"
+
+    def _agree(self, first: Incoming, row: Row, values: dict[str, Any], reports: tuple[Report, ...]) -> None:
+        """A later row may repeat the order or be silent about it, and no more.
+
+        Raises:
+            _BadRow: it says something else.
+        """
+        for name, value in values.items():
+            stored = getattr(first.order, "number" if name == "id" else name)
+            if value is not None and value != stored:
+                place = self._mapping.order[name].place
+                why = f"contradicts line {first.line}, the first of order {first.order.name}"
+                raise _BadRow(row.line, place, why, values)
+        for report in reports:
+            if report not in first.reports:
+                why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
+                raise _BadRow(row.line, None, why, values)
+
+
+class _BadRow(Exception):
+    """Carries a rejection to where rejections are collected."""
+
+    def __init__(self, line: int, column: str | None, reason: str, values: dict[str, Any] | None = None) -> None:
+        known = values or {}
+        self.rejection = Rejection(line, column, reason, known.get("order") or known.get("id"), known.get("placed_at"))
+        super().__init__(reason)
+
+
+_READERS: dict[str, Callable[[Cell], Any]] = {
+    "id": cells.identity,
+    "shop": cells.shop,
+    "alternatives": cells.names,
+    "route": cells.route,
+    "currency": cells.currency,
+    "buyer_email": cells.email,
+    "merchant_email": cells.email,
+}
+
+
+def _order(values: dict[str, Any]) -> Order:
+    number = values["id"]
+    rest = {name: value for name, value in values.items() if name != "id" and value is not None}
+    return Order(number=number, **rest)
+

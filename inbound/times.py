@@ -1,0 +1,44 @@
+"""Instants as foreign files write them."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+FIRST_YEAR, LAST_YEAR = 1990, 2199
+
+
+class BadInstant(ValueError):
+    """A text is not an instant that can be placed on the time line."""
+
+
+def read_instant(text: str, zone: ZoneInfo | None = None, time_format: str | None = None) -> datetime:
+    """Read an instant in UTC; a date alone is its first instant, local time (rule 7.2).
+
+    A local time that a clock change repeats is the first of the two; one that it skips is moved forward.
+
+    Raises:
+        BadInstant: not a time, without a time zone where none is declared, or outside 1990-2199.
+    """
+    local = _parse(text, time_format)
+    if local.tzinfo is None:
+        if zone is None:
+            raise BadInstant(f"{text!r} names no time zone: declare time_zone in the mapping")
+        local = local.replace(tzinfo=zone)
+    if not FIRST_YEAR <= local.year <= LAST_YEAR:
+        raise BadInstant(f"{text!r} lies outside the years {FIRST_YEAR}-{LAST_YEAR}")
+    return local.astimezone(UTC)
+
+
+def _parse(text: str, time_format: str | None) -> datetime:
+    shown = text[:40]
+    if not text.isascii():
+        raise BadInstant(f"{shown!r} is not a time: it has characters other than ASCII")
+    if time_format:
+        try:
+            return datetime.strptime(text, time_format)
+        except ValueError:
+            pass  # a column of the same file may still be ISO 8601
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        wanted = f"the format {time_format!r} or ISO 8601" if time_format else "ISO 8601, such as 2026-11-23T09:30:00"
+        raise BadInstant(f"{shown!r} is not a time: write {wanted}") from None

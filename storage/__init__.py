@@ -1,0 +1,1 @@
+"""Where cases are kept: SQLModel tables, the unit of work, and read-only queries."""

@@ -1,0 +1,303 @@
+"""The unit of work on cases: load them, and store all that a batch of steps leaves behind, or nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, bindparam, func, insert, select, tuple_, update
+from sqlmodel import SQLModel, col
+
+from storage import codec
+from storage.tables import (
+    AttemptRow,
+    AttentionRow,
+    EffectRow,
+    HistoryTableRow,
+    LedgerTableRow,
+    LineRow,
+    OrderRow,
+    ReportRow,
+    TimerRow,
+)
+from workflow.errors import OrderChanged
+from workflow.intake import Received, Verdict
+from workflow.order import Case, Line
+from workflow.process import PARCEL
+from workflow.step import Step
+
+IN_ONE_QUERY = 500
+"""How many orders one query names; SQLite allows 32,766 parameters in one statement."""
+
+Identity = tuple[str, str]
+"""Shop and number of an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one order in one transaction, to be stored as one.
+
+    `before` is the case as it was loaded (None: the order is new), `after` as it is now. `modes` says
+    of each effect kind whether it waits, and `lines` and `observed` belong to a new order.
+    """
+
+    after: Case
+    steps: Sequence[Step]
+    received: Sequence[Received]
+    at: datetime
+    order_id: int | None = None
+    before: Case | None = None
+    lines: tuple[Line, ...] = ()
+    observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A case as it stands in the database."""
+
+    order_id: int
+    case: Case
+    observed: bool
+    """Whether its effects are held until a person has decided on the first (rule 5.4)."""
+
+
+def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, int]:
+    """Return the ids of the orders that are known."""
+    known: dict[Identity, int] = {}
+    for some in _portions(sorted(set(identities))):
+        columns = select(col(OrderRow.shop), col(OrderRow.number), col(OrderRow.id))
+        named = tuple_(col(OrderRow.shop), col(OrderRow.number)).in_(some)
+        known |= {(shop, number): order_id or 0 for shop, number, order_id in connection.execute(columns.where(named))}
+    return known
+
+
+def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, Stored]:
+    """Load the cases of orders; those of a server are locked until the transaction ends."""
+    stored: dict[int, Stored] = {}
+    for some in _portions(sorted(set(order_ids))):
+        attempts = _by_order(connection, AttemptRow, some)
+        timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
+        ledger = _by_order(connection, LedgerTableRow, some)
+        waiting = _by_order(connection, ReportRow, some, *_WAITING)
+        for row in connection.execute(select(_table(OrderRow)).where(col(OrderRow.id).in_(some)).with_for_update()).mappings():
+            key = row["id"]
+            case = codec.read_case(row, attempts[key], timers[key], ledger[key], waiting[key])
+            stored[key] = Stored(key, case, row["observed"])
+    return stored
+
+
+def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[int, str, str]]:
+    """Return (order, source, key) of every report that the orders have had."""
+    keys: set[tuple[int, str, str]] = set()
+    columns = select(col(ReportRow.order_id), col(ReportRow.source), col(ReportRow.key))
+    for some in _portions(sorted(set(order_ids))):
+        keys |= {(one, source, key) for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))}
+    return keys
+
+
+def store(connection: Connection, changes: Sequence[Change], modes: dict[str, str]) -> None:
+    """Store a batch of changes. `modes` gives each effect kind its mode: auto, ask or off.
+
+    Raises:
+        OrderChanged: an order was moved by somebody else since it was loaded; nothing may be committed.
+    """
+    new = [change for change in changes if change.before is None]
+    old = [change for change in changes if change.before is not None and change.steps]
+    _advance(connection, old)
+    ids = _insert_orders(connection, new)
+    placed = [*zip(ids, new, strict=True), *((change.order_id or 0, change) for change in changes if change.before)]
+    _store_parts(connection, placed)
+    _store_timers(connection, placed)
+    _store_reports(connection, placed)
+    _store_effects(connection, placed, modes)
+    _raise_flags(connection, [(key, flag, change.at, None) for key, change in placed for s in change.steps for flag in s.flags])
+
+
+def raise_flag(connection: Connection, order_id: int, flag: str, at: datetime, detail: str | None) -> None:
+    """Say that an order needs a person; a flag that stands already stays as it is."""
+    _raise_flags(connection, [(order_id, flag, at, detail)])
+
+
+def _advance(connection: Connection, changes: Sequence[Change]) -> None:
+    """Move the orders on, each only if it is still as it was loaded."""
+    if not changes:
+        return
+    rows = [
+        {"key": change.order_id, "seen": change.before.steps, **codec.order_values(change.after)}
+        for change in changes
+        if change.before
+    ]
+    names = [name for name in rows[0] if name not in ("key", "seen")]
+    same = (col(OrderRow.id) == bindparam("key")) & (col(OrderRow.version) == bindparam("seen"))
+    moved = connection.execute(_update_table(OrderRow).where(same).values({name: bindparam(name) for name in names}), rows)
+    if moved.rowcount != len(rows):
+        _name_the_loser(connection, changes)
+
+
+def _name_the_loser(connection: Connection, changes: Sequence[Change]) -> None:
+    ours = {change.order_id: change for change in changes}
+    for some in _portions(sorted(key for key in ours if key)):
+        versions = select(col(OrderRow.id), col(OrderRow.version)).where(col(OrderRow.id).in_(some))
+        for key, version in connection.execute(versions):
+            change = ours[key]
+            if version != change.after.steps and change.before:
+                trigger, state = change.steps[0].history.trigger, change.before.state
+                why = "somebody else moved the order first; look at it again"
+                raise OrderChanged(change.after.name, state, trigger, why)
+    raise AssertionError("an order vanished while it was being moved")
+
+
+def _insert_orders(connection: Connection, changes: Sequence[Change]) -> list[int]:
+    if not changes:
+        return []
+    first = (connection.execute(select(func.max(OrderRow.id))).scalar() or 0) + 1
+    ids = list(range(first, first + len(changes)))
+    rows = [
+        {"id": key, **codec.new_order_values(change.after, change.observed)}
+        for key, change in zip(ids, changes, strict=True)
+    ]
+    connection.execute(insert(_table(OrderRow)), rows)
+    lines = [
+        codec.line_values(key, number, line)
+        for key, change in zip(ids, changes, strict=True)
+        for number, line in enumerate(change.lines, 1)
+    ]
+    _insert(connection, LineRow, lines)
+    return ids
+
+
+Placed = Sequence[tuple[int, Change]]
+
+
+def _store_parts(connection: Connection, placed: Placed) -> None:
+    """Store history, attempts and ledger rows: new ones are added, changed ones replaced."""
+    _insert(connection, HistoryTableRow, [codec.history_values(key, s.history) for key, c in placed for s in c.steps])
+    for model, name, values in ((AttemptRow, "attempts", codec.attempt_values), (LedgerTableRow, "ledger", codec.ledger_values)):
+        added: list[codec.Values] = []
+        changed: list[codec.Values] = []
+        for key, change in placed:
+            before = getattr(change.before, name) if change.before else ()
+            after = getattr(change.after, name)
+            added += [values(key, one) for one in after[len(before) :]]
+            changed += [values(key, b) for a, b in zip(before, after, strict=False) if a is not b]
+        _insert(connection, model, added)
+        _update(connection, model, changed)
+
+
+def _store_timers(connection: Connection, placed: Placed) -> None:
+    added: list[codec.Values] = []
+    changed: list[codec.Values] = []
+    for key, change in placed:
+        touched = {number: timer for step in change.steps for number, timer in step.timers.items()}
+        made = change.before.timers_made if change.before else 0
+        for number, timer in touched.items():
+            (added if number > made else changed).append(codec.timer_values(key, timer))
+    _insert(connection, TimerRow, added)
+    _update(connection, TimerRow, changed)
+
+
+def _store_reports(connection: Connection, placed: Placed) -> None:
+    """Keep each report as it came; one that was kept before has only its verdict changed."""
+    added: list[codec.Values] = []
+    changed: list[codec.Values] = []
+    for key, change in placed:
+        for received in change.received:
+            report = received.report
+            verdict = {"verdict": str(received.verdict), "reason": received.error and received.error.why}
+            if report.id is not None:
+                changed.append({"key": report.id, **verdict})
+            elif received.verdict is not Verdict.duplicate:
+                told = {"source": report.source, "key": report.key, "trigger": report.trigger, "occurred": report.at}
+                kept = {"received": change.at, "actor": report.actor, "fields": codec.dump(dict(report.fields))}
+                added.append({"order_id": key, **told, **kept, **verdict})
+    _insert(connection, ReportRow, added)
+    if changed:
+        values = {"verdict": bindparam("verdict"), "reason": bindparam("reason")}
+        connection.execute(_update_table(ReportRow).where(col(ReportRow.id) == bindparam("key")).values(values), changed)
+
+
+def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]) -> None:
+    rows = []
+    for key, change in placed:
+        for made in change.steps:
+            for effect in made.effects:
+                status = "held" if change.observed else _STATUS_BY_MODE[modes[effect.kind]]
+                what = {"kind": effect.kind, "attempt": effect.attempt, "details": codec.dump(dict(effect.details))}
+                when = {"sequence": made.history.sequence, "status": status, "caused_at": made.history.occurred}
+                rows.append({"order_id": key, **what, **when})
+            for kind, attempt in made.withdrawn:
+                _withdraw(connection, key, kind, attempt, change.at)
+    _insert(connection, EffectRow, rows)
+
+
+_STATUS_BY_MODE = {"auto": "ready", "ask": "asked", "off": "off"}
+NOT_LEFT = ("held", "asked", "ready")
+"""Statuses of effects that no message carries yet."""
+
+
+def _withdraw(connection: Connection, order_id: int, kind: str, attempt: int, at: datetime) -> None:
+    """Drop an effect that has not left yet and has lost its point."""
+    same = (col(EffectRow.order_id) == order_id) & (col(EffectRow.kind) == kind) & (col(EffectRow.attempt) == attempt)
+    dropped = {"status": "dropped", "decided_by": "the process", "decided_at": at}
+    unsent = col(EffectRow.status).in_(NOT_LEFT)
+    connection.execute(_update_table(EffectRow).where(same & unsent).values(dropped))
+
+
+def _raise_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime, str | None]]) -> None:
+    for order_id, flag, at, detail in flags:
+        stands = (col(AttentionRow.order_id) == order_id) & (col(AttentionRow.flag) == flag)
+        found = connection.execute(select(col(AttentionRow.id)).where(stands & col(AttentionRow.resolved_at).is_(None)))
+        if found.first() is None:
+            row = {"order_id": order_id, "flag": flag, "raised_at": at, "detail": detail}
+            connection.execute(insert(_table(AttentionRow)), [row])
+
+
+_WAITING = (
+    col(ReportRow.verdict).in_(("exception", "refused")),
+    col(ReportRow.resolved_at).is_(None),
+    col(ReportRow.trigger).in_(PARCEL),
+)
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+def _update_table(model: type[SQLModel]) -> Any:
+    return update(_table(model))
+
+
+def _insert(connection: Connection, model: type[SQLModel], rows: Sequence[codec.Values]) -> None:
+    if rows:
+        connection.execute(insert(_table(model)), rows)
+
+
+def _update(connection: Connection, model: type[SQLModel], rows: Sequence[codec.Values]) -> None:
+    """Replace rows that are keyed by order and number."""
+    if not rows:
+        return
+    table = _table(model)
+    names = [name for name in rows[0] if name not in ("order_id", "number")]
+    key = (table.c.order_id == bindparam("of_order")) & (table.c.number == bindparam("at_number"))
+    parameters = [{**row, "of_order": row["order_id"], "at_number": row["number"]} for row in rows]
+    for row in parameters:
+        del row["order_id"], row["number"]
+    connection.execute(update(table).where(key).values({name: bindparam(name) for name in names}), parameters)
+
+
+def _by_order(
+    connection: Connection, model: type[SQLModel], order_ids: Sequence[int], *conditions: Any
+) -> dict[int, list[RowMapping]]:
+    """Return the rows of a table by order, each order's in the order of their keys."""
+    table = _table(model)
+    query = select(table).where(table.c.order_id.in_(order_ids), *conditions).order_by(*table.primary_key.columns)
+    found: dict[int, list[RowMapping]] = defaultdict(list)
+    for row in connection.execute(query).mappings():
+        found[row["order_id"]].append(row)
+    return found
+
+
+def _portions(values: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(values), IN_ONE_QUERY):
+        yield values[start : start + IN_ONE_QUERY]

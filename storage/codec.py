@@ -1,0 +1,153 @@
+"""Cases as rows and rows as cases."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from workflow.history import HistoryRow
+from workflow.order import Attempt, Case, Details, LedgerRow, Line, Order, Report, Timer
+from workflow.words import State
+
+Values = dict[str, Any]
+
+
+def order_values(case: Case) -> Values:
+    """Return the columns of an order that a step may change."""
+    return {
+        "state": str(case.state),
+        "since": case.since,
+        "current": case.current,
+        "returns_to": case.returns_to and str(case.returns_to),
+        "cancelled": case.cancelled,
+        "gap": case.gap,
+        "carrier_status": case.carrier_status,
+        "timers_made": case.timers_made,
+        "version": case.steps,
+        "last_hash": case.last_hash,
+    }
+
+
+def new_order_values(case: Case, observed: bool) -> Values:
+    """Return all columns of a new order but its id."""
+    order = case.order
+    facts = {name: getattr(order, name) for name in _FACTS}
+    return {
+        **facts,
+        "alternatives": dump(list(order.alternatives)),
+        "salt": case.salt,
+        "observed": observed,
+        **order_values(case),
+    }
+
+
+def attempt_values(order_id: int, attempt: Attempt) -> Values:
+    """Return the columns of an attempt."""
+    values = {name: getattr(attempt, name) for name in _ATTEMPT}
+    parcel = [[at.isoformat(), trigger] for at, trigger in attempt.parcel]
+    return {"order_id": order_id, **values, "parcel": dump(parcel)}
+
+
+def timer_values(order_id: int, timer: Timer) -> Values:
+    """Return the columns of a timer that a step may change."""
+    return {"order_id": order_id, "wake_at": timer.due_at, **{name: getattr(timer, name) for name in _TIMER}}
+
+
+def ledger_values(order_id: int, row: LedgerRow) -> Values:
+    """Return the columns of a ledger row."""
+    return {"order_id": order_id, **{name: getattr(row, name) for name in _LEDGER}}
+
+
+def history_values(order_id: int, row: HistoryRow) -> Values:
+    """Return the columns of a history row."""
+    values = {name: getattr(row, name) for name in _HISTORY}
+    source = row.source and str(row.source)
+    return {"order_id": order_id, **values, "source": source, "target": str(row.target), "details": dump(row.details)}
+
+
+def line_values(order_id: int, number: int, line: Line) -> Values:
+    """Return the columns of an order's line."""
+    return {
+        "order_id": order_id,
+        "number": number,
+        "sku": line.sku,
+        "title": line.title,
+        "quantity": line.quantity,
+        "price": line.price,
+    }
+
+
+def read_order(row: RowMapping) -> Order:
+    """Read an order back."""
+    facts = {name: row[name] for name in _FACTS}
+    return Order(**facts, alternatives=tuple(json.loads(row["alternatives"])))
+
+
+def read_case(
+    row: RowMapping,
+    attempts: Iterable[RowMapping],
+    timers: Iterable[RowMapping],
+    ledger: Iterable[RowMapping],
+    waiting: Iterable[RowMapping],
+) -> Case:
+    """Read a case back from the rows of its tables."""
+    return Case(
+        order=read_order(row),
+        state=State(row["state"]),
+        since=row["since"],
+        attempts=tuple(_read_attempt(one) for one in attempts),
+        current=row["current"],
+        timers=tuple(read_timer(one) for one in timers),
+        ledger=tuple(LedgerRow(**{name: one[name] for name in _LEDGER}) for one in ledger),
+        returns_to=State(row["returns_to"]) if row["returns_to"] else None,
+        cancelled=row["cancelled"],
+        gap=row["gap"],
+        carrier_status=row["carrier_status"],
+        timers_made=row["timers_made"],
+        steps=row["version"],
+        last_hash=row["last_hash"],
+        salt=row["salt"],
+        waiting=tuple(read_report(one) for one in waiting),
+    )
+
+
+def read_timer(row: RowMapping) -> Timer:
+    """Read a timer back."""
+    return Timer(**{name: row[name] for name in _TIMER})
+
+
+def read_report(row: RowMapping) -> Report:
+    """Read a report back."""
+    fields = json.loads(row["fields"])
+    return Report(row["trigger"], row["occurred"], row["source"], row["key"], row["actor"], fields, row["id"])
+
+
+def read_history(row: RowMapping) -> HistoryRow:
+    """Read a history row back."""
+    values: Mapping[str, Any] = {name: row[name] for name in _HISTORY}
+    source = State(row["source"]) if row["source"] else None
+    details: Details = json.loads(row["details"])
+    return HistoryRow(**values, source=source, target=State(row["target"]), details=details)
+
+
+def dump(value: Any) -> str:
+    """Write JSON as it is kept in the tables."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+
+
+def _read_attempt(row: RowMapping) -> Attempt:
+    parcel = tuple((datetime.fromisoformat(at).astimezone(UTC), trigger) for at, trigger in json.loads(row["parcel"]))
+    return Attempt(**{name: row[name] for name in _ATTEMPT}, parcel=parcel)
+
+
+def _names(kind: Any, *without: str) -> tuple[str, ...]:
+    return tuple(name for name in kind.__dataclass_fields__ if name not in without)
+
+
+_FACTS = _names(Order, "alternatives")
+_ATTEMPT = _names(Attempt, "parcel")
+_TIMER = _names(Timer)
+_LEDGER = _names(LedgerRow)
+_HISTORY = _names(HistoryRow, "source", "target", "details")

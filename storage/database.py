@@ -1,0 +1,162 @@
+"""Databases: opening them safely, and saying plainly why one cannot be used."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from workflow.errors import AftersalesError, UsageError
+
+SCHEMA = "0001"
+"""The newest migration; a test holds it against the migrations folder."""
+
+
+class DatabaseUnready(AftersalesError):
+    """The database is missing, is not ours, or its tables are of another version."""
+
+
+class Database:
+    """One database: `write` opens an immediate write transaction, `read` a consistent view.
+
+    Leaving either without an error commits; with one, everything is rolled back.
+    """
+
+    def __init__(self, url: str, *, scratch: bool = False) -> None:
+        """Open `url` lazily; a scratch one forgoes durability.
+
+        Raises:
+            UsageError: the URL is not one of SQLite or PostgreSQL.
+        """
+        self.url = _checked(url)
+        self.file = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
+        self.engine = self._engine(scratch)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is one SQLite file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a write transaction; on SQLite nobody else writes meanwhile."""
+        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a consistent view that writes nothing."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def exists(self) -> bool:
+        """Say whether the SQLite file is there; a server is asked only when it is used."""
+        return self.file is None or self.file.exists()
+
+    def create_file(self) -> None:
+        """Make the SQLite file, readable by its owner alone."""
+        if self.file and not self.file.exists():
+            try:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(self.file, os.O_CREAT | os.O_RDWR, 0o600))
+            except OSError as error:
+                raise DatabaseUnready(f"cannot make the database {self.file}: {error.strerror}") from None
+
+    def schema(self) -> str | None:
+        """Return the version of the tables, or None where there are none."""
+        try:
+            with self.read() as connection:
+                if not inspect(connection).has_table("alembic_version"):
+                    return None
+                return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+        except OperationalError as error:
+            raise DatabaseUnready(f"the database {self.place} cannot be opened: {error.orig}") from None
+        except DatabaseError as error:
+            raise DatabaseUnready(f"{self.place} is not a database of ours: {error.orig}") from None
+
+    def require(self) -> None:
+        """Check that the tables are there and of this version.
+
+        Raises:
+            DatabaseUnready: says what to do.
+        """
+        if not self.exists():
+            raise DatabaseUnready(f"there is no database at {self.place}: import a file, or run `aftersales db upgrade`")
+        found = self.schema()
+        if found is None:
+            raise DatabaseUnready(f"the database {self.place} has no tables: run `aftersales db upgrade`")
+        if found != SCHEMA:
+            raise DatabaseUnready(
+                f"the tables of {self.place} are of version {found}, this program wants {SCHEMA}: "
+                "run `aftersales db upgrade`, or use the program that made them"
+            )
+
+    @property
+    def place(self) -> str:
+        """Where it is, without any password, for messages."""
+        return str(self.file) if self.file else self.url.render_as_string(hide_password=True)
+
+    def backup(self, target: Path) -> None:
+        """Copy the SQLite database while it is in use, readable by its owner alone.
+
+        Raises:
+            AftersalesError: the target exists, or the database is not SQLite.
+        """
+        if self.file is None:
+            raise UsageError("`db backup` copies SQLite; use pg_dump for a PostgreSQL database")
+        if target.exists():
+            raise UsageError(f"{target} exists already: name a file that does not")
+        try:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with sqlite3.connect(self.file) as source, sqlite3.connect(target) as copy:
+                source.backup(copy)
+        except (OSError, sqlite3.Error) as error:
+            raise AftersalesError(f"the backup to {target} failed: {error}") from None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _engine(self, scratch: bool) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
+        # mode=rw: a file that is missing for a moment must not be replaced by an empty one
+        url = URL.create("sqlite", database=f"file:{self.file}", query={"mode": "rw", "uri": "true"})
+        pool = QueuePool if scratch else NullPool
+        engine = create_engine(url, hide_parameters=True, poolclass=pool, connect_args={"isolation_level": None})
+        pragmas = _SCRATCH if scratch else _DURABLE
+        event.listen(engine, "connect", lambda connection, _record: _set(connection, pragmas))
+        event.listen(engine, "begin", _begin)
+        return engine
+
+
+_DURABLE = ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+_SCRATCH = ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY", "locking_mode = EXCLUSIVE")
+
+
+def _set(connection: Any, pragmas: tuple[str, ...]) -> None:
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UsageError(f"{url!r} is not a database URL: write one such as sqlite:///aftersales.db") from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise UsageError(f"{parsed.get_backend_name()} is not a database that is used here: use sqlite or postgresql")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise UsageError("the database must be a file: write sqlite:///aftersales.db")
+    return parsed

@@ -1,0 +1,321 @@
+"""The tables. Their rows are the truth; everything that runs can be killed and started again from them.
+
+Keys are (order, number) where the process itself numbers things, so that nothing waits for the
+database to hand out an id. Instants are UTC; amounts are minor units; `details` and `fields` are JSON.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+KEYED = {"sqlite_with_rowid": False}
+
+
+class OrderRow(SQLModel, table=True):
+    """One order and where it stands. `version` counts its steps; whoever changes it must have seen the last."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("shop", "number"),
+        Index("orders_by_number", "number"),
+        Index("orders_by_state", "state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    shop: str
+    number: str
+    placed_at: datetime
+    group: str | None = None
+    supplier: str | None = None
+    alternatives: str = Field(sa_type=Text)
+    route: str
+    country: str | None = None
+    currency: str
+    paid: int | None = Field(default=None, sa_type=BigInteger)
+    ship_by: datetime | None = None
+    buyer_name: str | None = None
+    buyer_email: str | None = None
+    buyer_address: str | None = None
+    merchant_email: str | None = None
+    language: str
+    salt: str
+    observed: bool = False
+    state: str
+    since: datetime
+    current: int
+    returns_to: str | None = None
+    cancelled: bool = False
+    gap: bool = False
+    carrier_status: str | None = None
+    timers_made: int
+    version: int
+    last_hash: str
+
+
+class LineRow(SQLModel, table=True):
+    """One line of an order."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = KEYED
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    number: int = Field(primary_key=True)
+    sku: str
+    title: str
+    quantity: int
+    price: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class AttemptRow(SQLModel, table=True):
+    """One supplier's turn at an order."""
+
+    __tablename__ = "attempts"
+    __table_args__ = KEYED
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    number: int = Field(primary_key=True)
+    supplier: str | None = None
+    placed_at: datetime
+    ship_by: datetime | None = None
+    urged_at: datetime | None = None
+    shipped_at: datetime | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    parcel: str = Field(sa_type=Text)
+
+
+class TimerRow(SQLModel, table=True):
+    """A deadline. The daemon looks at it at `wake_at`: its due instant, or later after a failed try."""
+
+    __tablename__ = "timers"
+    __table_args__ = (
+        Index(
+            "timers_pending",
+            "wake_at",
+            "order_id",
+            "number",
+            sqlite_where=text("status = 'pending'"),
+            postgresql_where=text("status = 'pending'"),
+        ),
+        KEYED,
+    )
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    number: int = Field(primary_key=True)
+    trigger: str
+    due_at: datetime
+    wake_at: datetime
+    counts_from: datetime
+    policy: int
+    status: str
+    nth: int
+    ledger: int | None = None
+    provisional: bool
+    paused_at: datetime | None = None
+    fired_at: datetime | None = None
+    tries: int = 0
+    error: str | None = None
+
+
+class HistoryTableRow(SQLModel, table=True):
+    """One step of an order, chained to the one before."""
+
+    __tablename__ = "history"
+    __table_args__ = KEYED
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    sequence: int = Field(primary_key=True)
+    trigger: str
+    source: str | None = None
+    target: str
+    occurred: datetime
+    due: datetime | None = None
+    recorded: datetime
+    actor: str
+    reason: str | None = None
+    details: str = Field(sa_type=Text)
+    policy: int
+    hash: str
+
+
+class ReportRow(SQLModel, table=True):
+    """A report as it came, with its verdict; unique by order, source and key."""
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        UniqueConstraint("order_id", "source", "key"),
+        Index(
+            "reports_open",
+            "order_id",
+            sqlite_where=text("verdict IN ('exception', 'refused') AND resolved_at IS NULL"),
+            postgresql_where=text("verdict IN ('exception', 'refused') AND resolved_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="orders.id")
+    source: str
+    key: str
+    trigger: str
+    occurred: datetime
+    received: datetime
+    actor: str
+    fields: str = Field(sa_type=Text)
+    verdict: str
+    reason: str | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    word: str | None = None
+
+
+class LedgerTableRow(SQLModel, table=True):
+    """Money that somebody owes."""
+
+    __tablename__ = "ledger"
+    __table_args__ = KEYED
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    number: int = Field(primary_key=True)
+    side: str
+    requested_at: datetime
+    currency: str
+    amount: int | None = Field(default=None, sa_type=BigInteger)
+    attempt: int | None = None
+    status: str
+    settled_amount: int | None = Field(default=None, sa_type=BigInteger)
+    decided_at: datetime | None = None
+
+
+class EffectRow(SQLModel, table=True):
+    """Something that leaves the engine because of one step of one order."""
+
+    __tablename__ = "effects"
+    __table_args__ = (
+        Index("effects_by_order", "order_id"),
+        Index(
+            "effects_ready",
+            "id",
+            sqlite_where=text("status = 'ready'"),
+            postgresql_where=text("status = 'ready'"),
+        ),
+        Index("effects_by_status", "status"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="orders.id")
+    sequence: int
+    kind: str
+    attempt: int
+    details: str = Field(sa_type=Text)
+    status: str
+    caused_at: datetime
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+
+
+class MessageRow(SQLModel, table=True):
+    """A rendered text on its way through one channel; stored before its first send, never changed after."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("key"),
+        Index(
+            "messages_waiting",
+            "next_try_at",
+            sqlite_where=text("status = 'waiting'"),
+            postgresql_where=text("status = 'waiting'"),
+        ),
+        Index(
+            "messages_sending",
+            "next_try_at",
+            sqlite_where=text("status = 'sending'"),
+            postgresql_where=text("status = 'sending'"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str
+    kind: str
+    channel: str
+    recipient: str | None = None
+    language: str
+    subject: str
+    body: str = Field(sa_type=Text)
+    status: str
+    tries: int = 0
+    written_at: datetime
+    next_try_at: datetime
+    sent_at: datetime | None = None
+    error: str | None = None
+
+
+class MemberRow(SQLModel, table=True):
+    """Which effects a message carries."""
+
+    __tablename__ = "message_members"
+    __table_args__ = (Index("members_by_effect", "effect_id"), KEYED)
+
+    message_id: int = Field(primary_key=True, foreign_key="messages.id")
+    effect_id: int = Field(primary_key=True, foreign_key="effects.id")
+
+
+class AttentionRow(SQLModel, table=True):
+    """Why an order needs a person, until somebody has said what was done about it."""
+
+    __tablename__ = "attention"
+    __table_args__ = (
+        Index("attention_by_order", "order_id"),
+        Index(
+            "attention_open",
+            "order_id",
+            "flag",
+            unique=True,
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="orders.id")
+    flag: str
+    raised_at: datetime
+    detail: str | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    word: str | None = None
+
+
+class PolicyRow(SQLModel, table=True):
+    """A version of the policy, as its file stood."""
+
+    __tablename__ = "policies"
+
+    version: int | None = Field(default=None, primary_key=True)
+    digest: str
+    text: str = Field(sa_type=Text)
+    since: datetime
+
+
+class ImportRow(SQLModel, table=True):
+    """A file that is being imported: how many of its orders are stored, so that it can be resumed."""
+
+    __tablename__ = "imports"
+
+    digest: str = Field(primary_key=True)
+    file: str
+    started_at: datetime
+    orders_done: int = 0
+
+
+class HeartbeatRow(SQLModel, table=True):
+    """A daemon's sign of life."""
+
+    __tablename__ = "heartbeats"
+
+    daemon: str = Field(primary_key=True)
+    started_at: datetime
+    last_tick: datetime
+    lateness_seconds: float
+    backlog: int
+    stopped_at: datetime | None = None

@@ -1,0 +1,55 @@
+"""Due timers: finding them in due order, and setting aside those that cannot be fired."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select, update
+from sqlmodel import col
+
+from storage.cases import raise_flag
+from storage.tables import TimerRow
+
+TRIES = 5
+"""After so many failures a timer is set aside and its order needs a person (rule 5.6)."""
+
+Due = tuple[int, int]
+"""Order and number of a timer."""
+
+
+def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
+    """Return the timers due at `at` in due order; several daemons of a server get different ones."""
+    columns = select(col(TimerRow.order_id), col(TimerRow.number))
+    pending = columns.where(col(TimerRow.status) == "pending", col(TimerRow.wake_at) <= at)
+    query = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(limit)
+    return [(order_id, number) for order_id, number in connection.execute(query.with_for_update(skip_locked=True))]
+
+
+def next_wake(connection: Connection) -> datetime | None:
+    """Return when the next pending timer is to be looked at."""
+    return connection.execute(select(func.min(TimerRow.wake_at)).where(col(TimerRow.status) == "pending")).scalar()
+
+
+def backlog(connection: Connection, at: datetime) -> int:
+    """Count the timers that are due and have not fired."""
+    query = select(func.count()).where(col(TimerRow.status) == "pending", col(TimerRow.wake_at) <= at)
+    return connection.execute(query).scalar() or 0
+
+
+def set_back(connection: Connection, timer: Due, at: datetime, error: str) -> bool:
+    """Note a failed try; the next one is later and later, and after the last the timer is set aside.
+
+    Returns whether it was set aside.
+    """
+    order_id, number = timer
+    this = (col(TimerRow.order_id) == order_id) & (col(TimerRow.number) == number)
+    tries = (connection.execute(select(col(TimerRow.tries)).where(this)).scalar() or 0) + 1
+    failed = tries >= TRIES
+    values = {
+        "tries": tries,
+        "error": error[:500],
+        "wake_at": at + timedelta(seconds=2**tries),
+        "status": "failed" if failed else "pending",
+    }
+    connection.execute(update(TimerRow).where(this).values(values))
+    if failed:
+        raise_flag(connection, order_id, "timer_failed", at, error[:500])
+    return failed

@@ -1,0 +1,77 @@
+"""Working days of a place: public holidays, make-up weekends, and the user's own changes."""
+
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import holidays
+
+_DAY = timedelta(days=1)
+
+
+class WorkingCalendar:
+    """The working days of a country, with own closures and own extra working days (rule 3.3).
+
+    Raises:
+        ValueError: the country or the time zone is unknown, or a day is both closed and extra.
+    """
+
+    def __init__(
+        self,
+        country: str = "CN",
+        time_zone: str = "Asia/Shanghai",
+        closures: Collection[date] = (),
+        extra_working_days: Collection[date] = (),
+    ) -> None:
+        both = sorted(set(closures) & set(extra_working_days))
+        if both:
+            raise ValueError(f"{both[0]} is both a closure and an extra working day: keep one")
+        try:
+            self._holidays = holidays.country_holidays(country)
+        except NotImplementedError:
+            raise ValueError(f"no holiday calendar for country {country!r}: use an ISO 3166 code such as CN") from None
+        self.country = country
+        self.zone = ZoneInfo(time_zone)
+        self._closures = frozenset(closures)
+        self._extra = frozenset(extra_working_days)
+        self._ends: dict[tuple[date, int], date] = {}
+
+    def is_working_day(self, day: date) -> bool:
+        """Say whether `day` (local date) is worked."""
+        if day in self._extra:
+            return True
+        return day not in self._closures and bool(self._holidays.is_working_day(day))
+
+    def deadline(self, start: datetime, days: int) -> datetime:
+        """Return the end of the `days`-th working day after the local date of `start`, in UTC.
+
+        The end of a day is 00:00 local time of the day after it (rule 3.3).
+        """
+        last = self._last_day(start.astimezone(self.zone).date(), days)
+        return datetime.combine(last + _DAY, datetime.min.time(), self.zone).astimezone(UTC)
+
+    def is_provisional(self, start: datetime, deadline: datetime) -> bool:
+        """Say whether the span touches a year whose make-up days are not announced yet (rule 3.4)."""
+        years = range(start.astimezone(self.zone).year, deadline.astimezone(self.zone).year + 1)
+        return self._has_make_up_days and any(not self._announced(year) for year in years)
+
+    def _last_day(self, start: date, days: int) -> date:
+        known = self._ends.get((start, days))
+        if known is None:
+            known, left = start, days
+            while left:
+                known += _DAY
+                left -= self.is_working_day(known)
+            self._ends[start, days] = known
+        return known
+
+    def _announced(self, year: int) -> bool:
+        """A year is announced when the library knows a make-up day of it."""
+        self._holidays.is_working_day(date(year, 1, 1))  # makes the library load that year
+        return any(day.year == year for day in self._holidays.weekend_workdays)
+
+    @cached_property
+    def _has_make_up_days(self) -> bool:
+        """Only some countries move weekends; elsewhere nothing is left to announce."""
+        return self._announced(2024)

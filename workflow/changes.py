@@ -1,0 +1,181 @@
+"""What rows of the process table do to the case file, by the names the table uses."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from workflow import clocks
+from workflow.draft import Draft, EffectDraft
+from workflow.order import Attempt, LedgerRow
+from workflow.words import State
+
+
+def begin(draft: Draft) -> None:
+    """Open the case: the first attempt, with the order's own supplier and promise (rule 2.2)."""
+    order = draft.case.order
+    draft.change(attempts=(Attempt(1, order.supplier, order.placed_at, order.ship_by),), since=draft.event.at)
+
+
+def take_promise(draft: Draft) -> None:
+    """The current attempt has a new promised ship date; running overdue clocks count from it (rule 3.2)."""
+    ship_by = datetime.fromisoformat(str(draft.event.fields["ship_by"]))
+    draft.change_attempt(replace(draft.case.attempt, ship_by=ship_by))
+    clocks.restart_if_running(draft, "urge", "reroute")
+
+
+def note_urge(draft: Draft) -> None:
+    """Remember when the supplier was urged: it has its chance from then on (rule 3.2)."""
+    draft.change_attempt(replace(draft.case.attempt, urged_at=draft.event.at))
+
+
+def turn_to_the_next_supplier(draft: Draft) -> None:
+    """Open a new attempt with the best alternative left; ask the old one for the money back (rule 2.3)."""
+    old, number = draft.case.attempt, len(draft.case.attempts) + 1
+    supplier = draft.case.next_supplier()
+    new = Attempt(number, supplier, draft.event.at)
+    paid = draft.case.order.paid if old.number == 1 else None
+    recovery = draft.add_ledger("recovery", paid, old.number)
+    draft.change(attempts=(*draft.case.attempts, new), current=number)
+    draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
+    clocks.start(draft, "chase_recovery", ledger=recovery.number)
+
+
+def ask_for_a_refund(draft: Draft) -> None:
+    """Write the whole order's refund into the ledger: the full amount paid (rule 4.2)."""
+    draft.add_ledger("refund", draft.case.order.paid)
+
+
+def take_shipment(draft: Draft) -> None:
+    """Note who carries the named attempt's parcel; a gap left by an early delivery is filled (rule 2.5)."""
+    attempt = draft.case.named_attempt(draft.event.fields) or draft.case.attempt
+    fields = draft.event.fields
+    carrier, tracking = fields.get("carrier"), fields.get("tracking_number")
+    shipped = replace(
+        attempt,
+        shipped_at=attempt.shipped_at or draft.event.at,
+        carrier=str(carrier) if carrier else attempt.carrier,
+        tracking_number=str(tracking) if tracking else attempt.tracking_number,
+    )
+    draft.change_attempt(shipped)
+    draft.note(attempt=attempt.number, fills_gap=True if draft.case.gap else None)
+    draft.change(gap=False)
+
+
+def return_to_that_attempt(draft: Draft) -> None:
+    """A supplier that was left has shipped: its money is not asked back, the later order is called off (rule 2.4)."""
+    later, named = draft.case.attempt, draft.case.named_attempt(draft.event.fields)
+    assert named is not None, "the guard has seen the attempt"
+    for row in draft.case.open_recoveries():
+        if row.attempt == named.number:
+            _decide(draft, row, "withdrawn")
+            draft.withdrawn.append(("recover_supply", named.number))
+    draft.withdrawn.append(("place_supply", later.number))
+    draft.change(current=named.number)
+    draft.note(supplier=named.supplier, called_off=later.number)
+
+
+def take_carrier_news(draft: Draft) -> None:
+    """Keep the carrier's latest status; its silence counts anew (rule 2.7)."""
+    case, status = draft.case, draft.event.fields.get("status")
+    draft.change(carrier_status=str(status) if status else case.carrier_status)
+    if case.state is State.shipped:
+        clocks.start(draft, "stall")
+    elif case.state is State.intercepting and case.returns_to is State.shipped:
+        clocks.start(draft, "stall", paused=True)
+
+
+def take_delivery(draft: Draft) -> None:
+    """The parcel arrived (rule 2.5)."""
+    draft.note(attempt=draft.case.current)
+
+
+def mark_gap(draft: Draft) -> None:
+    """It arrived without having been reported as shipped (rule 2.5)."""
+    draft.change(gap=True)
+    draft.note(gap=True)
+
+
+def note_cancellation(draft: Draft) -> None:
+    """Remember that the customer does not want it any more (rule 2.8)."""
+    draft.change(cancelled=True)
+
+
+def stop_overdue_clocks(draft: Draft) -> None:
+    """Nobody is urged or left for an order that its customer cancelled (rule 2.8)."""
+    clocks.end_all(draft, "urge", "reroute")
+
+
+def repeat(draft: Draft) -> None:
+    """Fire again later; after the last time, escalate (rule 3.7)."""
+    fired = draft.event.timer
+    assert fired is not None, "only a timer repeats"
+    draft.note(nth=fired.nth, ledger=fired.ledger)
+    if not clocks.repeat(draft, fired):
+        assert draft.row.flag is not None, "the table gives every repeating clock a flag"
+        draft.flags.append(draft.row.flag)
+        draft.effects.append(EffectDraft("escalate", draft.case.current, {"about": fired.trigger}))
+
+
+def settle_refund(draft: Draft) -> None:
+    """The money is back (rule 4.3)."""
+    _decide_refund(draft, "settled")
+
+
+def decline_refund(draft: Draft) -> None:
+    """The platform will not pay (rule 4.4)."""
+    _decide_refund(draft, "declined")
+
+
+def settle_recovery(draft: Draft) -> None:
+    """The old supplier has paid back (rule 4.5)."""
+    _decide(draft, _named_recovery(draft), "settled")
+
+
+def decline_recovery(draft: Draft) -> None:
+    """The old supplier will not pay back (rule 4.5)."""
+    _decide(draft, _named_recovery(draft), "declined")
+
+
+def _decide_refund(draft: Draft, status: str) -> None:
+    for row in draft.case.ledger:
+        if row.side == "refund" and row.status == "requested":
+            _decide(draft, row, status)
+
+
+def _named_recovery(draft: Draft) -> LedgerRow:
+    named = draft.event.fields.get("recovery")
+    return next(row for row in draft.case.open_recoveries() if named in (None, row.number))
+
+
+def _decide(draft: Draft, row: LedgerRow, status: str) -> None:
+    """Close a ledger row, and end the timer that chases it."""
+    given = draft.event.fields.get("amount")
+    settled = (row.amount if given is None else int(given)) if status == "settled" else None
+    draft.change_ledger(replace(row, status=status, settled_amount=settled, decided_at=draft.event.at))
+    draft.note(**{row.side: row.number})
+    for timer in draft.case.timers:
+        if timer.ledger == row.number:
+            clocks.end(draft, timer)
+
+
+CHANGES: dict[str, Callable[[Draft], None]] = {
+    change.__name__: change
+    for change in (
+        take_promise,
+        note_urge,
+        turn_to_the_next_supplier,
+        ask_for_a_refund,
+        take_shipment,
+        return_to_that_attempt,
+        take_carrier_news,
+        take_delivery,
+        mark_gap,
+        note_cancellation,
+        stop_overdue_clocks,
+        repeat,
+        settle_refund,
+        decline_refund,
+        settle_recovery,
+        decline_recovery,
+    )
+}

@@ -1,0 +1,86 @@
+"""A step being written: the case as it changes, and all that the step will leave behind."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from workflow.order import Attempt, Case, Detail, Details, LedgerRow, Timer
+from workflow.policy import Rules
+from workflow.words import Row, State
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happens to an order: a report, or a timer that fires. `at` is when it occurred."""
+
+    trigger: str
+    at: datetime
+    recorded: datetime
+    actor: str
+    fields: Details = field(default_factory=dict)
+    timer: Timer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectDraft:
+    """Something that leaves the engine because of a step."""
+
+    kind: str
+    attempt: int
+    details: Details
+
+
+@dataclass(slots=True)
+class Draft:
+    """The only thing that changes while a step is made; `case` itself is replaced, never altered."""
+
+    case: Case
+    event: Event
+    rules: Rules
+    row: Row
+    came_from: State | None
+    timers: dict[int, Timer] = field(default_factory=dict)
+    effects: list[EffectDraft] = field(default_factory=list)
+    withdrawn: list[tuple[str, int]] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    details: dict[str, Detail] = field(default_factory=dict)
+
+    def change(self, **values: Any) -> None:
+        """Replace fields of the case."""
+        self.case = replace(self.case, **values)
+
+    def note(self, **details: Detail) -> None:
+        """Add to the details of the history row."""
+        self.details.update({name: value for name, value in details.items() if value is not None})
+
+    def change_attempt(self, attempt: Attempt) -> None:
+        """Put a changed attempt in the place of the one with its number."""
+        attempts = tuple(attempt if one.number == attempt.number else one for one in self.case.attempts)
+        self.change(attempts=attempts)
+
+    def add_ledger(self, side: str, amount: int | None, attempt: int | None = None) -> LedgerRow:
+        """Write down money that is owed from now on."""
+        number, order = len(self.case.ledger) + 1, self.case.order
+        row = LedgerRow(number, side, self.event.at, order.currency, amount, attempt)
+        self.change(ledger=(*self.case.ledger, row))
+        self.note(**{side: number})
+        return row
+
+    def change_ledger(self, row: LedgerRow) -> None:
+        """Put a changed ledger row in the place of the one with its number."""
+        self.change(ledger=tuple(row if one.number == row.number else one for one in self.case.ledger))
+
+    def add_timer(self, timer: Timer) -> None:
+        """Add a timer that runs or is paused."""
+        self.timers[timer.number] = timer
+        self.change(timers=(*self.case.timers, timer), timers_made=timer.number)
+
+    def change_timer(self, timer: Timer) -> None:
+        """Put a changed timer in the place of the one with its number."""
+        self.timers[timer.number] = timer
+        self.change(timers=tuple(timer if one.number == timer.number else one for one in self.case.timers))
+
+    def drop_timer(self, timer: Timer) -> None:
+        """Take a timer that has fired or ended off the case."""
+        self.timers[timer.number] = timer
+        self.change(timers=tuple(one for one in self.case.timers if one.number != timer.number))

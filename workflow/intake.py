@@ -1,0 +1,161 @@
+"""From a report to its verdict: applied, refused or kept as an exception (docs/process.md, part 2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from workflow.draft import Event
+from workflow.errors import NoPlace, OrderError, Refused
+from workflow.order import Attempt, Case, Report
+from workflow.policy import Rules
+from workflow.process import PARCEL, UNSHIPPED
+from workflow.step import Step, step, write
+from workflow.words import Goes, Row, State
+
+PEOPLE = ("person:", "api:")
+"""Actors that are told at once; what others report without a place is kept for a person."""
+
+
+class Verdict(StrEnum):
+    """What became of a report (rule 2.9)."""
+
+    applied = "applied"
+    refused = "refused"
+    exception = "exception"
+    duplicate = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A report with its verdict; `error` says why it was not applied, `step` what it did when it was."""
+
+    report: Report
+    verdict: Verdict
+    error: OrderError | None = None
+    step: Step | None = None
+
+
+def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Case, list[Received]]:
+    """Take a report to the case, and with it those earlier ones that only it gives a place.
+
+    Returns the case afterwards and a verdict for each report that has a new one, this one first.
+    """
+    received = _judge(case, report, now, rules)
+    case = _after(case, received)
+    verdicts = [received]
+    if received.step is None or report.trigger not in PARCEL:
+        return case, verdicts
+    for later in sorted(case.waiting, key=lambda one: one.at):
+        if report.at < later.at <= now + rules.policy.reports.ahead_of_now.span():
+            again = _judge(case, later, now, rules)
+            if again.step is not None:
+                case = _after(replace(case, waiting=_without(case.waiting, later)), again)
+                verdicts.append(again)
+    return case, verdicts
+
+
+def _after(case: Case, received: Received) -> Case:
+    """Return the case after a verdict; a parcel's report that had no place waits for one."""
+    report = received.report
+    if received.step is not None:
+        return received.step.case
+    if report.trigger in PARCEL:
+        return replace(case, waiting=(*case.waiting, report))
+    return case
+
+
+def _without(waiting: Iterable[Report], report: Report) -> tuple[Report, ...]:
+    return tuple(one for one in waiting if one is not report)
+
+
+def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
+    if report.at > now + rules.policy.reports.ahead_of_now.span():
+        error = NoPlace(case.name, case.state, report.trigger, f"it is dated {report.at.isoformat()}, ahead of now")
+        return Received(report, _verdict_without_place(report), error)
+    event = _event(case, report, now)
+    try:
+        made = _fill(case, event, rules) if _is_older_news(case, report) else step(case, event, rules)
+    except Refused as error:
+        return Received(report, Verdict.refused, error)
+    except NoPlace as error:
+        return Received(report, _verdict_without_place(report), error)
+    return Received(report, Verdict.applied, step=_remember_parcel(made, report))
+
+
+def _verdict_without_place(report: Report) -> Verdict:
+    return Verdict.refused if report.actor.startswith(PEOPLE) else Verdict.exception
+
+
+def _event(case: Case, report: Report, now: datetime) -> Event:
+    """A report dated before its order was placed is applied at the instant of placing, and marked (rule 2.10)."""
+    at, fields = report.at, report.fields
+    if at < case.order.placed_at:
+        at, fields = case.order.placed_at, {**fields, "reported_at": at.isoformat()}
+    return Event(report.trigger, at, now, report.actor, fields)
+
+
+# --- one parcel's reports, in whatever order they arrive (rule 2.6) ---
+
+_NEXT = {
+    ("unshipped", "ship"): "shipped",
+    ("unshipped", "deliver"): "delivered",
+    ("shipped", "hold"): "held",
+    ("shipped", "deliver"): "delivered",
+    ("held", "release"): "shipped",
+    ("held", "deliver"): "delivered",
+}
+
+
+def _is_older_news(case: Case, report: Report) -> bool:
+    """Say whether the report is older than the parcel's last one and would have changed nothing in its place."""
+    if report.trigger not in PARCEL or case.state is None:
+        return False
+    attempt = case.named_attempt(report.fields)
+    if attempt is None or attempt.number != case.current:
+        return False
+    if not attempt.parcel or report.at >= attempt.parcel[-1][0]:
+        return False
+    position = _position(case.returns_to if case.state is State.intercepting else case.state)
+    return position is not None and _told_in_order(case, attempt, report) == position
+
+
+def _position(state: State | None) -> str | None:
+    """Return where a parcel is when its order is in `state`; None where parcels no longer decide."""
+    if state in UNSHIPPED:
+        return "unshipped"
+    places = {State.shipped: "shipped", State.customs_hold: "held", State.delivered: "delivered", State.closed: "delivered"}
+    return places.get(state) if state else None
+
+
+def _told_in_order(case: Case, attempt: Attempt, report: Report) -> str:
+    """Return where the parcel would be had all its reports come in order of occurrence."""
+    waiting = [(one.at, one.trigger) for one in case.waiting]
+    position = "unshipped"
+    for _, trigger in sorted([*attempt.parcel, *waiting, (report.at, report.trigger)], key=lambda told: told[0]):
+        position = _NEXT.get((position, trigger), position)
+    return position
+
+
+def _fill(case: Case, event: Event, rules: Rules) -> Step:
+    """Write older news into the history; the state stays as it is."""
+    does = ("take_shipment",) if event.trigger == "ship" else ()
+    row = Row(event.trigger, None, Goes.stays, does=does)
+    return write(case, replace(event, fields={**event.fields, "older_news": True}), rules, row, None)
+
+
+def _remember_parcel(made: Step, report: Report) -> Step:
+    if report.trigger not in PARCEL:
+        return made
+    attempt = made.case.named_attempt(report.fields) or made.case.attempt
+    told = [one for one in attempt.parcel if report.trigger != "note_transit" or one[1] != "note_transit"]
+    if report.trigger == "note_transit":
+        notes = [one for one in attempt.parcel if one[1] == "note_transit"]
+        latest = max([report.at, *(at for at, _ in notes)])
+        told.append((latest, "note_transit"))
+    else:
+        told.append((report.at, report.trigger))
+    parcel = tuple(sorted(told, key=lambda one: one[0]))
+    attempts = tuple(replace(one, parcel=parcel) if one.number == attempt.number else one for one in made.case.attempts)
+    return replace(made, case=replace(made.case, attempts=attempts))
+

@@ -1,0 +1,82 @@
+"""The process table executed by `transitions`: from a case and a trigger to the row that is taken."""
+
+from functools import partial
+from typing import Any
+
+from transitions import EventData, Machine
+
+from workflow.errors import NoPlace, Refused
+from workflow.guards import GUARDS, Question
+from workflow.order import Case, Details
+from workflow.policy import Rules
+from workflow.table import MOVES, NOTHING, PLACES, Move, allowed_in
+from workflow.words import Row, State
+
+
+class _Mover:
+    """The plain object that `transitions` moves; it remembers which line of the table it took."""
+
+    __slots__ = ("move", "question", "state")
+
+    def __init__(self, state: str, question: Question) -> None:
+        self.state, self.question = state, question
+        self.move: Move | None = None
+
+
+def _passes(name: str, event: EventData) -> bool:
+    return GUARDS[name].allows(event.model.question)
+
+
+def _came_from(state: State, event: EventData) -> bool:
+    return bool(event.model.question.case.returns_to is state)
+
+
+def _names(state: State, event: EventData) -> bool:
+    return bool(event.model.question.fields.get("to") == state)
+
+
+def _take(move: Move, event: EventData) -> None:
+    event.model.move = move
+
+
+def _transition(move: Move) -> dict[str, Any]:
+    conditions: list[Any] = [partial(_passes, name) for name in move.row.guards]
+    conditions += [partial(_came_from, move.came_from)] if move.came_from else []
+    conditions += [partial(_names, move.named)] if move.named else []
+    target = None if move.target is None else str(move.target)
+    ways = {"trigger": move.row.trigger, "source": move.source, "dest": target}
+    return {**ways, "conditions": conditions, "before": partial(_take, move)}
+
+
+_MACHINE = Machine(
+    model=None,
+    states=[NOTHING, *map(str, State)],
+    initial=None,
+    transitions=[_transition(move) for move in MOVES],
+    auto_transitions=False,
+    send_event=True,
+)
+
+
+def decide(case: Case, trigger: str, fields: Details, rules: Rules) -> tuple[Row, State | None]:
+    """Return the row of the table that `trigger` takes now, and the state it leads to (None: it stays).
+
+    Raises:
+        NoPlace: the trigger has no place in the case's state.
+        Refused: every guard in its way turned it down.
+    """
+    here = str(case.state or NOTHING)
+    rows = PLACES.get((here, trigger))
+    if rows is None:
+        raise NoPlace(case.name, case.state, trigger, "it has no place in that state", allowed_in(case.state))
+    question = Question(case, fields, rules)
+    mover = _Mover(here, question)
+    if not _MACHINE.events[trigger].trigger(mover) or mover.move is None:
+        raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_in(case.state))
+    return mover.move.row, mover.move.target
+
+
+def _why_not(rows: tuple[Row, ...], question: Question) -> str:
+    """Collect the sentences of the guards that stood in the way, one per row."""
+    failing = (next(name for name in row.guards if not GUARDS[name].allows(question)) for row in rows)
+    return "; ".join(dict.fromkeys(GUARDS[name].refusal for name in failing))

@@ -1,0 +1,51 @@
+"""Amounts of money: integer minor units with an ISO 4217 currency."""
+
+import re
+from decimal import Decimal
+from functools import cache
+
+from iso4217 import Currency
+
+_PLAIN = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
+
+
+class MoneyError(ValueError):
+    """A text is not an amount, or a code is not a currency."""
+
+
+@cache
+def exponent(currency: str) -> int:
+    """Return how many decimals `currency` has: 0 for JPY, 2 for CNY, 3 for KWD.
+
+    Raises:
+        MoneyError: the code is not in ISO 4217 or has no minor unit.
+    """
+    try:
+        digits = Currency(currency).exponent
+    except ValueError:
+        raise MoneyError(f"{currency!r} is not an ISO 4217 currency code") from None
+    if digits is None:
+        raise MoneyError(f"{currency} is not a currency that goods are paid in")
+    return int(digits)
+
+
+def minor_units(text: str, currency: str) -> int:
+    """Read `text` ("12.50") as minor units of `currency` (1250).
+
+    Raises:
+        MoneyError: not a plain non-negative number, or more decimals than the currency has.
+
+    >>> minor_units("12.5", "CNY"), minor_units("700", "JPY")
+    (1250, 700)
+    """
+    if not _PLAIN.fullmatch(text):
+        raise MoneyError(f"{text[:40]!r} is not an amount: write digits with a point, such as 12.50")
+    scaled = Decimal(text).scaleb(exponent(currency))
+    if scaled != scaled.to_integral_value():
+        raise MoneyError(f"{text[:40]} has more decimals than {currency} ({exponent(currency)})")
+    return int(scaled)
+
+
+def show_amount(minor: int, currency: str) -> str:
+    """Return minor units as a person writes them: "12.50 CNY"."""
+    return f"{Decimal(minor).scaleb(-exponent(currency)):f} {currency}"

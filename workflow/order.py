@@ -1,0 +1,166 @@
+"""The case file of one order: what was ordered, and where it stands. Values only; they never change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from workflow.words import State
+
+Detail = str | int | bool | None
+Details = Mapping[str, Detail]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an order. `price` is in minor units of the order's currency, for one piece."""
+
+    sku: str = ""
+    title: str = ""
+    quantity: int = 1
+    price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was ordered, as it came in. `paid` is in minor units of `currency`."""
+
+    shop: str
+    number: str
+    placed_at: datetime
+    currency: str
+    route: str = "international"
+    group: str | None = None
+    supplier: str | None = None
+    alternatives: tuple[str, ...] = ()
+    country: str | None = None
+    paid: int | None = None
+    ship_by: datetime | None = None
+    buyer_name: str | None = None
+    buyer_email: str | None = None
+    buyer_address: str | None = None
+    merchant_email: str | None = None
+    language: str = "en"
+
+    @property
+    def name(self) -> str:
+        """The identity as a person writes it: SHOP/NUMBER."""
+        return f"{self.shop}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One supplier's turn at the order (rule 2.3)."""
+
+    number: int
+    supplier: str | None
+    placed_at: datetime
+    ship_by: datetime | None = None
+    urged_at: datetime | None = None
+    shipped_at: datetime | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    parcel: tuple[tuple[datetime, str], ...] = ()
+    """What was reported of its parcel, in order of occurrence: (instant, trigger)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A deadline of an order. `nth` counts the firings of a clock that repeats, from 1."""
+
+    number: int
+    trigger: str
+    due_at: datetime
+    counts_from: datetime
+    policy: int
+    status: str = "pending"
+    nth: int = 1
+    ledger: int | None = None
+    provisional: bool = False
+    paused_at: datetime | None = None
+    fired_at: datetime | None = None
+
+    def paused_span(self, at: datetime) -> timedelta:
+        """Return how long it was paused when it resumes at `at`."""
+        return at - (self.paused_at or at)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """Money that somebody owes: a refund to the buyer, or a recovery from a supplier that was left.
+
+    `amount` is in minor units; None means the full amount paid, whose sum is not known.
+    """
+
+    number: int
+    side: str
+    requested_at: datetime
+    currency: str
+    amount: int | None = None
+    attempt: int | None = None
+    status: str = "requested"
+    settled_amount: int | None = None
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something that was said about an order: by a person, a file, the API or a carrier."""
+
+    trigger: str
+    at: datetime
+    source: str
+    key: str
+    actor: str
+    fields: Details = field(default_factory=dict)
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything the process needs to know of one order to take its next step."""
+
+    order: Order
+    state: State | None = None
+    since: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
+    current: int = 1
+    timers: tuple[Timer, ...] = ()
+    ledger: tuple[LedgerRow, ...] = ()
+    returns_to: State | None = None
+    cancelled: bool = False
+    gap: bool = False
+    carrier_status: str | None = None
+    timers_made: int = 0
+    steps: int = 0
+    last_hash: str = ""
+    salt: str = ""
+    """Of the digests that stand for this order's personal data in its history (rule 6.3)."""
+    waiting: tuple[Report, ...] = ()
+    """Reports about its parcels that had no place when they came (rule 2.6)."""
+
+    @property
+    def attempt(self) -> Attempt:
+        """The current attempt."""
+        return self.attempts[self.current - 1]
+
+    @property
+    def name(self) -> str:
+        """The order's identity, for messages."""
+        return self.order.name
+
+    def named_attempt(self, fields: Details) -> Attempt | None:
+        """Return the attempt that a report's `attempt` or `supplier` names; the current one by default."""
+        number, supplier = fields.get("attempt"), fields.get("supplier")
+        if number is None and supplier is None:
+            return self.attempt
+        fitting = [a for a in self.attempts if number in (None, a.number) and supplier in (None, a.supplier)]
+        return fitting[-1] if fitting else None
+
+    def next_supplier(self) -> str | None:
+        """Return the best alternative that has not had its turn, or None."""
+        tried = {attempt.supplier for attempt in self.attempts}
+        return next((name for name in self.order.alternatives if name not in tried), None)
+
+    def open_recoveries(self) -> tuple[LedgerRow, ...]:
+        """Return the recoveries that are neither settled, declined nor withdrawn."""
+        return tuple(row for row in self.ledger if row.side == "recovery" and row.status == "requested")

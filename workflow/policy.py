@@ -1,0 +1,239 @@
+"""The policy: every number of the process that a user may change, checked when it is read."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from workflow.calendars import WorkingCalendar
+from workflow.durations import Duration
+from workflow.errors import AftersalesError
+from workflow.money import MoneyError, exponent
+from workflow.process import EFFECTS
+from workflow.suggestions import did_you_mean
+
+
+class PolicyError(AftersalesError):
+    """The policy cannot be used: an unknown name, a number out of range, or text that is not TOML."""
+
+
+def _fixed(duration: Duration) -> Duration:
+    duration.span()
+    return duration
+
+
+def _rising(chases: tuple[Duration, ...]) -> tuple[Duration, ...]:
+    if len({one.unit for one in chases}) > 1 or any(a.count >= b.count for a, b in zip(chases, chases[1:], strict=False)):
+        raise ValueError("write rising durations of one unit, such as 15wd, 20wd, 25wd")
+    return chases
+
+
+def _known_currency(code: str) -> str:
+    try:
+        exponent(code)
+    except MoneyError as error:
+        raise ValueError(str(error)) from None
+    return code
+
+
+def _parse(value: Any) -> Duration:
+    return value if isinstance(value, Duration) else Duration.parse(str(value))
+
+
+AnyDuration = Annotated[Duration, BeforeValidator(_parse), PlainSerializer(str)]
+FixedDuration = Annotated[AnyDuration, AfterValidator(_fixed)]
+Chases = Annotated[tuple[AnyDuration, ...], Field(min_length=1), AfterValidator(_rising)]
+Times = Annotated[int, Field(ge=1, le=100)]
+Route = Literal["domestic", "international"]
+Answer = Literal["reroute", "refund"]
+Mode = Literal["auto", "ask", "off"]
+
+
+class Section(BaseModel):
+    """A table of the policy file; it knows no names but its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Calendar(Section):
+    """Whose working days count."""
+
+    country: str = "CN"
+    time_zone: str = "Asia/Shanghai"
+    closures: tuple[date, ...] = ()
+    extra_working_days: tuple[date, ...] = ()
+
+
+class Orders(Section):
+    """What an order is taken for where its file does not say."""
+
+    route: Route = "international"
+    currency: Annotated[str, AfterValidator(_known_currency)] = "CNY"
+    language: Literal["en", "zh"] = "en"
+
+
+class Overdue(Section):
+    """When a supplier is urged and left."""
+
+    routes: tuple[Route, ...] = ("domestic", "international")
+    handling_time: AnyDuration = Duration(0, "d")
+    urge_after: AnyDuration = Duration(2, "d")
+    reroute_after: AnyDuration = Duration(4, "d")
+    reroute_after_urge: AnyDuration = Duration(2, "d")
+
+
+class Supply(Section):
+    """What a supplier's failure leads to."""
+
+    no_stock: Answer = "reroute"
+    unresponsive: Answer = "refund"
+
+
+class Transit(Section):
+    """How long a carrier may be silent."""
+
+    stall_every: FixedDuration = Duration(10, "d")
+    stall_times: Times = 3
+
+
+class Customs(Section):
+    """How often the merchant is reminded of a customs hold."""
+
+    remind_every: FixedDuration = Duration(3, "d")
+    remind_times: Times = 5
+
+
+class Interception(Section):
+    """How long a supplier has to stop a parcel."""
+
+    fail_after: AnyDuration = Duration(2, "d")
+
+
+class Delivery(Section):
+    """How long claims may be opened."""
+
+    close_after: AnyDuration = Duration(15, "d")
+
+
+class Money(Section):
+    """When the platform and old suppliers are chased for money."""
+
+    chase_refund_at: Chases = (Duration(15, "wd"), Duration(20, "wd"), Duration(25, "wd"))
+    chase_recovery_at: Chases = (Duration(15, "wd"), Duration(20, "wd"), Duration(25, "wd"))
+
+
+class Reports(Section):
+    """What is believed of a report."""
+
+    ahead_of_now: FixedDuration = Duration(5, "m")
+
+
+class Effects(Section):
+    """How what leaves the engine leaves it."""
+
+    modes: dict[str, Mode] = {}
+    channels: dict[str, tuple[Literal["log", "file", "email"], ...]] = {}
+    default_channels: tuple[Literal["log", "file", "email"], ...] = ("log",)
+    tries: Times = 8
+    first_retry_after: FixedDuration = Duration(1, "m")
+    longest_retry_after: FixedDuration = Duration(6, "h")
+
+
+class Contacts(Section):
+    """Where the parties are reached by email."""
+
+    merchant: str | None = None
+    platform: str | None = None
+    escalation: str | None = None
+    suppliers: dict[str, str] = {}
+
+
+class Policy(Section):
+    """The whole policy file."""
+
+    calendar: Calendar = Calendar()
+    orders: Orders = Orders()
+    overdue: Overdue = Overdue()
+    supply: Supply = Supply()
+    transit: Transit = Transit()
+    customs: Customs = Customs()
+    interception: Interception = Interception()
+    delivery: Delivery = Delivery()
+    money: Money = Money()
+    reports: Reports = Reports()
+    effects: Effects = Effects()
+    contacts: Contacts = Contacts()
+
+    def mode(self, kind: str) -> str:
+        """Return the mode of an effect kind: auto, ask or off (rule 5.2)."""
+        return self.effects.modes.get(kind) or next(effect.mode for effect in EFFECTS if effect.kind == kind)
+
+    def channels(self, kind: str) -> tuple[str, ...]:
+        """Return the channels that an effect kind leaves by (rule 5.5)."""
+        return self.effects.channels.get(kind) or self.effects.default_channels
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A policy in force: its version in the database, its numbers, and its calendar."""
+
+    version: int
+    policy: Policy
+    calendar: WorkingCalendar
+
+
+def read_policy(text: str) -> Policy:
+    """Read a policy file's text.
+
+    Raises:
+        PolicyError: names the line of the table that is wrong, and what may stand there.
+    """
+    try:
+        policy = Policy.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"the policy is not TOML: {error}") from None
+    except ValidationError as error:
+        raise PolicyError("; ".join(_explain(one) for one in error.errors())) from None
+    _check_kinds(policy)
+    calendar_of(policy)
+    return policy
+
+
+def calendar_of(policy: Policy) -> WorkingCalendar:
+    """Build the calendar that the policy names.
+
+    Raises:
+        PolicyError: the country or time zone is unknown, or a day is both closed and extra.
+    """
+    c = policy.calendar
+    try:
+        return WorkingCalendar(c.country, c.time_zone, c.closures, c.extra_working_days)
+    except (ValueError, KeyError, OSError) as error:
+        raise PolicyError(f"[calendar]: {error}") from None
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a policy file's text, by which versions are told apart."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _explain(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] != "extra_forbidden":
+        return f"[{place}]: {error['msg'].removeprefix('Value error, ')}"
+    *parents, name = error["loc"]
+    model: Any = Policy
+    for parent in parents:
+        model = model.model_fields[parent].annotation
+    return f"[{place}] is not a setting of the policy{did_you_mean(str(name), model.model_fields)}"
+
+
+def _check_kinds(policy: Policy) -> None:
+    kinds = [effect.kind for effect in EFFECTS]
+    for table, named in (("modes", policy.effects.modes), ("channels", policy.effects.channels)):
+        for kind in named:
+            if kind not in kinds:
+                raise PolicyError(f"[effects.{table}.{kind}] is not a kind of effect{did_you_mean(kind, kinds)}")

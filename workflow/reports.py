@@ -1,0 +1,73 @@
+"""What may be reported, and the fields that each report may carry."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from workflow.words import State
+
+Kind = Literal["text", "instant", "amount", "count", "state", "customs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a report. A personal one never reaches the history in clear (rule 6.3)."""
+
+    kind: Kind
+    help: str
+    required: bool = False
+    personal: bool = False
+
+
+REASON = Field("text", "why, in a few words")
+ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the current one)")
+SUPPLIER = Field("text", "which supplier it is about (instead of the attempt)")
+RECOVERY = Field("count", "ledger row of the recovery (may be left out when only one is open)")
+CUSTOMS_WANTS = ("documents", "payment", "processing")
+STATE_NAMES = tuple(str(state) for state in State)
+
+FIELDS: dict[str, dict[str, Field]] = {
+    "place": {},
+    "promise": {"ship_by": Field("instant", "the new promised ship date", required=True), "reason": REASON},
+    "report_no_stock": {"reason": REASON},
+    "report_unresponsive": {"reason": REASON},
+    "report_oversized": {"reason": REASON},
+    "ship": {
+        "carrier": Field("text", "who carries it"),
+        "tracking_number": Field("text", "the carrier's number of the parcel"),
+        "attempt": ATTEMPT,
+        "supplier": SUPPLIER,
+        "reason": REASON,
+    },
+    "note_transit": {"status": Field("text", "the carrier's latest status"), "reason": REASON},
+    "hold": {"wants": Field("customs", "what customs wants: documents, payment or processing"), "reason": REASON},
+    "release": {"reason": REASON},
+    "lose": {"reason": REASON},
+    "deliver": {"reason": REASON},
+    "cancel": {"reason": REASON},
+    "correct_address": {"address": Field("text", "the right address", personal=True), "reason": REASON},
+    "confirm_interception": {"reason": REASON},
+    "fail_interception": {"reason": REASON},
+    "open_claim": {"reason": REASON},
+    "submit_evidence": {"reason": REASON},
+    "ask_more": {"reason": REASON},
+    "approve": {"reason": REASON},
+    "reject": {"reason": REASON},
+    "reopen_claim": {"reason": REASON},
+    "withdraw": {"reason": REASON},
+    "choose_refund": {"reason": REASON},
+    "choose_reissue": {"reason": REASON},
+    "confirm_reissue": {"reason": REASON},
+    "settle_refund": {"amount": Field("amount", "the sum that came back, such as 12.50"), "reason": REASON},
+    "decline_refund": {"reason": REASON},
+    "settle_recovery": {
+        "recovery": RECOVERY,
+        "amount": Field("amount", "the sum that came back, such as 12.50"),
+        "reason": REASON,
+    },
+    "decline_recovery": {"recovery": RECOVERY, "reason": REASON},
+    "override": {
+        "to": Field("state", "the state to move the order to", required=True),
+        "reason": Field("text", "why, in a few words", required=True),
+    },
+}
+"""Every trigger that a person, a file, the API or a carrier may report (rule 2.1)."""

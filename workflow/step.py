@@ -1,0 +1,143 @@
+"""One step of one order: a case and an event in, everything that the step leaves behind out."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from workflow import clocks
+from workflow.changes import CHANGES, begin
+from workflow.draft import Draft, EffectDraft, Event
+from workflow.history import HistoryRow, chain
+from workflow.machine import decide
+from workflow.order import Case, Detail, Timer
+from workflow.policy import Rules
+from workflow.reports import FIELDS
+from workflow.table import CANNOT_RETURN_TO
+from workflow.words import Goes, Row, State
+
+REMEMBERS = (State.intercepting, State.refunding, State.disputed)
+"""States that an order may go back from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step leaves behind; it is stored together or not at all (rule 5.1)."""
+
+    case: Case
+    history: HistoryRow
+    timers: Mapping[int, Timer]
+    effects: tuple[EffectDraft, ...]
+    withdrawn: tuple[tuple[str, int], ...]
+    flags: tuple[str, ...]
+
+
+def step(case: Case, event: Event, rules: Rules) -> Step:
+    """Take one step.
+
+    Raises:
+        NoPlace: the trigger has no place in the case's state.
+        Refused: a guard turned it down.
+    """
+    row, target = decide(case, event.trigger, event.fields, rules)
+    return write(case, event, rules, row, target)
+
+
+def fire(case: Case, timer: Timer, at: datetime, rules: Rules) -> Step:
+    """Let a timer fire at the instant `at`, which is never before it is due (rule 3.8)."""
+    assert at >= timer.due_at, f"timer {timer.number} of {case.name} would fire early"
+    return step(case, Event(timer.trigger, at, at, "timer", timer=timer), rules)
+
+
+def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None) -> Step:
+    """Carry out `row`: the case as it is afterwards, and all that comes of it."""
+    draft = Draft(case, event, rules, row, came_from=case.state)
+    if event.timer:
+        draft.drop_timer(replace(event.timer, status="fired", fired_at=event.at))
+    if case.state is None:
+        begin(draft)
+    for name in row.does:
+        CHANGES[name](draft)
+    if row.returns:
+        draft.change(returns_to=row.returns)
+        clocks.return_later_to(draft, row.returns)
+    if target:
+        _move(draft, target)
+    _speak(draft)
+    return _finish(draft)
+
+
+def _move(draft: Draft, target: State) -> None:
+    case = draft.case
+    before = case.returns_to if case.state in CANNOT_RETURN_TO else case.state
+    returns_to = before if target in REMEMBERS else None
+    draft.change(state=target, since=draft.event.at, returns_to=returns_to)
+    if draft.row.target is Goes.back:
+        clocks.go_back(draft, target)
+    else:
+        clocks.enter(draft, target)
+
+
+def _speak(draft: Draft) -> None:
+    """Collect the row's effects and flag; a clock that repeats sets its flag only after the last time."""
+    fields = {name: value for name, value in draft.event.fields.items() if value is not None}
+    for kind in draft.row.effects:
+        number = _attempt_concerned(draft, kind)
+        supplier = draft.case.attempts[number - 1].supplier
+        details = {**fields, **draft.details, "about": draft.event.trigger, "supplier": supplier}
+        draft.effects.append(EffectDraft(kind, number, details))
+    if draft.row.flag and "repeat" not in draft.row.does:
+        draft.flags.append(draft.row.flag)
+
+
+def _attempt_concerned(draft: Draft, kind: str) -> int:
+    """Return the attempt that an effect speaks about: mostly the current one."""
+    match kind:
+        case "recover_supply":
+            return int(draft.details["left_attempt"] or 1)
+        case "cancel_supply":
+            return int(draft.details["called_off"] or 1)
+        case "chase_recovery":
+            return next(row.attempt or 1 for row in draft.case.ledger if row.number == draft.details["ledger"])
+        case _:
+            return draft.case.current
+
+
+def _finish(draft: Draft) -> Step:
+    before, event = draft.case, draft.event
+    assert before.state is not None, "every row leads to a state or stays in one"
+    row = HistoryRow(
+        sequence=before.steps + 1,
+        trigger=event.trigger,
+        source=draft.came_from,
+        target=before.state,
+        occurred=event.at,
+        due=event.timer.due_at if event.timer else None,
+        recorded=event.recorded,
+        actor=event.actor,
+        reason=_text(event.fields.get("reason")),
+        details=_details(draft),
+        policy=draft.rules.version,
+    )
+    row = replace(row, hash=chain(before.name, before.last_hash, row))
+    case = replace(before, steps=row.sequence, last_hash=row.hash)
+    return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.withdrawn), tuple(draft.flags))
+
+
+def _text(value: Detail) -> str | None:
+    return None if value is None else str(value)
+
+
+def _details(draft: Draft) -> dict[str, Detail]:
+    """Return what the history keeps: the report's fields and the step's notes, personal data as digests."""
+    known, salt = FIELDS.get(draft.event.trigger, {}), draft.case.salt
+    details: dict[str, Detail] = {}
+    for name, value in draft.event.fields.items():
+        if value is not None and name != "reason":
+            personal = name in known and known[name].personal
+            details[name] = f"sha256:{_digest(salt, str(value))}" if personal else value
+    return details | draft.details
+
+
+def _digest(salt: str, text: str) -> str:
+    return hashlib.sha256(f"{salt}{text}".encode()).hexdigest()

@@ -1,0 +1,121 @@
+"""The process table, expanded to one line per state and checked against itself when it is loaded."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from workflow.errors import AftersalesError
+from workflow.guards import GUARDS
+from workflow.process import CLAIM_CLOCKS, CLOCKS, EFFECTS, FLAGS, ROWS
+from workflow.reports import FIELDS
+from workflow.words import Clock, Goes, Row, State
+
+CANNOT_RETURN_TO = (State.intercepting, State.refunding)
+NOTHING = "nothing"
+TIMED = frozenset(clock.trigger for clock in CLOCKS) | frozenset(CLAIM_CLOCKS)
+CLOCK_OF = {clock.trigger: clock for clock in CLOCKS}
+EFFECT_OF = {effect.kind: effect for effect in EFFECTS}
+
+
+class TableError(AftersalesError):
+    """The process table contradicts itself; the message names the lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One way out of one state: the row it comes from, and where it leads.
+
+    `came_from` and `named` are what the case's or the report's state must be for it to be taken.
+    """
+
+    row: Row
+    source: str
+    target: State | None
+    came_from: State | None = None
+    named: State | None = None
+
+
+def expand(rows: Iterable[Row]) -> Iterator[Move]:
+    """Yield one move per row, source and possible destination; a target of None stays."""
+    for row in rows:
+        for source in row.sources or (NOTHING,):
+            yield from _destinations(row, str(source))
+
+
+def _destinations(row: Row, source: str) -> Iterator[Move]:
+    match row.target:
+        case Goes.stays:
+            yield Move(row, source, None)
+        case Goes.back:
+            yield from (Move(row, source, s, came_from=s) for s in State if s not in CANNOT_RETURN_TO)
+        case Goes.named:
+            yield from (Move(row, source, s, named=s) for s in State)
+        case State() as target:
+            yield Move(row, source, target)
+
+
+def check(rows: Iterable[Row] = ROWS, clocks: Iterable[Clock] = CLOCKS) -> None:
+    """Check the tables against each other.
+
+    Raises:
+        TableError: names every unreachable state, clock without a place, doubled or unknown name.
+    """
+    rows, clocks = tuple(rows), tuple(clocks)
+    problems = [*_doubled(rows, clocks), *_unknown(rows), *_unreachable(rows), *_without_a_place(rows, clocks)]
+    if problems:
+        raise TableError("the process table contradicts itself: " + "; ".join(problems))
+
+
+def _doubled(rows: tuple[Row, ...], clocks: tuple[Clock, ...]) -> Iterator[str]:
+    triggers = [clock.trigger for clock in clocks]
+    yield from (f"clock {name} stands twice" for name in sorted({t for t in triggers if triggers.count(t) > 1}))
+    places = [(row.trigger, str(source), row.guards) for row in rows for source in row.sources or (NOTHING,)]
+    for trigger, source, guards in sorted({place for place in places if places.count(place) > 1}):
+        yield f"{trigger} stands twice in {source} with the guards {list(guards)}"
+
+
+def _unknown(rows: tuple[Row, ...]) -> Iterator[str]:
+    kinds = {effect.kind for effect in EFFECTS}
+    for row in rows:
+        yield from (f"{row.trigger} names the unknown guard {name}" for name in row.guards if name not in GUARDS)
+        yield from (f"{row.trigger} names the unknown effect {name}" for name in row.effects if name not in kinds)
+        if row.flag is not None and row.flag not in FLAGS:
+            yield f"{row.trigger} names the unknown flag {row.flag}"
+        if row.trigger not in TIMED and row.trigger not in FIELDS:
+            yield f"{row.trigger} is neither timed nor reported"
+
+
+def _unreachable(rows: tuple[Row, ...]) -> Iterator[str]:
+    """A state must be reached by the process itself: an override does not count."""
+    moves = [move for move in expand(rows) if move.target and not move.named and not move.came_from]
+    reached, grown = {NOTHING}, True
+    while grown:
+        found = {str(move.target) for move in moves if move.source in reached} - reached
+        reached |= found
+        grown = bool(found)
+    yield from (f"{state} is unreachable" for state in State if state not in reached)
+
+
+def _without_a_place(rows: tuple[Row, ...], clocks: tuple[Clock, ...]) -> Iterator[str]:
+    places = {(row.trigger, source) for row in rows for source in row.sources or ()}
+    for clock in clocks:
+        for state in clock.runs_in:
+            if (clock.trigger, state) not in places:
+                yield f"the clock {clock.trigger} runs in {state}, where its trigger has no place"
+        for state in clock.starts_on:
+            if state not in clock.runs_in:
+                yield f"the clock {clock.trigger} starts on {state} but does not run there"
+
+
+check()
+MOVES: tuple[Move, ...] = tuple(expand(ROWS))
+PLACES: dict[tuple[str, str], tuple[Row, ...]] = {}
+for _row in ROWS:
+    for _source in _row.sources or (NOTHING,):
+        PLACES[str(_source), _row.trigger] = (*PLACES.get((str(_source), _row.trigger), ()), _row)
+
+
+def allowed_in(state: State | None) -> list[str]:
+    """Return the triggers that may be reported in `state`, in the table's order."""
+    here = str(state or NOTHING)
+    return [trigger for source, trigger in PLACES if source == here and trigger in FIELDS]
+
