@@ -24,6 +24,7 @@ class Channel(Protocol):
         Raises:
             NotSent: it has certainly not left.
             OutcomeUnknown: it may or may not have left.
+
         """
 
 

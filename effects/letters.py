@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import ChainableUndefined, FileSystemLoader, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from workflow.errors import AftersalesError
@@ -47,8 +47,8 @@ class Letters:
 
     def __init__(self, own: Path | None = None) -> None:
         folders = [str(folder) for folder in (own, OURS) if folder]
-        loader = FileSystemLoader(folders)
-        self._templates = SandboxedEnvironment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        options: dict[str, Any] = {"undefined": ChainableUndefined, "trim_blocks": True, "lstrip_blocks": True}
+        self._templates = SandboxedEnvironment(loader=FileSystemLoader(folders), **options)
         self._templates.filters["money"] = _money
 
     def write(self, kind: str, language: str, matters: Sequence[Matter]) -> Letter:
@@ -56,13 +56,14 @@ class Letters:
 
         Raises:
             BadTemplate: the template is missing or cannot be filled in.
+
         """
         chosen = "zh" if language.lower().startswith("zh") else "en"
         name, first = f"{chosen}/{kind}.txt", matters[0]
         about = {"order": first.order, "attempt": first.attempt, "caused_at": first.caused_at, "details": first.details}
         try:
             text = self._templates.get_template(name).render(matters=matters, kind=kind, **about)
-        except TemplateError as error:
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
         subject, _, body = text.strip().partition("\n")
         return Letter(" ".join(subject.split()), body.strip() + "\n")

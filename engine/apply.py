@@ -93,6 +93,7 @@ def apply(
 
     Raises:
         OrderChanged: somebody else moved one of the orders meanwhile; nothing may be committed.
+
     """
     batch = _Batch(connection, arrivals)
     outcomes = [batch.outcome(arrival, now, rules, until) for arrival in batch.arrivals]

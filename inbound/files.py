@@ -26,6 +26,7 @@ def read_rows(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> 
 
     Raises:
         UsageError: the file is missing, is not text in `encoding`, or is not of its format.
+
     """
     readers = {".json": _json_rows, ".jsonl": _json_lines, ".ndjson": _json_lines}
     try:

@@ -88,6 +88,7 @@ class Mapping:
 
         Raises:
             UsageError: names the missing column and the nearest one that is there.
+
         """
         have = set(columns)
         for missing in sorted(self.columns() - have):
@@ -99,6 +100,7 @@ def load_mapping(path: Path) -> Mapping:
 
     Raises:
         UsageError: it is missing, is not TOML, or names what does not exist.
+
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -115,6 +117,7 @@ def parse_mapping(table: dict[str, Any]) -> Mapping:
 
     Raises:
         UsageError: a name is unknown, a required one is missing, or a value has the wrong form.
+
     """
     _known("", table, TOP_LEVEL)
     order = _sources("order", _table(table, "order"), ORDER_FIELDS)

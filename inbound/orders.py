@@ -48,6 +48,7 @@ class OrderFile:
 
     Raises:
         UsageError: the file cannot be read, or lacks a column that the mapping names.
+
     """
 
     def __init__(self, path: Path, mapping: Mapping, defaults: Orders) -> None:
@@ -206,6 +207,7 @@ class OrderFile:
 
         Raises:
             _BadRow: it says something else.
+
         """
         for name, value in values.items():
             stored = getattr(first.order, "number" if name == "id" else name)
@@ -215,7 +217,9 @@ class OrderFile:
                 raise _BadRow(row.line, place, why, values)
         for report in reports:
             if report not in first.reports:
-                why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
+                why = (
+                    f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
+                )
                 raise _BadRow(row.line, None, why, values)
 
 
@@ -243,4 +247,3 @@ def _order(values: dict[str, Any]) -> Order:
     number = values["id"]
     rest = {name: value for name, value in values.items() if name != "id" and value is not None}
     return Order(number=number, **rest)
-

@@ -17,6 +17,7 @@ def read_instant(text: str, zone: ZoneInfo | None = None, time_format: str | Non
 
     Raises:
         BadInstant: not a time, without a time zone where none is declared, or outside 1990-2199.
+
     """
     local = _parse(text, time_format)
     if local.tzinfo is None:

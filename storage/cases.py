@@ -80,7 +80,9 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, Stored]:
         timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
         ledger = _by_order(connection, LedgerTableRow, some)
         waiting = _by_order(connection, ReportRow, some, *_WAITING)
-        for row in connection.execute(select(_table(OrderRow)).where(col(OrderRow.id).in_(some)).with_for_update()).mappings():
+        for row in connection.execute(
+            select(_table(OrderRow)).where(col(OrderRow.id).in_(some)).with_for_update()
+        ).mappings():
             key = row["id"]
             case = codec.read_case(row, attempts[key], timers[key], ledger[key], waiting[key])
             stored[key] = Stored(key, case, row["observed"])
@@ -92,7 +94,10 @@ def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[in
     keys: set[tuple[int, str, str]] = set()
     columns = select(col(ReportRow.order_id), col(ReportRow.source), col(ReportRow.key))
     for some in _portions(sorted(set(order_ids))):
-        keys |= {(one, source, key) for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))}
+        keys |= {
+            (one, source, key)
+            for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))
+        }
     return keys
 
 
@@ -101,6 +106,7 @@ def store(connection: Connection, changes: Sequence[Change], modes: dict[str, st
 
     Raises:
         OrderChanged: an order was moved by somebody else since it was loaded; nothing may be committed.
+
     """
     new = [change for change in changes if change.before is None]
     old = [change for change in changes if change.before is not None and change.steps]
@@ -111,7 +117,9 @@ def store(connection: Connection, changes: Sequence[Change], modes: dict[str, st
     _store_timers(connection, placed)
     _store_reports(connection, placed)
     _store_effects(connection, placed, modes)
-    _raise_flags(connection, [(key, flag, change.at, None) for key, change in placed for s in change.steps for flag in s.flags])
+    _raise_flags(
+        connection, [(key, flag, change.at, None) for key, change in placed for s in change.steps for flag in s.flags]
+    )
 
 
 def raise_flag(connection: Connection, order_id: int, flag: str, at: datetime, detail: str | None) -> None:
@@ -130,7 +138,9 @@ def _advance(connection: Connection, changes: Sequence[Change]) -> None:
     ]
     names = [name for name in rows[0] if name not in ("key", "seen")]
     same = (col(OrderRow.id) == bindparam("key")) & (col(OrderRow.version) == bindparam("seen"))
-    moved = connection.execute(_update_table(OrderRow).where(same).values({name: bindparam(name) for name in names}), rows)
+    moved = connection.execute(
+        _update_table(OrderRow).where(same).values({name: bindparam(name) for name in names}), rows
+    )
     if moved.rowcount != len(rows):
         _name_the_loser(connection, changes)
 
@@ -173,7 +183,10 @@ Placed = Sequence[tuple[int, Change]]
 def _store_parts(connection: Connection, placed: Placed) -> None:
     """Store history, attempts and ledger rows: new ones are added, changed ones replaced."""
     _insert(connection, HistoryTableRow, [codec.history_values(key, s.history) for key, c in placed for s in c.steps])
-    for model, name, values in ((AttemptRow, "attempts", codec.attempt_values), (LedgerTableRow, "ledger", codec.ledger_values)):
+    for model, name, values in (
+        (AttemptRow, "attempts", codec.attempt_values),
+        (LedgerTableRow, "ledger", codec.ledger_values),
+    ):
         added: list[codec.Values] = []
         changed: list[codec.Values] = []
         for key, change in placed:
@@ -214,7 +227,9 @@ def _store_reports(connection: Connection, placed: Placed) -> None:
     _insert(connection, ReportRow, added)
     if changed:
         values = {"verdict": bindparam("verdict"), "reason": bindparam("reason")}
-        connection.execute(_update_table(ReportRow).where(col(ReportRow.id) == bindparam("key")).values(values), changed)
+        connection.execute(
+            _update_table(ReportRow).where(col(ReportRow.id) == bindparam("key")).values(values), changed
+        )
 
 
 def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]) -> None:

@@ -33,6 +33,7 @@ class Database:
 
         Raises:
             UsageError: the URL is not one of SQLite or PostgreSQL.
+
         """
         self.url = _checked(url)
         self.file = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
@@ -85,9 +86,12 @@ class Database:
 
         Raises:
             DatabaseUnready: says what to do.
+
         """
         if not self.exists():
-            raise DatabaseUnready(f"there is no database at {self.place}: import a file, or run `aftersales db upgrade`")
+            raise DatabaseUnready(
+                f"there is no database at {self.place}: import a file, or run `aftersales db upgrade`"
+            )
         found = self.schema()
         if found is None:
             raise DatabaseUnready(f"the database {self.place} has no tables: run `aftersales db upgrade`")
@@ -107,6 +111,7 @@ class Database:
 
         Raises:
             AftersalesError: the target exists, or the database is not SQLite.
+
         """
         if self.file is None:
             raise UsageError("`db backup` copies SQLite; use pg_dump for a PostgreSQL database")

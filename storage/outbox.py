@@ -104,7 +104,12 @@ def claim(connection: Connection, at: datetime, limit: int) -> list[StoredMessag
 
 
 def finish(
-    connection: Connection, message_id: int, status: str, at: datetime, error: str | None = None, again: datetime | None = None
+    connection: Connection,
+    message_id: int,
+    status: str,
+    at: datetime,
+    error: str | None = None,
+    again: datetime | None = None,
 ) -> None:
     """Record what became of a message: sent, waiting (for the try at `again`), dead, parked or dropped."""
     values: dict[str, Any] = {"status": status, "error": error, "next_try_at": again or at}
@@ -129,7 +134,10 @@ def next_send(connection: Connection) -> datetime | None:
 
 def has_ready(connection: Connection) -> bool:
     """Say whether an effect may leave that no message carries yet."""
-    return connection.execute(select(col(EffectRow.id)).where(col(EffectRow.status) == "ready").limit(1)).first() is not None
+    return (
+        connection.execute(select(col(EffectRow.id)).where(col(EffectRow.status) == "ready").limit(1)).first()
+        is not None
+    )
 
 
 def approve(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
@@ -193,7 +201,9 @@ def _settle_messages(connection: Connection, effect_ids: Sequence[int], status: 
 def _roll_up(connection: Connection, message_ids: Sequence[int], at: datetime, error: str | None) -> None:
     """Give the effects of messages the status that their messages have together."""
     mine = select(col(MemberRow.effect_id)).where(col(MemberRow.message_id).in_(message_ids))
-    joined = select(col(MemberRow.effect_id), col(MessageRow.status)).join(MessageRow, col(MessageRow.id) == col(MemberRow.message_id))
+    joined = select(col(MemberRow.effect_id), col(MessageRow.status)).join(
+        MessageRow, col(MessageRow.id) == col(MemberRow.message_id)
+    )
     statuses: dict[int, set[str]] = defaultdict(set)
     for effect_id, status in connection.execute(joined.where(col(MemberRow.effect_id).in_(mine))):
         statuses[effect_id].add(status)

@@ -15,6 +15,7 @@ class WorkingCalendar:
 
     Raises:
         ValueError: the country or the time zone is unknown, or a day is both closed and extra.
+
     """
 
     def __init__(

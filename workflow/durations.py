@@ -23,6 +23,7 @@ class Duration:
 
         Raises:
             ValueError: the text has another form.
+
         """
         found = _FORM.fullmatch(text)
         if not found:
@@ -40,6 +41,7 @@ class Duration:
 
         Raises:
             ValueError: working days have no fixed length.
+
         """
         if self.unit == "wd":
             raise ValueError(f"{self} has no fixed length: write days, hours or minutes")

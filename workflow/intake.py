@@ -124,7 +124,12 @@ def _position(state: State | None) -> str | None:
     """Return where a parcel is when its order is in `state`; None where parcels no longer decide."""
     if state in UNSHIPPED:
         return "unshipped"
-    places = {State.shipped: "shipped", State.customs_hold: "held", State.delivered: "delivered", State.closed: "delivered"}
+    places = {
+        State.shipped: "shipped",
+        State.customs_hold: "held",
+        State.delivered: "delivered",
+        State.closed: "delivered",
+    }
     return places.get(state) if state else None
 
 
@@ -158,4 +163,3 @@ def _remember_parcel(made: Step, report: Report) -> Step:
     parcel = tuple(sorted(told, key=lambda one: one[0]))
     attempts = tuple(replace(one, parcel=parcel) if one.number == attempt.number else one for one in made.case.attempts)
     return replace(made, case=replace(made.case, attempts=attempts))
-

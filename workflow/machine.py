@@ -64,6 +64,7 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules) -> tuple[Row
     Raises:
         NoPlace: the trigger has no place in the case's state.
         Refused: every guard in its way turned it down.
+
     """
     here = str(case.state or NOTHING)
     rows = PLACES.get((here, trigger))

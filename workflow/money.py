@@ -19,6 +19,7 @@ def exponent(currency: str) -> int:
 
     Raises:
         MoneyError: the code is not in ISO 4217 or has no minor unit.
+
     """
     try:
         digits = Currency(currency).exponent
@@ -37,6 +38,7 @@ def minor_units(text: str, currency: str) -> int:
 
     >>> minor_units("12.5", "CNY"), minor_units("700", "JPY")
     (1250, 700)
+
     """
     if not _PLAIN.fullmatch(text):
         raise MoneyError(f"{text[:40]!r} is not an amount: write digits with a point, such as 12.50")

@@ -26,7 +26,9 @@ def _fixed(duration: Duration) -> Duration:
 
 
 def _rising(chases: tuple[Duration, ...]) -> tuple[Duration, ...]:
-    if len({one.unit for one in chases}) > 1 or any(a.count >= b.count for a, b in zip(chases, chases[1:], strict=False)):
+    if len({one.unit for one in chases}) > 1 or any(
+        a.count >= b.count for a, b in zip(chases, chases[1:], strict=False)
+    ):
         raise ValueError("write rising durations of one unit, such as 15wd, 20wd, 25wd")
     return chases
 
@@ -190,6 +192,7 @@ def read_policy(text: str) -> Policy:
 
     Raises:
         PolicyError: names the line of the table that is wrong, and what may stand there.
+
     """
     try:
         policy = Policy.model_validate(tomllib.loads(text))
@@ -207,6 +210,7 @@ def calendar_of(policy: Policy) -> WorkingCalendar:
 
     Raises:
         PolicyError: the country or time zone is unknown, or a day is both closed and extra.
+
     """
     c = policy.calendar
     try:

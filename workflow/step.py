@@ -38,6 +38,7 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
     Raises:
         NoPlace: the trigger has no place in the case's state.
         Refused: a guard turned it down.
+
     """
     row, target = decide(case, event.trigger, event.fields, rules)
     return write(case, event, rules, row, target)

@@ -58,6 +58,7 @@ def check(rows: Iterable[Row] = ROWS, clocks: Iterable[Clock] = CLOCKS) -> None:
 
     Raises:
         TableError: names every unreachable state, clock without a place, doubled or unknown name.
+
     """
     rows, clocks = tuple(rows), tuple(clocks)
     problems = [*_doubled(rows, clocks), *_unknown(rows), *_unreachable(rows), *_without_a_place(rows, clocks)]
@@ -118,4 +119,3 @@ def allowed_in(state: State | None) -> list[str]:
     """Return the triggers that may be reported in `state`, in the table's order."""
     here = str(state or NOTHING)
     return [trigger for source, trigger in PLACES if source == here and trigger in FIELDS]
-

@@ -41,6 +41,7 @@ class EmailChannel:
         Raises:
             NotSent: no server or address is set up, or the server refused it.
             OutcomeUnknown: the connection broke after the text was handed over.
+
         """
         if self._server is None:
             raise NotSent("no SMTP server is set up: set [smtp] host in the settings", try_again=True)
@@ -87,9 +88,12 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
 
     Raises:
         NotSent: there is no address, or a header holds a control character.
+
     """
     if not message.recipient:
-        raise NotSent("no email address is known for its recipient: add it to [contacts] in the policy", try_again=False)
+        raise NotSent(
+            "no email address is known for its recipient: add it to [contacts] in the policy", try_again=False
+        )
     digest = hashlib.sha256(message.key.encode()).hexdigest()[:32]
     heads = {
         "From": sender,

@@ -19,6 +19,7 @@ class FileChannel:
 
         Raises:
             NotSent: the file cannot be written.
+
         """
         line = json.dumps(asdict(message), ensure_ascii=False) + "\n"
         try:

@@ -1,0 +1,1 @@
+"""The `aftersales` command: the only place where everything is put together."""

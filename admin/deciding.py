@@ -1,0 +1,218 @@
+"""report, resolve, exceptions, effects."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import click
+from sqlalchemy import RowMapping
+
+from admin.office import Instant, Office, now, person, print_json, print_rows, safe
+from engine.apply import Arrival, apply
+from inbound.cells import BadCell, report_field
+from storage import outbox, persons, queries
+from workflow.errors import UsageError
+from workflow.intake import Verdict
+from workflow.order import Detail, Report
+from workflow.process import EFFECTS
+from workflow.reports import FIELDS, Field
+from workflow.suggestions import did_you_mean
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+TRIGGERS = tuple(trigger for trigger in FIELDS if trigger != "place")
+
+
+class Triggers(click.Group):
+    """One subcommand per trigger, made from the fields that it may carry."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the triggers in the order of the table."""
+        return [*TRIGGERS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the trigger's command."""
+        if cmd_name not in TRIGGERS:
+            ctx.fail(f"{cmd_name!r} is not a report{did_you_mean(cmd_name, TRIGGERS)}")
+        at = click.Option(["--at"], type=Instant(), help="When it occurred (default: now)")
+        fields = [_option(name, field) for name, field in FIELDS[cmd_name].items()]
+        return click.Command(
+            cmd_name, params=[at, *fields], callback=partial(_report, cmd_name), help=f"Report {cmd_name}."
+        )
+
+
+def _option(name: str, field: Field) -> click.Option:
+    return click.Option([f"--{name.replace('_', '-')}", name], required=field.required, help=field.help)
+
+
+@click.command("report", cls=Triggers)
+@click.argument("identity", metavar="ID")
+@click.pass_context
+def report_command(ctx: click.Context, identity: str) -> None:
+    """Report something about the order ID; each TRIGGER has fields of its own (see its --help)."""
+    ctx.meta["identity"] = identity
+
+
+def _report(trigger: str, at: datetime | None, **given: str | None) -> None:
+    ctx = click.get_current_context()
+    office = Office(ctx)
+    database, moment = office.ready(), now()
+    rules = office.rules()
+    with database.write() as connection:
+        order = queries.stored_case(connection, ctx.meta["identity"]).case.order
+        fields = _fields(trigger, given, order.currency)
+        when = at or moment
+        report = Report(trigger, when, person(), f"{trigger}@{when.isoformat()}", person(), fields)
+        (outcome,) = apply(connection, [Arrival(order, (report,))], moment, rules)
+    first = outcome.received[0]
+    if first.verdict is Verdict.duplicate:
+        click.echo("That was reported before: nothing changed.")
+    elif first.error is not None:
+        raise first.error
+    else:
+        click.echo(f"Order {safe(order.name)} is {outcome.case.state} after {trigger}.")
+        _say_what_comes_of_it(outcome.steps[0].effects)
+
+
+def _say_what_comes_of_it(effects: Sequence[Any]) -> None:
+    for effect in effects:
+        click.echo(f"  causes {effect.kind} (aftersales effects)")
+
+
+def _fields(trigger: str, given: dict[str, str | None], currency: str) -> dict[str, Detail]:
+    fields: dict[str, Detail] = {}
+    for name, value in given.items():
+        if value is not None and value.strip():
+            try:
+                fields[name] = report_field(FIELDS[trigger][name], value.strip(), currency)
+            except BadCell as bad:
+                raise UsageError(f"--{name.replace('_', '-')}: {bad}") from None
+    return fields
+
+
+@click.command("resolve")
+@click.argument("identity", metavar="ID")
+@click.argument("word")
+@click.option("--flag", help="Only this flag (default: every one that stands)")
+@click.pass_context
+def resolve_command(ctx: click.Context, identity: str, word: str, flag: str | None) -> None:
+    """Clear what makes the order ID need a person, with a WORD on what was done."""
+    office = Office(ctx)
+    with office.ready().write() as connection:
+        key = queries.resolve_id(connection, identity)
+        standing = [row["flag"] for row in queries.attention(connection, key)]
+        if flag and flag not in standing:
+            raise UsageError(f"{flag!r} does not stand on that order{did_you_mean(flag, standing or ['none'])}")
+        count = persons.resolve_flags(connection, key, flag, person(), word, now())
+    click.echo(f"{count} resolved." if count else "That order needs nobody.")
+
+
+@click.group("exceptions", invoke_without_command=True)
+@JSON
+@click.pass_context
+def exceptions_command(ctx: click.Context, as_json: bool) -> None:
+    """List the reports that had no place and wait for a person."""
+    if ctx.invoked_subcommand:
+        return
+    office = Office(ctx)
+    with office.ready().read() as connection:
+        found = queries.reports(connection, verdict="exception")
+    if as_json:
+        print_json(found)
+        return
+    rows = [(r["id"], r["order"], r["trigger"], office.when(r["occurred"]), r["actor"], r["reason"]) for r in found]
+    print_rows("Exceptions", ("id", "order", "trigger", "occurred", "from", "why"), rows, "No exceptions wait.")
+
+
+@exceptions_command.command("close")
+@click.argument("report_id", type=int, metavar="ID")
+@click.argument("word")
+@click.pass_context
+def close_exception(ctx: click.Context, report_id: int, word: str) -> None:
+    """Close the exception ID with a WORD on what was done."""
+    with Office(ctx).ready().write() as connection:
+        if not persons.resolve_exception(connection, report_id, person(), word, now()):
+            raise UsageError(f"there is no open exception {report_id}: `aftersales exceptions` lists them")
+    click.echo("Closed.")
+
+
+@click.group("effects", invoke_without_command=True)
+@click.option("--order", "identity", help="Only those of this order")
+@click.option("--status", help="Only those that are held, asked, ready, leaving, sent, dead, parked, dropped or off")
+@click.option("--kind", help="Only this kind")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="List at most so many")
+@JSON
+@click.pass_context
+def effects_command(
+    ctx: click.Context, identity: str | None, status: str | None, kind: str | None, limit: int, as_json: bool
+) -> None:
+    """List what leaves the engine, newest first."""
+    if ctx.invoked_subcommand:
+        return
+    office = Office(ctx)
+    found = _chosen(office, identity, status, kind, limit)
+    if as_json:
+        print_json([dict(row) for row in found])
+        return
+    rows = [(r["id"], r["order"], r["kind"], r["status"], office.when(r["caused_at"])) for r in found]
+    print_rows("Effects", ("id", "order", "kind", "status", "caused"), rows, "No such effects.")
+
+
+def _chosen(office: Office, identity: str | None, status: str | None, kind: str | None, limit: int) -> list[RowMapping]:
+    statuses = ("held", "asked", "ready", "leaving", "sent", "dead", "parked", "dropped", "off")
+    kinds = [effect.kind for effect in EFFECTS]
+    if status and status not in statuses:
+        raise UsageError(f"{status!r} is not a status of effects{did_you_mean(status, statuses)}")
+    if kind and kind not in kinds:
+        raise UsageError(f"{kind!r} is not a kind of effect{did_you_mean(kind, kinds)}")
+    with office.ready().read() as connection:
+        key = queries.resolve_id(connection, identity) if identity else None
+        return queries.effects(connection, key, status, kind, limit)
+
+
+def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Command:
+    """Make the command of one decision on effects."""
+
+    @click.argument("ids", nargs=-1, type=int)
+    @click.option("--all", "everything", is_flag=True, help="Every effect that waits for this decision")
+    @click.option("--order", "identity", help="Those of this order")
+    @click.option("--kind", help="Those of this kind")
+    @click.option("--dry-run", is_flag=True, help="Only say which")
+    @click.pass_context
+    def decide(
+        ctx: click.Context,
+        ids: tuple[int, ...],
+        everything: bool,
+        identity: str | None,
+        kind: str | None,
+        dry_run: bool,
+    ) -> None:
+        if not (ids or everything or identity or kind):
+            raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
+        office = Office(ctx)
+        with office.ready().write() as connection:
+            if ids:
+                found = queries.effects_by_id(connection, ids)
+                missing = set(ids) - {row["id"] for row in found}
+                if missing:
+                    raise UsageError(f"there is no effect {min(missing)}: `aftersales effects` lists them")
+            else:
+                found = _chosen(office, identity, None, kind, 100_000)
+            fitting = [row for row in found if row["status"] in from_statuses]
+            if not dry_run:
+                getattr(outbox, name)(connection, fitting, person(), now())
+        for row in fitting if dry_run else ():
+            click.echo(f"{row['id']}  {safe(row['order'])}  {row['kind']}  {row['status']}")
+        left = (
+            f"; {len(found) - len(fitting)} others are not in a status for that"
+            if ids and len(found) > len(fitting)
+            else ""
+        )
+        click.echo(f"{len(fitting)} {'would be ' if dry_run else ''}{words}{left}.")
+
+    return click.command(name, help=f"{name.capitalize()} effects: those that are {', '.join(from_statuses)}.")(decide)
+
+
+effects_command.add_command(_decision("approve", "approved", ("held", "asked")))
+effects_command.add_command(_decision("drop", "dropped", ("held", "asked", "ready", "dead", "parked")))
+effects_command.add_command(_decision("retry", "sent again", ("dead", "parked")))

@@ -1,0 +1,23 @@
+"""The state diagram, drawn from the process table as Mermaid text."""
+
+from collections import defaultdict
+
+from workflow.process import CLOCKS, ROWS
+from workflow.words import Goes, State
+
+_TIMED = {clock.trigger for clock in CLOCKS}
+
+
+def mermaid() -> str:
+    """Return the diagram; a clock marks the triggers that timers fire, "back" what returns to where it came from."""
+    edges: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in ROWS:
+        label = f"⏰ {row.trigger}" if row.trigger in _TIMED else row.trigger
+        target = {Goes.stays: None, Goes.named: None, Goes.back: "back"}.get(row.target, str(row.target))  # type: ignore[call-overload]
+        for source in row.sources or ("[*]",):
+            if target and label not in edges[str(source), target]:
+                edges[str(source), target].append(label)
+    lines = ["stateDiagram-v2", "    back: where it came from"]
+    lines += [f"    {source} --> {target}: {', '.join(labels)}" for (source, target), labels in edges.items() if labels]
+    lines += [f"    {state} --> [*]" for state in (State.closed, State.refunded, State.reissued)]
+    return "\n".join(lines) + "\n"

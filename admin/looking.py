@@ -1,0 +1,191 @@
+"""orders, show, explain, timers."""
+
+from datetime import datetime
+
+import click
+
+from admin.office import Instant, Office, print_json, print_rows, safe
+from engine.explain import WHAT_FIRES, explain, reason_words
+from storage import queries
+from storage.queries import OrderFilter
+from workflow.reports import STATE_NAMES
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+LIMIT = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="List at most so many"
+)
+
+
+@click.command("orders")
+@click.option("--state", type=click.Choice(STATE_NAMES), help="Only those in this state")
+@click.option("--due-before", type=Instant(), help="Only those with a deadline before this instant")
+@click.option("--attention", is_flag=True, help="Only those that need a person")
+@click.option("--supplier", help="Only those of this supplier")
+@click.option("--text", help="Only those whose number, supplier, group or buyer holds this")
+@LIMIT
+@JSON
+@click.pass_context
+def orders_command(
+    ctx: click.Context,
+    state: str | None,
+    due_before: datetime | None,
+    attention: bool,
+    supplier: str | None,
+    text: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Find orders; those with the nearest deadline come first."""
+    office = Office(ctx)
+    with office.ready().read() as connection:
+        found = queries.orders(connection, OrderFilter(state, due_before, attention, supplier, text, limit))
+        waiting = len(queries.reports(connection, verdict="exception"))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            f"{row['shop']}/{row['number']}",
+            row["state"],
+            office.when(row["next_due"]),
+            row["supplier"],
+            row["attention"],
+        )
+        for row in found
+    ]
+    print_rows("Orders", ("order", "state", "next deadline", "supplier", "needs a person"), rows, "No such orders.")
+    if attention and waiting:
+        click.echo(f"{waiting} reports wait as exceptions: aftersales exceptions")
+
+
+@click.command("show")
+@click.argument("identity", metavar="ID")
+@JSON
+@click.pass_context
+def show_command(ctx: click.Context, identity: str, as_json: bool) -> None:
+    """Show one order's whole story. ID is NUMBER or SHOP/NUMBER."""
+    office = Office(ctx)
+    with office.ready().read() as connection:
+        stored = queries.stored_case(connection, identity)
+        key, case = stored.order_id, stored.case
+        story = {
+            "order": case.name,
+            "state": str(case.state),
+            "since": case.since,
+            "history": [vars_of(row) for row in queries.history(connection, key)],
+            "lines": queries.lines(connection, key),
+            "attempts": [vars_of(one) for one in case.attempts],
+            "timers": queries.timers(connection, key, None),
+            "ledger": [vars_of(one) for one in case.ledger],
+            "reports": queries.reports(connection, key),
+            "effects": [dict(row) for row in queries.effects(connection, key)],
+            "messages": queries.messages(connection, key),
+            "attention": queries.attention(connection, key),
+            "group": queries.family(connection, key),
+        }
+    if as_json:
+        print_json(story)
+        return
+    _print_story(office, story)
+
+
+def vars_of(value: object) -> dict[str, object]:
+    """Return the fields of a value."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+_PARTS = {
+    "history": ("occurred", "trigger", "source", "target", "actor", "reason"),
+    "attempts": ("number", "supplier", "placed_at", "urged_at", "shipped_at", "carrier", "tracking_number"),
+    "timers": ("due_at", "trigger", "status", "nth", "provisional"),
+    "ledger": ("number", "side", "amount", "currency", "status", "requested_at"),
+    "reports": ("occurred", "trigger", "actor", "verdict", "reason"),
+    "effects": ("id", "kind", "status", "caused_at"),
+    "messages": ("key", "channel", "status", "subject", "error"),
+    "lines": ("sku", "title", "quantity", "price"),
+    "attention": ("flag", "raised_at", "detail"),
+    "group": ("shop", "number", "state"),
+}
+
+
+def _print_story(office: Office, story: dict[str, object]) -> None:
+    click.echo(f"{safe(str(story['order']))} is {story['state']} since {office.when(story['since'])}")  # type: ignore[arg-type]
+    for part, columns in _PARTS.items():
+        values = story[part]
+        assert isinstance(values, list), part
+        rows = [[_cell(office, value[column]) for column in columns] for value in values]
+        if rows:
+            print_rows(part.capitalize(), columns, rows, "")
+
+
+def _cell(office: Office, value: object) -> object:
+    return office.when(value).split(" (")[0] if isinstance(value, datetime) else value
+
+
+@click.command("explain")
+@click.argument("identity", metavar="ID")
+@JSON
+@click.pass_context
+def explain_command(ctx: click.Context, identity: str, as_json: bool) -> None:
+    """Say why an order is where it is, what fires next and when, and what you may do now."""
+    office = Office(ctx)
+    told = explain(office.ready(), identity)
+    case = told.case
+    if as_json:
+        firing = [
+            {"trigger": t.trigger, "due_at": t.due_at, "status": t.status, "policy": t.policy} for t in told.timers
+        ]
+        why = {"trigger": told.why.trigger, "occurred": told.why.occurred, "due": told.why.due, "actor": told.why.actor}
+        print_json(
+            {
+                "order": case.name,
+                "state": str(case.state),
+                "why": why,
+                "timers": firing,
+                "allowed": told.allowed,
+                "attention": [flag for flag, _ in told.attention],
+                "observed": told.observed,
+            }
+        )
+        return
+    click.echo(f"Order {safe(case.name)} is {case.state}: {told.meaning}.")
+    click.echo(f"Since {office.when(told.why.occurred)}, by {safe(reason_words(case, told.why))}.")
+    if case.returns_to:
+        click.echo(f"It goes back to {case.returns_to} if that comes to nothing.")
+    for timer in told.timers:
+        provisional = " (provisional: that year's working days are not announced yet)" if timer.provisional else ""
+        moment = office.when(timer.due_at) if timer.status == "pending" else "paused"
+        click.echo(f"Next: {moment}: {WHAT_FIRES[timer.trigger]} [{timer.trigger}, policy {timer.policy}]{provisional}")
+    if not told.timers:
+        click.echo("Next: nothing fires by itself any more.")
+    for _, meaning in told.attention:
+        click.echo(f"Needs a person: {meaning}. When it is dealt with: aftersales resolve {safe(case.name)} WORD")
+    if told.exceptions:
+        click.echo(f"{told.exceptions} reports had no place: aftersales exceptions")
+    if told.observed:
+        click.echo("It is observed: its effects are held until you approve or drop them (aftersales effects).")
+    click.echo(f"You may report: {', '.join(told.allowed)}.")
+
+
+@click.command("timers")
+@click.option("--order", "identity", help="Only those of this order")
+@click.option(
+    "--status",
+    type=click.Choice(("pending", "paused", "fired", "cancelled", "failed", "all")),
+    default="pending",
+    show_default=True,
+)
+@LIMIT
+@JSON
+@click.pass_context
+def timers_command(ctx: click.Context, identity: str | None, status: str, limit: int, as_json: bool) -> None:
+    """List deadlines in due order."""
+    office = Office(ctx)
+    with office.ready().read() as connection:
+        key = queries.resolve_id(connection, identity) if identity else None
+        found = queries.timers(connection, key, None if status == "all" else status, limit)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(row["order"], row["trigger"], office.when(row["due_at"]), row["status"], row["error"]) for row in found]
+    print_rows("Timers", ("order", "trigger", "due", "status", "error"), rows, "No such timers.")

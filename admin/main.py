@@ -1,0 +1,92 @@
+"""The entry point: commands are imported only when they are used, so that --help is quick."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from workflow.errors import AftersalesError, UsageError
+from workflow.suggestions import did_you_mean
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("admin.running", "The daemon: fires due timers, sends effects, keeps house."),
+    "once": ("admin.running", "One pass of the same jobs, then exit (cron, systemd timer)."),
+    "import": ("admin.importing", "Bring in orders and reports from CSV, JSON or JSON Lines."),
+    "replay": ("admin.importing", "Run a file's past through the process on a virtual clock."),
+    "mapping": ("admin.importing", "Check the mapping of a foreign file."),
+    "orders": ("admin.looking", "Find orders by state, deadline, supplier, text, or need of a person."),
+    "show": ("admin.looking", "One order's whole story."),
+    "explain": ("admin.looking", "Why an order is where it is, what fires next, what you may do."),
+    "timers": ("admin.looking", "List deadlines."),
+    "exceptions": ("admin.deciding", "List reports that had no place, and close them."),
+    "effects": ("admin.deciding", "List what leaves the engine; approve, drop or retry it."),
+    "report": ("admin.deciding", "Report something about an order."),
+    "resolve": ("admin.deciding", "Say what was done about an order that needs a person."),
+    "check": ("admin.checking", "Check settings, policy, calendar, database and daemon."),
+    "audit": ("admin.checking", "Check that no history was edited, deleted, reordered or cut off."),
+    "policy": ("admin.checking", "Show or check the policy."),
+    "diagram": ("admin.checking", "Print the state machine, drawn from the process table."),
+    "db": ("admin.checking", "Make or upgrade the tables; back the database up."),
+    "demo": ("admin.demo", "Live through two hundred sample orders, in a folder of its own."),
+}
+
+
+class Commands(click.Group):
+    """Knows the commands by name; imports one only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the table."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command), cmd_name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command for a mistyped one."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None})
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings file [env: AFTERSALES_CONFIG; default: aftersales.toml if it is there]",
+)
+@click.option("--database", help="Database URL [env: AFTERSALES_DATABASE; default: sqlite:///aftersales.db]")
+@click.version_option(package_name="aftersales")
+@click.pass_context
+def cli(ctx: click.Context, config_file: Path | None, database: str | None) -> None:
+    """After-sales automation: every order a state machine whose deadlines fire by themselves.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 done with rejected rows.
+    Shell completion: eval "$(_AFTERSALES_COMPLETE=bash_source aftersales)" (or zsh_source, fish_source).
+    """
+    ctx.obj = {"config": config_file, "database": database}
+
+
+def main() -> None:
+    """Run the command; what it refuses is said in one line, without a traceback."""
+    try:
+        cli(prog_name="aftersales")
+    except AftersalesError as error:
+        click.secho(f"aftersales: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,162 @@
+"""Everything put together from the settings, and the words and tables that commands share."""
+
+import getpass
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from babel.dates import format_timedelta
+from rich.console import Console
+from rich.table import Table
+
+from config.settings import Settings, load_settings
+from effects.email import EmailChannel, SmtpServer
+from effects.file import FileChannel
+from effects.letters import Letters
+from effects.log import LogChannel
+from engine.delivery import PostOffice
+from jobs.tick import Workplace
+from storage.database import Database
+from storage.policies import version_of
+from storage.schema import upgrade
+from workflow.errors import UsageError
+from workflow.policy import Rules, calendar_of, read_policy
+
+
+class Office:
+    """The settings in force, and what is built from them when it is needed."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        given = ctx.find_root().obj or {}
+        self.settings: Settings = load_settings(given.get("config"))
+        self.database = Database(given.get("database") or self.settings.database)
+        ctx.call_on_close(self.database.close)
+
+    def ready(self) -> Database:
+        """Return the database for use.
+
+        Raises:
+            DatabaseUnready: it is missing, or its tables are of another version.
+
+        """
+        self.database.require()
+        return self.database
+
+    def made(self) -> Database:
+        """Return the database for writing; a missing SQLite file is made.
+
+        Raises:
+            DatabaseUnready: its tables are of another version.
+
+        """
+        if not self.database.exists():
+            upgrade(self.database)
+        return self.ready()
+
+    def rules(self) -> Rules:
+        """Return the policy in force, pinned to its version in the database."""
+        text = self.settings.policy_text()
+        policy = read_policy(text)
+        with self.database.write() as connection:
+            return Rules(version_of(connection, text, now()), policy, calendar_of(policy))
+
+    def workplace(self) -> Workplace:
+        """Return what the jobs work on."""
+        settings = self.settings
+        smtp = settings.smtp
+        server = (
+            SmtpServer(smtp.host, smtp.port, smtp.sender, smtp.user, smtp.password, smtp.security)
+            if smtp.host
+            else None
+        )
+        channels = {"log": LogChannel(), "file": FileChannel(settings.outbox_file), "email": EmailChannel(server)}
+        return Workplace(self.ready(), self.rules(), PostOffice(channels, Letters(settings.templates)))
+
+    def zone(self) -> ZoneInfo | None:
+        """Return the time zone of people's eyes; None is the machine's own."""
+        if self.settings.time_zone is None:
+            return None
+        try:
+            return ZoneInfo(self.settings.time_zone)
+        except (ValueError, KeyError, OSError):
+            raise UsageError(f"time_zone {self.settings.time_zone!r} is not a time zone") from None
+
+    def when(self, at: datetime | None) -> str:
+        """Write an instant for people: in their time zone, and how far off it is."""
+        if at is None:
+            return "-"
+        ago = format_timedelta(at - now(), add_direction=True, locale="en", threshold=1.2)
+        return f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M:%S %Z} ({ago})"
+
+
+def now() -> datetime:
+    """Return the present instant; nothing below the commands and jobs reads the clock."""
+    return datetime.now(UTC)
+
+
+def person() -> str:
+    """Return who is at the keyboard, as history names people."""
+    return f"person:{getpass.getuser()}"
+
+
+def console() -> Console:
+    """Return a console that fits the terminal and colours only there."""
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON with instants as ISO 8601."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
+    """Print a table, or a sentence when there is nothing to show."""
+    if not rows:
+        click.echo(empty)
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("-" if value is None else safe(str(value)) for value in row))
+    console().print(table)
+
+
+def safe(text: str) -> str:
+    """Make foreign text harmless on a terminal: no control characters, no markup."""
+    from rich.markup import escape
+
+    return escape("".join(character if character.isprintable() else "�" for character in text))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, StrEnum):
+        return str(value)
+    raise TypeError(type(value))
+
+
+def iso(at: datetime) -> str:
+    """Write an instant as 2019-01-01T00:00:00Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class Instant(click.ParamType):
+    """An option that takes an instant; without a zone it is the machine's local time."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read the instant."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not an instant: write 2026-11-23T09:30:00Z", param, ctx)

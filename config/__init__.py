@@ -1,0 +1,1 @@
+"""Settings of the program and the policy that comes with it."""

@@ -1,0 +1,111 @@
+"""Settings: from a TOML file and from AFTERSALES_* variables, unknown ones refused."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workflow.errors import UsageError
+from workflow.policy import Policy, read_policy
+from workflow.suggestions import did_you_mean
+
+DEFAULT_FILE = "aftersales.toml"
+DEFAULT_POLICY = Path(__file__).parent / "policy.toml"
+PREFIX = "AFTERSALES_"
+NOT_SETTINGS = ("AFTERSALES_CONFIG", "AFTERSALES_TEST_POSTGRES")
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Smtp(BaseModel):
+    """The mail server that the email channel hands its messages to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str | None = None
+    port: Port = 587
+    sender: str = "aftersales@localhost"
+    user: str | None = None
+    password: str | None = None
+    security: Literal["none", "starttls", "tls"] = "starttls"
+
+
+class Settings(BaseModel):
+    """Everything about this installation; what the process does stands in the policy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database: str = "sqlite:///aftersales.db"
+    policy: Path | None = None
+    time_zone: str | None = None
+    """For people's eyes; the machine's own where it is not set."""
+    templates: Path | None = None
+    outbox_file: Path = Path("outbox.jsonl")
+    smtp: Smtp = Smtp()
+
+    def policy_text(self) -> str:
+        """Return the text of the policy in force.
+
+        Raises:
+            UsageError: the file cannot be read.
+
+        """
+        path = self.policy or DEFAULT_POLICY
+        try:
+            return path.read_text("utf-8-sig")
+        except (OSError, UnicodeError) as error:
+            raise UsageError(f"the policy {path} cannot be read: {error}") from None
+
+    def read_policy(self) -> Policy:
+        """Return the policy in force, checked."""
+        return read_policy(self.policy_text())
+
+
+def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read settings: defaults, then the file, then the environment.
+
+    `file` is what the user named; without one AFTERSALES_CONFIG is taken, then ./aftersales.toml if it is there.
+
+    Raises:
+        UsageError: the file is missing or not TOML, or a setting is unknown or has a wrong value.
+
+    """
+    named = file or (Path(environment["AFTERSALES_CONFIG"]) if "AFTERSALES_CONFIG" in environment else None)
+    path = named or Path(DEFAULT_FILE)
+    values = _read(path) if named or path.is_file() else {}
+    for name, value in environment.items():
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS:
+            _put(values, name, value)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("; ".join(_explain(one, path) for one in error.errors())) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"the settings {path} cannot be read: {error}") from None
+
+
+def _put(values: dict[str, Any], name: str, value: str) -> None:
+    """Put a variable in its place: AFTERSALES_DATABASE, or AFTERSALES_SMTP__HOST for a table."""
+    *tables, last = name.removeprefix(PREFIX).lower().split("__")
+    for table in tables:
+        inner = values.setdefault(table, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"{name}: {table} is not a table of settings")
+        values = inner
+    values[last] = value
+
+
+def _explain(error: Any, path: Path) -> str:
+    *tables, name = (str(part) for part in error["loc"])
+    known = Smtp.model_fields if tables else Settings.model_fields
+    variable = PREFIX + "__".join([*tables, name]).upper()
+    if error["type"] == "extra_forbidden":
+        return f"{'.'.join([*tables, name])} ({path}) or {variable} is not a setting{did_you_mean(name, known)}"
+    return f"{'.'.join([*tables, name])} ({path}) or {variable}: {error['msg']}"

@@ -1,0 +1,1 @@
+"""When things run: APScheduler, the daemon, and the single pass."""

@@ -1,0 +1,249 @@
+"""Read-only questions, answered as plain rows for people and for --json."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, or_, select
+from sqlmodel import SQLModel, col
+
+from storage import cases, codec
+from storage.cases import Stored
+from storage.tables import (
+    AttentionRow,
+    EffectRow,
+    HistoryTableRow,
+    LineRow,
+    MemberRow,
+    MessageRow,
+    OrderRow,
+    ReportRow,
+    TimerRow,
+)
+from workflow.errors import UnknownOrder
+from workflow.history import HistoryRow, broken_at
+
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders are wanted; what is None does not matter."""
+
+    state: str | None = None
+    due_before: datetime | None = None
+    attention: bool = False
+    supplier: str | None = None
+    text: str | None = None
+    limit: int = 100
+
+
+def resolve_id(connection: Connection, identity: str) -> int:
+    """Return the row id of an order named NUMBER or SHOP/NUMBER.
+
+    Raises:
+        UnknownOrder: there is none, or the number is used by several shops.
+
+    """
+    shop, slash, number = identity.partition("/")
+    named = (
+        (col(OrderRow.shop) == shop) & (col(OrderRow.number) == number) if slash else col(OrderRow.number) == identity
+    )
+    same = or_(named, col(OrderRow.number) == identity)
+    rows = connection.execute(select(col(OrderRow.id), col(OrderRow.shop), col(OrderRow.number)).where(same)).all()
+    if not rows:
+        raise UnknownOrder(f"there is no order {identity!r}: `aftersales orders` lists them")
+    if len(rows) > 1:
+        names = ", ".join(f"{row.shop}/{row.number}" for row in rows)
+        raise UnknownOrder(f"{identity!r} is the number of several orders: name one of {names}")
+    return int(rows[0].id)
+
+
+def stored_case(connection: Connection, identity: str) -> Stored:
+    """Return the case of one order by its name."""
+    order_id = resolve_id(connection, identity)
+    return cases.load(connection, [order_id])[order_id]
+
+
+def orders(connection: Connection, wanted: OrderFilter) -> list[Found]:
+    """List orders, those with the nearest deadline first."""
+    next_due = (
+        select(func.min(TimerRow.due_at))
+        .where(col(TimerRow.order_id) == col(OrderRow.id), col(TimerRow.status) == "pending")
+        .scalar_subquery()
+    )
+    flags = (
+        select(
+            func.group_concat(AttentionRow.flag)
+            if connection.dialect.name == "sqlite"
+            else func.string_agg(AttentionRow.flag, ",")
+        )
+        .where(col(AttentionRow.order_id) == col(OrderRow.id), col(AttentionRow.resolved_at).is_(None))
+        .scalar_subquery()
+    )
+    t = _table(OrderRow)
+    query = select(
+        t.c.shop,
+        t.c.number,
+        t.c.state,
+        t.c.since,
+        t.c.supplier,
+        t.c.route,
+        next_due.label("next_due"),
+        flags.label("attention"),
+    )
+    for condition in _conditions(wanted, next_due, flags):
+        query = query.where(condition)
+    ordered = query.order_by(next_due.is_(None), next_due, t.c.id).limit(wanted.limit)
+    return [_plain(row) for row in connection.execute(ordered).mappings()]
+
+
+def _conditions(wanted: OrderFilter, next_due: Any, flags: Any) -> Iterator[Any]:
+    if wanted.state:
+        yield col(OrderRow.state) == wanted.state
+    if wanted.supplier:
+        yield col(OrderRow.supplier) == wanted.supplier
+    if wanted.due_before:
+        yield next_due <= wanted.due_before
+    if wanted.attention:
+        yield flags.is_not(None)
+    if wanted.text:
+        like = f"%{wanted.text}%"
+        yield or_(
+            *(col(c).like(like) for c in (OrderRow.number, OrderRow.supplier, OrderRow.group, OrderRow.buyer_name))
+        )
+
+
+def history(connection: Connection, order_id: int) -> list[HistoryRow]:
+    """Return an order's history, oldest first."""
+    t = _table(HistoryTableRow)
+    rows = connection.execute(select(t).where(t.c.order_id == order_id).order_by(t.c.sequence)).mappings()
+    return [codec.read_history(row) for row in rows]
+
+
+def timers(
+    connection: Connection, order_id: int | None = None, status: str | None = "pending", limit: int = 100
+) -> list[Found]:
+    """List timers in due order."""
+    query = _with_order(TimerRow, order_id)
+    if status:
+        query = query.where(col(TimerRow.status) == status)
+    return [_plain(row) for row in connection.execute(query.order_by(col(TimerRow.due_at)).limit(limit)).mappings()]
+
+
+def effects(
+    connection: Connection,
+    order_id: int | None = None,
+    status: str | None = None,
+    kind: str | None = None,
+    limit: int = 100,
+) -> list[RowMapping]:
+    """List effects, newest first."""
+    query = _with_order(EffectRow, order_id)
+    query = query.where(col(EffectRow.status) == status) if status else query
+    query = query.where(col(EffectRow.kind) == kind) if kind else query
+    return [*connection.execute(query.order_by(col(EffectRow.id).desc()).limit(limit)).mappings()]
+
+
+def effects_by_id(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
+    """Return effects by their ids."""
+    query = _with_order(EffectRow, None).where(col(EffectRow.id).in_(ids))
+    return [*connection.execute(query.order_by(col(EffectRow.id))).mappings()]
+
+
+def messages(connection: Connection, order_id: int) -> list[Found]:
+    """List the messages that speak about an order."""
+    m = _table(MessageRow)
+    mine = (
+        select(col(MemberRow.message_id))
+        .join(EffectRow, col(EffectRow.id) == col(MemberRow.effect_id))
+        .where(col(EffectRow.order_id) == order_id)
+    )
+    return [_plain(row) for row in connection.execute(select(m).where(m.c.id.in_(mine)).order_by(m.c.id)).mappings()]
+
+
+def reports(
+    connection: Connection, order_id: int | None = None, verdict: str | None = None, limit: int = 1000
+) -> list[Found]:
+    """List reports as they came; with a verdict only the unresolved ones that have it."""
+    query = _with_order(ReportRow, order_id)
+    if verdict:
+        query = query.where(col(ReportRow.verdict) == verdict, col(ReportRow.resolved_at).is_(None))
+    return [_plain(row) for row in connection.execute(query.order_by(col(ReportRow.id)).limit(limit)).mappings()]
+
+
+def attention(connection: Connection, order_id: int | None = None) -> list[Found]:
+    """List the flags that ask for a person."""
+    query = _with_order(AttentionRow, order_id).where(col(AttentionRow.resolved_at).is_(None))
+    return [_plain(row) for row in connection.execute(query.order_by(col(AttentionRow.id))).mappings()]
+
+
+def lines(connection: Connection, order_id: int) -> list[Found]:
+    """Return an order's lines."""
+    t = _table(LineRow)
+    return [_plain(row) for row in connection.execute(select(t).where(t.c.order_id == order_id)).mappings()]
+
+
+def family(connection: Connection, order_id: int) -> list[Found]:
+    """Return the orders that share this one's group, itself left out."""
+    t = _table(OrderRow)
+    mine = select(t.c.group).where(t.c.id == order_id).scalar_subquery()
+    same = (t.c.group == mine) & (t.c.id != order_id)
+    return [_plain(row) for row in connection.execute(select(t.c.shop, t.c.number, t.c.state).where(same)).mappings()]
+
+
+def counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """Count orders by state, timers, effects and messages by status, and what waits for a person."""
+    by = {
+        "orders": col(OrderRow.state),
+        "timers": col(TimerRow.status),
+        "effects": col(EffectRow.status),
+        "messages": col(MessageRow.status),
+        "reports": col(ReportRow.verdict),
+    }
+    counted = {name: _count_by(connection, column) for name, column in by.items()}
+    waiting = select(col(AttentionRow.flag), func.count()).where(col(AttentionRow.resolved_at).is_(None))
+    counted["attention"] = {flag: n for flag, n in connection.execute(waiting.group_by(col(AttentionRow.flag)))}
+    return counted
+
+
+def broken_chains(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield each order whose history does not hold, and what is wrong with it."""
+    h, o = _table(HistoryTableRow), _table(OrderRow)
+    query = select(h, o.c.shop, o.c.number, o.c.version, o.c.last_hash)
+    rows = connection.execute(query.join(o, o.c.id == h.c.order_id).order_by(h.c.order_id, h.c.sequence)).mappings()
+    seen = 0
+    for _, group in groupby(rows, key=lambda row: row["order_id"]):
+        of_order = [*group]
+        first, seen = of_order[0], seen + 1
+        name = f"{first['shop']}/{first['number']}"
+        wrong = broken_at(name, map(codec.read_history, of_order), first["version"], first["last_hash"])
+        if wrong:
+            yield name, wrong
+    bare = select(o.c.shop, o.c.number).where(~select(h.c.order_id).where(h.c.order_id == o.c.id).exists())
+    yield from ((f"{shop}/{number}", "its history is gone") for shop, number in connection.execute(bare))
+
+
+def _count_by(connection: Connection, column: Any) -> dict[str, int]:
+    return {value: n for value, n in connection.execute(select(column, func.count()).group_by(column).order_by(column))}
+
+
+def _with_order(model: type[SQLModel], order_id: int | None) -> Select[Any]:
+    t, o = _table(model), _table(OrderRow)
+    query = select(t, (o.c.shop + "/" + o.c.number).label("order")).join(o, o.c.id == t.c.order_id)
+    return query if order_id is None else query.where(t.c.order_id == order_id)
+
+
+def _plain(row: RowMapping) -> Found:
+    found = dict(row)
+    for name in ("details", "fields"):
+        if name in found:
+            found[name] = json.loads(found[name])
+    return found
+
+
+def _table(model: type[SQLModel]) -> Any:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
