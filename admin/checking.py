@@ -66,9 +66,7 @@ def _policy_findings(office: Office) -> Iterator[Finding]:
             "warning",
             f"the working days of {soon.year} are not announced yet: deadlines there are provisional",
         )
-    used = {channel for effect in policy.effects.channels.values() for channel in effect} | {
-        *policy.effects.default_channels
-    }
+    used = {channel for effect in policy.effects.channels.values() for channel in effect} | {*policy.effects.default_channels}
     if used == {"log"}:
         yield "A012", "warning", "no message leaves this machine: all channels of the policy are 'log'"
     if "email" in used and office.settings.smtp.host is None:

@@ -36,9 +36,7 @@ class Triggers(click.Group):
             ctx.fail(f"{cmd_name!r} is not a report{did_you_mean(cmd_name, TRIGGERS)}")
         at = click.Option(["--at"], type=Instant(), help="When it occurred (default: now)")
         fields = [_option(name, field) for name, field in FIELDS[cmd_name].items()]
-        return click.Command(
-            cmd_name, params=[at, *fields], callback=partial(_report, cmd_name), help=f"Report {cmd_name}."
-        )
+        return click.Command(cmd_name, params=[at, *fields], callback=partial(_report, cmd_name), help=f"Report {cmd_name}.")
 
 
 def _option(name: str, field: Field) -> click.Option:
@@ -203,11 +201,7 @@ def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Co
                 getattr(outbox, name)(connection, fitting, person(), now())
         for row in fitting if dry_run else ():
             click.echo(f"{row['id']}  {safe(row['order'])}  {row['kind']}  {row['status']}")
-        left = (
-            f"; {len(found) - len(fitting)} others are not in a status for that"
-            if ids and len(found) > len(fitting)
-            else ""
-        )
+        left = f"; {len(found) - len(fitting)} others are not in a status for that" if ids and len(found) > len(fitting) else ""
         click.echo(f"{len(fitting)} {'would be ' if dry_run else ''}{words}{left}.")
 
     return click.command(name, help=f"{name.capitalize()} effects: those that are {', '.join(from_statuses)}.")(decide)

@@ -45,7 +45,9 @@ def demo_command(directory: Path) -> None:
 
 def _fresh(directory: Path) -> None:
     """Make the folder anew; one that is not a demo's is left alone."""
-    if directory.exists() and any(directory.iterdir()) and not (directory / "outbox.jsonl").exists():
+    policy = directory / "policy.toml"
+    ours = policy.is_file() and policy.read_text() == _POLICY
+    if directory.exists() and not ours:
         raise click.UsageError(f"{directory} holds other things: name a folder that does not exist")
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)

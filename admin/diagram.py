@@ -13,7 +13,7 @@ def mermaid() -> str:
     edges: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in ROWS:
         label = f"⏰ {row.trigger}" if row.trigger in _TIMED else row.trigger
-        target = {Goes.stays: None, Goes.named: None, Goes.back: "back"}.get(row.target, str(row.target))  # type: ignore[call-overload]
+        target = _end(row.target)
         for source in row.sources or ("[*]",):
             if target and label not in edges[str(source), target]:
                 edges[str(source), target].append(label)
@@ -21,3 +21,10 @@ def mermaid() -> str:
     lines += [f"    {source} --> {target}: {', '.join(labels)}" for (source, target), labels in edges.items() if labels]
     lines += [f"    {state} --> [*]" for state in (State.closed, State.refunded, State.reissued)]
     return "\n".join(lines) + "\n"
+
+
+def _end(target: State | Goes) -> str | None:
+    """Return where an edge ends, or None where none is drawn: the order stays, or a person names the state."""
+    if target is Goes.back:
+        return "back"
+    return str(target) if isinstance(target, State) else None

@@ -45,9 +45,7 @@ def import_command(ctx: click.Context, file: Path, mapping_file: Path | None, ob
     database = office.made()
     text = mapping_file.read_text("utf-8-sig") if mapping_file else ""
     with _bar(orders, as_json) as progress:
-        done = import_orders(
-            database, orders, now(), office.rules(), mapping_text=text, observed=observe, progress=progress
-        )
+        done = import_orders(database, orders, now(), office.rules(), mapping_text=text, observed=observe, progress=progress)
     tally = done.tally
     summary = {
         "orders": tally.orders,

@@ -1,6 +1,7 @@
 """orders, show, explain, timers."""
 
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -11,9 +12,7 @@ from storage.queries import OrderFilter
 from workflow.reports import STATE_NAMES
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
-LIMIT = click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="List at most so many"
-)
+LIMIT = click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="List at most so many")
 
 
 @click.command("orders")
@@ -68,7 +67,7 @@ def show_command(ctx: click.Context, identity: str, as_json: bool) -> None:
     with office.ready().read() as connection:
         stored = queries.stored_case(connection, identity)
         key, case = stored.order_id, stored.case
-        story = {
+        story: dict[str, Any] = {
             "order": case.name,
             "state": str(case.state),
             "since": case.since,
@@ -108,11 +107,10 @@ _PARTS = {
 }
 
 
-def _print_story(office: Office, story: dict[str, object]) -> None:
-    click.echo(f"{safe(str(story['order']))} is {story['state']} since {office.when(story['since'])}")  # type: ignore[arg-type]
+def _print_story(office: Office, story: dict[str, Any]) -> None:
+    click.echo(f"{safe(str(story['order']))} is {story['state']} since {office.when(story['since'])}")
     for part, columns in _PARTS.items():
         values = story[part]
-        assert isinstance(values, list), part
         rows = [[_cell(office, value[column]) for column in columns] for value in values]
         if rows:
             print_rows(part.capitalize(), columns, rows, "")
@@ -132,9 +130,7 @@ def explain_command(ctx: click.Context, identity: str, as_json: bool) -> None:
     told = explain(office.ready(), identity)
     case = told.case
     if as_json:
-        firing = [
-            {"trigger": t.trigger, "due_at": t.due_at, "status": t.status, "policy": t.policy} for t in told.timers
-        ]
+        firing = [{"trigger": t.trigger, "due_at": t.due_at, "status": t.status, "policy": t.policy} for t in told.timers]
         why = {"trigger": told.why.trigger, "occurred": told.why.occurred, "due": told.why.due, "actor": told.why.actor}
         print_json(
             {

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.settings import Settings, load_settings
+from effects.channel import Channel
 from effects.email import EmailChannel, SmtpServer
 from effects.file import FileChannel
 from effects.letters import Letters
@@ -69,12 +70,12 @@ class Office:
         """Return what the jobs work on."""
         settings = self.settings
         smtp = settings.smtp
-        server = (
-            SmtpServer(smtp.host, smtp.port, smtp.sender, smtp.user, smtp.password, smtp.security)
-            if smtp.host
-            else None
-        )
-        channels = {"log": LogChannel(), "file": FileChannel(settings.outbox_file), "email": EmailChannel(server)}
+        server = SmtpServer(smtp.host, smtp.port, smtp.sender, smtp.user, smtp.password, smtp.security) if smtp.host else None
+        channels: dict[str, Channel] = {
+            "log": LogChannel(),
+            "file": FileChannel(settings.outbox_file),
+            "email": EmailChannel(server),
+        }
         return Workplace(self.ready(), self.rules(), PostOffice(channels, Letters(settings.templates)))
 
     def zone(self) -> ZoneInfo | None:
@@ -147,7 +148,7 @@ def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """An option that takes an instant; without a zone it is the machine's local time."""
 
     name = "instant"

@@ -31,9 +31,7 @@ def sample_arrivals(end: datetime) -> list[Arrival]:
     """Return what came in over the weeks up to `end`, one report each, in order of occurrence."""
     dice = random.Random(1688)  # noqa: S311  (sample orders, no secrets)
     told = [arrival for n in range(COUNT) for arrival in _tell(n, end, dice)]
-    return sorted(
-        (one for one in told if one.reports[0].at < end - timedelta(minutes=1)), key=lambda a: a.reports[0].at
-    )
+    return sorted((one for one in told if one.reports[0].at < end - timedelta(minutes=1)), key=lambda a: a.reports[0].at)
 
 
 def _tell(n: int, end: datetime, dice: random.Random) -> Iterator[Arrival]:

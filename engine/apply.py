@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -176,16 +176,19 @@ class _Run:
         clock = self.case.order.placed_at
         for report in reports:
             at = max(report.at, clock)
-            clock = self._fire(clock, lambda due, at=at: due < at)
+            clock = self._fire(clock, at, including=False)
             self.report([report], at)
             clock = at
-        self._fire(clock, lambda due: due <= until)
+        self._fire(clock, until, including=True)
 
-    def _fire(self, clock: datetime, comes_first: Callable[[datetime], bool]) -> datetime:
-        while (timer := _next_timer(self.case)) and comes_first(max(clock, timer.due_at)):
-            clock = max(clock, timer.due_at)
-            made = fire(self.case, timer, clock, self._rules)
-            self.case = made.case
+    def _fire(self, clock: datetime, end: datetime, *, including: bool) -> datetime:
+        """Fire what is due before `end`, or at it too; reports of one instant go before its timers."""
+        while timer := _next_timer(self.case):
+            at = max(clock, timer.due_at)
+            if at > end or (at == end and not including):
+                break
+            made = fire(self.case, timer, at, self._rules)
+            self.case, clock = made.case, at
             self.steps.append(made)
         return clock
 

@@ -140,9 +140,7 @@ def _send(database: Database, message: StoredMessage, at: datetime, policy: Poli
     return False
 
 
-def _record_failure(
-    database: Database, message: StoredMessage, at: datetime, policy: Policy, error: str, status: str
-) -> None:
+def _record_failure(database: Database, message: StoredMessage, at: datetime, policy: Policy, error: str, status: str) -> None:
     if status == "waiting" and message.tries >= policy.effects.tries:
         status, error = "dead", f"given up after {message.tries} tries: {error}"
     with database.write() as connection:
@@ -152,4 +150,4 @@ def _record_failure(
 def _back_off(tries: int, policy: Policy) -> timedelta:
     """Return how long to wait after that many tries: twice as long each time, up to the policy's limit."""
     first, longest = policy.effects.first_retry_after.span(), policy.effects.longest_retry_after.span()
-    return min(first * 2 ** (tries - 1), longest)
+    return min(first * (1 << (tries - 1)), longest)

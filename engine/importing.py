@@ -58,9 +58,7 @@ def import_orders(
     return imported
 
 
-def _acceptable(
-    file: OrderFile, now: datetime, rules: Rules, imported: Imported, progress: Progress
-) -> Iterator[Incoming]:
+def _acceptable(file: OrderFile, now: datetime, rules: Rules, imported: Imported, progress: Progress) -> Iterator[Incoming]:
     """Yield the orders that can be stored; one that is dated ahead of now waits in its file (rule 7.4)."""
     latest = now + rules.policy.reports.ahead_of_now.span()
     for incoming, rejections, rows in file:

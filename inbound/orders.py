@@ -166,7 +166,7 @@ class OrderFile:
 
     def _line(self, row: Row, values: dict[str, Any], currency: str) -> tuple[Line, ...]:
         found: dict[str, Any] = {}
-        readers = {"quantity": cells.count, "price": partial(cells.amount, code=currency)}
+        readers: dict[str, Callable[[Cell], Any]] = {"quantity": cells.count, "price": partial(cells.amount, code=currency)}
         for name, source in self._mapping.line.items():
             value = self._cell(row, source, readers.get(name, cells.text), values)
             if value is not None:
@@ -217,9 +217,7 @@ class OrderFile:
                 raise _BadRow(row.line, place, why, values)
         for report in reports:
             if report not in first.reports:
-                why = (
-                    f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
-                )
+                why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
                 raise _BadRow(row.line, None, why, values)
 
 

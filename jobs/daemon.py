@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from sqlalchemy.exc import OperationalError
 
+from engine.delivery import recover
 from jobs import tick
 from jobs.lock import DaemonLock
 from jobs.tick import Workplace
@@ -61,7 +62,7 @@ class Daemon:
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._on_signal)
-            tick.recover(self._place.database, _now(), older_than=timedelta(0))
+            recover(self._place.database, _now(), older_than=timedelta(0))
             self._start()
             _LOG.info("daemon %s works on %s", self._name, self._place.database.place)
             return self._watch()

@@ -1,7 +1,7 @@
 """The unit of work on cases: load them, and store all that a batch of steps leaves behind, or nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,9 +80,7 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, Stored]:
         timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
         ledger = _by_order(connection, LedgerTableRow, some)
         waiting = _by_order(connection, ReportRow, some, *_WAITING)
-        for row in connection.execute(
-            select(_table(OrderRow)).where(col(OrderRow.id).in_(some)).with_for_update()
-        ).mappings():
+        for row in connection.execute(select(_table(OrderRow)).where(col(OrderRow.id).in_(some)).with_for_update()).mappings():
             key = row["id"]
             case = codec.read_case(row, attempts[key], timers[key], ledger[key], waiting[key])
             stored[key] = Stored(key, case, row["observed"])
@@ -95,8 +93,7 @@ def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[in
     columns = select(col(ReportRow.order_id), col(ReportRow.source), col(ReportRow.key))
     for some in _portions(sorted(set(order_ids))):
         keys |= {
-            (one, source, key)
-            for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))
+            (one, source, key) for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))
         }
     return keys
 
@@ -117,9 +114,7 @@ def store(connection: Connection, changes: Sequence[Change], modes: dict[str, st
     _store_timers(connection, placed)
     _store_reports(connection, placed)
     _store_effects(connection, placed, modes)
-    _raise_flags(
-        connection, [(key, flag, change.at, None) for key, change in placed for s in change.steps for flag in s.flags]
-    )
+    _raise_flags(connection, [(key, flag, change.at, None) for key, change in placed for s in change.steps for flag in s.flags])
 
 
 def raise_flag(connection: Connection, order_id: int, flag: str, at: datetime, detail: str | None) -> None:
@@ -138,9 +133,7 @@ def _advance(connection: Connection, changes: Sequence[Change]) -> None:
     ]
     names = [name for name in rows[0] if name not in ("key", "seen")]
     same = (col(OrderRow.id) == bindparam("key")) & (col(OrderRow.version) == bindparam("seen"))
-    moved = connection.execute(
-        _update_table(OrderRow).where(same).values({name: bindparam(name) for name in names}), rows
-    )
+    moved = connection.execute(_update_table(OrderRow).where(same).values({name: bindparam(name) for name in names}), rows)
     if moved.rowcount != len(rows):
         _name_the_loser(connection, changes)
 
@@ -164,8 +157,7 @@ def _insert_orders(connection: Connection, changes: Sequence[Change]) -> list[in
     first = (connection.execute(select(func.max(OrderRow.id))).scalar() or 0) + 1
     ids = list(range(first, first + len(changes)))
     rows = [
-        {"id": key, **codec.new_order_values(change.after, change.observed)}
-        for key, change in zip(ids, changes, strict=True)
+        {"id": key, **codec.new_order_values(change.after, change.observed)} for key, change in zip(ids, changes, strict=True)
     ]
     connection.execute(insert(_table(OrderRow)), rows)
     lines = [
@@ -183,10 +175,11 @@ Placed = Sequence[tuple[int, Change]]
 def _store_parts(connection: Connection, placed: Placed) -> None:
     """Store history, attempts and ledger rows: new ones are added, changed ones replaced."""
     _insert(connection, HistoryTableRow, [codec.history_values(key, s.history) for key, c in placed for s in c.steps])
-    for model, name, values in (
+    parts: tuple[tuple[type[SQLModel], str, Callable[[int, Any], codec.Values]], ...] = (
         (AttemptRow, "attempts", codec.attempt_values),
         (LedgerTableRow, "ledger", codec.ledger_values),
-    ):
+    )
+    for model, name, values in parts:
         added: list[codec.Values] = []
         changed: list[codec.Values] = []
         for key, change in placed:
@@ -226,10 +219,8 @@ def _store_reports(connection: Connection, placed: Placed) -> None:
                 added.append({"order_id": key, **told, **kept, **verdict})
     _insert(connection, ReportRow, added)
     if changed:
-        values = {"verdict": bindparam("verdict"), "reason": bindparam("reason")}
-        connection.execute(
-            _update_table(ReportRow).where(col(ReportRow.id) == bindparam("key")).values(values), changed
-        )
+        values: codec.Values = {"verdict": bindparam("verdict"), "reason": bindparam("reason")}
+        connection.execute(_update_table(ReportRow).where(col(ReportRow.id) == bindparam("key")).values(values), changed)
 
 
 def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]) -> None:

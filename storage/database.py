@@ -89,9 +89,7 @@ class Database:
 
         """
         if not self.exists():
-            raise DatabaseUnready(
-                f"there is no database at {self.place}: import a file, or run `aftersales db upgrade`"
-            )
+            raise DatabaseUnready(f"there is no database at {self.place}: import a file, or run `aftersales db upgrade`")
         found = self.schema()
         if found is None:
             raise DatabaseUnready(f"the database {self.place} has no tables: run `aftersales db upgrade`")

@@ -123,7 +123,7 @@ def sending_since(connection: Connection, before: datetime) -> list[tuple[int, s
     """Return id and kind of the messages whose sender was killed: being sent since `before` or longer."""
     query = select(col(MessageRow.id), col(MessageRow.kind))
     orphans = query.where(col(MessageRow.status) == "sending", col(MessageRow.next_try_at) <= before)
-    return [(key, kind) for key, kind in connection.execute(orphans)]
+    return [(key or 0, kind) for key, kind in connection.execute(orphans)]
 
 
 def next_send(connection: Connection) -> datetime | None:
@@ -134,10 +134,7 @@ def next_send(connection: Connection) -> datetime | None:
 
 def has_ready(connection: Connection) -> bool:
     """Say whether an effect may leave that no message carries yet."""
-    return (
-        connection.execute(select(col(EffectRow.id)).where(col(EffectRow.status) == "ready").limit(1)).first()
-        is not None
-    )
+    return connection.execute(select(col(EffectRow.id)).where(col(EffectRow.status) == "ready").limit(1)).first() is not None
 
 
 def approve(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:

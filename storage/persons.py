@@ -18,10 +18,6 @@ def resolve_flags(connection: Connection, order_id: int, flag: str | None, by: s
 
 def resolve_exception(connection: Connection, report_id: int, by: str, word: str, at: datetime) -> bool:
     """Close an exception with a word on what was done; return whether it was open."""
-    this = (
-        (col(ReportRow.id) == report_id)
-        & (col(ReportRow.verdict) == "exception")
-        & col(ReportRow.resolved_at).is_(None)
-    )
+    this = (col(ReportRow.id) == report_id) & (col(ReportRow.verdict) == "exception") & col(ReportRow.resolved_at).is_(None)
     values = {"resolved_at": at, "resolved_by": by, "word": word}
     return connection.execute(update(ReportRow).where(this).values(values)).rowcount > 0

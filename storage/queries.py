@@ -49,9 +49,7 @@ def resolve_id(connection: Connection, identity: str) -> int:
 
     """
     shop, slash, number = identity.partition("/")
-    named = (
-        (col(OrderRow.shop) == shop) & (col(OrderRow.number) == number) if slash else col(OrderRow.number) == identity
-    )
+    named = (col(OrderRow.shop) == shop) & (col(OrderRow.number) == number) if slash else col(OrderRow.number) == identity
     same = or_(named, col(OrderRow.number) == identity)
     rows = connection.execute(select(col(OrderRow.id), col(OrderRow.shop), col(OrderRow.number)).where(same)).all()
     if not rows:
@@ -112,9 +110,7 @@ def _conditions(wanted: OrderFilter, next_due: Any, flags: Any) -> Iterator[Any]
         yield flags.is_not(None)
     if wanted.text:
         like = f"%{wanted.text}%"
-        yield or_(
-            *(col(c).like(like) for c in (OrderRow.number, OrderRow.supplier, OrderRow.group, OrderRow.buyer_name))
-        )
+        yield or_(*(col(c).like(like) for c in (OrderRow.number, OrderRow.supplier, OrderRow.group, OrderRow.buyer_name)))
 
 
 def history(connection: Connection, order_id: int) -> list[HistoryRow]:
@@ -165,9 +161,7 @@ def messages(connection: Connection, order_id: int) -> list[Found]:
     return [_plain(row) for row in connection.execute(select(m).where(m.c.id.in_(mine)).order_by(m.c.id)).mappings()]
 
 
-def reports(
-    connection: Connection, order_id: int | None = None, verdict: str | None = None, limit: int = 1000
-) -> list[Found]:
+def reports(connection: Connection, order_id: int | None = None, verdict: str | None = None, limit: int = 1000) -> list[Found]:
     """List reports as they came; with a verdict only the unresolved ones that have it."""
     query = _with_order(ReportRow, order_id)
     if verdict:
@@ -206,7 +200,7 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     }
     counted = {name: _count_by(connection, column) for name, column in by.items()}
     waiting = select(col(AttentionRow.flag), func.count()).where(col(AttentionRow.resolved_at).is_(None))
-    counted["attention"] = {flag: n for flag, n in connection.execute(waiting.group_by(col(AttentionRow.flag)))}
+    counted["attention"] = dict(connection.execute(waiting.group_by(col(AttentionRow.flag))).tuples().all())
     return counted
 
 
@@ -228,7 +222,7 @@ def broken_chains(connection: Connection) -> Iterator[tuple[str, str]]:
 
 
 def _count_by(connection: Connection, column: Any) -> dict[str, int]:
-    return {value: n for value, n in connection.execute(select(column, func.count()).group_by(column).order_by(column))}
+    return dict(connection.execute(select(column, func.count()).group_by(column).order_by(column)).tuples().all())
 
 
 def _with_order(model: type[SQLModel], order_id: int | None) -> Select[Any]:

@@ -1,9 +1,10 @@
 """The process table executed by `transitions`: from a case and a trigger to the row that is taken."""
 
+import logging
 from functools import partial
 from typing import Any
 
-from transitions import EventData, Machine
+from transitions import Machine
 
 from workflow.errors import NoPlace, Refused
 from workflow.guards import GUARDS, Question
@@ -23,19 +24,19 @@ class _Mover:
         self.move: Move | None = None
 
 
-def _passes(name: str, event: EventData) -> bool:
+def _passes(name: str, event: Any) -> bool:
     return GUARDS[name].allows(event.model.question)
 
 
-def _came_from(state: State, event: EventData) -> bool:
+def _came_from(state: State, event: Any) -> bool:
     return bool(event.model.question.case.returns_to is state)
 
 
-def _names(state: State, event: EventData) -> bool:
+def _names(state: State, event: Any) -> bool:
     return bool(event.model.question.fields.get("to") == state)
 
 
-def _take(move: Move, event: EventData) -> None:
+def _take(move: Move, event: Any) -> None:
     event.model.move = move
 
 
@@ -48,6 +49,7 @@ def _transition(move: Move) -> dict[str, Any]:
     return {**ways, "conditions": conditions, "before": partial(_take, move)}
 
 
+logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells every callback
 _MACHINE = Machine(
     model=None,
     states=[NOTHING, *map(str, State)],

@@ -1,6 +1,7 @@
 """The policy: every number of the process that a user may change, checked when it is read."""
 
 import hashlib
+import itertools
 import tomllib
 from dataclasses import dataclass
 from datetime import date
@@ -26,9 +27,7 @@ def _fixed(duration: Duration) -> Duration:
 
 
 def _rising(chases: tuple[Duration, ...]) -> tuple[Duration, ...]:
-    if len({one.unit for one in chases}) > 1 or any(
-        a.count >= b.count for a, b in zip(chases, chases[1:], strict=False)
-    ):
+    if len({one.unit for one in chases}) > 1 or any(a.count >= b.count for a, b in itertools.pairwise(chases)):
         raise ValueError("write rising durations of one unit, such as 15wd, 20wd, 25wd")
     return chases
 

@@ -67,9 +67,7 @@ class EmailChannel:
     def _open(self, server: SmtpServer) -> smtplib.SMTP:
         if server.security == "tls":
             context = ssl.create_default_context()
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=server.timeout_seconds, context=context
-            )
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_seconds, context=context)
         else:
             smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
         try:
@@ -91,9 +89,7 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
 
     """
     if not message.recipient:
-        raise NotSent(
-            "no email address is known for its recipient: add it to [contacts] in the policy", try_again=False
-        )
+        raise NotSent("no email address is known for its recipient: add it to [contacts] in the policy", try_again=False)
     digest = hashlib.sha256(message.key.encode()).hexdigest()[:32]
     heads = {
         "From": sender,
@@ -124,7 +120,8 @@ def _check_head(mail: EmailMessage) -> None:
 def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: str) -> None:
     """Hand the mail to the server; what fails before the text was sent has certainly not left."""
     try:
-        _expect(smtp.ehlo_or_helo_if_needed() or smtp.mail(sender))
+        smtp.ehlo_or_helo_if_needed()
+        _expect(smtp.mail(sender))
         _expect(smtp.rcpt(recipient))
     except (smtplib.SMTPServerDisconnected, OSError) as error:
         raise NotSent(f"the connection broke: {_said(error)}", try_again=True) from None

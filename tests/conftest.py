@@ -1,0 +1,97 @@
+"""What tests share: a clock that is moved, orders made to measure, and the folder of real orders."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.database import Database
+from storage.scratch import create_tables
+from workflow.draft import Event
+from workflow.intake import Received, receive
+from workflow.order import Case, Order, Report
+from workflow.policy import Policy, Rules, calendar_of, read_policy
+from workflow.step import Step, fire, step
+
+START = datetime(2025, 3, 3, 9, tzinfo=UTC)
+REAL_ORDERS = Path(__file__).parents[2] / "shared" / "data" / "olist"
+
+
+def day(count: float) -> datetime:
+    """Return the instant so many days after the start of the story."""
+    return START + timedelta(days=count)
+
+
+def rules_of(toml: str = "") -> Rules:
+    policy = read_policy(toml) if toml else Policy()
+    return Rules(1, policy, calendar_of(policy))
+
+
+class Story:
+    """One order, told with a clock that is moved."""
+
+    def __init__(self, rules: Rules, **order: Any) -> None:
+        values = {"shop": "main", "number": "1", "placed_at": START, "currency": "CNY", "route": "domestic"}
+        self.rules = rules
+        self.case = Case(Order(**{**values, "alternatives": ("alt-1", "alt-2"), **order}), salt="salt")
+        self.steps: list[Step] = []
+        self._keep(step(self.case, Event("place", self.case.order.placed_at, START, "import:test"), rules))
+
+    def report(self, trigger: str, at: float, actor: str = "carrier:test", **fields: Any) -> Received:
+        when = day(at)
+        report = Report(trigger, when, "test", f"{trigger}@{when}", actor, fields)
+        self.case, verdicts = receive(self.case, report, when, self.rules)
+        self.steps += [one.step for one in verdicts if one.step]
+        return verdicts[0]
+
+    def until(self, at: float) -> "Story":
+        while timer := self.next_timer():
+            if timer.due_at > day(at):
+                break
+            self._keep(fire(self.case, timer, timer.due_at, self.rules))
+        return self
+
+    def next_timer(self) -> Any:
+        pending = [timer for timer in self.case.timers if timer.status == "pending"]
+        return min(pending, key=lambda timer: (timer.due_at, timer.number), default=None)
+
+    def timer(self, trigger: str) -> Any:
+        return next(timer for timer in self.case.timers if timer.trigger == trigger)
+
+    def fired(self, trigger: str) -> list[datetime]:
+        return [s.history.occurred for s in self.steps if s.history.trigger == trigger and s.history.actor == "timer"]
+
+    def effects(self) -> list[str]:
+        return [effect.kind for s in self.steps for effect in s.effects]
+
+    def flags(self) -> list[str]:
+        return [flag for s in self.steps for flag in s.flags]
+
+    def _keep(self, made: Step) -> None:
+        self.case = made.case
+        self.steps.append(made)
+
+
+@pytest.fixture
+def story() -> Callable[..., Story]:
+    def make(policy: str = "", **order: Any) -> Story:
+        return Story(rules_of(policy), **order)
+
+    return make
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    create_tables(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def real_orders() -> Path:
+    if not REAL_ORDERS.is_dir():
+        pytest.skip(f"the real orders are not here: {REAL_ORDERS}")
+    return REAL_ORDERS

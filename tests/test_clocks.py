@@ -1,0 +1,130 @@
+from datetime import UTC, date, datetime, timedelta
+
+import chinese_calendar
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow.calendars import WorkingCalendar
+from workflow.durations import Duration
+from workflow.money import MoneyError, minor_units, show_amount
+from workflow.policy import PolicyError, read_policy
+
+CHINA = WorkingCalendar()
+DISAGREE = {date(2005, 12, 31)}
+"""The one day on which the two libraries differ."""
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2025-01-20", "2025-02-14"),
+        ("2025-09-25", "2025-10-22"),
+        ("2025-03-03", "2025-03-24"),
+        ("2026-02-05", "2026-03-04"),
+        ("2026-09-18", "2026-10-15"),
+        ("2026-09-28", "2026-10-23"),
+    ],
+)
+def test_fifteen_working_days_end_where_the_worked_examples_say(start, end):
+    begun = datetime.combine(date.fromisoformat(start), datetime.min.time(), CHINA.zone) + timedelta(hours=13)
+    deadline = CHINA.deadline(begun, 15).astimezone(CHINA.zone)
+    assert deadline.date() == date.fromisoformat(end) + timedelta(days=1)
+    assert (deadline.hour, deadline.minute) == (0, 0)
+
+
+def test_every_day_is_worked_as_the_chinese_calendar_says():
+    day, last = date(2004, 1, 1), date(2026, 12, 31)
+    while day <= last:
+        if day not in DISAGREE:
+            assert CHINA.is_working_day(day) == chinese_calendar.is_workday(day), day
+        day += timedelta(days=1)
+
+
+@given(st.dates(date(2004, 1, 1), date(2025, 6, 1)), st.integers(1, 60))
+def test_a_deadline_leaves_exactly_that_many_working_days(start, count):
+    begun = datetime.combine(start, datetime.min.time(), CHINA.zone)
+    end = CHINA.deadline(begun, count).astimezone(CHINA.zone).date()
+    days = [start + timedelta(days=n) for n in range(1, (end - start).days)]
+    assert sum(map(CHINA.is_working_day, days)) == count
+    assert CHINA.is_working_day(end - timedelta(days=1))
+
+
+def test_own_closures_and_extra_days_count():
+    own = WorkingCalendar(closures=[date(2025, 3, 4)], extra_working_days=[date(2025, 3, 8)])
+    assert not own.is_working_day(date(2025, 3, 4))
+    assert own.is_working_day(date(2025, 3, 8))
+
+
+def test_a_year_that_is_not_announced_is_provisional_and_a_place_without_make_up_days_never_is():
+    start, end = datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 3, 20, tzinfo=UTC)
+    assert CHINA.is_provisional(start, end)
+    assert not CHINA.is_provisional(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+    assert not WorkingCalendar("US", "America/New_York").is_provisional(start, end)
+
+
+def test_a_calendar_that_contradicts_itself_or_is_unknown_is_refused():
+    with pytest.raises(ValueError, match="both a closure and an extra"):
+        WorkingCalendar(closures=[date(2025, 3, 4)], extra_working_days=[date(2025, 3, 4)])
+    with pytest.raises(ValueError, match="no holiday calendar"):
+        WorkingCalendar("XX")
+
+
+@pytest.mark.parametrize(("text", "hours"), [("2d", 48), ("36h", 36), ("30m", 0.5)])
+def test_durations_are_what_they_say(text, hours):
+    start = datetime(2025, 3, 30, tzinfo=UTC)
+    assert Duration.parse(text).after(start, CHINA) - start == timedelta(hours=hours)
+    assert str(Duration.parse(text)) == text
+
+
+def test_what_is_not_a_duration_is_refused():
+    with pytest.raises(ValueError, match="is not a duration"):
+        Duration.parse("2 days")
+    with pytest.raises(ValueError, match="no fixed length"):
+        Duration.parse("3wd").span()
+
+
+@given(st.integers(0, 10**12), st.sampled_from(["JPY", "CNY", "KWD"]))
+def test_amounts_survive_being_written_and_read(minor, currency):
+    assert minor_units(show_amount(minor, currency).split()[0], currency) == minor
+
+
+@pytest.mark.parametrize("text", ["1,50", "-1", "1e400", "NaN", "0.30000000000000004", "１２", "1.234"])
+def test_what_is_not_an_amount_is_refused(text):
+    with pytest.raises(MoneyError):
+        minor_units(text, "CNY")
+
+
+def test_currencies_that_do_not_exist_or_buy_nothing_are_refused():
+    with pytest.raises(MoneyError, match="not an ISO 4217"):
+        minor_units("1", "XXQ")
+    with pytest.raises(MoneyError, match="goods are paid in"):
+        minor_units("1", "XAU")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[overdue]\nurge_aftr = '2d'", "did you mean urge_after"),
+        ("[overdu]\nx = 1", "did you mean overdue"),
+        ("[overdue]\nurge_after = 'soon'", "is not a duration"),
+        ("[transit]\nstall_every = '3wd'", "no fixed length"),
+        ("[money]\nchase_refund_at = ['20wd', '15wd']", "rising durations"),
+        ("[orders]\ncurrency = 'QQQ'", "ISO 4217"),
+        ("[effects.modes]\nurge_suplier = 'ask'", "did you mean urge_supplier"),
+        ("[effects.channels]\nshout = ['log']", "is not a kind of effect"),
+        ("[calendar]\ntime_zone = 'Mars/Base'", "calendar"),
+        ("[calendar]\ncountry = 'XX'", "no holiday calendar"),
+        ("= 3", "not TOML"),
+    ],
+)
+def test_a_wrong_policy_is_refused_with_the_line_that_is_wrong(text, words):
+    with pytest.raises(PolicyError, match=words.replace("(", r"\(")):
+        read_policy(text)
+
+
+def test_a_policy_names_modes_and_channels():
+    policy = read_policy("[effects]\ndefault_channels = ['file']\n[effects.modes]\nescalate = 'off'\n")
+    assert policy.mode("escalate") == "off"
+    assert policy.mode("place_supply") == "ask"
+    assert policy.channels("escalate") == ("file",)
