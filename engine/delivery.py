@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from effects.channel import Channel, NotSent, OutcomeUnknown, Outgoing
-from effects.letters import Letters, Matter
+from effects.letters import BadTemplate, Letters, Matter
 from storage import outbox
 from storage.database import Database
 from storage.outbox import NewMessage, ReadyEffect, StoredMessage
@@ -42,8 +42,13 @@ def deliver_due(database: Database, at: datetime, rules: Rules, office: PostOffi
     """Compose what may leave, and send what is waiting for its (next) try at `at`."""
     with database.write() as connection:
         effects = outbox.ready(connection, BATCH)
-        messages = [*_compose(effects, rules.policy, office)]
-        outbox.write_messages(connection, messages, at)
+        for members in _together(effects):
+            try:
+                messages = [*_compose(members, rules.policy, office)]
+            except BadTemplate as error:
+                outbox.set_aside(connection, [one.id for one in members], at, str(error))
+            else:
+                outbox.write_messages(connection, messages, at)
     sent = failed = 0
     with database.write() as connection:
         claimed = outbox.claim(connection, at, BATCH)
@@ -65,22 +70,22 @@ def recover(database: Database, at: datetime, older_than: timedelta = SENDING_AT
     return len(orphans)
 
 
-def _compose(effects: Sequence[ReadyEffect], policy: Policy, office: PostOffice) -> Iterator[NewMessage]:
-    for members in _together(effects):
-        first = members[0]
-        language = _language(first, policy)
-        letter = office.letters.write(first.kind, language, [_matter(one) for one in members])
-        for channel in policy.channels(first.kind):
-            yield NewMessage(
-                key=f"{_key(first)}:{channel}",
-                kind=first.kind,
-                channel=channel,
-                recipient=address_of(first.kind, first.details.get("supplier"), first.order, policy),
-                language=language,
-                subject=letter.subject,
-                body=letter.body,
-                members=tuple(one.id for one in members),
-            )
+def _compose(members: Sequence[ReadyEffect], policy: Policy, office: PostOffice) -> Iterator[NewMessage]:
+    """Write one letter about its members, and a message for each channel that it leaves by."""
+    first = members[0]
+    language = _language(first, policy)
+    letter = office.letters.write(first.kind, language, [_matter(one) for one in members])
+    for channel in policy.channels(first.kind):
+        yield NewMessage(
+            key=f"{_key(first)}:{channel}",
+            kind=first.kind,
+            channel=channel,
+            recipient=address_of(first.kind, first.details.get("supplier"), first.order, policy),
+            language=language,
+            subject=letter.subject,
+            body=letter.body,
+            members=tuple(one.id for one in members),
+        )
 
 
 def _together(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from storage import codec
 from storage.cases import NOT_LEFT, raise_flag
-from storage.tables import AttentionRow, EffectRow, MemberRow, MessageRow, OrderRow
+from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow
 from workflow.order import Order
 
 STUCK = ("dead", "parked")
@@ -157,21 +157,18 @@ def drop(connection: Connection, effects: Sequence[RowMapping], by: str, at: dat
 def retry(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
     """Send dead and parked messages again, under the same key with the same text."""
     chosen = [row for row in effects if row["status"] in STUCK]
-    _decide(connection, chosen, "leaving", by, at)
+    written = select(col(MemberRow.effect_id)).where(col(MemberRow.effect_id).in_([row["id"] for row in chosen]))
+    carried = set(connection.execute(written).scalars())
+    _decide(connection, [row for row in chosen if row["id"] in carried], "leaving", by, at)
+    _decide(connection, [row for row in chosen if row["id"] not in carried], "ready", by, at)
     _settle_messages(connection, [row["id"] for row in chosen], "waiting", at)
     return len(chosen)
 
 
-def readdress(connection: Connection, message_id: int, recipient: str) -> None:
-    """Give a message the address that was missing when it was written."""
-    connection.execute(update(MessageRow).where(col(MessageRow.id) == message_id).values(recipient=recipient))
-
-
-def members(connection: Connection, message_id: int) -> list[Order]:
-    """Return the orders that a message speaks about."""
-    joined = select(col(EffectRow.order_id)).join(MemberRow, col(MemberRow.effect_id) == col(EffectRow.id))
-    ids = {row[0] for row in connection.execute(joined.where(col(MemberRow.message_id) == message_id))}
-    return [*_orders(connection, ids).values()]
+def set_aside(connection: Connection, effect_ids: Sequence[int], at: datetime, error: str) -> None:
+    """Make effects dead that no message can be written for; their orders need a person."""
+    _set_effects(connection, dict.fromkeys(effect_ids, "dead"))
+    _ask_for_a_person(connection, effect_ids, at, error)
 
 
 def _decide(connection: Connection, effects: Sequence[RowMapping], status: str, by: str, at: datetime) -> None:
@@ -235,8 +232,3 @@ def _set_effects(connection: Connection, statuses: dict[int, str]) -> None:
 def _orders(connection: Connection, order_ids: set[int]) -> dict[int, Order]:
     query = select(OrderRow.__table__).where(col(OrderRow.id).in_(order_ids))  # type: ignore[attr-defined]
     return {row["id"]: codec.read_order(row) for row in connection.execute(query).mappings()}
-
-
-def open_flags(connection: Connection) -> int:
-    """Count the flags that ask for a person."""
-    return connection.execute(select(func.count()).where(col(AttentionRow.resolved_at).is_(None))).scalar() or 0

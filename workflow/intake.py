@@ -48,9 +48,9 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
         return case, verdicts
     for later in sorted(case.waiting, key=lambda one: one.at):
         if report.at < later.at <= now + rules.policy.reports.ahead_of_now.span():
-            again = _judge(case, later, now, rules)
+            again = _judge(replace(case, waiting=_without(case.waiting, later)), later, now, rules)
             if again.step is not None:
-                case = _after(replace(case, waiting=_without(case.waiting, later)), again)
+                case = again.step.case
                 verdicts.append(again)
     return case, verdicts
 

@@ -1,0 +1,229 @@
+import json
+import socket
+from datetime import timedelta
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from effects.channel import NotSent, OutcomeUnknown, Outgoing
+from effects.email import EmailChannel, SmtpServer, compose
+from effects.file import FileChannel
+from effects.letters import BadTemplate, Letters, Matter
+from effects.log import LogChannel
+from engine.delivery import PostOffice, deliver_due, recover
+from engine.firing import fire_due
+from storage import outbox, queries
+from tests.conftest import START, day, rules_of
+from tests.test_engine import arrival, order, report, take
+from workflow.process import EFFECTS
+
+ASKS_NOTHING = """
+[effects]
+default_channels = ["file"]
+tries = 3
+[effects.modes]
+place_supply = "auto"
+[contacts]
+escalation = "me@example.com"
+merchant = "shop@example.com"
+[contacts.suppliers]
+Yiwu = "yiwu@example.com"
+"""
+RULES = rules_of(ASKS_NOTHING)
+
+
+class Broken:
+    """A channel that fails as it is told."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.keys = error, []
+
+    def send(self, message: Outgoing) -> None:
+        self.keys.append(message.key)
+        raise self.error
+
+
+@pytest.fixture
+def office(tmp_path):
+    return PostOffice({"file": FileChannel(tmp_path / "out.jsonl"), "log": LogChannel()}, Letters())
+
+
+def sent(tmp_path):
+    file = tmp_path / "out.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def statuses(database):
+    with database.read() as connection:
+        return {row["kind"]: row["status"] for row in queries.effects(connection)}
+
+
+def test_urges_that_wait_for_one_supplier_become_one_digest(database, office, tmp_path):
+    take(database, *(arrival(str(n), supplier="Yiwu") for n in range(100)), arrival("x", supplier="Ningbo"), rules=RULES)
+    fire_due(database, day(2), RULES)
+    deliver_due(database, day(2), RULES, office)
+    messages = sent(tmp_path)
+    assert [message["recipient"] for message in messages] == ["yiwu@example.com", None]
+    assert "100 overdue orders" in messages[0]["subject"]
+    assert messages[0]["body"].count("- order main/") == 100
+    assert statuses(database) == {"urge_supplier": "sent"}
+    assert deliver_due(database, day(2), RULES, office).sent == 0
+
+
+def test_what_waits_for_a_word_leaves_when_it_is_approved_and_never_when_it_is_dropped(database, office, tmp_path):
+    rules = rules_of()
+    take(database, arrival("1", report("report_oversized", 1)), arrival("2", report("report_oversized", 1)), now=1, rules=rules)
+    deliver_due(database, day(1), rules, office)
+    with database.write() as connection:
+        first, second = queries.effects(connection, status="asked")
+        outbox.approve(connection, [first], "person:kim", day(1))
+        outbox.drop(connection, [second], "person:kim", day(1))
+    assert deliver_due(database, day(1), rules, office).sent == 1
+    with database.read() as connection:
+        assert {row["status"] for row in queries.effects(connection)} == {"sent", "dropped"}
+
+
+def test_a_message_that_cannot_leave_is_tried_later_and_later_and_then_is_a_dead_letter(database, tmp_path):
+    broken = Broken(NotSent("no route", try_again=True))
+    office = PostOffice({"file": broken}, Letters())
+    take(database, arrival("1"), rules=RULES)
+    fire_due(database, day(2), RULES)
+    at = day(2)
+    for minutes in (0, 1, 2):
+        at += timedelta(minutes=minutes)
+        assert deliver_due(database, at, RULES, office).failed == 1
+        assert deliver_due(database, at, RULES, office).failed == 0
+    assert broken.keys == ["main/1:2:urge_supplier:file"] * 3
+    assert statuses(database) == {"urge_supplier": "dead"}
+    with database.write() as connection:
+        (flag,) = queries.attention(connection)
+        assert flag["flag"] == "effect_stuck"
+        assert outbox.retry(connection, queries.effects(connection), "person:kim", at) == 1
+    fixed = PostOffice({"file": FileChannel(tmp_path / "out.jsonl")}, Letters())
+    assert deliver_due(database, at, RULES, fixed).sent == 1
+    assert sent(tmp_path)[0]["key"] == broken.keys[0]
+
+
+def test_what_moves_goods_is_parked_when_its_outcome_is_unknown_and_all_else_is_sent_again(database):
+    office = PostOffice({"file": Broken(OutcomeUnknown("cut off"))}, Letters())
+    take(database, arrival("1", report("report_no_stock", 1)), arrival("2"), now=1, rules=RULES)
+    fire_due(database, day(2), RULES)
+    deliver_due(database, day(2), RULES, office)
+    assert statuses(database) == {"place_supply": "parked", "recover_supply": "parked", "urge_supplier": "leaving"}
+    with database.write() as connection:
+        parked = [row for row in queries.effects(connection) if row["status"] == "parked"]
+        assert outbox.drop(connection, parked, "person:kim", day(2)) == 2
+    assert statuses(database)["place_supply"] == "dropped"
+
+
+def test_messages_whose_sender_was_killed_are_taken_over(database, office, tmp_path):
+    take(database, arrival("1", report("report_no_stock", 1)), arrival("2"), now=1, rules=RULES)
+    fire_due(database, day(2), RULES)
+    killed = PostOffice({"file": Broken(KeyboardInterrupt())}, Letters())
+    with pytest.raises(KeyboardInterrupt):
+        deliver_due(database, day(2), RULES, killed)
+    assert recover(database, day(2)) == 0
+    assert recover(database, day(3)) == 3
+    assert statuses(database) == {"place_supply": "parked", "recover_supply": "parked", "urge_supplier": "leaving"}
+    assert deliver_due(database, day(3), RULES, office).sent == 1
+
+
+def test_a_template_that_cannot_be_filled_in_stops_nobody_else(database, tmp_path):
+    own = tmp_path / "texts"
+    (own / "en").mkdir(parents=True)
+    (own / "en" / "place_supply.txt").write_text("{{ 1 / 0 }}")
+    office = PostOffice({"file": FileChannel(tmp_path / "out.jsonl")}, Letters(own))
+    take(database, arrival("1", report("report_no_stock", 1)), now=1, rules=RULES)
+    assert deliver_due(database, day(1), RULES, office).sent == 1
+    assert statuses(database) == {"place_supply": "dead", "recover_supply": "sent"}
+    (own / "en" / "place_supply.txt").write_text("Mine\n\nOwn words")
+    with database.write() as connection:
+        outbox.retry(connection, queries.effects(connection, status="dead"), "person:kim", day(1))
+    office = PostOffice(office.channels, Letters(own))
+    assert deliver_due(database, day(1), RULES, office).sent == 1
+    assert sent(tmp_path)[-1]["subject"] == "Mine"
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("kind", [effect.kind for effect in EFFECTS])
+def test_every_kind_has_a_text_in_both_languages(kind, language):
+    details = {"about": "cancel", "address": "12 Long Lane", "wants": "payment", "nth": 1, "called_off": 2, "to": "x"}
+    letter = Letters().write(kind, language, [Matter(order(paid=1250), 1, START, details)])
+    assert "main/1" in letter.subject + letter.body
+    assert letter.body.strip()
+
+
+def test_a_template_of_no_kind_is_named():
+    with pytest.raises(BadTemplate, match="en/shout.txt"):
+        Letters().write("shout", "en", [Matter(order(), 1, START, {})])
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self.mails, self.answer = [], "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        self.mails.append(envelope)
+        return self.answer
+
+
+@pytest.fixture
+def mailbox():
+    box = Mailbox()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    box.server = SmtpServer("127.0.0.1", port, security="none")
+    yield box
+    controller.stop()
+
+
+def mail(**values):
+    return Outgoing(
+        **{"key": "k", "kind": "escalate", "recipient": "a@b.example", "subject": "你好", "body": "text\n", **values}
+    )
+
+
+def test_a_mail_arrives_with_the_same_message_id_on_every_try(mailbox):
+    channel = EmailChannel(mailbox.server)
+    channel.send(mail())
+    channel.send(mail())
+    first, second = (envelope.content.decode() for envelope in mailbox.mails)
+    assert mailbox.mails[0].rcpt_tos == ["a@b.example"]
+    ids = [line for text in (first, second) for line in text.splitlines() if line.startswith("Message-ID")]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+
+
+@pytest.mark.parametrize(("answer", "again"), [("451 later", True), ("554 spam", False)])
+def test_a_server_that_says_no_is_believed(mailbox, answer, again):
+    mailbox.answer = answer
+    with pytest.raises(NotSent, match=answer) as caught:
+        EmailChannel(mailbox.server).send(mail())
+    assert caught.value.try_again is again
+
+
+def test_a_server_that_is_not_there_is_tried_again():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        server = SmtpServer("127.0.0.1", unused.getsockname()[1], security="none")
+        with pytest.raises(NotSent, match="cannot be reached") as caught:
+            EmailChannel(server).send(mail())
+    assert caught.value.try_again
+    with pytest.raises(NotSent, match="no SMTP server is set up"):
+        EmailChannel(None).send(mail())
+
+
+@pytest.mark.parametrize("bad", [{"recipient": None}, {"subject": "hi\r\nBcc: x@y.example"}, {"recipient": "a@b\n.example"}])
+def test_a_mail_without_an_address_or_with_a_smuggled_header_is_not_sent(bad):
+    with pytest.raises(NotSent) as caught:
+        compose(mail(**bad), "me@example.com")
+    assert not caught.value.try_again
+
+
+def test_a_file_that_cannot_be_written_is_tried_again(tmp_path):
+    with pytest.raises(NotSent) as caught:
+        FileChannel(tmp_path).send(mail())
+    assert caught.value.try_again
