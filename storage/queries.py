@@ -200,7 +200,7 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     }
     counted = {name: _count_by(connection, column) for name, column in by.items()}
     waiting = select(col(AttentionRow.flag), func.count()).where(col(AttentionRow.resolved_at).is_(None))
-    counted["attention"] = dict(connection.execute(waiting.group_by(col(AttentionRow.flag))).tuples().all())
+    counted["attention"] = {str(flag): int(n) for flag, n in connection.execute(waiting.group_by(col(AttentionRow.flag)))}
     return counted
 
 
@@ -222,7 +222,8 @@ def broken_chains(connection: Connection) -> Iterator[tuple[str, str]]:
 
 
 def _count_by(connection: Connection, column: Any) -> dict[str, int]:
-    return dict(connection.execute(select(column, func.count()).group_by(column).order_by(column)).tuples().all())
+    counted = select(column, func.count()).group_by(column).order_by(column)
+    return {str(value): int(n) for value, n in connection.execute(counted)}
 
 
 def _with_order(model: type[SQLModel], order_id: int | None) -> Select[Any]:

@@ -154,7 +154,7 @@ def test_every_kind_has_a_text_in_both_languages(kind, language):
 
 
 def test_a_template_of_no_kind_is_named():
-    with pytest.raises(BadTemplate, match="en/shout.txt"):
+    with pytest.raises(BadTemplate, match=r"en/shout\.txt"):
         Letters().write("shout", "en", [Matter(order(), 1, START, {})])
 
 

@@ -1,0 +1,107 @@
+"""Kills a daemon at random moments while thousands of timers fire, and looks for what was lost, doubled or early.
+
+Run it alone for the long version: `python -m tests.killing 300`.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import text
+
+from engine.apply import Arrival, apply
+from storage import heartbeats, queries
+from storage.database import Database
+from storage.schema import upgrade
+from tests.conftest import rules_of
+from workflow.order import Order, Report
+
+ORDERS = 6_000
+QUESTIONS = {
+    "lost": "SELECT count(*) FROM timers WHERE status = 'pending' AND due_at < :now",
+    "early": "SELECT count(*) FROM timers WHERE status = 'fired' AND fired_at < due_at",
+    "fired": "SELECT count(*) FROM timers WHERE status = 'fired'",
+    "written": "SELECT count(*) FROM history WHERE due IS NOT NULL",
+    "urged": "SELECT count(*) FROM history WHERE trigger = 'urge'",
+    "effects": "SELECT count(*) FROM effects WHERE kind = 'urge_supplier'",
+    "failed": "SELECT count(*) FROM timers WHERE status = 'failed'",
+    "orders": "SELECT count(DISTINCT order_id) FROM history WHERE trigger = 'urge'",
+}
+
+
+def kill_at_random(kills: int, folder: Path, seed: int = 1688) -> dict[str, int]:
+    """Fire ORDERS urges that fall due over the run, killing the daemon `kills` times; return the counts at the end."""
+    dice = random.Random(seed)
+    database = Database(f"sqlite:///{folder / 'killed.db'}")
+    upgrade(database)
+    seconds = 0.6 * kills + 4
+    _place(database, seconds)
+    environment = {**os.environ, "AFTERSALES_DATABASE": f"sqlite:///{folder / 'killed.db'}"}
+    command = [sys.executable, "-c", "from admin.main import main; main()", "run"]
+    for _ in range(kills):
+        daemon = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, cwd=folder)
+        time.sleep(dice.uniform(0.3, 1.6))
+        daemon.send_signal(signal.SIGKILL)
+        daemon.wait()
+    _finish(database, command, environment, folder)
+    counts = _counts(database)
+    database.close()
+    return counts
+
+
+def _place(database: Database, seconds: float) -> None:
+    begin = datetime.now(UTC) - timedelta(days=2) - timedelta(seconds=2)
+    arrivals = []
+    for n in range(ORDERS):
+        at = begin + timedelta(seconds=seconds * n / ORDERS)
+        order = Order("main", str(n), at, "CNY", "domestic", supplier="Yiwu")
+        arrivals.append(Arrival(order, (), (), Report("place", at, "test", "place", "import:test")))
+    with database.write() as connection:
+        apply(connection, arrivals, datetime.now(UTC), rules_of())
+
+
+def _finish(database: Database, command: list[str], environment: dict[str, str], folder: Path) -> None:
+    """Let one more daemon do what is left, and stop it as it should be stopped."""
+    daemon = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, cwd=folder)
+    deadline = time.monotonic() + 120
+    begun = datetime.now(UTC)
+    while time.monotonic() < deadline and not (_is_alive(database, begun) and _counts(database)["urged"] >= ORDERS):
+        time.sleep(0.3)
+    daemon.terminate()
+    assert daemon.wait(timeout=5) == 0, "the daemon did not end cleanly"
+
+
+def _is_alive(database: Database, since: datetime) -> bool:
+    with database.read() as connection:
+        sign = heartbeats.last(connection)
+    return sign is not None and sign["last_tick"] > since
+
+
+def _counts(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        counts = {}
+        for name, question in QUESTIONS.items():
+            given = {"now": now} if ":now" in question else {}
+            counts[name] = int(connection.execute(text(question), given).scalar() or 0)
+        return {**counts, "broken": len([*queries.broken_chains(connection)])}
+
+
+def check(counts: dict[str, int]) -> None:
+    """Hold the counts against what must be true."""
+    assert counts["urged"] == counts["orders"] == counts["effects"] == ORDERS, counts
+    assert counts["fired"] == counts["written"], counts
+    assert counts["lost"] == counts["early"] == counts["failed"] == counts["broken"] == 0, counts
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as place:
+        found = kill_at_random(int(sys.argv[1]) if len(sys.argv) > 1 else 300, Path(place))
+    print(found)
+    check(found)

@@ -1,0 +1,97 @@
+"""The real orders through `import` and the single pass, under a clock that is moved, end as through `replay`."""
+
+import csv
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from effects.letters import Letters
+from effects.log import LogChannel
+from engine.apply import apply
+from engine.delivery import PostOffice
+from engine.firing import fire_due
+from engine.importing import import_orders
+from engine.replay import arrival_of, replay
+from inbound.mapping import load_mapping
+from inbound.orders import OrderFile
+from jobs.tick import Workplace, single_pass
+from storage import queries, timers
+from storage.database import Database
+from storage.scratch import create_tables
+from tests.conftest import rules_of
+from workflow.policy import Orders, Policy
+
+UNTIL = datetime(2019, 1, 1, tzinfo=UTC)
+RULES = rules_of()
+EVERY = 12
+"""One in so many of the real orders, so that the clock stops at every one of their deadlines."""
+
+
+def sample(folder: Path, target: Path) -> OrderFile:
+    with (folder / "olist_orders_dataset.csv").open(encoding="utf-8") as source, target.open("w", encoding="utf-8") as file:
+        reader = csv.reader(source)
+        writer = csv.writer(file)
+        writer.writerow(next(reader))
+        writer.writerows(islice(reader, 0, None, EVERY))
+    return OrderFile(target, load_mapping(folder / "mapping.toml"), Orders())
+
+
+def test_import_and_the_single_pass_end_in_the_same_states_as_replay(real_orders, tmp_path):
+    file = sample(real_orders, tmp_path / "orders.csv")
+    replayed = replay(file, UNTIL, Policy(), "").tally.states
+    database = Database(f"sqlite:///{tmp_path / 'moved.db'}", scratch=True)
+    create_tables(database)
+    told = []
+    for incoming, _, _ in file:
+        whole = arrival_of(incoming)
+        told.append((incoming.order.placed_at, type(whole)(whole.order, (), whole.lines, whole.placing)))
+        for report in whole.reports:
+            at = max(report.at, incoming.order.placed_at)
+            told.append((at, type(whole)(whole.order, (report,))))
+    for at, arrival in sorted(told, key=lambda one: one[0]):
+        _fire_before(database, at)
+        with database.write() as connection:
+            apply(connection, [arrival], at, RULES)
+    _fire_before(database, UNTIL)
+    place = Workplace(database, RULES, PostOffice({"log": LogChannel()}, Letters()))
+    single_pass(place, UNTIL)
+    with database.read() as connection:
+        assert Counter(queries.counts(connection)["orders"]) == replayed
+        assert [*queries.broken_chains(connection)] == []
+    database.close()
+
+
+def _fire_before(database: Database, at: datetime) -> None:
+    while True:
+        with database.read() as connection:
+            wake = timers.next_wake(connection)
+        if wake is None or wake >= at:
+            return
+        fire_due(database, wake, RULES)
+
+
+def test_a_second_import_of_the_real_orders_changes_nothing(real_orders, tmp_path, database):
+    file = sample(real_orders, tmp_path / "orders.csv")
+    first = import_orders(database, file, UNTIL, RULES)
+    second = import_orders(database, file, UNTIL, RULES)
+    assert first.tally.new == second.tally.orders > 600
+    assert (second.tally.new, second.tally.steps, second.rejected) == (0, 0, [])
+
+
+def test_an_import_that_was_killed_goes_on_where_it_stopped(real_orders, tmp_path, database):
+    file = sample(real_orders, tmp_path / "orders.csv")
+
+    countdown = iter(range(550))
+
+    def kill(rows: int) -> None:
+        if next(countdown, None) is None:
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        import_orders(database, file, UNTIL, RULES, progress=kill)
+    done = import_orders(database, file, UNTIL, RULES)
+    assert done.resumed_after == 500
+    with database.read() as connection:
+        assert sum(queries.counts(connection)["orders"].values()) == file.rows
