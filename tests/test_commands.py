@@ -1,0 +1,254 @@
+import json
+import os
+import stat
+from dataclasses import dataclass
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from admin.main import COMMANDS, cli
+from storage.database import Database
+from workflow.errors import AftersalesError, UsageError
+
+ORDERS = """id,placed_at,supplier,route,currency,paid,sku,quantity,ship_at,ship_carrier,hold_at,hold_wants
+1001,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,25.90,LAMP,1,,,,
+1002,2025-03-03T09:00:00Z,Yiwu,international,USD,12.50,MUG,2,2025-03-04T09:00:00Z,Cainiao,2025-03-06T09:00:00Z,documents
+1003,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,ten,MUG,1,,,,
+1004,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,1,MUG,1,yesterday,,,
+"""
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("AFTERSALES_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "160")
+    (tmp_path / "orders.csv").write_text(ORDERS)
+
+    def call(*words: str) -> Said:
+        result = CliRunner().invoke(cli, words)
+        if isinstance(result.exception, AftersalesError):
+            return Said(2 if isinstance(result.exception, UsageError) else 1, str(result.exception))
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Said(result.exit_code, result.output)
+
+    return call
+
+
+@pytest.fixture
+def shop(run):
+    assert run("import", "orders.csv").code == 3
+    return run
+
+
+def test_every_command_explains_itself(run):
+    assert all(name in run("--help").out for name in COMMANDS)
+    for name in COMMANDS:
+        assert run(name, "--help").code == 0
+
+
+def test_a_mistyped_command_gets_a_suggestion(run):
+    said = run("ordrs")
+    assert said.code == 2
+    assert "did you mean orders?" in said.out
+
+
+def test_an_import_lists_what_it_did_not_take_and_a_second_one_changes_nothing(run):
+    said = run("import", "orders.csv")
+    assert said.code == 3
+    assert "is not an amount" in said.out
+    assert "'yesterday' is not a time" in said.out
+    again = run("import", "orders.csv", "--json")
+    assert again.code == 3
+    assert (again.json["new"], again.json["duplicates"], again.json["reported"]) == (0, 2, {})
+    assert [one["line"] for one in again.json["rejections"]] == [4, 5]
+
+
+def test_the_database_is_readable_by_its_owner_alone(shop, tmp_path):
+    assert stat.S_IMODE((tmp_path / "aftersales.db").stat().st_mode) == 0o600
+
+
+def test_orders_show_and_explain_tell_the_story(shop):
+    assert {row["number"] for row in shop("orders", "--json").json} == {"1001", "1002", "1004"}
+    assert "customs_hold" in shop("orders", "--state", "customs_hold").out
+    assert shop("show", "main/1002", "--json").json["history"][-1]["trigger"] == "hold"
+    assert "Attempts" in shop("show", "1002").out
+    told = shop("explain", "1002")
+    for words in ("is customs_hold: held by customs", "Next:", "remind_customs", "You may report: ", "release"):
+        assert words in told.out
+    assert shop("explain", "1002", "--json").json["timers"][0]["trigger"] == "remind_customs"
+    missing = shop("explain", "9")
+    assert (missing.code, "there is no order '9'" in missing.out) == (1, True)
+
+
+def test_a_person_reports_and_is_told_why_not(shop):
+    said = shop("report", "1001", "ship", "--carrier", "Yanwen", "--at", "2025-03-05T09:00:00Z")
+    assert (said.code, "is shipped after ship" in said.out) == (0, True)
+    assert "reported before" in shop("report", "1001", "ship", "--at", "2025-03-05T09:00:00Z").out
+    refused = shop("report", "1001", "release")
+    assert refused.code == 1
+    assert "Order main/1001 is shipped; release was not applied" in refused.out
+    assert shop("report", "1001", "shipp").code == 2
+    assert shop("report", "1001", "override", "--to", "shiped", "--reason", "x").code == 2
+    assert "did you mean" in shop("report", "1001", "override", "--to", "shiped", "--reason", "x").out
+    reports = shop("show", "1001", "--json").json["reports"]
+    assert [(row["trigger"], row["verdict"]) for row in reports][-1] == ("release", "refused")
+
+
+def test_once_fires_what_is_due_and_what_waits_for_a_word_is_decided(shop):
+    said = shop("once")
+    assert said.code == 0
+    assert "Fired 3 timers" in said.out
+    assert shop("report", "1001", "report_no_stock").code == 0
+    asked = shop("effects", "--status", "asked", "--json").json
+    assert [row["kind"] for row in asked] == ["request_refund"]
+    assert "1 would be approved" in shop("effects", "approve", "--all", "--dry-run").out
+    assert "1 approved" in shop("effects", "approve", str(asked[0]["id"])).out
+    assert "0 dropped; 1 others" in shop("effects", "drop", "1").out
+    assert shop("effects", "drop", "999").code == 2
+    assert shop("effects", "retry").code == 2
+    assert "request_refund" in shop("effects", "--order", "1001").out
+    assert shop("effects", "--kind", "shout").code == 2
+
+
+def test_exceptions_and_flags_are_closed_with_a_word(shop):
+    assert shop("report", "1001", "report_oversized").code == 0
+    assert shop("report", "1001", "decline_refund", "--reason", "no").code == 0
+    assert "refund_declined" in shop("orders", "--attention").out
+    assert shop("resolve", "1001", "called them", "--flag", "nonsense").code == 2
+    assert shop("resolve", "1001", "called them").out == "1 resolved.\n"
+    assert shop("resolve", "1001", "again").out == "That order needs nobody.\n"
+    late = "id,placed_at,supplier,route,currency,release_at\n1001,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,2025-03-04T09:00:00Z\n"
+    with open("late.csv", "w") as file:
+        file.write(late)
+    assert shop("import", "late.csv").code == 0
+    (waiting,) = shop("exceptions", "--json").json
+    assert "release" in shop("exceptions").out
+    assert shop("exceptions", "close", str(waiting["id"]), "asked the carrier").code == 0
+    assert shop("exceptions", "close", str(waiting["id"]), "again").code == 2
+    assert shop("exceptions").out == "No exceptions wait.\n"
+
+
+def test_replay_prints_one_object_and_keeps_the_scratch_database_when_asked(run):
+    said = run("replay", "orders.csv", "--until", "2025-03-20T00:00:00Z", "--json", "--keep", "scratch.db")
+    assert said.code == 3
+    assert {**said.json, "seconds": 0} == {
+        "orders": 3,
+        "rejected": 2,
+        "fired": {"remind_customs": 4, "reroute": 2, "urge": 2},
+        "reported": {"hold": 1, "ship": 1},
+        "refused": {},
+        "exceptions": 0,
+        "states": {"customs_hold": 1, "refunding": 2},
+        "from": "2025-03-03T09:00:00Z",
+        "until": "2025-03-20T00:00:00Z",
+        "seconds": 0,
+    }
+    assert "refunding" in run("--database", "sqlite:///scratch.db", "orders").out
+    assert run("replay", "orders.csv", "--keep", "scratch.db").code == 2
+    assert "steps per second" in run("replay", "orders.csv").out
+
+
+def test_a_mapping_is_checked_without_storing_anything(run, tmp_path):
+    (tmp_path / "m.toml").write_text('[order]\nid = "id"\nplaced_at = "placed"\n')
+    said = run("mapping", "check", "orders.csv", "--mapping", "m.toml")
+    assert said.code == 2
+    assert "no column 'placed', which the mapping names" in said.out
+    (tmp_path / "m.toml").write_text('[order]\nid = "id"\nplaced_at = "placed_at"\n')
+    assert run("mapping", "check", "orders.csv", "--mapping", "m.toml").code == 0
+    assert not (tmp_path / "aftersales.db").exists()
+
+
+def test_timers_are_listed_by_status_and_order(shop):
+    assert [row["trigger"] for row in shop("timers", "--order", "1001", "--json").json] == ["urge"]
+    assert "cancelled" in shop("timers", "--status", "all").out
+
+
+def test_check_names_errors_and_warnings_with_stable_ids(run):
+    said = run("check")
+    assert (said.code, "A003" in said.out) == (1, True)
+    run("db", "upgrade")
+    said = run("check", "--json")
+    assert said.code == 0
+    assert {"A012", "A014"} <= {row["id"] for row in said.json}
+
+
+def test_check_finds_a_wrong_policy_and_wrong_settings(run, tmp_path):
+    (tmp_path / "aftersales.toml").write_text("policy = 'p.toml'\n")
+    (tmp_path / "p.toml").write_text("[overdue]\nurge_aftr = '1d'\n")
+    assert "A002" in run("check").out
+    assert "did you mean urge_after" in run("policy", "check").out
+    (tmp_path / "p.toml").write_text("[effects]\ndefault_channels = ['email']\n")
+    assert "A013" in run("check").out
+    (tmp_path / "aftersales.toml").write_text("databse = 'x'\n")
+    assert "did you mean database" in run("check").out
+    assert run("orders").code == 2
+
+
+def test_settings_come_from_the_environment_too_and_unknown_ones_are_refused(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("AFTERSALES_SMTP__HOST", "mail.example")
+    monkeypatch.setenv("AFTERSALES_DATABASE", "sqlite:///other.db")
+    assert run("db", "upgrade").code == 0
+    assert (tmp_path / "other.db").exists()
+    monkeypatch.setenv("AFTERSALES_SMTP__HOTS", "x")
+    assert "AFTERSALES_SMTP__HOTS is not a setting; did you mean host?" in run("check").out
+    monkeypatch.delenv("AFTERSALES_SMTP__HOTS")
+    monkeypatch.setenv("AFTERSALES_DATABASE", "mysql://x/y")
+    assert "use sqlite or postgresql" in run("orders").out
+    assert run("--config", "missing.toml", "orders").code == 2
+
+
+def test_policy_and_diagram_are_printed(run):
+    assert "urge_after" in run("policy", "show").out
+    assert run("policy", "show", "--json").json["overdue"]["urge_after"] == "2d"
+    assert "no errors" in run("policy", "check").out
+    assert run("diagram").out.startswith("stateDiagram-v2")
+
+
+def test_a_backup_is_a_whole_database_and_never_replaces_a_file(shop):
+    assert shop("db", "backup", "copy.db").code == 0
+    assert shop("db", "backup", "copy.db").code == 2
+    assert len(shop("--database", "sqlite:///copy.db", "orders", "--json").json) == 3
+
+
+def test_audit_finds_what_was_changed(shop):
+    assert "3 histories checked, 0 broken." in shop("audit").out
+    database = Database("sqlite:///aftersales.db")
+    with database.write() as connection:
+        connection.execute(text("UPDATE history SET actor = 'person:eve' WHERE order_id = 2 AND sequence = 2"))
+    database.close()
+    said = shop("audit")
+    assert (said.code, "main/1002: row 2 was changed" in said.out) == (1, True)
+
+
+def test_a_database_that_is_not_ours_or_of_another_version_is_refused(run, tmp_path):
+    assert "there is no database" in run("orders").out
+    (tmp_path / "aftersales.db").write_text("this is not a database, but long enough to look like a file with content")
+    assert "is not a database of ours" in run("orders").out
+    (tmp_path / "aftersales.db").unlink()
+    run("db", "upgrade")
+    database = Database("sqlite:///aftersales.db")
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    assert "are of version 9999" in run("orders").out
+
+
+def test_foreign_text_is_harmless_on_a_terminal(run, tmp_path):
+    (tmp_path / "evil.csv").write_text("id,placed_at,supplier\n[red]7,2025-03-03T09:00:00Z,=cmd|'x'\n")
+    run("import", "evil.csv")
+    assert "[red]7" in run("orders").out
