@@ -212,7 +212,7 @@ def _store_reports(connection: Connection, placed: Placed) -> None:
             report = received.report
             verdict = {"verdict": str(received.verdict), "reason": received.error and received.error.why}
             if report.id is not None:
-                changed.append({"key": report.id, **verdict})
+                changed.append({"of_report": report.id, **verdict})
             elif received.verdict is not Verdict.duplicate:
                 told = {"source": report.source, "key": report.key, "trigger": report.trigger, "occurred": report.at}
                 kept = {"received": change.at, "actor": report.actor, "fields": codec.dump(dict(report.fields))}
@@ -220,7 +220,7 @@ def _store_reports(connection: Connection, placed: Placed) -> None:
     _insert(connection, ReportRow, added)
     if changed:
         values: codec.Values = {"verdict": bindparam("verdict"), "reason": bindparam("reason")}
-        connection.execute(_update_table(ReportRow).where(col(ReportRow.id) == bindparam("key")).values(values), changed)
+        connection.execute(_update_table(ReportRow).where(col(ReportRow.id) == bindparam("of_report")).values(values), changed)
 
 
 def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]) -> None:
