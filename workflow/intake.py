@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from workflow.draft import Event
 from workflow.errors import NoPlace, OrderError, Refused
-from workflow.order import Attempt, Case, Report
+from workflow.order import Case, Report
 from workflow.policy import Rules
 from workflow.process import PARCEL, UNSHIPPED
 from workflow.step import Step, step, write
@@ -71,16 +71,28 @@ def _without(waiting: Iterable[Report], report: Report) -> tuple[Report, ...]:
 
 def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
     if report.at > now + rules.policy.reports.ahead_of_now.span():
-        error = NoPlace(case.name, case.state, report.trigger, f"it is dated {report.at.isoformat()}, ahead of now")
-        return Received(report, _verdict_without_place(report), error)
+        return _without_place(case, report, f"it is dated {report.at.isoformat()}, ahead of now")
     event = _event(case, report, now)
+    older = _is_older_news(case, report)
+    had_place, place = _told_in_order(case, report) if older else (False, None)
+    if older and not had_place:
+        return _without_place(case, report, "it is older news, and had no place when it occurred")
     try:
-        made = _fill(case, event, rules) if _is_older_news(case, report) else step(case, event, rules)
-    except Refused as error:
-        return Received(report, Verdict.refused, error)
-    except NoPlace as error:
-        return Received(report, _verdict_without_place(report), error)
+        unmoved = older and place == _place_of(case)
+        made = _fill(case, event, rules) if unmoved else step(case, event, rules)
+    except (NoPlace, Refused) as error:
+        if not older:
+            return Received(report, _verdict_of(error, report), error)
+        made = _fill(case, event, rules)  # what it gives a place to is looked at again
     return Received(report, Verdict.applied, step=_remember_parcel(made, report))
+
+
+def _verdict_of(error: OrderError, report: Report) -> Verdict:
+    return Verdict.refused if isinstance(error, Refused) else _verdict_without_place(report)
+
+
+def _without_place(case: Case, report: Report, why: str) -> Received:
+    return Received(report, _verdict_without_place(report), NoPlace(case.name, case.state, report.trigger, why))
 
 
 def _verdict_without_place(report: Report) -> Verdict:
@@ -108,16 +120,17 @@ _NEXT = {
 
 
 def _is_older_news(case: Case, report: Report) -> bool:
-    """Say whether the report is older than the parcel's last one and would have changed nothing in its place."""
-    if report.trigger not in PARCEL or case.state is None:
+    """Say whether the report is older than the last one of a parcel that still decides where the order is."""
+    if report.trigger not in PARCEL or case.state is None or _place_of(case) is None:
         return False
     attempt = case.named_attempt(report.fields)
     if attempt is None or attempt.number != case.current:
         return False
-    if not attempt.parcel or report.at >= attempt.parcel[-1][0]:
-        return False
-    position = _position(case.returns_to if case.state is State.intercepting else case.state)
-    return position is not None and _told_in_order(case, attempt, report) == position
+    return bool(attempt.parcel) and report.at < attempt.parcel[-1][0]
+
+
+def _place_of(case: Case) -> str | None:
+    return _position(case.returns_to if case.state is State.intercepting else case.state)
 
 
 def _position(state: State | None) -> str | None:
@@ -133,13 +146,20 @@ def _position(state: State | None) -> str | None:
     return places.get(state) if state else None
 
 
-def _told_in_order(case: Case, attempt: Attempt, report: Report) -> str:
-    """Return where the parcel would be had all its reports come in order of occurrence."""
-    waiting = [(one.at, one.trigger) for one in case.waiting]
-    position = "unshipped"
-    for _, trigger in sorted([*attempt.parcel, *waiting, (report.at, report.trigger)], key=lambda told: told[0]):
-        position = _NEXT.get((position, trigger), position)
-    return position
+def _told_in_order(case: Case, report: Report) -> tuple[bool, str]:
+    """Return whether the report would have had a place had it come in order, and where the parcel would be now."""
+    waiting = [(one.at, one.trigger, False) for one in case.waiting]
+    told = [(at, trigger, False) for at, trigger in case.attempt.parcel]
+    had_place, position = False, "unshipped"
+    for _, trigger, is_it in sorted([*told, *waiting, (report.at, report.trigger, True)], key=lambda one: one[0]):
+        after = _NEXT.get((position, trigger))
+        if is_it:
+            had_place = after is not None or (position, trigger) in _FILLS or trigger == "note_transit"
+        position = after or position
+    return had_place, position
+
+
+_FILLS = {("delivered", "ship")}
 
 
 def _fill(case: Case, event: Event, rules: Rules) -> Step:
