@@ -36,6 +36,11 @@ def test_a_second_hold_decides_in_every_order(order):
     assert end_state([*order]) == "customs_hold"
 
 
+@pytest.mark.parametrize("order", [*permutations([("ship", 1), ("hold", 2), ("ship", 3)])])
+def test_a_ship_report_that_is_told_twice_does_not_hide_the_hold_between(order):
+    assert end_state([*order]) == "customs_hold"
+
+
 def test_a_report_that_waited_is_applied_when_an_older_one_gives_it_a_place(story):
     told = story()
     assert told.report("hold", 2).verdict is Verdict.exception
@@ -44,6 +49,14 @@ def test_a_report_that_waited_is_applied_when_an_older_one_gives_it_a_place(stor
     assert [(one.report.trigger, one.verdict) for one in verdicts] == [("ship", "applied"), ("hold", "applied")]
     assert case.state == "customs_hold"
     assert case.waiting == ()
+
+
+def test_older_news_that_had_no_place_when_they_occurred_wait_for_one(story):
+    told = story()
+    told.report("ship", 3)
+    received = told.report("hold", 2)
+    assert received.verdict is Verdict.exception
+    assert "older news, and had no place when it occurred" in str(received.error)
 
 
 def test_older_news_fill_the_history_and_start_no_clock(story):

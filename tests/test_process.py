@@ -79,6 +79,48 @@ def test_a_supplier_that_was_left_and_ships_after_all_is_taken_back(story):
     assert [timer.trigger for timer in told.case.timers] == ["stall"]
 
 
+def test_the_recovery_from_another_supplier_goes_on_when_the_first_one_ships_after_all(story):
+    told = story().until(9)
+    told.report("ship", 10, supplier="alt-1")
+    assert told.case.current == 2
+    assert [row.status for row in told.case.ledger] == ["requested", "withdrawn"]
+    assert sorted(timer.trigger for timer in told.case.timers) == ["chase_recovery", "stall"]
+
+
+def test_a_refund_is_settled_while_recoveries_are_still_open(story):
+    told = story().until(13)
+    told.report("settle_refund", 14)
+    assert [row.status for row in told.case.ledger] == ["requested", "requested", "settled"]
+    assert [timer.trigger for timer in told.case.timers] == ["chase_recovery", "chase_recovery"]
+
+
+def test_a_promise_moves_the_overdue_clock_and_leaves_the_chases_alone(story):
+    told = story()
+    told.report("report_no_stock", 1)
+    chase = told.timer("chase_recovery")
+    told.report("promise", 2, ship_by=day(6).isoformat())
+    assert told.timer("urge").due_at == day(8)
+    assert told.timer("chase_recovery") == chase
+
+
+def test_a_cancelled_order_that_was_rerouted_keeps_its_recovery_and_loses_its_overdue_clock(story):
+    told = story()
+    told.report("report_no_stock", 1)
+    told.report("cancel", 2)
+    told.until(4)
+    assert told.case.state is State.rerouted
+    assert [timer.trigger for timer in told.case.timers] == ["chase_recovery"]
+
+
+def test_an_override_into_an_interception_leaves_paused_clocks_paused(story):
+    told = story()
+    told.report("correct_address", 1)
+    told.report("override", 1.5, "person:kim", to="intercepting", reason="asked again")
+    assert told.case.returns_to is State.placed
+    told.until(3.5)
+    assert told.timer("urge").due_at == day(4.5)
+
+
 def test_a_ship_report_that_names_an_unknown_attempt_is_refused(story):
     received = story().report("ship", 1, attempt=7)
     assert received.verdict is Verdict.refused
@@ -325,3 +367,15 @@ def test_a_refused_step_says_so_with_a_type_of_its_own(story):
     told: Story = story(route="international")
     with pytest.raises(Refused):
         step(told.case, Event("cancel", day(1), day(1), "person:kim"), told.rules)
+
+
+def test_a_chase_that_reaches_into_a_year_not_announced_yet_is_marked_provisional(story):
+    from datetime import UTC, datetime
+
+    placed = datetime(2026, 12, 20, tzinfo=UTC)
+    told = story(placed_at=placed)
+    told.report("report_oversized", (placed - day(0)).days + 1)
+    assert told.timer("chase_refund").provisional
+    told.until(800)
+    made = [timer for s in told.steps for timer in s.timers.values() if timer.trigger == "chase_refund"]
+    assert all(timer.provisional for timer in made)

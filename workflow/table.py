@@ -42,15 +42,14 @@ def expand(rows: Iterable[Row]) -> Iterator[Move]:
 
 
 def _destinations(row: Row, source: str) -> Iterator[Move]:
-    match row.target:
-        case Goes.stays:
-            yield Move(row, source, None)
-        case Goes.back:
-            yield from (Move(row, source, s, came_from=s) for s in State if s not in CANNOT_RETURN_TO)
-        case Goes.named:
-            yield from (Move(row, source, s, named=s) for s in State)
-        case State() as target:
-            yield Move(row, source, target)
+    if row.target is Goes.stays:
+        yield Move(row, source, None)
+    elif row.target is Goes.back:
+        yield from (Move(row, source, s, came_from=s) for s in State if s not in CANNOT_RETURN_TO)
+    elif row.target is Goes.named:
+        yield from (Move(row, source, s, named=s) for s in State)
+    else:
+        yield Move(row, source, State(row.target))
 
 
 def check(rows: Iterable[Row] = ROWS, clocks: Iterable[Clock] = CLOCKS) -> None:
