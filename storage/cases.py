@@ -251,12 +251,14 @@ def _withdraw(connection: Connection, order_id: int, kind: str, attempt: int, at
 
 
 def _raise_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime, str | None]]) -> None:
-    for order_id, flag, at, detail in flags:
-        stands = (col(AttentionRow.order_id) == order_id) & (col(AttentionRow.flag) == flag)
-        found = connection.execute(select(col(AttentionRow.id)).where(stands & col(AttentionRow.resolved_at).is_(None)))
-        if found.first() is None:
-            row = {"order_id": order_id, "flag": flag, "raised_at": at, "detail": detail}
-            connection.execute(insert(_table(AttentionRow)), [row])
+    wanted = {(order_id, flag): (at, detail) for order_id, flag, at, detail in flags}
+    stands = col(AttentionRow.resolved_at).is_(None)
+    columns = select(col(AttentionRow.order_id), col(AttentionRow.flag)).where(stands)
+    for some in _portions(sorted({order_id for order_id, _ in wanted})):
+        for order_id, flag in connection.execute(columns.where(col(AttentionRow.order_id).in_(some))):
+            wanted.pop((order_id, flag), None)
+    names = ("order_id", "flag", "raised_at", "detail")
+    _insert(connection, AttentionRow, [dict(zip(names, (*key, *value), strict=True)) for key, value in wanted.items()])
 
 
 _WAITING = (
