@@ -1,7 +1,7 @@
 """Effects sent: composed into messages that never change, then sent at least once (docs/process.md, part 5)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,9 +23,8 @@ WORDS_FOR_UNKNOWN = "its sender ended before the outcome was known"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a round of delivery did."""
+    """What a round of sending did."""
 
-    composed: int = 0
     sent: int = 0
     failed: int = 0
 
@@ -38,26 +37,50 @@ class PostOffice:
     letters: Letters
 
 
+class NoAddress(Exception):
+    """Nobody knows where a message is to go; nothing was stored of it."""
+
+
 def deliver_due(database: Database, at: datetime, rules: Rules, office: PostOffice) -> Sent:
-    """Compose what may leave, and send what is waiting for its (next) try at `at`."""
+    """Compose a batch of what may leave, and send a batch of what is waiting for its (next) try at `at`."""
+    compose_due(database, at, rules, office)
+    return send_due(database, at, rules, office)
+
+
+def compose_due(database: Database, at: datetime, rules: Rules, office: PostOffice) -> int:
+    """Write the messages of a batch of effects that may leave; return how many effects that were.
+
+    An effect whose message cannot be written is dead until a person has mended the reason and retries it.
+    """
     with database.write() as connection:
         effects = outbox.ready(connection, BATCH)
         for members in _together(effects):
             try:
                 messages = [*_compose(members, rules.policy, office)]
-            except BadTemplate as error:
+            except (BadTemplate, NoAddress) as error:
                 outbox.set_aside(connection, [one.id for one in members], at, str(error))
             else:
                 outbox.write_messages(connection, messages, at)
+    return len(effects)
+
+
+def send_due(
+    database: Database, at: datetime, rules: Rules, office: PostOffice, keep_on: Callable[[], bool] = lambda: True
+) -> Sent:
+    """Send a batch of messages; where `keep_on` says no, those that were not begun wait for the next round."""
     sent = failed = 0
     with database.write() as connection:
         claimed = outbox.claim(connection, at, BATCH)
-    for message in claimed:
+    for number, message in enumerate(claimed):
+        if not keep_on():
+            with database.write() as connection:
+                outbox.give_back(connection, [one.id for one in claimed[number:]])
+            break
         if _send(database, message, at, rules.policy, office):
             sent += 1
         else:
             failed += 1
-    return Sent(len(effects), sent, failed)
+    return Sent(sent, failed)
 
 
 def recover(database: Database, at: datetime, older_than: timedelta = SENDING_AT_MOST) -> int:
@@ -75,12 +98,15 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, office: PostOffice)
     first = members[0]
     language = _language(first, policy)
     letter = office.letters.write(first.kind, language, [_matter(one) for one in members])
+    recipient = address_of(first.kind, first.supplier, first.order, policy)
     for channel in policy.channels(first.kind):
+        if recipient is None and channel == "email":
+            raise NoAddress(_whose_address(first))
         yield NewMessage(
             key=f"{_key(first)}:{channel}",
             kind=first.kind,
             channel=channel,
-            recipient=address_of(first.kind, first.details.get("supplier"), first.order, policy),
+            recipient=recipient,
             language=language,
             subject=letter.subject,
             body=letter.body,
@@ -92,9 +118,8 @@ def _together(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
     """Urges that wait for one supplier become one digest; everything else goes alone (rule 5.3)."""
     digests: dict[str, list[ReadyEffect]] = defaultdict(list)
     for effect in effects:
-        supplier = effect.details.get("supplier")
-        if effect.kind == "urge_supplier" and supplier:
-            digests[str(supplier)].append(effect)
+        if effect.kind == "urge_supplier" and effect.supplier:
+            digests[effect.supplier].append(effect)
         else:
             yield [effect]
     yield from digests.values()
@@ -114,12 +139,23 @@ def _matter(effect: ReadyEffect) -> Matter:
     return Matter(effect.order, effect.attempt, effect.caused_at, effect.details)
 
 
-def address_of(kind: str, supplier: object, order: Order, policy: Policy) -> str | None:
+def _whose_address(effect: ReadyEffect) -> str:
+    party = EFFECT_OF[effect.kind].party
+    where = {
+        Party.supplier: f"[contacts.suppliers] {effect.supplier!r}",
+        Party.platform: "[contacts] platform",
+        Party.merchant: "[contacts] merchant",
+        Party.contact: "[contacts] escalation",
+    }
+    return f"no email address of the {party} is known: set {where[party]} in the policy, then `aftersales effects retry`"
+
+
+def address_of(kind: str, supplier: str | None, order: Order, policy: Policy) -> str | None:
     """Return the email address of the party that an effect speaks to, or None where none is known."""
     contacts = policy.contacts
     match EFFECT_OF[kind].party:
         case Party.supplier:
-            return contacts.suppliers.get(str(supplier))
+            return contacts.suppliers.get(supplier or "")
         case Party.platform:
             return contacts.platform
         case Party.merchant:

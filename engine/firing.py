@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from engine.apply import modes_of
 from storage import cases, timers
 from storage.cases import Change, Stored
-from storage.database import Database
+from storage.database import Database, DatabaseFailed
 from storage.timers import Due
 from workflow.order import Case
 from workflow.policy import Rules
@@ -37,7 +36,7 @@ def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH)
     try:
         with database.write() as connection:
             return _fire(connection, timers.due(connection, at, limit), at, rules)
-    except OperationalError:
+    except DatabaseFailed:
         raise  # the database itself is locked or gone: nothing is wrong with a row
     except Exception:
         return _fire_one_by_one(database, at, rules, limit)
@@ -76,7 +75,7 @@ def _fire_one_by_one(database: Database, at: datetime, rules: Rules, limit: int)
         try:
             with database.write() as connection:
                 alone = _fire(connection, [one], at, rules)
-        except OperationalError:
+        except DatabaseFailed:
             raise
         except Exception as error:
             fired.failures.append(_set_back(database, one, at, error))

@@ -83,7 +83,7 @@ def _that_exist(file: OrderFile, replayed: Replayed, progress: Progress) -> Iter
     until = replayed.until
     for incoming, rejections, rows in file:
         progress(rows)
-        replayed.rejected += [one for one in rejections if one.placed_at is None or one.placed_at <= until]
+        replayed.rejected += [one for one in rejections if one.since is None or one.since <= until]
         if incoming is not None and incoming.order.placed_at <= until:
             first, placed_at = replayed.first, incoming.order.placed_at
             replayed.first = placed_at if first is None else min(first, placed_at)

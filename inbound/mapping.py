@@ -62,6 +62,11 @@ class ReportSource:
     when: dict[str, str] = field(default_factory=dict)
     fields: dict[str, Source] = field(default_factory=dict)
 
+    def cells(self, row: Row) -> list[Cell]:
+        """Return all that the row says of such a report."""
+        columns = [row.cells.get(column, "") for column in self.when]
+        return [self.at.of(row), self.key.of(row) if self.key else "", *(one.of(row) for one in self.fields.values()), *columns]
+
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
@@ -168,7 +173,7 @@ def _sources(place: str, table: dict[str, Any], names: Iterable[str]) -> dict[st
 
 def _source(place: str, value: Any) -> Source:
     if isinstance(value, str):
-        return Source(value)
+        return Source(value.strip())
     if isinstance(value, dict) and value.keys() == {"value"}:
         constant = value["value"]
         if isinstance(constant, list):
@@ -199,7 +204,7 @@ def _report(trigger: str, entry: Any) -> ReportSource:
         raise UsageError(f"[{place}] when must be a table of columns and the values they must have")
     fields = {name: _source(f"{place}.{name}", entry[name]) for name in FIELDS[trigger] if name in entry}
     key = _source(f"{place}.key", entry["key"]) if "key" in entry else None
-    expected = {str(c): str(v).lower() if isinstance(v, bool) else str(v).strip() for c, v in when.items()}
+    expected = {c.strip(): str(v).lower() if isinstance(v, bool) else str(v).strip() for c, v in when.items()}
     return ReportSource(trigger, _source(f"{place}.at", entry["at"]), key, expected, fields)
 
 

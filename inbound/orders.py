@@ -23,13 +23,13 @@ SOURCE = "import"
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row or a report that was not taken: where it stands, and why."""
+    """A row or a report that was not taken: where it stands, why, and since when it exists (None: not known)."""
 
     line: int
     column: str | None
     reason: str
     order: str | None = None
-    placed_at: datetime | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +101,32 @@ class OrderFile:
         yield from later.values()
 
     def _build(self, rows: list[Row]) -> tuple[Incoming | None, list[Rejection]]:
-        first: Incoming | None = None
+        order: Incoming | None = None
+        first_row: Row | None = None
         rejections: list[Rejection] = []
         for row in rows:
             try:
-                first = self._add(first, row, rejections)
+                if order is None:
+                    order, first_row = self._begin(row, rejections), row
+                else:
+                    order = self._add(order, row, first_row, rejections)
             except _BadRow as bad:
                 rejections.append(bad.rejection)
-        return first, rejections
+        return order, rejections
 
-    def _add(self, first: Incoming | None, row: Row, rejections: list[Rejection]) -> Incoming:
-        """Make the first row of an order into one, or add a later row's line to it."""
+    def _begin(self, row: Row, rejections: list[Rejection]) -> Incoming:
+        """Make the first row of an order into one."""
+        values = self._values(row, None)
+        line = self._line(row, values, values["currency"])
+        order = _order(values)
+        reports = self._reports(row, order, None, rejections)
+        return Incoming(order, line, reports, row.line, self._actor)
+
+    def _add(self, first: Incoming, row: Row, first_row: Row | None, rejections: list[Rejection]) -> Incoming:
+        """Add a later row's line to its order."""
         values = self._values(row, first)
         line = self._line(row, values, self._currency(values, first))
-        order = first.order if first else _order(values)
-        reports, bad = self._reports(row, order)
-        rejections += bad
-        if first is None:
-            return Incoming(order, line, reports, row.line, self._actor)
+        reports = self._reports(row, first.order, first_row, rejections)
         self._agree(first, row, values, reports)
         return replace(first, lines=first.lines + line)
 
@@ -126,7 +134,7 @@ class OrderFile:
         """Read the order-level cells; a later row may leave any of them empty."""
         if row.problem:
             raise _BadRow(row.line, None, row.problem)
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {"since": first.order.placed_at} if first else {}
         for name in ("id", "placed_at", "currency", *self._mapping.order):
             if name in self._mapping.order and name not in values:
                 source = self._mapping.order[name]
@@ -173,21 +181,23 @@ class OrderFile:
                 found[name] = value
         return (Line(**found),) if found else ()
 
-    def _reports(self, row: Row, order: Order) -> tuple[tuple[Report, ...], list[Rejection]]:
-        reports, rejections = [], []
+    def _reports(self, row: Row, order: Order, before: Row | None, rejections: list[Rejection]) -> tuple[Report, ...]:
+        """Read a row's reports; what it repeats to the letter from the row `before` has been judged there."""
+        reports = []
         for source in self._mapping.reports:
             met = all(row.cells.get(column, "") == value for column, value in source.when.items())
-            if not met or not source.at.of(row):
+            if not met or not source.at.of(row) or (before and source.cells(row) == source.cells(before)):
                 continue
             try:
                 reports.append(self._report(row, source, order))
             except _BadRow as bad:
                 rejections.append(bad.rejection)
-        return tuple(reports), rejections
+        return tuple(reports)
 
     def _report(self, row: Row, source: ReportSource, order: Order) -> Report:
-        known = {"order": order.name, "placed_at": order.placed_at}
+        known = {"id": order.number, "since": order.placed_at}
         at: datetime = self._cell(row, source.at, partial(cells.instant, read=self._instant), known)
+        known["since"] = max(at, order.placed_at)
         fields: dict[str, Detail] = {}
         for name, where in source.fields.items():
             read = partial(cells.report_field, FIELDS[source.trigger][name], code=order.currency, read=self._instant)
@@ -209,8 +219,8 @@ class OrderFile:
             _BadRow: it says something else.
 
         """
-        for name, value in values.items():
-            stored = getattr(first.order, "number" if name == "id" else name)
+        for name in self._mapping.order:
+            value, stored = values.get(name), getattr(first.order, "number" if name == "id" else name)
             if value is not None and value != stored:
                 place = self._mapping.order[name].place
                 why = f"contradicts line {first.line}, the first of order {first.order.name}"
@@ -222,11 +232,12 @@ class OrderFile:
 
 
 class _BadRow(Exception):
-    """Carries a rejection to where rejections are collected."""
+    """Carries a rejection to where rejections are collected; `known` is what was read before it."""
 
-    def __init__(self, line: int, column: str | None, reason: str, values: dict[str, Any] | None = None) -> None:
-        known = values or {}
-        self.rejection = Rejection(line, column, reason, known.get("order") or known.get("id"), known.get("placed_at"))
+    def __init__(self, line: int, column: str | None, reason: str, known: dict[str, Any] | None = None) -> None:
+        told = known or {}
+        since = told.get("since") or told.get("placed_at")
+        self.rejection = Rejection(line, column, reason, told.get("id"), since)
         super().__init__(reason)
 
 

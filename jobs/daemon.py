@@ -2,30 +2,30 @@
 
 import logging
 import os
-import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import FrameType
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
-from sqlalchemy.exc import OperationalError
 
-from engine.delivery import recover
 from jobs import tick
 from jobs.lock import DaemonLock
 from jobs.tick import Workplace
 from storage import heartbeats
+from storage.database import DatabaseFailed
 
 _LOG = logging.getLogger("aftersales.jobs")
 LONGEST_SLEEP = timedelta(seconds=1)
 """So that a jump of the clock is seen."""
+HOUSE_EVERY = timedelta(minutes=5)
 DEAD_AFTER_SECONDS = 60.0
 """A ticker that has not ticked for so long is dead, and the daemon ends with an error."""
 BEAT_EVERY_SECONDS = 10.0
-HOUSE_EVERY = timedelta(minutes=5)
+END_WITHIN_SECONDS = 3.0
+"""How long a stop signal waits for what is being done; a mail server that hangs is not waited for."""
 
 
 class Heartbeat(BaseTrigger):  # type: ignore[misc]
@@ -47,12 +47,22 @@ class Daemon:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._stop = threading.Event()
         self._lock = DaemonLock(place.database)
-        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._jobs: tuple[tuple[Callable[[], None], timedelta], ...] = (
+            (self.fire_due_timers, LONGEST_SLEEP),
+            (self.send_effects, LONGEST_SLEEP),
+            (self.keep_house, HOUSE_EVERY),
+        )
+        self._at_work = {job.__name__: threading.Lock() for job, _ in self._jobs}
+        self._drained = threading.Lock()
+        """Held while timers fire, so that a digest is not written in the middle of it (rule 5.3)."""
         self._ticked = time.monotonic()
         self._beaten = 0.0
+        self.scheduler = BackgroundScheduler(timezone=UTC)
+        self.left_behind = False
+        """After `run`: whether a job was still stuck in something outside; the process must not wait for it."""
 
     def run(self) -> int:
-        """Work until a stop signal or until the ticker dies; return the exit code.
+        """Work until `stop` is called or the ticker dies; return the exit code.
 
         Raises:
             AlreadyRunning: another daemon is at work on the same SQLite file.
@@ -60,9 +70,7 @@ class Daemon:
         """
         self._lock.take()
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, self._on_signal)
-            recover(self._place.database, _now(), older_than=timedelta(0))
+            tick.take_over(self._place, _now())
             self._start()
             _LOG.info("daemon %s works on %s", self._name, self._place.database.place)
             return self._watch()
@@ -70,72 +78,103 @@ class Daemon:
             self._end()
 
     def stop(self) -> None:
-        """Ask the daemon to end; what it is doing is finished first."""
+        """Ask the daemon to end; the batch and the message that it is at are finished first."""
         self._stop.set()
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        _LOG.info("%s: ending", signal.Signals(number).name)
-        self.stop()
+    def fire_due_timers(self) -> None:
+        """Fire what is due, then sleep until the next timer is."""
+        with self._drained:
+            fired = tick.fire_due_timers(self._place, _now(), self._tick)
+        if fired.count:
+            _LOG.info("fired %d timers, the first %.3f s late", fired.count, fired.lateness_seconds)
+            self._wake(self.send_effects, _now())
+        self._beat(fired.lateness_seconds)
+        wake = tick.next_wake(self._place)
+        if wake is not None and wake < _now() + LONGEST_SLEEP:
+            self._wake(self.fire_due_timers, max(wake, _now()))
+
+    def send_effects(self) -> None:
+        """Compose what may leave, and send what is due."""
+        if not tick.something_leaves(self._place, _now()):
+            return
+        with self._drained:
+            tick.compose_messages(self._place, _now(), self._keep_on)
+        sent = tick.send_messages(self._place, _now(), self._keep_on)
+        if sent.sent or sent.failed:
+            _LOG.info("sent %d messages, %d could not be sent", sent.sent, sent.failed)
+
+    def keep_house(self) -> None:
+        """Tidy up."""
+        tick.keep_house(self._place, _now())
 
     def _start(self) -> None:
-        jobs = ((self._fire, LONGEST_SLEEP), (self._send, LONGEST_SLEEP), (self._keep_house, HOUSE_EVERY))
-        for job, every in jobs:
-            options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-            self._scheduler.add_job(job, Heartbeat(every), id=job.__name__, next_run_time=_now(), **options)
-        self._scheduler.start()
+        options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        for job, every in self._jobs:
+            self.scheduler.add_job(
+                self._survive, Heartbeat(every), args=[job], id=job.__name__, next_run_time=_now(), **options
+            )
+        self.scheduler.start()
+
+    def _survive(self, job: Callable[[], None]) -> None:
+        """Run a job; a database that is locked or gone for a while is met again at the next tick."""
+        if self._stop.is_set():
+            return
+        with self._at_work[job.__name__]:
+            try:
+                job()
+            except DatabaseFailed as error:
+                _LOG.warning("trying again: %s", error)
+        if job == self.fire_due_timers:
+            self._tick()
+
+    def _keep_on(self) -> bool:
+        return not self._stop.is_set()
+
+    def _tick(self) -> bool:
+        self._ticked = time.monotonic()
+        return self._keep_on()
+
+    def _wake(self, job: Callable[[], None], at: datetime) -> None:
+        if self.scheduler.running and not self._stop.is_set():
+            self.scheduler.modify_job(job.__name__, next_run_time=at)
 
     def _watch(self) -> int:
         """Wait for the end; a ticker that is dead ends the process with an error."""
         while not self._stop.wait(0.2):
             silent = time.monotonic() - self._ticked
-            if silent > DEAD_AFTER_SECONDS or not self._scheduler.running:
+            if silent > DEAD_AFTER_SECONDS:
                 _LOG.critical("the ticker is dead: no tick for %.0f seconds; the daemon ends", silent)
                 return 1
         return 0
-
-    def _end(self) -> None:
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
-        try:
-            with self._place.database.write() as connection:
-                heartbeats.stop(connection, self._name, _now())
-        except OperationalError as error:
-            _LOG.warning("the last sign of life could not be written: %s", error.orig)
-        self._lock.free()
-
-    def _fire(self) -> None:
-        """Fire what is due, then sleep until the next timer is."""
-        try:
-            fired = tick.drain_timers(self._place, _now())
-            if fired.count:
-                _LOG.info("fired %d timers, the latest %.3f s late", fired.count, fired.lateness_seconds)
-                self._scheduler.modify_job("_send", next_run_time=_now())
-            self._beat(fired.lateness_seconds)
-            wake = tick.next_wake(self._place)
-            if wake is not None and wake < _now() + LONGEST_SLEEP:
-                self._scheduler.modify_job("_fire", next_run_time=max(wake, _now()))
-        except OperationalError as error:
-            _LOG.warning("the database is locked or gone, trying again: %s", error.orig)
-        self._ticked = time.monotonic()
 
     def _beat(self, lateness_seconds: float) -> None:
         if lateness_seconds or time.monotonic() - self._beaten > BEAT_EVERY_SECONDS:
             tick.beat(self._place, self._name, _now(), lateness_seconds)
             self._beaten = time.monotonic()
 
-    def _send(self) -> None:
-        try:
-            if tick.something_leaves(self._place, _now()):
-                sent = tick.drain_effects(self._place, _now())
-                _LOG.info("sent %d messages, %d failed", sent.sent, sent.failed)
-        except OperationalError as error:
-            _LOG.warning("the database is locked or gone, trying again: %s", error.orig)
+    def _end(self) -> None:
+        """Let the jobs come to an end, for a while; what is not finished then is taken over by the next daemon."""
+        self._stop.set()
+        if self.scheduler.running:
+            self.scheduler.shutdown(wait=False)
+        until = time.monotonic() + END_WITHIN_SECONDS
+        stuck = [
+            name for name, at_work in self._at_work.items() if not at_work.acquire(timeout=max(0, until - time.monotonic()))
+        ]
+        self.left_behind = bool(stuck)
+        if stuck:
+            _LOG.warning("%s did not come to an end; the next daemon takes over what it left", ", ".join(stuck))
+        else:
+            self._say_goodbye()
+            self._lock.free()
 
-    def _keep_house(self) -> None:
+    def _say_goodbye(self) -> None:
+        self._place.database.patience_ms = 500
         try:
-            tick.keep_house(self._place, _now())
-        except OperationalError as error:
-            _LOG.warning("the database is locked or gone, trying again: %s", error.orig)
+            with self._place.database.write() as connection:
+                heartbeats.stop(connection, self._name, _now())
+        except DatabaseFailed as error:
+            _LOG.warning("the last sign of life could not be written: %s", error)
 
 
 def _now() -> datetime:

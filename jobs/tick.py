@@ -1,16 +1,25 @@
 """The three jobs, and the single pass that does the same once."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine.delivery import PostOffice, Sent, deliver_due, recover
+from engine.delivery import PostOffice, Sent, compose_due, recover, send_due
 from engine.firing import Fired, fire_due
 from storage import heartbeats, outbox, timers
 from storage.database import Database
 from workflow.policy import Rules
 
 _LOG = logging.getLogger("aftersales.jobs")
+
+KeepOn = Callable[[], bool]
+"""Asked between batches; False ends the work there, and what is left waits for the next tick."""
+
+
+def to_the_end() -> bool:
+    """Keep on until nothing is left."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,7 @@ class Workplace:
     office: PostOffice
 
 
-def drain_timers(place: Workplace, at: datetime) -> Fired:
+def fire_due_timers(place: Workplace, at: datetime, keep_on: KeepOn = to_the_end) -> Fired:
     """Fire everything that is due at `at`, batch by batch."""
     total = Fired()
     while True:
@@ -32,17 +41,27 @@ def drain_timers(place: Workplace, at: datetime) -> Fired:
         total.failures += fired.failures
         for failure in fired.failures:
             _LOG.error("%s", failure)
-        if fired.count == 0:
+        if fired.count == 0 or not keep_on():
             return total
 
 
-def drain_effects(place: Workplace, at: datetime) -> Sent:
-    """Send everything that may leave at `at`, batch by batch."""
+def compose_messages(place: Workplace, at: datetime, keep_on: KeepOn = to_the_end) -> int:
+    """Compose the messages of all effects that may leave at `at`; return how many effects that were."""
+    total = 0
+    while composed := compose_due(place.database, at, place.rules, place.office):
+        total += composed
+        if not keep_on():
+            break
+    return total
+
+
+def send_messages(place: Workplace, at: datetime, keep_on: KeepOn = to_the_end) -> Sent:
+    """Send every message whose (next) try is due at `at`, batch by batch."""
     total = Sent()
     while True:
-        sent = deliver_due(place.database, at, place.rules, place.office)
-        total = Sent(total.composed + sent.composed, total.sent + sent.sent, total.failed + sent.failed)
-        if sent == Sent():
+        sent = send_due(place.database, at, place.rules, place.office, keep_on)
+        total = Sent(total.sent + sent.sent, total.failed + sent.failed)
+        if sent == Sent() or not keep_on():
             return total
 
 
@@ -50,8 +69,16 @@ def keep_house(place: Workplace, at: datetime) -> None:
     """Take over what killed senders left, and let SQLite tidy its files."""
     recover(place.database, at)
     if place.database.is_sqlite:
-        with place.database.engine.connect() as connection:
+        with place.database.read() as connection:
             connection.exec_driver_sql("PRAGMA optimize")
+
+
+def take_over(place: Workplace, at: datetime) -> None:
+    """Take over what senders before us left; on one file there is certainly no other sender at work."""
+    if place.database.is_sqlite:
+        recover(place.database, at, older_than=timedelta(0))
+    else:
+        recover(place.database, at)
 
 
 def beat(place: Workplace, daemon: str, at: datetime, lateness_seconds: float) -> None:
@@ -74,9 +101,10 @@ def something_leaves(place: Workplace, at: datetime) -> bool:
 
 
 def single_pass(place: Workplace, at: datetime) -> tuple[Fired, Sent]:
-    """Do once what the daemon does all the time; nobody else is at work meanwhile."""
-    recover(place.database, at, older_than=timedelta(0))
-    fired = drain_timers(place, at)
-    sent = drain_effects(place, at)
+    """Do once what the daemon does all the time."""
+    take_over(place, at)
+    fired = fire_due_timers(place, at)
+    compose_messages(place, at)
+    sent = send_messages(place, at)
     keep_house(place, at)
     return fired, sent

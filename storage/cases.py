@@ -1,18 +1,19 @@
 """The unit of work on cases: load them, and store all that a batch of steps leaves behind, or nothing."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, tuple_, update
 from sqlmodel import SQLModel, col
 
 from storage import codec
+from storage.persons import raise_flags
+from storage.portions import portions
 from storage.tables import (
     AttemptRow,
-    AttentionRow,
     EffectRow,
     HistoryTableRow,
     LedgerTableRow,
@@ -20,15 +21,13 @@ from storage.tables import (
     OrderRow,
     ReportRow,
     TimerRow,
+    table_of,
 )
 from workflow.errors import OrderChanged
 from workflow.intake import Received, Verdict
 from workflow.order import Case, Line
 from workflow.process import PARCEL
 from workflow.step import Step
-
-IN_ONE_QUERY = 500
-"""How many orders one query names; SQLite allows 32,766 parameters in one statement."""
 
 Identity = tuple[str, str]
 """Shop and number of an order."""
@@ -65,7 +64,7 @@ class Stored:
 def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, int]:
     """Return the ids of the orders that are known."""
     known: dict[Identity, int] = {}
-    for some in _portions(sorted(set(identities))):
+    for some in portions(identities):
         columns = select(col(OrderRow.shop), col(OrderRow.number), col(OrderRow.id))
         named = tuple_(col(OrderRow.shop), col(OrderRow.number)).in_(some)
         known |= {(shop, number): order_id or 0 for shop, number, order_id in connection.execute(columns.where(named))}
@@ -75,12 +74,14 @@ def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identit
 def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, Stored]:
     """Load the cases of orders; those of a server are locked until the transaction ends."""
     stored: dict[int, Stored] = {}
-    for some in _portions(sorted(set(order_ids))):
+    for some in portions(order_ids):
+        in_turn = select(table_of(OrderRow)).where(col(OrderRow.id).in_(some)).order_by(col(OrderRow.id)).with_for_update()
+        orders = connection.execute(in_turn).mappings().all()  # locked before their parts are read
         attempts = _by_order(connection, AttemptRow, some)
         timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
         ledger = _by_order(connection, LedgerTableRow, some)
         waiting = _by_order(connection, ReportRow, some, *_WAITING)
-        for row in connection.execute(select(_table(OrderRow)).where(col(OrderRow.id).in_(some)).with_for_update()).mappings():
+        for row in orders:
             key = row["id"]
             case = codec.read_case(row, attempts[key], timers[key], ledger[key], waiting[key])
             stored[key] = Stored(key, case, row["observed"])
@@ -91,7 +92,7 @@ def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[in
     """Return (order, source, key) of every report that the orders have had."""
     keys: set[tuple[int, str, str]] = set()
     columns = select(col(ReportRow.order_id), col(ReportRow.source), col(ReportRow.key))
-    for some in _portions(sorted(set(order_ids))):
+    for some in portions(order_ids):
         keys |= {
             (one, source, key) for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))
         }
@@ -114,12 +115,7 @@ def store(connection: Connection, changes: Sequence[Change], modes: dict[str, st
     _store_timers(connection, placed)
     _store_reports(connection, placed)
     _store_effects(connection, placed, modes)
-    _raise_flags(connection, [(key, flag, change.at, None) for key, change in placed for s in change.steps for flag in s.flags])
-
-
-def raise_flag(connection: Connection, order_id: int, flag: str, at: datetime, detail: str | None) -> None:
-    """Say that an order needs a person; a flag that stands already stays as it is."""
-    _raise_flags(connection, [(order_id, flag, at, detail)])
+    raise_flags(connection, [(key, flag, change.at, None) for key, change in placed for s in change.steps for flag in s.flags])
 
 
 def _advance(connection: Connection, changes: Sequence[Change]) -> None:
@@ -140,7 +136,7 @@ def _advance(connection: Connection, changes: Sequence[Change]) -> None:
 
 def _name_the_loser(connection: Connection, changes: Sequence[Change]) -> None:
     ours = {change.order_id: change for change in changes}
-    for some in _portions(sorted(key for key in ours if key)):
+    for some in portions(key for key in ours if key):
         versions = select(col(OrderRow.id), col(OrderRow.version)).where(col(OrderRow.id).in_(some))
         for key, version in connection.execute(versions):
             change = ours[key]
@@ -159,7 +155,7 @@ def _insert_orders(connection: Connection, changes: Sequence[Change]) -> list[in
     rows = [
         {"id": key, **codec.new_order_values(change.after, change.observed)} for key, change in zip(ids, changes, strict=True)
     ]
-    connection.execute(insert(_table(OrderRow)), rows)
+    connection.execute(insert(table_of(OrderRow)), rows)
     lines = [
         codec.line_values(key, number, line)
         for key, change in zip(ids, changes, strict=True)
@@ -224,17 +220,17 @@ def _store_reports(connection: Connection, placed: Placed) -> None:
 
 
 def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]) -> None:
-    rows = []
+    rows: list[codec.Values] = []
     for key, change in placed:
         for made in change.steps:
             for effect in made.effects:
                 status = "held" if change.observed else _STATUS_BY_MODE[modes[effect.kind]]
-                what = {"kind": effect.kind, "attempt": effect.attempt, "details": codec.dump(dict(effect.details))}
-                when = {"sequence": made.history.sequence, "status": status, "caused_at": made.history.occurred}
-                rows.append({"order_id": key, **what, **when})
+                rows.append({**codec.effect_values(key, made.history, effect), "status": status})
+    _insert(connection, EffectRow, rows)
+    for key, change in placed:
+        for made in change.steps:
             for kind, attempt in made.withdrawn:
                 _withdraw(connection, key, kind, attempt, change.at)
-    _insert(connection, EffectRow, rows)
 
 
 _STATUS_BY_MODE = {"auto": "ready", "ask": "asked", "off": "off"}
@@ -250,17 +246,6 @@ def _withdraw(connection: Connection, order_id: int, kind: str, attempt: int, at
     connection.execute(_update_table(EffectRow).where(same & unsent).values(dropped))
 
 
-def _raise_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime, str | None]]) -> None:
-    wanted = {(order_id, flag): (at, detail) for order_id, flag, at, detail in flags}
-    stands = col(AttentionRow.resolved_at).is_(None)
-    columns = select(col(AttentionRow.order_id), col(AttentionRow.flag)).where(stands)
-    for some in _portions(sorted({order_id for order_id, _ in wanted})):
-        for order_id, flag in connection.execute(columns.where(col(AttentionRow.order_id).in_(some))):
-            wanted.pop((order_id, flag), None)
-    names = ("order_id", "flag", "raised_at", "detail")
-    _insert(connection, AttentionRow, [dict(zip(names, (*key, *value), strict=True)) for key, value in wanted.items()])
-
-
 _WAITING = (
     col(ReportRow.verdict).in_(("exception", "refused")),
     col(ReportRow.resolved_at).is_(None),
@@ -268,24 +253,20 @@ _WAITING = (
 )
 
 
-def _table(model: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(model.__tablename__)]
-
-
 def _update_table(model: type[SQLModel]) -> Any:
-    return update(_table(model))
+    return update(table_of(model))
 
 
 def _insert(connection: Connection, model: type[SQLModel], rows: Sequence[codec.Values]) -> None:
     if rows:
-        connection.execute(insert(_table(model)), rows)
+        connection.execute(insert(table_of(model)), rows)
 
 
 def _update(connection: Connection, model: type[SQLModel], rows: Sequence[codec.Values]) -> None:
     """Replace rows that are keyed by order and number."""
     if not rows:
         return
-    table = _table(model)
+    table = table_of(model)
     names = [name for name in rows[0] if name not in ("order_id", "number")]
     key = (table.c.order_id == bindparam("of_order")) & (table.c.number == bindparam("at_number"))
     parameters = [{**row, "of_order": row["order_id"], "at_number": row["number"]} for row in rows]
@@ -298,14 +279,9 @@ def _by_order(
     connection: Connection, model: type[SQLModel], order_ids: Sequence[int], *conditions: Any
 ) -> dict[int, list[RowMapping]]:
     """Return the rows of a table by order, each order's in the order of their keys."""
-    table = _table(model)
+    table = table_of(model)
     query = select(table).where(table.c.order_id.in_(order_ids), *conditions).order_by(*table.primary_key.columns)
     found: dict[int, list[RowMapping]] = defaultdict(list)
     for row in connection.execute(query).mappings():
         found[row["order_id"]].append(row)
     return found
-
-
-def _portions(values: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(values), IN_ONE_QUERY):
-        yield values[start : start + IN_ONE_QUERY]

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from workflow.draft import EffectDraft
 from workflow.history import HistoryRow
 from workflow.order import Attempt, Case, Details, LedgerRow, Line, Order, Report, Timer
 from workflow.words import State
@@ -65,6 +66,19 @@ def history_values(order_id: int, row: HistoryRow) -> Values:
     values = {name: getattr(row, name) for name in _HISTORY}
     source = row.source and str(row.source)
     return {"order_id": order_id, **values, "source": source, "target": str(row.target), "details": dump(row.details)}
+
+
+def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Values:
+    """Return the columns of an effect that a step causes, but its status."""
+    return {
+        "order_id": order_id,
+        "sequence": cause.sequence,
+        "kind": effect.kind,
+        "attempt": effect.attempt,
+        "supplier": effect.details.get("supplier"),
+        "details": dump(dict(effect.details)),
+        "caused_at": cause.occurred,
+    }
 
 
 def line_values(order_id: int, number: int, line: Line) -> Values:

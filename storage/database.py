@@ -9,17 +9,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from workflow.errors import AftersalesError, UsageError
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration; a test holds it against the migrations folder."""
 
 
 class DatabaseUnready(AftersalesError):
     """The database is missing, is not ours, or its tables are of another version."""
+
+
+class DatabaseFailed(AftersalesError):
+    """The database is locked, gone or full for the moment; nothing of the transaction was stored."""
 
 
 class Database:
@@ -37,6 +41,8 @@ class Database:
         """
         self.url = _checked(url)
         self.file = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
+        self.patience_ms = 5_000
+        """How long an SQLite writer waits for another one."""
         self.engine = self._engine(scratch)
 
     @property
@@ -46,15 +52,32 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a write transaction; on SQLite nobody else writes meanwhile."""
-        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+        """Open a write transaction; on SQLite nobody else writes meanwhile.
+
+        Raises:
+            DatabaseFailed: it is locked by another writer, or gone.
+
+        """
+        with self._named_failures(), self.engine.connect().execution_options(write=True) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a consistent view that writes nothing."""
-        with self.engine.connect() as connection, connection.begin():
+        """Open a consistent view that writes nothing.
+
+        Raises:
+            DatabaseFailed: it cannot be opened or read.
+
+        """
+        with self._named_failures(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _named_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, InterfaceError) as error:
+            raise DatabaseFailed(f"the database {self.place} cannot be used now: {error.orig}") from error
 
     def exists(self) -> bool:
         """Say whether the SQLite file is there; a server is asked only when it is used."""
@@ -76,8 +99,6 @@ class Database:
                 if not inspect(connection).has_table("alembic_version"):
                     return None
                 return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
-        except OperationalError as error:
-            raise DatabaseUnready(f"the database {self.place} cannot be opened: {error.orig}") from None
         except DatabaseError as error:
             raise DatabaseUnready(f"{self.place} is not a database of ours: {error.orig}") from None
 
@@ -134,12 +155,14 @@ class Database:
         pool = QueuePool if scratch else NullPool
         engine = create_engine(url, hide_parameters=True, poolclass=pool, connect_args={"isolation_level": None})
         pragmas = _SCRATCH if scratch else _DURABLE
-        event.listen(engine, "connect", lambda connection, _record: _set(connection, pragmas))
+        event.listen(
+            engine, "connect", lambda connection, _record: _set(connection, (f"busy_timeout = {self.patience_ms}", *pragmas))
+        )
         event.listen(engine, "begin", _begin)
         return engine
 
 
-_DURABLE = ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+_DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 _SCRATCH = ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY", "locking_mode = EXCLUSIVE")
 
 

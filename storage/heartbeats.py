@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlmodel import col
 
-from storage.tables import HeartbeatRow
+from storage.tables import HeartbeatRow, table_of
 
 
 def beat(connection: Connection, daemon: str, at: datetime, lateness_seconds: float, backlog: int) -> None:
@@ -23,5 +23,5 @@ def stop(connection: Connection, daemon: str, at: datetime) -> None:
 
 def last(connection: Connection) -> RowMapping | None:
     """Return the latest sign of life, or None where no daemon ever ran."""
-    table = HeartbeatRow.__table__  # type: ignore[attr-defined]
+    table = table_of(HeartbeatRow)
     return connection.execute(select(table).order_by(table.c.last_tick.desc()).limit(1)).mappings().first()

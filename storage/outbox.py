@@ -11,8 +11,10 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from sqlmodel import col
 
 from storage import codec
-from storage.cases import NOT_LEFT, raise_flag
-from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow
+from storage.cases import NOT_LEFT
+from storage.persons import raise_flags
+from storage.portions import portions
+from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow, table_of
 from workflow.order import Order
 
 STUCK = ("dead", "parked")
@@ -26,6 +28,7 @@ class ReadyEffect:
     sequence: int
     kind: str
     attempt: int
+    supplier: str | None
     details: dict[str, Any]
     caused_at: datetime
     order: Order
@@ -60,22 +63,24 @@ class StoredMessage:
 
 
 def ready(connection: Connection, limit: int) -> list[ReadyEffect]:
-    """Return the effects that may leave and that no message carries yet, oldest first."""
-    effects = select(EffectRow.__table__).where(col(EffectRow.status) == "ready")  # type: ignore[attr-defined]
-    rows = connection.execute(effects.order_by(col(EffectRow.id)).limit(limit).with_for_update()).mappings().all()
+    """Return the effects that may leave and that no message carries yet: the oldest, and all that goes with them.
+
+    With one urge come all others that wait for its supplier, however many: they become one digest (rule 5.3).
+    """
+    waiting = select(table_of(EffectRow)).where(col(EffectRow.status) == "ready")
+    in_turn = waiting.order_by(col(EffectRow.id)).with_for_update()
+    rows = [*connection.execute(in_turn.limit(limit)).mappings()]
+    urged = {row["supplier"] for row in rows if row["kind"] == "urge_supplier" and row["supplier"]}
+    if urged and len(rows) == limit:
+        same = (col(EffectRow.kind) == "urge_supplier") & col(EffectRow.supplier).in_(urged)
+        rows += connection.execute(in_turn.where(same, col(EffectRow.id) > rows[-1]["id"])).mappings()
     orders = _orders(connection, {row["order_id"] for row in rows})
-    return [
-        ReadyEffect(
-            row["id"],
-            row["sequence"],
-            row["kind"],
-            row["attempt"],
-            json.loads(row["details"]),
-            row["caused_at"],
-            orders[row["order_id"]],
-        )
-        for row in rows
-    ]
+    return [_ready(row, orders[row["order_id"]]) for row in rows]
+
+
+def _ready(row: RowMapping, order: Order) -> ReadyEffect:
+    facts = {name: row[name] for name in ("id", "sequence", "kind", "attempt", "supplier", "caused_at")}
+    return ReadyEffect(**facts, details=json.loads(row["details"]), order=order)
 
 
 def write_messages(connection: Connection, messages: Sequence[NewMessage], at: datetime) -> None:
@@ -94,13 +99,19 @@ def write_messages(connection: Connection, messages: Sequence[NewMessage], at: d
 def claim(connection: Connection, at: datetime, limit: int) -> list[StoredMessage]:
     """Take messages that may be sent now; they count as being sent until `finish` or `recover` is called."""
     due = (col(MessageRow.status) == "waiting") & (col(MessageRow.next_try_at) <= at)
-    query = select(MessageRow.__table__).where(due).order_by(col(MessageRow.id)).limit(limit)  # type: ignore[attr-defined]
+    query = select(table_of(MessageRow)).where(due).order_by(col(MessageRow.id)).limit(limit)
     rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
     claimed = [row["id"] for row in rows]
     values = {"status": "sending", "tries": MessageRow.tries + 1, "next_try_at": at}
     connection.execute(update(MessageRow).where(col(MessageRow.id).in_(claimed)).values(values))
     names = [name for name in StoredMessage.__dataclass_fields__ if name != "tries"]
     return [StoredMessage(**{name: row[name] for name in names}, tries=row["tries"] + 1) for row in rows]
+
+
+def give_back(connection: Connection, message_ids: Sequence[int]) -> None:
+    """Let messages wait again that were claimed and not begun."""
+    values = {"status": "waiting", "tries": MessageRow.tries - 1}
+    connection.execute(update(MessageRow).where(col(MessageRow.id).in_(message_ids)).values(values))
 
 
 def finish(
@@ -116,7 +127,7 @@ def finish(
     if status == "sent":
         values["sent_at"] = at
     connection.execute(update(MessageRow).where(col(MessageRow.id) == message_id).values(values))
-    _roll_up(connection, [message_id], at, error)
+    _roll_up(connection, message_id, at, error)
 
 
 def sending_since(connection: Connection, before: datetime) -> list[tuple[int, str]]:
@@ -140,28 +151,33 @@ def has_ready(connection: Connection) -> bool:
 def approve(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
     """Let effects leave that wait for a person; their orders are observed no longer (rule 5.4)."""
     chosen = [row for row in effects if row["status"] in ("held", "asked")]
-    _decide(connection, chosen, "ready", by, at)
-    _go_live(connection, {row["order_id"] for row in chosen if row["status"] == "held"})
+    _decide(connection, _ids(chosen), "ready", by, at)
+    _go_live(connection, chosen)
     return len(chosen)
 
 
 def drop(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
     """Give up effects that have not left, and the messages that only they are in."""
     chosen = [row for row in effects if row["status"] in (*NOT_LEFT, *STUCK)]
-    _decide(connection, chosen, "dropped", by, at)
-    _settle_messages(connection, [row["id"] for row in chosen if row["status"] in STUCK], "dropped", at)
-    _go_live(connection, {row["order_id"] for row in chosen if row["status"] == "held"})
+    _decide(connection, _ids(chosen), "dropped", by, at)
+    _settle_messages(connection, _ids(row for row in chosen if row["status"] in STUCK), "dropped", at)
+    _go_live(connection, chosen)
     return len(chosen)
 
 
 def retry(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
-    """Send dead and parked messages again, under the same key with the same text."""
-    chosen = [row for row in effects if row["status"] in STUCK]
-    written = select(col(MemberRow.effect_id)).where(col(MemberRow.effect_id).in_([row["id"] for row in chosen]))
-    carried = set(connection.execute(written).scalars())
-    _decide(connection, [row for row in chosen if row["id"] in carried], "leaving", by, at)
-    _decide(connection, [row for row in chosen if row["id"] not in carried], "ready", by, at)
-    _settle_messages(connection, [row["id"] for row in chosen], "waiting", at)
+    """Send dead and parked messages again, under the same key with the same text.
+
+    An effect that was set aside before a message was written for it gets one now.
+    """
+    chosen = _ids(row for row in effects if row["status"] in STUCK)
+    carried: set[int] = set()
+    for some in portions(chosen):
+        written = select(col(MemberRow.effect_id)).where(col(MemberRow.effect_id).in_(some))
+        carried |= set(connection.execute(written).scalars())
+    _decide(connection, carried, "leaving", by, at)
+    _decide(connection, set(chosen) - carried, "ready", by, at)
+    _settle_messages(connection, chosen, "waiting", at)
     return len(chosen)
 
 
@@ -171,30 +187,35 @@ def set_aside(connection: Connection, effect_ids: Sequence[int], at: datetime, e
     _ask_for_a_person(connection, effect_ids, at, error)
 
 
-def _decide(connection: Connection, effects: Sequence[RowMapping], status: str, by: str, at: datetime) -> None:
+def _ids(effects: Iterable[RowMapping]) -> list[int]:
+    return [row["id"] for row in effects]
+
+
+def _decide(connection: Connection, effect_ids: Iterable[int], status: str, by: str, at: datetime) -> None:
     values = {"status": status, "decided_by": by, "decided_at": at}
-    ids = [row["id"] for row in effects]
-    connection.execute(update(EffectRow).where(col(EffectRow.id).in_(ids)).values(values))
+    for some in portions(effect_ids):
+        connection.execute(update(EffectRow).where(col(EffectRow.id).in_(some)).values(values))
 
 
-def _go_live(connection: Connection, order_ids: Iterable[int]) -> None:
+def _go_live(connection: Connection, decided: Iterable[RowMapping]) -> None:
     """An order whose last held effect was decided causes effects like any other from now on (rule 5.4)."""
-    ids = set(order_ids)
-    still = select(col(EffectRow.order_id)).where(col(EffectRow.order_id).in_(ids), col(EffectRow.status) == "held")
-    decided = ids - {row[0] for row in connection.execute(still)}
-    connection.execute(update(OrderRow).where(col(OrderRow.id).in_(decided)).values(observed=False))
+    still_held = select(col(EffectRow.id)).where(col(EffectRow.order_id) == col(OrderRow.id), col(EffectRow.status) == "held")
+    for some in portions(row["order_id"] for row in decided if row["status"] == "held"):
+        live = col(OrderRow.id).in_(some) & ~still_held.exists()
+        connection.execute(update(OrderRow).where(live).values(observed=False))
 
 
-def _settle_messages(connection: Connection, effect_ids: Sequence[int], status: str, at: datetime) -> None:
-    mine = select(col(MemberRow.message_id)).where(col(MemberRow.effect_id).in_(effect_ids))
-    stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK)
+def _settle_messages(connection: Connection, effect_ids: Iterable[int], status: str, at: datetime) -> None:
     fresh = {"status": status, "next_try_at": at, "tries": 0}
-    connection.execute(update(MessageRow).where(stuck).values(fresh))
+    for some in portions(effect_ids):
+        mine = select(col(MemberRow.message_id)).where(col(MemberRow.effect_id).in_(some))
+        stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK)
+        connection.execute(update(MessageRow).where(stuck).values(fresh))
 
 
-def _roll_up(connection: Connection, message_ids: Sequence[int], at: datetime, error: str | None) -> None:
-    """Give the effects of messages the status that their messages have together."""
-    mine = select(col(MemberRow.effect_id)).where(col(MemberRow.message_id).in_(message_ids))
+def _roll_up(connection: Connection, message_id: int, at: datetime, error: str | None) -> None:
+    """Give the effects of a message the status that their messages have together."""
+    mine = select(col(MemberRow.effect_id)).where(col(MemberRow.message_id) == message_id)
     joined = select(col(MemberRow.effect_id), col(MessageRow.status)).join(
         MessageRow, col(MessageRow.id) == col(MemberRow.message_id)
     )
@@ -215,10 +236,11 @@ def _together(statuses: set[str]) -> str:
     return "sent" if "sent" in statuses else "dropped"
 
 
-def _ask_for_a_person(connection: Connection, effect_ids: Sequence[int], at: datetime, error: str | None) -> None:
-    query = select(col(EffectRow.order_id)).where(col(EffectRow.id).in_(effect_ids)).distinct()
-    for (order_id,) in connection.execute(query).all():
-        raise_flag(connection, order_id, "effect_stuck", at, error)
+def _ask_for_a_person(connection: Connection, effect_ids: Iterable[int], at: datetime, error: str | None) -> None:
+    orders: set[int] = set()
+    for some in portions(effect_ids):
+        orders |= set(connection.execute(select(col(EffectRow.order_id)).where(col(EffectRow.id).in_(some))).scalars())
+    raise_flags(connection, [(order_id, "effect_stuck", at, error) for order_id in sorted(orders)])
 
 
 def _set_effects(connection: Connection, statuses: dict[int, str]) -> None:
@@ -226,9 +248,13 @@ def _set_effects(connection: Connection, statuses: dict[int, str]) -> None:
     for effect_id, status in statuses.items():
         by_status[status].append(effect_id)
     for status, ids in by_status.items():
-        connection.execute(update(EffectRow).where(col(EffectRow.id).in_(ids)).values(status=status))
+        for some in portions(ids):
+            connection.execute(update(EffectRow).where(col(EffectRow.id).in_(some)).values(status=status))
 
 
-def _orders(connection: Connection, order_ids: set[int]) -> dict[int, Order]:
-    query = select(OrderRow.__table__).where(col(OrderRow.id).in_(order_ids))  # type: ignore[attr-defined]
-    return {row["id"]: codec.read_order(row) for row in connection.execute(query).mappings()}
+def _orders(connection: Connection, order_ids: Iterable[int]) -> dict[int, Order]:
+    found: dict[int, Order] = {}
+    for some in portions(order_ids):
+        rows = connection.execute(select(table_of(OrderRow)).where(col(OrderRow.id).in_(some))).mappings()
+        found |= {row["id"]: codec.read_order(row) for row in rows}
+    return found

@@ -1,11 +1,30 @@
-"""What persons decide: flags resolved, exceptions dealt with."""
+"""What needs a person, and what persons decide: flags raised and resolved, exceptions dealt with."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
 
-from storage.tables import AttentionRow, ReportRow
+from storage.portions import portions
+from storage.tables import AttentionRow, ReportRow, table_of
+
+
+def raise_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime, str | None]]) -> None:
+    """Say that orders need a person: order, flag, since when, and what a person should know.
+
+    A flag that stands already stays as it is.
+    """
+    wanted = {(order_id, flag): (at, detail) for order_id, flag, at, detail in flags}
+    stands = col(AttentionRow.resolved_at).is_(None)
+    columns = select(col(AttentionRow.order_id), col(AttentionRow.flag)).where(stands)
+    for some in portions(order_id for order_id, _ in wanted):
+        for order_id, flag in connection.execute(columns.where(col(AttentionRow.order_id).in_(some))):
+            wanted.pop((order_id, flag), None)
+    names = ("order_id", "flag", "raised_at", "detail")
+    rows = [dict(zip(names, (*key, *value), strict=True)) for key, value in wanted.items()]
+    if rows:
+        connection.execute(insert(table_of(AttentionRow)), rows)
 
 
 def resolve_flags(connection: Connection, order_id: int, flag: str | None, by: str, word: str, at: datetime) -> int:

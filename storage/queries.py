@@ -12,6 +12,7 @@ from sqlmodel import SQLModel, col
 
 from storage import cases, codec
 from storage.cases import Stored
+from storage.portions import portions
 from storage.tables import (
     AttentionRow,
     EffectRow,
@@ -22,6 +23,7 @@ from storage.tables import (
     OrderRow,
     ReportRow,
     TimerRow,
+    table_of,
 )
 from workflow.errors import UnknownOrder
 from workflow.history import HistoryRow, broken_at
@@ -82,7 +84,7 @@ def orders(connection: Connection, wanted: OrderFilter) -> list[Found]:
         .where(col(AttentionRow.order_id) == col(OrderRow.id), col(AttentionRow.resolved_at).is_(None))
         .scalar_subquery()
     )
-    t = _table(OrderRow)
+    t = table_of(OrderRow)
     query = select(
         t.c.shop,
         t.c.number,
@@ -115,7 +117,7 @@ def _conditions(wanted: OrderFilter, next_due: Any, flags: Any) -> Iterator[Any]
 
 def history(connection: Connection, order_id: int) -> list[HistoryRow]:
     """Return an order's history, oldest first."""
-    t = _table(HistoryTableRow)
+    t = table_of(HistoryTableRow)
     rows = connection.execute(select(t).where(t.c.order_id == order_id).order_by(t.c.sequence)).mappings()
     return [codec.read_history(row) for row in rows]
 
@@ -146,13 +148,13 @@ def effects(
 
 def effects_by_id(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
     """Return effects by their ids."""
-    query = _with_order(EffectRow, None).where(col(EffectRow.id).in_(ids))
-    return [*connection.execute(query.order_by(col(EffectRow.id))).mappings()]
+    query = _with_order(EffectRow, None).order_by(col(EffectRow.id))
+    return [row for some in portions(ids) for row in connection.execute(query.where(col(EffectRow.id).in_(some))).mappings()]
 
 
 def messages(connection: Connection, order_id: int) -> list[Found]:
     """List the messages that speak about an order."""
-    m = _table(MessageRow)
+    m = table_of(MessageRow)
     mine = (
         select(col(MemberRow.message_id))
         .join(EffectRow, col(EffectRow.id) == col(MemberRow.effect_id))
@@ -177,13 +179,13 @@ def attention(connection: Connection, order_id: int | None = None) -> list[Found
 
 def lines(connection: Connection, order_id: int) -> list[Found]:
     """Return an order's lines."""
-    t = _table(LineRow)
+    t = table_of(LineRow)
     return [_plain(row) for row in connection.execute(select(t).where(t.c.order_id == order_id)).mappings()]
 
 
 def family(connection: Connection, order_id: int) -> list[Found]:
     """Return the orders that share this one's group, itself left out."""
-    t = _table(OrderRow)
+    t = table_of(OrderRow)
     mine = select(t.c.group).where(t.c.id == order_id).scalar_subquery()
     same = (t.c.group == mine) & (t.c.id != order_id)
     return [_plain(row) for row in connection.execute(select(t.c.shop, t.c.number, t.c.state).where(same)).mappings()]
@@ -206,7 +208,7 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
 
 def broken_chains(connection: Connection) -> Iterator[tuple[str, str]]:
     """Yield each order whose history does not hold, and what is wrong with it."""
-    h, o = _table(HistoryTableRow), _table(OrderRow)
+    h, o = table_of(HistoryTableRow), table_of(OrderRow)
     query = select(h, o.c.shop, o.c.number, o.c.version, o.c.last_hash)
     rows = connection.execute(query.join(o, o.c.id == h.c.order_id).order_by(h.c.order_id, h.c.sequence)).mappings()
     seen = 0
@@ -227,7 +229,7 @@ def _count_by(connection: Connection, column: Any) -> dict[str, int]:
 
 
 def _with_order(model: type[SQLModel], order_id: int | None) -> Select[Any]:
-    t, o = _table(model), _table(OrderRow)
+    t, o = table_of(model), table_of(OrderRow)
     query = select(t, (o.c.shop + "/" + o.c.number).label("order")).join(o, o.c.id == t.c.order_id)
     return query if order_id is None else query.where(t.c.order_id == order_id)
 
@@ -238,7 +240,3 @@ def _plain(row: RowMapping) -> Found:
         if name in found:
             found[name] = json.loads(found[name])
     return found
-
-
-def _table(model: type[SQLModel]) -> Any:
-    return SQLModel.metadata.tables[str(model.__tablename__)]

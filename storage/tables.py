@@ -6,10 +6,15 @@ database to hand out an id. Instants are UTC; amounts are minor units; `details`
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, Table, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 KEYED = {"sqlite_with_rowid": False}
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Return the table of a model, for statements that need no objects."""
+    return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
 class OrderRow(SQLModel, table=True):
@@ -207,6 +212,7 @@ class EffectRow(SQLModel, table=True):
     sequence: int
     kind: str
     attempt: int
+    supplier: str | None = None
     details: str = Field(sa_type=Text)
     status: str
     caused_at: datetime

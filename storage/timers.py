@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
 
-from storage.cases import raise_flag
+from storage.persons import raise_flags
 from storage.tables import TimerRow
 
 TRIES = 5
@@ -51,5 +51,5 @@ def set_back(connection: Connection, timer: Due, at: datetime, error: str) -> bo
     }
     connection.execute(update(TimerRow).where(this).values(values))
     if failed:
-        raise_flag(connection, order_id, "timer_failed", at, error[:500])
+        raise_flags(connection, [(order_id, "timer_failed", at, error[:500])])
     return failed

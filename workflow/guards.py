@@ -33,7 +33,7 @@ def _current_attempt(q: Question) -> bool:
 
 def _earlier_attempt(q: Question) -> bool:
     named = q.case.named_attempt(q.fields)
-    return named is not None and named.number != q.case.current
+    return named is not None and named.number < q.case.current
 
 
 def _cancelled_and_unshipped(q: Question) -> bool:
@@ -52,6 +52,8 @@ def _names_an_open_recovery(q: Question) -> bool:
     return any(row.number == named for row in still_open)
 
 
+_NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier, or it was called off"
+
 GUARDS: dict[str, Guard] = {
     "domestic": Guard(
         lambda q: q.case.order.route == "domestic",
@@ -61,8 +63,8 @@ GUARDS: dict[str, Guard] = {
     "no_stock_reroutes": Guard(lambda q: q.rules.policy.supply.no_stock == "reroute", "the policy refunds"),
     "unresponsive_reroutes": Guard(lambda q: q.rules.policy.supply.unresponsive == "reroute", "the policy refunds"),
     "not_cancelled": Guard(lambda q: not q.case.cancelled, "the customer has cancelled"),
-    "current_attempt": Guard(_current_attempt, "no attempt of the order has that number or supplier"),
-    "earlier_attempt": Guard(_earlier_attempt, "no attempt of the order has that number or supplier"),
+    "current_attempt": Guard(_current_attempt, _NO_SUCH_ATTEMPT),
+    "earlier_attempt": Guard(_earlier_attempt, _NO_SUCH_ATTEMPT),
     "cancelled_and_unshipped": Guard(_cancelled_and_unshipped, "the order was not cancelled, or has shipped"),
     "was_unshipped": Guard(lambda q: q.case.returns_to in UNSHIPPED, "the order had shipped before the interception"),
     "was_shipped": Guard(lambda q: q.case.returns_to is State.shipped, "the order was not on its way"),

@@ -80,8 +80,8 @@ class Timer:
     fired_at: datetime | None = None
 
     def paused_span(self, at: datetime) -> timedelta:
-        """Return how long it was paused when it resumes at `at`."""
-        return at - (self.paused_at or at)
+        """Return how long it was paused when it resumes at `at`; late news may be older than the pause itself."""
+        return max(timedelta(0), at - (self.paused_at or at))
 
 
 @dataclass(frozen=True, slots=True)
