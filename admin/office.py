@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ class Office:
 
     def __init__(self, ctx: click.Context) -> None:
         given = ctx.find_root().obj or {}
-        self.settings: Settings = load_settings(given.get("config"))
+        self.settings: Settings = load_settings(given.get("config"), os.environ)
         self.database = Database(given.get("database") or self.settings.database)
         ctx.call_on_close(self.database.close)
 

@@ -1,6 +1,5 @@
 """Settings: from a TOML file and from AFTERSALES_* variables, unknown ones refused."""
 
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,7 +62,7 @@ class Settings(BaseModel):
         return read_policy(self.policy_text())
 
 
-def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings:
     """Read settings: defaults, then the file, then the environment.
 
     `file` is what the user named; without one AFTERSALES_CONFIG is taken, then ./aftersales.toml if it is there.

@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, InterfaceError, OperationalError
 
 from workflow.errors import AftersalesError, UsageError
 
@@ -152,23 +151,33 @@ class Database:
             return create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
         # mode=rw: a file that is missing for a moment must not be replaced by an empty one
         url = URL.create("sqlite", database=f"file:{self.file}", query={"mode": "rw", "uri": "true"})
-        pool = QueuePool if scratch else NullPool
-        engine = create_engine(url, hide_parameters=True, poolclass=pool, connect_args={"isolation_level": None})
-        pragmas = _SCRATCH if scratch else _DURABLE
-        event.listen(
-            engine, "connect", lambda connection, _record: _set(connection, (f"busy_timeout = {self.patience_ms}", *pragmas))
-        )
+        engine = create_engine(url, hide_parameters=True, connect_args={"isolation_level": None})
+        event.listen(engine, "connect", lambda connection, record: self._opened(connection, record, scratch))
+        event.listen(engine, "checkout", self._taken)
         event.listen(engine, "begin", _begin)
         return engine
+
+    def _opened(self, connection: Any, record: Any, scratch: bool) -> None:
+        record.info["file"] = self._identity()
+        for pragma in _SCRATCH if scratch else _DURABLE:
+            connection.execute(f"PRAGMA {pragma}")
+
+    def _taken(self, connection: Any, record: Any, _proxy: Any) -> None:
+        """Open the file anew when it is no longer the one that the connection has: nothing may go into a lost file."""
+        if record.info["file"] != self._identity():
+            raise DisconnectionError
+        connection.execute(f"PRAGMA busy_timeout = {self.patience_ms}")
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(str(self.file))
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 _SCRATCH = ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY", "locking_mode = EXCLUSIVE")
-
-
-def _set(connection: Any, pragmas: tuple[str, ...]) -> None:
-    for pragma in pragmas:
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:

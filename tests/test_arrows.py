@@ -1,0 +1,53 @@
+"""Which folder may import which: the whole list. `make lint` holds what is forbidden; this holds what is allowed."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALLOWED = {
+    "workflow": {"transitions", "holidays", "pydantic", "iso4217"},
+    "storage": {"workflow", "sqlalchemy", "sqlmodel", "alembic"},
+    "inbound": {"workflow"},
+    "effects": {"workflow", "jinja2"},
+    "config": {"workflow", "pydantic"},
+    "engine": {"workflow", "storage", "inbound", "effects", "sqlalchemy"},
+    "jobs": {"workflow", "storage", "engine", "apscheduler", "filelock"},
+    "admin": {"workflow", "storage", "inbound", "effects", "config", "engine", "jobs", "click", "rich", "babel", "sqlalchemy"},
+}
+STANDARD = set(sys.stdlib_module_names)
+READ_THE_CLOCK = {"jobs", "admin"}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("folder", ALLOWED)
+def test_a_folder_imports_what_it_may_and_no_more(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        if "versions" not in path.parts:
+            extra = imported(ast.parse(path.read_text())) - STANDARD - {folder} - ALLOWED[folder]
+            assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
+
+
+@pytest.mark.parametrize("folder", sorted(ALLOWED.keys() - READ_THE_CLOCK))
+def test_only_jobs_and_commands_read_the_clock_the_environment_and_signals(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in {"now", "utcnow", "today", "monotonic", "signal", "environ"}, f"{path}:{node.lineno}"
+
+
+def test_every_folder_of_the_application_is_on_the_list_and_in_the_package():
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+    assert folders == ALLOWED.keys()
+    assert all(f'"{folder}"' in (ROOT / "pyproject.toml").read_text().split("[tool.ruff]")[0] for folder in folders)
