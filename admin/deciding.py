@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import RowMapping
@@ -11,6 +12,7 @@ from sqlalchemy import RowMapping
 from admin.office import Instant, Office, now, person, print_json, print_rows, safe
 from engine.apply import Arrival, apply
 from inbound.cells import BadCell, report_field
+from inbound.times import read_instant
 from storage import outbox, persons, queries
 from workflow.errors import UsageError
 from workflow.intake import Verdict
@@ -58,7 +60,7 @@ def _report(trigger: str, at: datetime | None, **given: str | None) -> None:
     rules = office.rules()
     with database.write() as connection:
         order = queries.stored_case(connection, ctx.meta["identity"]).case.order
-        fields = _fields(trigger, given, order.currency)
+        fields = _fields(trigger, given, order.currency, office.zone())
         when = at or moment
         report = Report(trigger, when, person(), f"{trigger}@{when.isoformat()}", person(), fields)
         (outcome,) = apply(connection, [Arrival(order, (report,))], moment, rules)
@@ -77,12 +79,13 @@ def _say_what_comes_of_it(effects: Sequence[Any]) -> None:
         click.echo(f"  causes {effect.kind} (aftersales effects)")
 
 
-def _fields(trigger: str, given: dict[str, str | None], currency: str) -> dict[str, Detail]:
+def _fields(trigger: str, given: dict[str, str | None], currency: str, zone: ZoneInfo) -> dict[str, Detail]:
     fields: dict[str, Detail] = {}
+    instants = partial(read_instant, zone=zone)
     for name, value in given.items():
         if value is not None and value.strip():
             try:
-                fields[name] = report_field(FIELDS[trigger][name], value.strip(), currency)
+                fields[name] = report_field(FIELDS[trigger][name], value.strip(), currency, instants)
             except BadCell as bad:
                 raise UsageError(f"--{name.replace('_', '-')}: {bad}") from None
     return fields

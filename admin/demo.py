@@ -26,10 +26,7 @@ def demo_command(directory: Path) -> None:
     _fresh(directory)
     settings = directory / "aftersales.toml"
     (directory / "policy.toml").write_text(_POLICY)
-    settings.write_text(
-        f"database = 'sqlite:///{directory / 'aftersales.db'}'\n"
-        f"policy = '{directory / 'policy.toml'}'\noutbox_file = '{directory / 'outbox.jsonl'}'\n"
-    )
+    settings.write_text("database = 'sqlite:///aftersales.db'\npolicy = 'policy.toml'\noutbox_file = 'outbox.jsonl'\n")
     context = click.Context(demo_command, obj={"config": settings})
     with context:
         office = Office(context)

@@ -1,12 +1,13 @@
 """orders, show, explain, timers."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import click
 
-from admin.office import Instant, Office, print_json, print_rows, safe
-from engine.explain import WHAT_FIRES, explain, reason_words
+from admin.office import Ahead, Office, print_json, print_rows, safe
+from engine.explain import WHAT_FIRES, Explanation, explain, reason_words
 from storage import queries
 from storage.queries import OrderFilter
 from workflow.reports import STATE_NAMES
@@ -17,7 +18,7 @@ LIMIT = click.option("--limit", type=click.IntRange(1, 100_000), default=50, sho
 
 @click.command("orders")
 @click.option("--state", type=click.Choice(STATE_NAMES), help="Only those in this state")
-@click.option("--due-before", type=Instant(), help="Only those with a deadline before this instant")
+@click.option("--due-before", type=Ahead(), help="Only those with a deadline before this instant, or within 2d, 36h, …")
 @click.option("--attention", is_flag=True, help="Only those that need a person")
 @click.option("--supplier", help="Only those of this supplier")
 @click.option("--text", help="Only those whose number, supplier, group or buyer holds this")
@@ -117,7 +118,7 @@ def _print_story(office: Office, story: dict[str, Any]) -> None:
 
 
 def _cell(office: Office, value: object) -> object:
-    return office.when(value).split(" (")[0] if isinstance(value, datetime) else value
+    return office.when(value, how_far=False) if isinstance(value, datetime) else value
 
 
 @click.command("explain")
@@ -128,39 +129,57 @@ def explain_command(ctx: click.Context, identity: str, as_json: bool) -> None:
     """Say why an order is where it is, what fires next and when, and what you may do now."""
     office = Office(ctx)
     told = explain(office.ready(), identity)
-    case = told.case
     if as_json:
-        firing = [{"trigger": t.trigger, "due_at": t.due_at, "status": t.status, "policy": t.policy} for t in told.timers]
-        why = {"trigger": told.why.trigger, "occurred": told.why.occurred, "due": told.why.due, "actor": told.why.actor}
-        print_json(
-            {
-                "order": case.name,
-                "state": str(case.state),
-                "why": why,
-                "timers": firing,
-                "allowed": told.allowed,
-                "attention": [flag for flag, _ in told.attention],
-                "observed": told.observed,
-            }
-        )
+        print_json(_explanation_json(told))
         return
-    click.echo(f"Order {safe(case.name)} is {case.state}: {told.meaning}.")
-    click.echo(f"Since {office.when(told.why.occurred)}, by {safe(reason_words(case, told.why))}.")
+    for line in (*_why(office, told), *_next(office, told), *_your_turn(office, told)):
+        click.echo(line)
+
+
+def _explanation_json(told: Explanation) -> dict[str, Any]:
+    timers = ("trigger", "due_at", "status", "counts_from", "policy", "provisional")
+    why = ("trigger", "occurred", "due", "actor", "reason")
+    return {
+        "order": told.case.name,
+        "state": str(told.case.state),
+        "why": {name: getattr(told.why, name) for name in why},
+        "timers": [{name: getattr(timer, name) for name in timers} for timer in told.timers],
+        "allowed": told.allowed,
+        "attention": [flag for flag, _ in told.attention],
+        "refused": [{"trigger": trigger, "occurred": at, "reason": reason} for trigger, at, reason in told.refused],
+        "observed": told.observed,
+    }
+
+
+def _why(office: Office, told: Explanation) -> Iterator[str]:
+    case = told.case
+    yield f"Order {safe(case.name)} is {case.state}: {told.meaning}."
+    yield f"Since {office.when(told.why.occurred)}, by {safe(reason_words(case, told.why))}."
     if case.returns_to:
-        click.echo(f"It goes back to {case.returns_to} if that comes to nothing.")
+        yield f"It goes back to {case.returns_to} if that comes to nothing."
+
+
+def _next(office: Office, told: Explanation) -> Iterator[str]:
     for timer in told.timers:
-        provisional = " (provisional: that year's working days are not announced yet)" if timer.provisional else ""
+        provisional = "; provisional: that year's working days are not announced yet" if timer.provisional else ""
         moment = office.when(timer.due_at) if timer.status == "pending" else "paused"
-        click.echo(f"Next: {moment}: {WHAT_FIRES[timer.trigger]} [{timer.trigger}, policy {timer.policy}]{provisional}")
+        counts = f"counts from {office.when(timer.counts_from, how_far=False)}"
+        yield f"Next: {moment}: {WHAT_FIRES[timer.trigger]} [{timer.trigger}; {counts}; policy {timer.policy}{provisional}]"
     if not told.timers:
-        click.echo("Next: nothing fires by itself any more.")
+        yield "Next: nothing fires by itself any more."
+
+
+def _your_turn(office: Office, told: Explanation) -> Iterator[str]:
+    name = safe(told.case.name)
     for _, meaning in told.attention:
-        click.echo(f"Needs a person: {meaning}. When it is dealt with: aftersales resolve {safe(case.name)} WORD")
+        yield f"Needs a person: {meaning}. When it is dealt with: aftersales resolve {name} WORD"
     if told.exceptions:
-        click.echo(f"{told.exceptions} reports had no place: aftersales exceptions")
+        yield f"{told.exceptions} reports had no place: aftersales exceptions"
+    for trigger, at, reason in told.refused:
+        yield f"Refused: {trigger} of {office.when(at, how_far=False)}: {safe(reason)}."
     if told.observed:
-        click.echo("It is observed: its effects are held until you approve or drop them (aftersales effects).")
-    click.echo(f"You may report: {', '.join(told.allowed)}.")
+        yield "It is observed: its effects are held until you approve or drop them (aftersales effects)."
+    yield f"You may report (aftersales report {name} …): {', '.join(told.allowed)}."
 
 
 @click.command("timers")

@@ -14,6 +14,7 @@ import click
 from babel.dates import format_timedelta
 from rich.console import Console
 from rich.table import Table
+from tzlocal import get_localzone
 
 from config.settings import Settings, load_settings
 from effects.channel import Channel
@@ -22,10 +23,12 @@ from effects.file import FileChannel
 from effects.letters import Letters
 from effects.log import LogChannel
 from engine.delivery import PostOffice
+from inbound.times import BadInstant, read_instant
 from jobs.tick import Workplace
 from storage.database import Database
 from storage.policies import version_of
 from storage.schema import upgrade
+from workflow.durations import Duration
 from workflow.errors import UsageError
 from workflow.policy import Rules, calendar_of, read_policy
 
@@ -35,7 +38,7 @@ class Office:
 
     def __init__(self, ctx: click.Context) -> None:
         given = ctx.find_root().obj or {}
-        self.settings: Settings = load_settings(given.get("config"), os.environ)
+        self.settings = settings_of(ctx)
         self.database = Database(given.get("database") or self.settings.database)
         ctx.call_on_close(self.database.close)
 
@@ -79,21 +82,19 @@ class Office:
         }
         return Workplace(self.ready(), self.rules(), PostOffice(channels, Letters(settings.templates)))
 
-    def zone(self) -> ZoneInfo | None:
-        """Return the time zone of people's eyes; None is the machine's own."""
-        if self.settings.time_zone is None:
-            return None
-        try:
-            return ZoneInfo(self.settings.time_zone)
-        except (ValueError, KeyError, OSError):
-            raise UsageError(f"time_zone {self.settings.time_zone!r} is not a time zone") from None
+    def zone(self) -> ZoneInfo:
+        """Return the time zone of people's eyes: of the settings, else the machine's own."""
+        return zone_of(self.settings)
 
-    def when(self, at: datetime | None) -> str:
+    def when(self, at: datetime | None, *, how_far: bool = True) -> str:
         """Write an instant for people: in their time zone, and how far off it is."""
         if at is None:
             return "-"
+        written = f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M:%S %Z}"
+        if not how_far:
+            return written
         ago = format_timedelta(at - now(), add_direction=True, locale="en", threshold=1.2)
-        return f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M:%S %Z} ({ago})"
+        return f"{written} ({ago})"
 
 
 def now() -> datetime:
@@ -149,8 +150,28 @@ def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def zone_of(settings: Settings) -> ZoneInfo:
+    """Return the time zone in which people read and write times.
+
+    Raises:
+        UsageError: the settings name none that exists.
+
+    """
+    if settings.time_zone is None:
+        return get_localzone()
+    try:
+        return ZoneInfo(settings.time_zone)
+    except (ValueError, KeyError, OSError):
+        raise UsageError(f"time_zone {settings.time_zone!r} is not a time zone: write one such as Asia/Shanghai") from None
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """Return the settings in force for a command."""
+    return load_settings((ctx.find_root().obj or {}).get("config"), os.environ)
+
+
 class Instant(click.ParamType[datetime]):
-    """An option that takes an instant; without a zone it is the machine's local time."""
+    """An option that takes an instant; without a zone it is a time of people's time zone."""
 
     name = "instant"
 
@@ -158,7 +179,23 @@ class Instant(click.ParamType[datetime]):
         """Read the instant."""
         if isinstance(value, datetime):
             return value
+        assert ctx is not None, "options are read inside a command"
         try:
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is not an instant: write 2026-11-23T09:30:00Z", param, ctx)
+            return read_instant(value.strip(), zone_of(settings_of(ctx)))
+        except BadInstant as error:
+            self.fail(str(error), param, ctx)
+
+
+class Ahead(Instant):
+    """An option that takes an instant, or how far it lies ahead: 2d, 36h, 30m."""
+
+    name = "instant or duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read the instant or the duration."""
+        if isinstance(value, str) and value[-1:] in ("d", "h", "m"):
+            try:
+                return now() + Duration.parse(value).span()
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)

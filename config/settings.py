@@ -15,6 +15,7 @@ DEFAULT_FILE = "aftersales.toml"
 DEFAULT_POLICY = Path(__file__).parent / "policy.toml"
 PREFIX = "AFTERSALES_"
 NOT_SETTINGS = ("AFTERSALES_CONFIG", "AFTERSALES_TEST_POSTGRES")
+SQLITE = "sqlite:///"
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -32,7 +33,10 @@ class Smtp(BaseModel):
 
 
 class Settings(BaseModel):
-    """Everything about this installation; what the process does stands in the policy."""
+    """Everything about this installation; what the process does stands in the policy.
+
+    Relative paths of a settings file are seen from its own folder, all others from the current one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -73,7 +77,7 @@ def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings
     """
     named = file or (Path(environment["AFTERSALES_CONFIG"]) if "AFTERSALES_CONFIG" in environment else None)
     path = named or Path(DEFAULT_FILE)
-    values = _read(path) if named or path.is_file() else {}
+    values = _at_home(_read(path), path.parent) if named or path.is_file() else {}
     for name, value in environment.items():
         if name.startswith(PREFIX) and name not in NOT_SETTINGS:
             _put(values, name, value)
@@ -88,6 +92,17 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"the settings {path} cannot be read: {error}") from None
+
+
+def _at_home(values: dict[str, Any], home: Path) -> dict[str, Any]:
+    """Take relative paths of a settings file as seen from where it stands, wherever the command is called from."""
+    for name in ("policy", "templates", "outbox_file"):
+        if isinstance(values.get(name), str):
+            values[name] = str(home / values[name])
+    database = values.get("database")
+    if isinstance(database, str) and database.startswith(SQLITE):
+        values["database"] = f"{SQLITE}{home / database.removeprefix(SQLITE)}"
+    return values
 
 
 def _put(values: dict[str, Any], name: str, value: str) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from storage import queries
 from storage.database import Database
 from workflow.history import HistoryRow
 from workflow.order import Case, Timer
 from workflow.process import FLAGS
-from workflow.table import allowed_in
+from workflow.table import allowed_now
 from workflow.words import State
 
 MEANING = {
@@ -49,6 +50,8 @@ class Explanation:
     attention: tuple[tuple[str, str], ...]
     """Flag and meaning."""
     exceptions: int
+    refused: tuple[tuple[str, datetime, str], ...]
+    """Reports that a guard turned down: trigger, instant and reason."""
     observed: bool
 
     @property
@@ -70,14 +73,16 @@ def explain(database: Database, identity: str) -> Explanation:
         steps = queries.history(connection, stored.order_id)
         flags = queries.attention(connection, stored.order_id)
         exceptions = queries.reports(connection, stored.order_id, "exception")
+        refused = queries.reports(connection, stored.order_id, "refused")
     case = stored.case
     return Explanation(
         case=case,
         why=_entered(steps),
         timers=tuple(sorted(case.timers, key=lambda timer: (timer.status != "pending", timer.due_at))),
-        allowed=tuple(name for name in allowed_in(case.state) if name != "place"),
+        allowed=allowed_now(case),
         attention=tuple((row["flag"], FLAGS[row["flag"]]) for row in flags),
         exceptions=len(exceptions),
+        refused=tuple((row["trigger"], row["occurred"], row["reason"]) for row in refused),
         observed=stored.observed,
     )
 

@@ -14,6 +14,7 @@ from storage import cases, codec
 from storage.cases import Stored
 from storage.portions import portions
 from storage.tables import (
+    AttemptRow,
     AttentionRow,
     EffectRow,
     HistoryTableRow,
@@ -69,50 +70,39 @@ def stored_case(connection: Connection, identity: str) -> Stored:
 
 
 def orders(connection: Connection, wanted: OrderFilter) -> list[Found]:
-    """List orders, those with the nearest deadline first."""
+    """List orders with the supplier whose turn it is, those with the nearest deadline first."""
+    o, a = table_of(OrderRow), table_of(AttemptRow)
     next_due = (
         select(func.min(TimerRow.due_at))
-        .where(col(TimerRow.order_id) == col(OrderRow.id), col(TimerRow.status) == "pending")
+        .where(col(TimerRow.order_id) == o.c.id, col(TimerRow.status) == "pending")
         .scalar_subquery()
     )
     flags = (
-        select(
-            func.group_concat(AttentionRow.flag)
-            if connection.dialect.name == "sqlite"
-            else func.string_agg(AttentionRow.flag, ",")
-        )
-        .where(col(AttentionRow.order_id) == col(OrderRow.id), col(AttentionRow.resolved_at).is_(None))
+        select(func.aggregate_strings(col(AttentionRow.flag), ","))
+        .where(col(AttentionRow.order_id) == o.c.id, col(AttentionRow.resolved_at).is_(None))
         .scalar_subquery()
     )
-    t = table_of(OrderRow)
-    query = select(
-        t.c.shop,
-        t.c.number,
-        t.c.state,
-        t.c.since,
-        t.c.supplier,
-        t.c.route,
-        next_due.label("next_due"),
-        flags.label("attention"),
-    )
-    for condition in _conditions(wanted, next_due, flags):
+    columns = (o.c.shop, o.c.number, o.c.state, o.c.since, a.c.supplier, o.c.route)
+    query = select(*columns, next_due.label("next_due"), flags.label("attention"))
+    query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == o.c.current))
+    for condition in _conditions(wanted, next_due, flags, a.c.supplier):
         query = query.where(condition)
-    ordered = query.order_by(next_due.is_(None), next_due, t.c.id).limit(wanted.limit)
+    ordered = query.order_by(next_due.is_(None), next_due, o.c.id).limit(wanted.limit)
     return [_plain(row) for row in connection.execute(ordered).mappings()]
 
 
-def _conditions(wanted: OrderFilter, next_due: Any, flags: Any) -> Iterator[Any]:
+def _conditions(wanted: OrderFilter, next_due: Any, flags: Any, supplier: Any) -> Iterator[Any]:
     if wanted.state:
         yield col(OrderRow.state) == wanted.state
     if wanted.supplier:
-        yield col(OrderRow.supplier) == wanted.supplier
+        yield func.lower(supplier) == wanted.supplier.lower()
     if wanted.due_before:
         yield next_due <= wanted.due_before
     if wanted.attention:
         yield flags.is_not(None)
     if wanted.text:
-        like = f"%{wanted.text}%"
-        yield or_(*(col(c).like(like) for c in (OrderRow.number, OrderRow.supplier, OrderRow.group, OrderRow.buyer_name)))
+        searched = (col(OrderRow.number), supplier, col(OrderRow.group), col(OrderRow.buyer_name), col(OrderRow.buyer_email))
+        yield or_(*(column.icontains(wanted.text, autoescape=True) for column in searched))
 
 
 def history(connection: Connection, order_id: int) -> list[HistoryRow]:

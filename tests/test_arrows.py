@@ -15,7 +15,20 @@ ALLOWED = {
     "config": {"workflow", "pydantic"},
     "engine": {"workflow", "storage", "inbound", "effects", "sqlalchemy"},
     "jobs": {"workflow", "storage", "engine", "apscheduler", "filelock"},
-    "admin": {"workflow", "storage", "inbound", "effects", "config", "engine", "jobs", "click", "rich", "babel", "sqlalchemy"},
+    "admin": {
+        "workflow",
+        "storage",
+        "inbound",
+        "effects",
+        "config",
+        "engine",
+        "jobs",
+        "click",
+        "rich",
+        "babel",
+        "sqlalchemy",
+        "tzlocal",
+    },
 }
 STANDARD = set(sys.stdlib_module_names)
 READ_THE_CLOCK = {"jobs", "admin"}

@@ -20,10 +20,18 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A predicate, and the reason that is given when it says no."""
+    """A predicate, and the reason that is given when it says no.
+
+    `of_case` is set where the case alone decides, whatever is reported and whatever the policy says.
+    """
 
     allows: Callable[[Question], bool]
     refusal: str
+    of_case: Callable[[Case], bool] | None = None
+
+
+def _by_case(allows: Callable[[Case], bool], refusal: str) -> Guard:
+    return Guard(lambda q: allows(q.case), refusal, allows)
 
 
 def _current_attempt(q: Question) -> bool:
@@ -36,8 +44,8 @@ def _earlier_attempt(q: Question) -> bool:
     return named is not None and named.number < q.case.current
 
 
-def _cancelled_and_unshipped(q: Question) -> bool:
-    return q.case.cancelled and q.case.returns_to in UNSHIPPED
+def _cancelled_and_unshipped(case: Case) -> bool:
+    return case.cancelled and case.returns_to in UNSHIPPED
 
 
 def _within_what_was_paid(q: Question) -> bool:
@@ -55,23 +63,24 @@ def _names_an_open_recovery(q: Question) -> bool:
 _NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier, or it was called off"
 
 GUARDS: dict[str, Guard] = {
-    "domestic": Guard(
-        lambda q: q.case.order.route == "domestic",
+    "domestic": _by_case(
+        lambda case: case.order.route == "domestic",
         "only a domestic order can be intercepted; the platform neither intercepts nor refunds an international one",
     ),
-    "candidate_left": Guard(lambda q: q.case.next_supplier() is not None, "no alternative supplier is left"),
+    "candidate_left": _by_case(lambda case: case.next_supplier() is not None, "no alternative supplier is left"),
     "no_stock_reroutes": Guard(lambda q: q.rules.policy.supply.no_stock == "reroute", "the policy refunds"),
     "unresponsive_reroutes": Guard(lambda q: q.rules.policy.supply.unresponsive == "reroute", "the policy refunds"),
-    "not_cancelled": Guard(lambda q: not q.case.cancelled, "the customer has cancelled"),
+    "not_cancelled": _by_case(lambda case: not case.cancelled, "the customer has cancelled"),
     "current_attempt": Guard(_current_attempt, _NO_SUCH_ATTEMPT),
     "earlier_attempt": Guard(_earlier_attempt, _NO_SUCH_ATTEMPT),
-    "cancelled_and_unshipped": Guard(_cancelled_and_unshipped, "the order was not cancelled, or has shipped"),
-    "was_unshipped": Guard(lambda q: q.case.returns_to in UNSHIPPED, "the order had shipped before the interception"),
-    "was_shipped": Guard(lambda q: q.case.returns_to is State.shipped, "the order was not on its way"),
-    "was_held": Guard(lambda q: q.case.returns_to is State.customs_hold, "customs did not hold the order"),
+    "cancelled_and_unshipped": _by_case(_cancelled_and_unshipped, "the order was not cancelled, or has shipped"),
+    "was_unshipped": _by_case(lambda case: case.returns_to in UNSHIPPED, "the order had shipped before the interception"),
+    "was_shipped": _by_case(lambda case: case.returns_to is State.shipped, "the order was not on its way"),
+    "was_held": _by_case(lambda case: case.returns_to is State.customs_hold, "customs did not hold the order"),
     "within_what_was_paid": Guard(_within_what_was_paid, "a refund cannot exceed what was paid"),
+    "a_recovery_is_open": _by_case(lambda case: bool(case.open_recoveries()), "the order has no open recovery"),
     "names_an_open_recovery": Guard(
         _names_an_open_recovery, "name one of the order's open recoveries by its ledger row (`show` lists them)"
     ),
-    "claims_are_built": Guard(lambda q: False, "claims are not yet available in this version"),
+    "claims_are_built": _by_case(lambda case: False, "claims are not yet available in this version"),
 }

@@ -10,7 +10,7 @@ from workflow.errors import NoPlace, Refused
 from workflow.guards import GUARDS, Question
 from workflow.order import Case, Details
 from workflow.policy import Rules
-from workflow.table import MOVES, NOTHING, PLACES, Move, allowed_in
+from workflow.table import MOVES, NOTHING, PLACES, Move, allowed_now
 from workflow.words import Row, State
 
 
@@ -71,11 +71,11 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules) -> tuple[Row
     here = str(case.state or NOTHING)
     rows = PLACES.get((here, trigger))
     if rows is None:
-        raise NoPlace(case.name, case.state, trigger, "it has no place in that state", allowed_in(case.state))
+        raise NoPlace(case.name, case.state, trigger, "it has no place in that state", allowed_now(case))
     question = Question(case, fields, rules)
     mover = _Mover(here, question)
     if not _MACHINE.events[trigger].trigger(mover) or mover.move is None:
-        raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_in(case.state))
+        raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_now(case))
     return mover.move.row, mover.move.target
 
 

@@ -16,6 +16,7 @@ ANYWHERE = tuple(State)
 
 CLAIMS = "claims_are_built"
 OTHER_CAME = "earlier_attempt_shipped"
+OPEN_RECOVERY = ("a_recovery_is_open", "names_an_open_recovery")
 RETURN = ("take_shipment", "return_to_that_attempt")
 
 
@@ -98,8 +99,8 @@ ROWS: tuple[Row, ...] = (
     Row("chase_refund", (S.refunding,), STAYS, does=("repeat",), effects=("chase_refund",), flag="refund_unsettled"),
     Row("decline_refund", (S.refunding,), BACK, does=("decline_refund",), flag="refund_declined"),
     Row("chase_recovery", ANYWHERE, STAYS, does=("repeat",), effects=("chase_recovery",), flag="recovery_unsettled"),
-    Row("settle_recovery", ANYWHERE, STAYS, ("names_an_open_recovery",), ("settle_recovery",)),
-    Row("decline_recovery", ANYWHERE, STAYS, ("names_an_open_recovery",), ("decline_recovery",)),
+    Row("settle_recovery", ANYWHERE, STAYS, OPEN_RECOVERY, ("settle_recovery",)),
+    Row("decline_recovery", ANYWHERE, STAYS, OPEN_RECOVERY, ("decline_recovery",)),
     # the end
     Row("close", (S.delivered,), S.closed),
     Row("override", ANYWHERE, Goes.named, effects=("notify_merchant",)),

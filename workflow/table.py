@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from workflow.errors import AftersalesError
 from workflow.guards import GUARDS
+from workflow.order import Case
 from workflow.process import CLAIM_CLOCKS, CLOCKS, EFFECTS, FLAGS, ROWS
 from workflow.reports import FIELDS
 from workflow.words import Clock, Goes, Row, State
@@ -114,7 +115,19 @@ for _row in ROWS:
         PLACES[str(_source), _row.trigger] = (*PLACES.get((str(_source), _row.trigger), ()), _row)
 
 
-def allowed_in(state: State | None) -> list[str]:
-    """Return the triggers that may be reported in `state`, in the table's order."""
-    here = str(state or NOTHING)
-    return [trigger for source, trigger in PLACES if source == here and trigger in FIELDS]
+def allowed_now(case: Case) -> tuple[str, ...]:
+    """Return the triggers that may be reported of the case as it stands, in the table's order.
+
+    Left out is what no report could bring about; what depends on the report's fields or the policy is in.
+    """
+    here = str(case.state or NOTHING)
+    return tuple(
+        trigger
+        for (source, trigger), rows in PLACES.items()
+        if source == here and trigger in FIELDS and any(_is_open(row, case) for row in rows)
+    )
+
+
+def _is_open(row: Row, case: Case) -> bool:
+    of_case = (GUARDS[name].of_case for name in row.guards)
+    return all(allows(case) for allows in of_case if allows)
