@@ -189,6 +189,9 @@ def upgrade_command(ctx: click.Context) -> None:
 @click.argument("target", type=click.Path(path_type=Path))
 @click.pass_context
 def backup_command(ctx: click.Context, target: Path) -> None:
-    """Copy the SQLite database to TARGET while it is in use."""
+    """Copy the SQLite database to TARGET while it is in use.
+
+    To go back to it: stop the daemon, remove the database and the -wal and -shm files beside it, put TARGET in its place.
+    """
     Office(ctx).ready().backup(target)
     click.echo(f"Backed up to {target}")

@@ -1,43 +1,47 @@
 """demo: two hundred sample orders of our own making, lived through on a virtual clock, then the real daemon."""
 
 import shutil
-import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from admin.office import Office, now
-from admin.samples import sample_arrivals
+from admin.running import log_to_stderr, run_until_told
+from admin.samples import COUNT, overdue_arrivals, sample_arrivals
 from engine.apply import Arrival, apply
 from engine.delivery import deliver_due
 from engine.firing import fire_due
 from jobs.tick import Workplace, next_wake
 from storage import queries
+from workflow.words import State
 
-SECONDS_OF_DAEMON = 5
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @click.command("demo")
 @click.option("--directory", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Made anew")
-def demo_command(directory: Path) -> None:
+@click.option("--seconds", type=click.IntRange(1, 3_600), default=5, show_default=True, help="How long the daemon runs")
+@click.pass_context
+def demo_command(ctx: click.Context, directory: Path, seconds: int) -> None:
     """Live through two hundred sample orders, then run the real daemon for five seconds."""
     _fresh(directory)
-    settings = directory / "aftersales.toml"
     (directory / "policy.toml").write_text(_POLICY)
+    settings = directory / "aftersales.toml"
     settings.write_text("database = 'sqlite:///aftersales.db'\npolicy = 'policy.toml'\noutbox_file = 'outbox.jsonl'\n")
-    context = click.Context(demo_command, obj={"config": settings})
-    with context:
+    with click.Context(demo_command, obj={"config": settings}) as context:
         office = Office(context)
         office.made()
         place = office.workplace()
         _live(place, now())
-        code = _run_daemon(place)
+        code = _run_daemon(place, seconds)
         with place.database.read() as connection:
             counted = queries.counts(connection)
     _summary(directory, counted)
-    sys.exit(code)
+    ctx.exit(code)
 
 
 def _fresh(directory: Path) -> None:
@@ -51,25 +55,38 @@ def _fresh(directory: Path) -> None:
 
 
 def _live(place: Workplace, end: datetime) -> None:
-    """Apply each day's reports and fire each timer at its very instant, up to a second before now."""
+    """Apply each report and fire each timer at its very instant, up to now."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.live import Live
 
-    arrivals = sample_arrivals(end)
-    moments = sorted({arrival.reports[0].at for arrival in arrivals})
     by_moment: dict[datetime, list[Arrival]] = {}
-    for arrival in arrivals:
+    for arrival in sample_arrivals(end):
         by_moment.setdefault(arrival.reports[0].at, []).append(arrival)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[states]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console()) as bar:
-        task = bar.add_task(f"{moments[0]:%Y-%m-%d}", total=len(moments), states="")
-        for moment in moments:
+    with Live(console=Console(), auto_refresh=False, transient=True) as screen:
+        for number, moment in enumerate(sorted(by_moment)):
             _fire_until(place, moment)
             with place.database.write() as connection:
                 apply(connection, [_placing(one) for one in by_moment[moment]], moment, place.rules)
             deliver_due(place.database, moment, place.rules, place.office)
-            bar.update(task, advance=1, description=f"{moment:%Y-%m-%d}", states=_states(place))
-        _fire_until(place, end - timedelta(seconds=1))
+            if number % 5 == 0:
+                screen.update(_picture(place, moment), refresh=True)
+        _fire_until(place, end)
+        picture = _picture(place, end)
+    Console().print(picture)
+
+
+def _picture(place: Workplace, moment: datetime) -> "Table":
+    """Draw how many orders are in which state at a moment of the virtual clock."""
+    from rich.bar import Bar
+    from rich.table import Table
+
+    with place.database.read() as connection:
+        counted = queries.counts(connection)["orders"]
+    table = Table(title=f"{moment:%Y-%m-%d}: {sum(counted.values())} orders", title_justify="left", box=None, show_header=False)
+    for state in State:
+        count = counted.get(state, 0)
+        table.add_row(state, str(count), Bar(COUNT, 0, count, width=60, color="cyan") if count else "")
+    return table
 
 
 def _placing(arrival: Arrival) -> Arrival:
@@ -85,25 +102,24 @@ def _fire_until(place: Workplace, moment: datetime) -> None:
         deliver_due(place.database, wake, place.rules, place.office)
 
 
-def _states(place: Workplace) -> str:
-    with place.database.read() as connection:
-        counted = queries.counts(connection)["orders"]
-    return " ".join(f"{state} {count}" for state, count in sorted(counted.items(), key=lambda item: -item[1])[:5])
-
-
-def _run_daemon(place: Workplace) -> int:
-    """Run the real daemon for a few seconds; a few sample timers fall due meanwhile."""
-    import logging
+def _run_daemon(place: Workplace, seconds: int) -> int:
+    """Run the real daemon for a few seconds; new orders come in whose deadlines pass meanwhile."""
     import threading
 
     from jobs.daemon import Daemon
 
-    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", level=logging.INFO)
-    for name in ("apscheduler", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    log_to_stderr()
+    click.echo(f"\nThe daemon, for {seconds} seconds:")
+    begun = now()
+    with place.database.write() as connection:
+        apply(connection, [_placing(one) for one in overdue_arrivals(begun, seconds)], begun, place.rules)
     daemon = Daemon(place)
-    threading.Timer(SECONDS_OF_DAEMON, daemon.stop).start()
-    return daemon.run()
+    end = threading.Timer(seconds, daemon.stop)
+    end.start()
+    try:
+        return run_until_told(daemon)
+    finally:
+        end.cancel()
 
 
 def _summary(directory: Path, counted: dict[str, dict[str, int]]) -> None:

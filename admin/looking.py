@@ -10,6 +10,7 @@ from admin.office import Ahead, Office, print_json, print_rows, safe
 from engine.explain import WHAT_FIRES, Explanation, explain, reason_words
 from storage import queries
 from storage.queries import OrderFilter
+from workflow.money import show_amount
 from workflow.reports import STATE_NAMES
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
@@ -72,6 +73,7 @@ def show_command(ctx: click.Context, identity: str, as_json: bool) -> None:
             "order": case.name,
             "state": str(case.state),
             "since": case.since,
+            "facts": vars_of(case.order),
             "history": [vars_of(row) for row in queries.history(connection, key)],
             "lines": queries.lines(connection, key),
             "attempts": [vars_of(one) for one in case.attempts],
@@ -98,7 +100,7 @@ _PARTS = {
     "history": ("occurred", "trigger", "source", "target", "actor", "reason"),
     "attempts": ("number", "supplier", "placed_at", "urged_at", "shipped_at", "carrier", "tracking_number"),
     "timers": ("due_at", "trigger", "status", "nth", "provisional"),
-    "ledger": ("number", "side", "amount", "currency", "status", "requested_at"),
+    "ledger": ("number", "side", "amount", "status", "requested_at", "settled_amount"),
     "reports": ("occurred", "trigger", "actor", "verdict", "reason"),
     "effects": ("id", "kind", "status", "caused_at"),
     "messages": ("key", "channel", "status", "subject", "error"),
@@ -108,17 +110,34 @@ _PARTS = {
 }
 
 
+_FACTS = ("placed_at", "supplier", "alternatives", "route", "country", "paid", "ship_by", "group", "buyer_name", "buyer_email")
+AMOUNTS = ("price", "amount", "settled_amount", "paid")
+
+
 def _print_story(office: Office, story: dict[str, Any]) -> None:
-    click.echo(f"{safe(str(story['order']))} is {story['state']} since {office.when(story['since'])}")
+    """Print the facts that are known, then each part that has rows."""
+    click.echo(f"{safe(story['order'])} is {story['state']} since {office.when(story['since'])}")
+    facts, currency = story["facts"], story["facts"]["currency"]
+    known = [(_title(name), _cell(office, name, facts[name], currency)) for name in _FACTS if facts[name]]
+    click.echo(f"  {', '.join(f'{name} {safe(str(value))}' for name, value in known)}")
     for part, columns in _PARTS.items():
-        values = story[part]
-        rows = [[_cell(office, value[column]) for column in columns] for value in values]
+        rows = [[_cell(office, column, value[column], currency) for column in columns] for value in story[part]]
         if rows:
-            print_rows(part.capitalize(), columns, rows, "")
+            print_rows(_title(part).capitalize(), [_title(column) for column in columns], rows, "")
 
 
-def _cell(office: Office, value: object) -> object:
-    return office.when(value, how_far=False) if isinstance(value, datetime) else value
+def _title(name: str) -> str:
+    return {"occurred": "when", "source": "from", "target": "to"}.get(name, name.removesuffix("_at").replace("_", " "))
+
+
+def _cell(office: Office, column: str, value: object, currency: str) -> object:
+    if isinstance(value, datetime):
+        return office.when(value, how_far=False)
+    if isinstance(value, int) and column in AMOUNTS:
+        return show_amount(value, currency)
+    if isinstance(value, bool):
+        return "yes" if value else None
+    return ", ".join(value) if isinstance(value, tuple) else value
 
 
 @click.command("explain")

@@ -8,6 +8,7 @@ from engine.apply import Arrival
 from workflow.order import Detail, Line, Order, Report
 
 COUNT = 200
+OVERDUE = 8
 DAYS = 45
 _MARKETS = (("US", "USD"), ("BR", "BRL"), ("DE", "EUR"), ("JP", "JPY"), ("GB", "GBP"), ("KW", "KWD"), ("CN", "CNY"))
 _SUPPLIERS = ("Yiwu Trading", "Shenzhen Bright", "Hangzhou Silk", "Guangzhou Home", "Ningbo Tools")
@@ -30,15 +31,24 @@ _STORIES: dict[str, tuple[tuple[str, float, dict[str, Detail]], ...]] = {
 def sample_arrivals(end: datetime) -> list[Arrival]:
     """Return what came in over the weeks up to `end`, one report each, in order of occurrence."""
     dice = random.Random(1688)  # noqa: S311  (sample orders, no secrets)
-    told = [arrival for n in range(COUNT) for arrival in _tell(n, end, dice)]
+    told: list[Arrival] = []
+    for n in range(COUNT - OVERDUE):
+        placed_at = end - timedelta(days=DAYS * (1 - n / COUNT), seconds=dice.randrange(3_600))
+        told += _tell(n, placed_at, dice.choice([*_STORIES]), dice)
     return sorted((one for one in told if one.reports[0].at < end - timedelta(minutes=1)), key=lambda a: a.reports[0].at)
 
 
-def _tell(n: int, end: datetime, dice: random.Random) -> Iterator[Arrival]:
-    story = dice.choice([*_STORIES])
-    placed_at = end - timedelta(days=DAYS * (1 - n / COUNT), seconds=dice.randrange(3_600))
-    if n % 20 == 0:
-        story, placed_at = "never", end - timedelta(days=2, seconds=-1 - n // 40)  # its urge falls due before your eyes
+def overdue_arrivals(begin: datetime, seconds: float) -> list[Arrival]:
+    """Return a few orders that were placed two days ago, so that their urges fall due in the next `seconds`."""
+    dice = random.Random(2)  # noqa: S311
+    told: list[Arrival] = []
+    for n in range(OVERDUE):
+        placed_at = begin - timedelta(days=2) + timedelta(seconds=seconds * (n + 0.5) / (OVERDUE + 1))
+        told += _tell(COUNT - OVERDUE + n, placed_at, "never", dice)
+    return told
+
+
+def _tell(n: int, placed_at: datetime, story: str, dice: random.Random) -> Iterator[Arrival]:
     country, currency = dice.choice(_MARKETS)
     route = "domestic" if country == "CN" or story.startswith("cancelled") else "international"
     sku, title, price = dice.choice(_GOODS)

@@ -10,6 +10,7 @@ from effects.email import EmailChannel, SmtpServer, compose
 from effects.file import FileChannel
 from effects.letters import BadTemplate, Letters, Matter
 from effects.log import LogChannel
+from engine import delivery
 from engine.delivery import PostOffice, deliver_due, recover
 from engine.firing import fire_due
 from storage import outbox, queries
@@ -68,6 +69,40 @@ def test_urges_that_wait_for_one_supplier_become_one_digest(database, office, tm
     assert messages[0]["body"].count("- order main/") == 100
     assert statuses(database) == {"urge_supplier": "sent"}
     assert deliver_due(database, day(2), RULES, office).sent == 0
+
+
+def test_a_supplier_gets_one_digest_however_many_batches_its_urges_would_fill(database, office, tmp_path, monkeypatch):
+    monkeypatch.setattr(delivery, "BATCH", 10)
+    take(database, *(arrival(str(n), supplier=("Yiwu", "Ningbo")[n % 2]) for n in range(50)), rules=RULES)
+    fire_due(database, day(2), RULES)
+    assert delivery.compose_due(database, day(2), RULES, office) == 50
+    assert delivery.send_due(database, day(2), RULES, office).sent == 2
+    assert [message["body"].count("- order main/") for message in sent(tmp_path)] == [25, 25]
+
+
+def test_a_mail_that_nobody_has_an_address_for_waits_for_one(database, mailbox, tmp_path):
+    by_mail = rules_of(ASKS_NOTHING.replace('["file"]', '["email"]'))
+    unknown = rules_of("[effects]\ndefault_channels = ['email']\n")
+    office = PostOffice({"email": EmailChannel(mailbox.server)}, Letters())
+    take(database, arrival("1", supplier="Yiwu"), rules=unknown)
+    fire_due(database, day(2), unknown)
+    assert deliver_due(database, day(2), unknown, office).sent == 0
+    with database.write() as connection:
+        (flag,) = queries.attention(connection)
+        assert "set [contacts.suppliers] 'Yiwu' in the policy" in flag["detail"]
+        outbox.retry(connection, queries.effects(connection), "person:kim", day(2))
+    assert deliver_due(database, day(2), by_mail, office).sent == 1
+    assert mailbox.mails[0].rcpt_tos == ["yiwu@example.com"]
+
+
+def test_as_many_effects_as_a_first_import_holds_are_decided_at_once(database):
+    take(database, *(arrival(str(n)) for n in range(1_200)), observed=True)
+    while fire_due(database, day(2), RULES).count:
+        pass
+    with database.write() as connection:
+        held = queries.effects(connection, status="held", limit=100_000)
+        assert outbox.approve(connection, held, "person:kim", day(2)) == 1_200
+    assert statuses(database) == {"urge_supplier": "ready"}
 
 
 def test_what_waits_for_a_word_leaves_when_it_is_approved_and_never_when_it_is_dropped(database, office, tmp_path):

@@ -160,6 +160,25 @@ def test_a_withdrawn_recovery_takes_back_what_has_not_left(database):
         }
 
 
+def test_what_is_called_off_in_the_batch_that_asked_for_it_does_not_leave(database):
+    take(database, arrival("1", report("report_no_stock", 1), report("ship", 2, attempt=1)), now=2)
+    with database.read() as connection:
+        assert {row["kind"]: row["status"] for row in queries.effects(connection)} == {
+            "place_supply": "dropped",
+            "recover_supply": "dropped",
+            "cancel_supply": "ready",
+        }
+
+
+def test_orders_are_listed_under_the_supplier_whose_turn_it_is(database):
+    take(database, arrival("1", report("report_no_stock", 1), supplier="Yiwu", buyer_name="Ada 100%"), now=1)
+    with database.read() as connection:
+        assert queries.orders(connection, OrderFilter(supplier="yiwu")) == []
+        assert [row["supplier"] for row in queries.orders(connection, OrderFilter(supplier="ALT-1"))] == ["alt-1"]
+        assert len(queries.orders(connection, OrderFilter(text="ada 100%"))) == 1
+        assert queries.orders(connection, OrderFilter(text="a_a")) == []
+
+
 def test_orders_are_found_by_what_matters(database):
     take(database, arrival("1", supplier="Yiwu"), arrival("2", report("ship", 1)), arrival("2", shop="other"), now=1)
     with database.read() as connection:

@@ -74,6 +74,29 @@ def test_rows_of_one_order_are_its_lines_wherever_they_stand(tmp_path):
     assert [(r.line, r.column) for r in rejected] == [(5, "paid"), (6, None), (7, "n")]
 
 
+def test_what_later_rows_repeat_to_the_letter_is_judged_once(tmp_path):
+    content = "id,at,paid,sku,n,price,shipped\n1,2026-01-01,10,a,1,5,never\n1,2026-01-01,10,b,1,5,never\n1,,,c,1,5,soon\n"
+    (incoming,), rejected = read(tmp_path, content, LINES)
+    assert [line.sku for line in incoming.lines] == ["a", "b", "c"]
+    assert [(one.line, one.column) for one in rejected] == [(2, "shipped"), (4, "shipped")]
+
+
+def test_a_rejection_says_since_when_what_it_names_exists(tmp_path):
+    mapping = {**BASE, "reports": {"promise": {"at": "told", "ship_by": "by"}}}
+    _, (promise,) = read(tmp_path, "id,at,told,by\n1,2026-01-01,2026-02-01,never\n", mapping)
+    assert promise.since == datetime(2026, 2, 1, 3, tzinfo=UTC)
+    _, (line,) = read(tmp_path, "id,at,paid,sku,n,price,shipped\n1,2026-01-01,10,a,1,5,\n1,,,b,none,5,\n", LINES)
+    assert line.since == datetime(2026, 1, 1, 3, tzinfo=UTC)
+
+
+def test_chinese_dates_are_read(tmp_path):
+    mapping = {**BASE, "time_zone": "Asia/Shanghai", "time_format": "%Y年%m月%d日 %H:%M"}
+    (incoming,), _ = read(tmp_path, "id,at\n1,2025年03月04日 09:30\n", mapping)
+    assert incoming.order.placed_at == datetime(2025, 3, 4, 1, 30, tzinfo=UTC)
+    _, (rejection,) = read(tmp_path, "id,at\n1,２０２５年03月04日 09:30\n", mapping)
+    assert "digits other than 0-9" in rejection.reason
+
+
 def test_a_bad_cell_of_a_report_rejects_that_report_alone(tmp_path):
     (incoming,), (rejection,) = read(tmp_path, "id,at,paid,sku,n,price,shipped\n1,2026-01-01,10,a,1,5,never\n", LINES)
     assert incoming.reports == ()

@@ -127,6 +127,23 @@ def test_a_ship_report_that_names_an_unknown_attempt_is_refused(story):
     assert "no attempt of the order has that number" in str(received.error)
 
 
+def test_a_parcel_of_an_attempt_that_was_called_off_is_refused(story):
+    told = story().until(4)
+    told.report("ship", 5, attempt=1)
+    told.report("deliver", 6)
+    received = told.report("ship", 7, attempt=2)
+    assert received.verdict is Verdict.refused
+    assert "it was called off" in str(received.error)
+    assert told.case.current == 1
+
+
+def test_news_that_an_interception_failed_before_it_was_asked_for_moves_no_deadline_forward(story):
+    told = story()
+    told.report("correct_address", 1)
+    told.report("fail_interception", 0.5)
+    assert told.timer("urge").due_at == day(2)
+
+
 def test_a_silent_carrier_is_told_three_times_and_then_escalated(story):
     told = story()
     told.report("ship", 1)

@@ -71,7 +71,7 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules) -> tuple[Row
     here = str(case.state or NOTHING)
     rows = PLACES.get((here, trigger))
     if rows is None:
-        raise NoPlace(case.name, case.state, trigger, "it has no place in that state", allowed_now(case))
+        raise NoPlace(case.name, case.state, trigger, f"it has no place in {here}", allowed_now(case))
     question = Question(case, fields, rules)
     mover = _Mover(here, question)
     if not _MACHINE.events[trigger].trigger(mover) or mover.move is None:

@@ -1,0 +1,67 @@
+import shutil
+import stat
+
+import pytest
+
+from storage import queries
+from storage.database import Database, DatabaseFailed, DatabaseUnready
+from storage.schema import upgrade
+from tests.test_engine import arrival, take
+
+
+@pytest.fixture
+def file(tmp_path):
+    made = Database(f"sqlite:///{tmp_path / 'shop.db'}")
+    upgrade(made)
+    yield made
+    made.close()
+
+
+def orders(database):
+    with database.read() as connection:
+        return queries.counts(connection)["orders"]
+
+
+def test_a_database_that_another_writer_holds_is_named_and_nothing_is_stored(file):
+    other = Database(f"sqlite:///{file.file}")
+    other.patience_ms = 1
+    with file.write(), pytest.raises(DatabaseFailed, match=r"shop\.db cannot be used now: database is locked"):
+        take(other, arrival("1"))
+    other.close()
+    assert orders(file) == {}
+
+
+def test_a_file_that_was_put_in_its_place_is_read_from_then_on(file, tmp_path):
+    file.backup(tmp_path / "empty.db")
+    take(file, arrival("1"))
+    assert orders(file) == {"placed": 1}
+    file.file.rename(tmp_path / "away.db")
+    with pytest.raises(DatabaseFailed):
+        orders(file)
+    for left in ("-wal", "-shm"):
+        (tmp_path / f"shop.db{left}").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "empty.db", file.file)
+    assert orders(file) == {}
+
+
+def test_a_backup_and_the_files_beside_the_database_are_readable_by_their_owner_alone(file, tmp_path):
+    with file.write():
+        file.backup(tmp_path / "copy.db")
+        for path in tmp_path.iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_the_place_of_a_server_is_named_without_its_password():
+    database = Database("postgresql://kim:secret@127.0.0.1:1/shop")
+    with pytest.raises(DatabaseFailed) as caught:
+        database.require()
+    assert "kim:***@127.0.0.1:1/shop" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_without_tables_says_what_to_do(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'bare.db'}")
+    database.create_file()
+    with pytest.raises(DatabaseUnready, match="run `aftersales db upgrade`"):
+        database.require()
+    database.close()
