@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,11 +29,17 @@ def read_rows(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> 
         UsageError: the file is missing, is not text in `encoding`, or is not of its format.
 
     """
-    readers = {".json": _json_rows, ".jsonl": _json_lines, ".ndjson": _json_lines}
+    with _opened(path, encoding) as file:
+        reader = _READERS.get(path.suffix.lower())
+        yield from reader(file) if reader else _csv_rows(file, delimiter)
+
+
+@contextmanager
+def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
+    """Open a file of text; whatever is wrong with it is said as a usage error that names it."""
     try:
         with path.open(encoding=encoding, newline="") as file:
-            reader = readers.get(path.suffix.lower())
-            yield from reader(file) if reader else _csv_rows(file, delimiter)
+            yield file
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeError as error:
@@ -44,33 +51,39 @@ def read_rows(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> 
 
 
 def columns_of(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> set[str]:
-    """Return the columns that any row of the file has."""
-    columns: set[str] = set()
-    for row in read_rows(path, encoding, delimiter):
-        columns |= row.cells.keys()
-        if row.problem is None and path.suffix.lower() not in (".json", ".jsonl", ".ndjson"):
-            break
-    return columns
+    """Return the columns that the file has: those of its header, or those that any of its objects has.
+
+    Raises:
+        UsageError: the file cannot be read.
+
+    """
+    if path.suffix.lower() not in _READERS:
+        with _opened(path, encoding) as file:
+            return {name for name in _header(csv.reader(file, delimiter=delimiter, strict=True)) if name}
+    return {name for row in read_rows(path, encoding, delimiter) for name in row.cells}
 
 
-def _csv_rows(file: TextIO, delimiter: str) -> Iterator[Row]:
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+def _header(reader: Iterator[list[str]]) -> list[str]:
     header = [name.strip() for name in next(reader, [])]
     if not any(header):
         raise ValueError("the file is empty: its first line must name the columns")
     doubled = sorted({name for name in header if name and header.count(name) > 1})
     if doubled:
         raise ValueError(f"line 1 names the column {doubled[0]!r} twice: rename one")
+    return header
+
+
+def _csv_rows(file: TextIO, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    header = _header(reader)
     line = reader.line_num
     for values in reader:
         start, line = line + 1, reader.line_num
-        if not values:
-            continue
-        cells: dict[str, Cell] = dict(zip(header, (value.strip() for value in values), strict=False))
-        ragged = None if len(values) == len(header) else f"has {len(values)} cells where the header has {len(header)}"
-        yield Row(start, cells, ragged)
-    if line == 1:
-        yield Row(1, dict.fromkeys(header, ""), "the file has a header and no rows")
+        if values:
+            cells: dict[str, Cell] = dict.fromkeys(header, "")
+            cells.update(zip(header, (value.strip() for value in values), strict=False))
+            ragged = None if len(values) == len(header) else f"has {len(values)} cells where the header has {len(header)}"
+            yield Row(start, cells, ragged)
 
 
 def _json_rows(file: TextIO) -> Iterator[Row]:
@@ -118,3 +131,11 @@ def _text(value: Any) -> Cell:
     if isinstance(value, list):
         return [str(one).strip() for one in value]
     return str(value).strip()
+
+
+_READERS: dict[str, Callable[[TextIO], Iterator[Row]]] = {
+    ".json": _json_rows,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+}
+"""By the ending of the file's name; every other one is CSV."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from inbound import cells
 from inbound.cells import BadCell
-from inbound.files import Cell, Row, read_rows
+from inbound.files import Cell, Row, columns_of, read_rows
 from inbound.mapping import Mapping, ReportSource, Source
 from inbound.times import read_instant
 from workflow.order import Detail, Line, Order, Report
@@ -69,19 +69,19 @@ class OrderFile:
         return f"{shop or DEFAULT_SHOP}/{number}"
 
     def _survey(self) -> tuple[int, set[str]]:
-        """Count the rows, check the columns, and find the orders whose rows do not follow each other."""
-        rows, seen, scattered, columns = 0, set[str](), set[str](), set[str]()
+        """Check the columns, count the rows, and find the orders whose rows do not follow each other."""
+        columns = columns_of(self.path, self._mapping.encoding, self._mapping.delimiter)
+        if columns:
+            self._mapping.check_columns(columns, self.path)
+        rows, seen, scattered = 0, set[str](), set[str]()
         last: str | None = None
         for row in self._read():
             rows += 1
-            columns |= row.cells.keys()
             key = self._key(row)
             if key != last and key in seen:
                 scattered.add(key)
             seen.add(key)
             last = key
-        if columns or not rows:
-            self._mapping.check_columns(columns, self.path)
         return rows, scattered
 
     def _groups(self) -> Iterator[list[Row]]:
@@ -206,7 +206,7 @@ class OrderFile:
                 raise _BadRow(row.line, where.place, f"is empty, and {source.trigger} needs its {name}", known)
         key = self._cell(row, source.key, cells.identity, known) if source.key else None
         said = {name: value for name, value in fields.items() if value is not None}
-        return Report(source.trigger, at, SOURCE, key or f"{source.trigger}@{at.isoformat()}", self._actor, said)
+        return Report(source.trigger, at, SOURCE, key or own_key(source.trigger, at), self._actor, said)
 
     @property
     def _actor(self) -> str:
@@ -226,9 +226,21 @@ class OrderFile:
                 why = f"contradicts line {first.line}, the first of order {first.order.name}"
                 raise _BadRow(row.line, place, why, values)
         for report in reports:
-            if report not in first.reports:
+            if not any(_says_no_more(report, told) for told in first.reports):
                 why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
                 raise _BadRow(row.line, None, why, values)
+
+
+def _says_no_more(report: Report, told: Report) -> bool:
+    """Say whether a report repeats one that was told, be it with fields or the key left out."""
+    same = (report.trigger, report.at) == (told.trigger, told.at)
+    key = report.key in (told.key, own_key(report.trigger, report.at))
+    return same and key and report.fields.items() <= told.fields.items()
+
+
+def own_key(trigger: str, at: datetime) -> str:
+    """Return the key of a report whose sender gave it none: trigger and instant (rule 2.9)."""
+    return f"{trigger}@{at.isoformat()}"
 
 
 class _BadRow(Exception):

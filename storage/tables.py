@@ -87,6 +87,7 @@ class AttemptRow(SQLModel, table=True):
     shipped_at: datetime | None = None
     carrier: str | None = None
     tracking_number: str | None = None
+    counts_from: datetime | None = None
     parcel: str = Field(sa_type=Text)
 
 

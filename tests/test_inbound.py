@@ -148,8 +148,22 @@ def test_ragged_and_empty_rows(tmp_path):
     orders, rejected = read(tmp_path, "\ufeffid,at\n1,2026-01-01,x\n\n2,2026-01-01\n,2026-01-01\n3\n")
     assert [one.order.number for one in orders] == ["2"]
     assert [r.line for r in rejected] == [2, 5, 6]
-    _, (rejection,) = read(tmp_path, "id,at\n")
-    assert "no rows" in rejection.reason
+    mapping = {**BASE, "reports": {"ship": {"at": "shipped"}}}
+    _, (short,) = read(tmp_path, "id,at,shipped\n1,2026-01-01\n", mapping)
+    assert short.reason == "has 2 cells where the header has 3"
+
+
+@pytest.mark.parametrize(("name", "content"), [("f.csv", "id,at\n"), ("f.json", "[]"), ("f.jsonl", "")])
+def test_a_day_without_orders_is_nothing_wrong(tmp_path, name, content):
+    assert read(tmp_path, content, name=name) == ([], [])
+
+
+def test_a_later_row_may_leave_out_what_the_first_reported(tmp_path):
+    mapping = {**BASE, "reports": {"ship": {"at": "s", "carrier": "c", "key": "k"}}}
+    content = "id,at,s,c,k\n1,2026-01-01,2026-01-02,DHL,7\n1,2026-01-01,2026-01-02,,\n1,,2026-01-02,DHL,7\n"
+    assert read(tmp_path, content, mapping)[1] == []
+    _, (other,) = read(tmp_path, content + "1,,2026-01-02,UPS,7\n", mapping)
+    assert "reports ship otherwise than line 2" in other.reason
 
 
 @pytest.mark.parametrize(

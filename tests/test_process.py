@@ -87,8 +87,19 @@ def test_the_recovery_from_another_supplier_goes_on_when_the_first_one_ships_aft
     assert sorted(timer.trigger for timer in told.case.timers) == ["chase_recovery", "stall"]
 
 
+def test_a_refund_of_which_nobody_knows_the_sum_is_settled_with_one(story):
+    told = story()
+    told.report("report_oversized", 1)
+    received = told.report("settle_refund", 2)
+    assert received.verdict is Verdict.refused
+    assert "name the sum that came back as `amount`" in str(received.error)
+    told.report("settle_refund", 3, amount=900)
+    assert told.case.state is State.refunded
+    assert told.case.ledger[0].settled_amount == 900
+
+
 def test_a_refund_is_settled_while_recoveries_are_still_open(story):
-    told = story().until(13)
+    told = story(paid=5000).until(13)
     told.report("settle_refund", 14)
     assert [row.status for row in told.case.ledger] == ["requested", "requested", "settled"]
     assert [timer.trigger for timer in told.case.timers] == ["chase_recovery", "chase_recovery"]
@@ -294,6 +305,23 @@ def test_a_person_overrides_by_name_and_the_new_states_clocks_count_from_then(st
         assert told.case.state == state
         assert told.timer(trigger).due_at == day(due)
     assert told.effects() == ["notify_merchant"] * 4
+
+
+@pytest.mark.parametrize("state", ["placed", "rerouted", "overdue_urged"])
+def test_after_an_override_neither_clock_counts_from_the_promise_any_more(story, state):
+    told = story(alternatives=())
+    told.report("promise", 1, ship_by=day(20).isoformat())
+    told.report("override", 2, "person:kim", to=state, reason="agreed by phone")
+    told.until(6)
+    assert told.case.state is State.refunding
+    assert told.fired("reroute") == [day(6)]
+
+
+def test_a_promise_after_an_override_counts_again(story):
+    told = story()
+    told.report("override", 2, "person:kim", to="placed", reason="agreed by phone")
+    told.report("promise", 3, ship_by=day(10).isoformat())
+    assert told.timer("urge").due_at == day(12)
 
 
 def test_what_a_policy_leaves_out_of_the_overdue_clocks_is_not_urged(story):

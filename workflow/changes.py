@@ -19,8 +19,13 @@ def begin(draft: Draft) -> None:
 def take_promise(draft: Draft) -> None:
     """The current attempt has a new promised ship date; running overdue clocks count from it (rule 3.2)."""
     ship_by = datetime.fromisoformat(str(draft.event.fields["ship_by"]))
-    draft.change_attempt(replace(draft.case.attempt, ship_by=ship_by))
+    draft.change_attempt(replace(draft.case.attempt, ship_by=ship_by, counts_from=None))
     clocks.restart_if_running(draft, "urge", "reroute")
+
+
+def count_from_now(draft: Draft) -> None:
+    """A person has moved the order: whatever was promised or urged before counts no more (rule 3.2)."""
+    draft.change_attempt(replace(draft.case.attempt, counts_from=draft.event.at, urged_at=None))
 
 
 def note_urge(draft: Draft) -> None:
@@ -162,6 +167,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
     change.__name__: change
     for change in (
         take_promise,
+        count_from_now,
         note_urge,
         turn_to_the_next_supplier,
         ask_for_a_refund,

@@ -133,9 +133,7 @@ def _overdue_base(draft: Draft) -> datetime | None:
     overdue, attempt = draft.rules.policy.overdue, draft.case.attempt
     if draft.case.order.route not in overdue.routes:
         return None
-    if draft.event.trigger == "override":
-        return draft.event.at
-    return attempt.ship_by or overdue.handling_time.after(attempt.placed_at, draft.rules.calendar)
+    return attempt.counts_from or attempt.ship_by or overdue.handling_time.after(attempt.placed_at, draft.rules.calendar)
 
 
 def _urge(draft: Draft) -> list[Deadline]:
@@ -148,7 +146,7 @@ def _reroute(draft: Draft) -> list[Deadline]:
     if base is None:
         return []
     urged_at = draft.case.attempt.urged_at
-    after_urge = [(urged_at, overdue.reroute_after_urge)] if urged_at and draft.event.trigger != "override" else []
+    after_urge = [(urged_at, overdue.reroute_after_urge)] if urged_at else []
     return [(base, overdue.reroute_after), *after_urge]
 
 

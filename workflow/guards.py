@@ -53,6 +53,11 @@ def _within_what_was_paid(q: Question) -> bool:
     return amount is None or paid is None or int(amount) <= paid
 
 
+def _sum_is_known(q: Question) -> bool:
+    requested = [row for row in q.case.ledger if row.side == "refund" and row.status == "requested"]
+    return q.fields.get("amount") is not None or all(row.amount is not None for row in requested)
+
+
 def _names_an_open_recovery(q: Question) -> bool:
     named, still_open = q.fields.get("recovery"), q.case.open_recoveries()
     if named is None:
@@ -78,6 +83,7 @@ GUARDS: dict[str, Guard] = {
     "was_shipped": _by_case(lambda case: case.returns_to is State.shipped, "the order was not on its way"),
     "was_held": _by_case(lambda case: case.returns_to is State.customs_hold, "customs did not hold the order"),
     "within_what_was_paid": Guard(_within_what_was_paid, "a refund cannot exceed what was paid"),
+    "sum_is_known": Guard(_sum_is_known, "what was paid is not known: name the sum that came back as `amount`"),
     "a_recovery_is_open": _by_case(lambda case: bool(case.open_recoveries()), "the order has no open recovery"),
     "names_an_open_recovery": Guard(
         _names_an_open_recovery, "name one of the order's open recoveries by its ledger row (`show` lists them)"

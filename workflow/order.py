@@ -59,6 +59,8 @@ class Attempt:
     shipped_at: datetime | None = None
     carrier: str | None = None
     tracking_number: str | None = None
+    counts_from: datetime | None = None
+    """What its overdue clocks count from instead of the promise: the instant of an override (rule 3.2)."""
     parcel: tuple[tuple[datetime, str], ...] = ()
     """What was reported of its parcel, in order of occurrence: (instant, trigger)."""
 

@@ -95,7 +95,7 @@ ROWS: tuple[Row, ...] = (
     claim("release", STAYS, S.disputed),
     claim("deliver", STAYS, S.disputed),
     # money
-    Row("settle_refund", (S.refunding,), S.refunded, ("within_what_was_paid",), ("settle_refund",)),
+    Row("settle_refund", (S.refunding,), S.refunded, ("within_what_was_paid", "sum_is_known"), ("settle_refund",)),
     Row("chase_refund", (S.refunding,), STAYS, does=("repeat",), effects=("chase_refund",), flag="refund_unsettled"),
     Row("decline_refund", (S.refunding,), BACK, does=("decline_refund",), flag="refund_declined"),
     Row("chase_recovery", ANYWHERE, STAYS, does=("repeat",), effects=("chase_recovery",), flag="recovery_unsettled"),
@@ -103,7 +103,7 @@ ROWS: tuple[Row, ...] = (
     Row("decline_recovery", ANYWHERE, STAYS, OPEN_RECOVERY, ("decline_recovery",)),
     # the end
     Row("close", (S.delivered,), S.closed),
-    Row("override", ANYWHERE, Goes.named, effects=("notify_merchant",)),
+    Row("override", ANYWHERE, Goes.named, does=("count_from_now",), effects=("notify_merchant",)),
 )
 
 CLOCKS: tuple[Clock, ...] = (
