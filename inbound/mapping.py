@@ -62,11 +62,6 @@ class ReportSource:
     when: dict[str, str] = field(default_factory=dict)
     fields: dict[str, Source] = field(default_factory=dict)
 
-    def cells(self, row: Row) -> list[Cell]:
-        """Return all that the row says of such a report."""
-        columns = [row.cells.get(column, "") for column in self.when]
-        return [self.at.of(row), self.key.of(row) if self.key else "", *(one.of(row) for one in self.fields.values()), *columns]
-
 
 @dataclass(frozen=True, slots=True)
 class Mapping:

@@ -102,14 +102,10 @@ class OrderFile:
 
     def _build(self, rows: list[Row]) -> tuple[Incoming | None, list[Rejection]]:
         order: Incoming | None = None
-        first_row: Row | None = None
         rejections: list[Rejection] = []
         for row in rows:
             try:
-                if order is None:
-                    order, first_row = self._begin(row, rejections), row
-                else:
-                    order = self._add(order, row, first_row, rejections)
+                order = self._add(order, row, rejections) if order else self._begin(row, rejections)
             except _BadRow as bad:
                 rejections.append(bad.rejection)
         return order, rejections
@@ -119,14 +115,14 @@ class OrderFile:
         values = self._values(row, None)
         line = self._line(row, values, values["currency"])
         order = _order(values)
-        reports = self._reports(row, order, None, rejections)
+        reports = self._reports(row, order, rejections)
         return Incoming(order, line, reports, row.line, self._actor)
 
-    def _add(self, first: Incoming, row: Row, first_row: Row | None, rejections: list[Rejection]) -> Incoming:
+    def _add(self, first: Incoming, row: Row, rejections: list[Rejection]) -> Incoming:
         """Add a later row's line to its order."""
         values = self._values(row, first)
         line = self._line(row, values, self._currency(values, first))
-        reports = self._reports(row, first.order, first_row, rejections)
+        reports = self._reports(row, first.order, rejections)
         self._agree(first, row, values, reports)
         return replace(first, lines=first.lines + line)
 
@@ -181,12 +177,11 @@ class OrderFile:
                 found[name] = value
         return (Line(**found),) if found else ()
 
-    def _reports(self, row: Row, order: Order, before: Row | None, rejections: list[Rejection]) -> tuple[Report, ...]:
-        """Read a row's reports; what it repeats to the letter from the row `before` has been judged there."""
+    def _reports(self, row: Row, order: Order, rejections: list[Rejection]) -> tuple[Report, ...]:
         reports = []
         for source in self._mapping.reports:
             met = all(row.cells.get(column, "") == value for column, value in source.when.items())
-            if not met or not source.at.of(row) or (before and source.cells(row) == source.cells(before)):
+            if not met or not source.at.of(row):
                 continue
             try:
                 reports.append(self._report(row, source, order))

@@ -74,11 +74,11 @@ def test_rows_of_one_order_are_its_lines_wherever_they_stand(tmp_path):
     assert [(r.line, r.column) for r in rejected] == [(5, "paid"), (6, None), (7, "n")]
 
 
-def test_what_later_rows_repeat_to_the_letter_is_judged_once(tmp_path):
+def test_a_bad_cell_of_a_report_is_listed_in_every_row_that_has_it(tmp_path):
     content = "id,at,paid,sku,n,price,shipped\n1,2026-01-01,10,a,1,5,never\n1,2026-01-01,10,b,1,5,never\n1,,,c,1,5,soon\n"
     (incoming,), rejected = read(tmp_path, content, LINES)
     assert [line.sku for line in incoming.lines] == ["a", "b", "c"]
-    assert [(one.line, one.column) for one in rejected] == [(2, "shipped"), (4, "shipped")]
+    assert [(one.line, one.column) for one in rejected] == [(2, "shipped"), (3, "shipped"), (4, "shipped")]
 
 
 def test_a_rejection_says_since_when_what_it_names_exists(tmp_path):
