@@ -1,0 +1,1 @@
+"""Benchmarks: timings, which are never tests."""
