@@ -10,7 +10,6 @@ from admin.diagram import mermaid
 from admin.office import Office, iso, now, print_json, safe
 from jobs.lock import AlreadyRunning, DaemonLock
 from storage import heartbeats, queries, timers
-from storage.schema import upgrade
 from workflow.errors import AftersalesError
 from workflow.policy import calendar_of
 
@@ -171,6 +170,8 @@ def db_command() -> None:
 @click.pass_context
 def upgrade_command(ctx: click.Context) -> None:
     """Bring the tables to this program's version; a failure leaves everything as it was."""
+    from storage.schema import upgrade
+
     database = Office(ctx).database
     lock = DaemonLock(database)
     if database.exists():

@@ -27,7 +27,6 @@ from inbound.times import BadInstant, read_instant
 from jobs.tick import Workplace
 from storage.database import Database
 from storage.policies import version_of
-from storage.schema import upgrade
 from workflow.durations import Duration
 from workflow.errors import UsageError
 from workflow.policy import Rules, calendar_of, read_policy
@@ -60,6 +59,8 @@ class Office:
 
         """
         if not self.database.exists():
+            from storage.schema import upgrade  # the migrations are slow to import, and seldom needed
+
             upgrade(self.database)
         return self.ready()
 
