@@ -150,6 +150,8 @@ def _name_the_loser(connection: Connection, changes: Sequence[Change]) -> None:
 def _insert_orders(connection: Connection, changes: Sequence[Change]) -> list[int]:
     if not changes:
         return []
+    if connection.dialect.name == "postgresql":  # others may be placing orders too; on SQLite nobody else writes
+        connection.execute(select(func.pg_advisory_xact_lock(_PLACING)))
     first = (connection.execute(select(func.max(OrderRow.id))).scalar() or 0) + 1
     ids = list(range(first, first + len(changes)))
     rows = [
@@ -164,6 +166,9 @@ def _insert_orders(connection: Connection, changes: Sequence[Change]) -> list[in
     _insert(connection, LineRow, lines)
     return ids
 
+
+_PLACING = 1688
+"""The server-wide lock of whoever hands out the ids of new orders."""
 
 Placed = Sequence[tuple[int, Change]]
 

@@ -148,7 +148,10 @@ class Database:
 
     def _engine(self, scratch: bool) -> Engine:
         if not self.is_sqlite:
-            return create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
+            try:
+                return create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
+            except ModuleNotFoundError as error:
+                raise UsageError(f"PostgreSQL needs the extra `aftersales[postgres]`: {error}") from None
         # mode=rw: a file that is missing for a moment must not be replaced by an empty one
         url = URL.create("sqlite", database=f"file:{self.file}", query={"mode": "rw", "uri": "true"})
         engine = create_engine(url, hide_parameters=True, connect_args={"isolation_level": None})

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
 
 from storage.persons import raise_flags
-from storage.tables import TimerRow
+from storage.tables import OrderRow, TimerRow
 
 TRIES = 5
 """After so many failures a timer is set aside and its order needs a person (rule 5.6)."""
@@ -20,7 +20,10 @@ def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
     columns = select(col(TimerRow.order_id), col(TimerRow.number))
     pending = columns.where(col(TimerRow.status) == "pending", col(TimerRow.wake_at) <= at)
     query = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(limit)
-    return [(order_id, number) for order_id, number in connection.execute(query.with_for_update(skip_locked=True))]
+    if connection.dialect.name == "postgresql":  # the order is what everybody locks, and first of all
+        query = query.join(OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
+        query = query.with_for_update(of=OrderRow, skip_locked=True)
+    return [(order_id, number) for order_id, number in connection.execute(query)]
 
 
 def next_wake(connection: Connection) -> datetime | None:

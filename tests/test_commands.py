@@ -289,6 +289,25 @@ def test_a_database_that_is_not_ours_or_of_another_version_is_refused(run, tmp_p
     assert "are of version 9999" in run("orders").out
 
 
+def test_the_commands_work_on_postgresql_as_on_sqlite(run, postgres, monkeypatch):
+    url = postgres.new_database()
+    monkeypatch.setenv("AFTERSALES_DATABASE", url)
+    assert "has no tables: run `aftersales db upgrade`" in run("orders").out
+    assert run("db", "upgrade").code == 0
+    assert run("import", "orders.csv").code == 3
+    assert "Fired 3 timers" in run("once").out
+    assert {row["number"] for row in run("orders", "--json").json} == {"1001", "1002", "1004"}
+    assert run("report", "1001", "report_no_stock").code == 0
+    assert "request_refund" in run("effects", "--status", "asked").out
+    assert "1 approved" in run("effects", "approve", "--all").out
+    assert "refunding" in run("explain", "1001").out
+    assert run("show", "1001").code == 0
+    assert run("check").code == 0
+    assert "3 histories checked, 0 broken." in run("audit").out
+    assert "use pg_dump" in run("db", "backup", "x.db").out
+    postgres.drop(url)
+
+
 def test_foreign_text_is_harmless_on_a_terminal(run, tmp_path):
     (tmp_path / "evil.csv").write_text("id,placed_at,supplier\n[red]7,2025-03-03T09:00:00Z,=cmd|'x'\n")
     run("import", "evil.csv")
