@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy import RowMapping
 
-from admin.office import Instant, Office, now, person, print_json, print_rows, safe
+from admin.office import Instant, Office, Word, now, person, print_json, print_rows, safe
 from engine.apply import Arrival, apply
 from inbound.cells import BadCell, report_field
 from inbound.times import read_instant
@@ -18,10 +18,11 @@ from workflow.errors import UsageError
 from workflow.intake import Verdict
 from workflow.order import Detail, Report
 from workflow.process import EFFECTS
-from workflow.reports import FIELDS, Field
+from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+ROW = click.IntRange(1, 2**63 - 1)
 TRIGGERS = tuple(trigger for trigger in FIELDS if trigger != "place")
 
 
@@ -38,7 +39,7 @@ class Triggers(click.Group):
             ctx.fail(f"{cmd_name!r} is not a report{did_you_mean(cmd_name, TRIGGERS)}")
         at = click.Option(["--at"], type=Instant(), help="When it occurred (default: now)")
         fields = [_option(name, field) for name, field in FIELDS[cmd_name].items()]
-        return click.Command(cmd_name, params=[at, *fields], callback=partial(_report, cmd_name), help=f"Report {cmd_name}.")
+        return click.Command(cmd_name, params=[at, *fields], callback=partial(_report, cmd_name), help=MEANINGS[cmd_name])
 
 
 def _option(name: str, field: Field) -> click.Option:
@@ -83,6 +84,8 @@ def _fields(trigger: str, given: dict[str, str | None], currency: str, zone: Zon
     fields: dict[str, Detail] = {}
     instants = partial(read_instant, zone=zone)
     for name, value in given.items():
+        if FIELDS[trigger][name].required and not (value or "").strip():
+            raise UsageError(f"--{name.replace('_', '-')} is empty: {FIELDS[trigger][name].help}")
         if value is not None and value.strip():
             try:
                 fields[name] = report_field(FIELDS[trigger][name], value.strip(), currency, instants)
@@ -93,7 +96,7 @@ def _fields(trigger: str, given: dict[str, str | None], currency: str, zone: Zon
 
 @click.command("resolve")
 @click.argument("identity", metavar="ID")
-@click.argument("word")
+@click.argument("word", type=Word())
 @click.option("--flag", help="Only this flag (default: every one that stands)")
 @click.pass_context
 def resolve_command(ctx: click.Context, identity: str, word: str, flag: str | None) -> None:
@@ -126,8 +129,8 @@ def exceptions_command(ctx: click.Context, as_json: bool) -> None:
 
 
 @exceptions_command.command("close")
-@click.argument("report_id", type=int, metavar="ID")
-@click.argument("word")
+@click.argument("report_id", type=ROW, metavar="ID")
+@click.argument("word", type=Word())
 @click.pass_context
 def close_exception(ctx: click.Context, report_id: int, word: str) -> None:
     """Close the exception ID with a WORD on what was done."""
@@ -174,7 +177,7 @@ def _chosen(office: Office, identity: str | None, status: str | None, kind: str 
 def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Command:
     """Make the command of one decision on effects."""
 
-    @click.argument("ids", nargs=-1, type=int)
+    @click.argument("ids", nargs=-1, type=ROW)
     @click.option("--all", "everything", is_flag=True, help="Every effect that waits for this decision")
     @click.option("--order", "identity", help="Those of this order")
     @click.option("--kind", help="Those of this kind")

@@ -200,3 +200,16 @@ class Ahead(Instant):
             except ValueError as error:
                 self.fail(str(error), param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Word(click.ParamType[str]):
+    """An argument that says what was done; it is kept, so it must say something."""
+
+    name = "word"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the word."""
+        word = str(value).strip()
+        if not word:
+            self.fail("say what was done", param, ctx)
+        return word

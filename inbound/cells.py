@@ -6,13 +6,13 @@ from datetime import datetime
 
 from inbound.files import Cell
 from inbound.times import BadInstant, read_instant
+from workflow.addresses import email_address
 from workflow.money import MoneyError, exponent, minor_units
 from workflow.reports import CUSTOMS_WANTS, STATE_NAMES, Field
 from workflow.suggestions import did_you_mean
 
 LONGEST_TEXT = 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+")
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -73,10 +73,10 @@ def currency(cell: Cell) -> str:
 
 def email(cell: Cell) -> str:
     """Read one email address."""
-    value = text(cell)
-    if not _EMAIL.fullmatch(value):
-        raise BadCell(f"{value[:60]!r} is not an email address")
-    return value
+    try:
+        return email_address(text(cell))
+    except ValueError as error:
+        raise BadCell(str(error)) from None
 
 
 def count(cell: Cell) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any, TextIO
 from workflow.errors import UsageError
 
 Cell = str | list[str]
+
+csv.field_size_limit(1 << 24)  # a longer cell than ours is rejected with its row, not with its file
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,18 @@ def read_rows(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> 
 @contextmanager
 def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
     """Open a file of text; whatever is wrong with it is said as a usage error that names it."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is not a file that can be read twice: save it as one first")
     try:
         with path.open(encoding=encoding, newline="") as file:
             yield file
+    except RecursionError:
+        raise UsageError(f"{path}: its JSON is nested too deeply to be orders") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeError as error:
         raise UsageError(f"{path} is not {encoding} text ({error}): name its encoding in the mapping") from None
-    except (csv.Error, ValueError) as error:
+    except ValueError as error:
         raise UsageError(f"{path}: {error}") from None
     except LookupError:
         raise UsageError(f"{path}: {encoding!r} is not an encoding: correct it in the mapping") from None
@@ -67,7 +74,7 @@ def _header(reader: Iterator[list[str]]) -> list[str]:
     header = [name.strip() for name in next(reader, [])]
     if not any(header):
         raise ValueError("the file is empty: its first line must name the columns")
-    doubled = sorted({name for name in header if name and header.count(name) > 1})
+    doubled = [name for name, count in Counter(header).items() if name and count > 1]
     if doubled:
         raise ValueError(f"line 1 names the column {doubled[0]!r} twice: rename one")
     return header
@@ -77,13 +84,20 @@ def _csv_rows(file: TextIO, delimiter: str) -> Iterator[Row]:
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     header = _header(reader)
     line = reader.line_num
-    for values in reader:
-        start, line = line + 1, reader.line_num
-        if values:
-            cells: dict[str, Cell] = dict.fromkeys(header, "")
-            cells.update(zip(header, (value.strip() for value in values), strict=False))
-            ragged = None if len(values) == len(header) else f"has {len(values)} cells where the header has {len(header)}"
-            yield Row(start, cells, ragged)
+    try:
+        for values in reader:
+            start, line = line + 1, reader.line_num
+            if values:
+                yield _csv_row(start, header, values)
+    except csv.Error as error:
+        raise ValueError(f"the row that begins in line {line + 1} cannot be read: {error}") from None
+
+
+def _csv_row(line: int, header: list[str], values: list[str]) -> Row:
+    cells: dict[str, Cell] = dict.fromkeys(header, "")
+    cells.update(zip(header, (value.strip() for value in values), strict=False))
+    ragged = None if len(values) == len(header) else f"has {len(values)} cells where the header has {len(header)}"
+    return Row(line, cells, ragged)
 
 
 def _json_rows(file: TextIO) -> Iterator[Row]:
@@ -105,7 +119,15 @@ def _json_lines(file: TextIO) -> Iterator[Row]:
 
 def _loads(text: str) -> Any:
     """Read JSON with every number as its own text, so that nothing is rounded."""
-    return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+    return json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        doubled = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"an object names {doubled!r} twice")
+    return made
 
 
 def _object_row(line: int, value: Any) -> Row:

@@ -115,6 +115,10 @@ def test_currencies_that_do_not_exist_or_buy_nothing_are_refused():
         ("[effects.channels]\nshout = ['log']", "is not a kind of effect"),
         ("[calendar]\ntime_zone = 'Mars/Base'", "calendar"),
         ("[calendar]\ncountry = 'XX'", "no holiday calendar"),
+        ("[transit]\nstall_every = '0d'", "would never end"),
+        ("[effects]\ndefault_channels = []", "at least 1 item"),
+        ("[effects.channels]\nescalate = []", "at least 1 item"),
+        ('[contacts]\nmerchant = "a@b.example\\nBcc: x@y.example"', "is not an email address"),
         ("= 3", "not TOML"),
     ],
 )

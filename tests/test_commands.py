@@ -10,6 +10,7 @@ from sqlalchemy import text
 from admin.main import COMMANDS, cli
 from storage.database import Database
 from workflow.errors import AftersalesError, UsageError
+from workflow.reports import FIELDS, MEANINGS
 
 ORDERS = """id,placed_at,supplier,route,currency,paid,sku,quantity,ship_at,ship_carrier,hold_at,hold_wants
 1001,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,25.90,LAMP,1,,,,
@@ -111,6 +112,14 @@ def test_a_person_reports_and_is_told_why_not(shop):
     assert (cancelled.code, "it has no place" in cancelled.out) == (1, True)
     reports = shop("show", "1001", "--json").json["reports"]
     assert [(row["trigger"], row["verdict"]) for row in reports][-1] == ("release", "refused")
+
+
+def test_what_is_kept_for_good_must_say_something(shop):
+    assert "--reason is empty: why" in shop("report", "1001", "override", "--to", "closed", "--reason", " ").out
+    assert "say what was done" in shop("resolve", "1001", " ").out
+    assert shop("effects", "approve", str(2**70)).code == 2
+    assert "The parcel has arrived." in shop("report", "1001", "deliver", "--help").out
+    assert MEANINGS.keys() == FIELDS.keys()
 
 
 def test_what_a_guard_turned_down_is_shown_and_is_not_offered(run, tmp_path):

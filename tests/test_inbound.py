@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -129,12 +130,35 @@ def test_when_and_constants_and_keys_and_several_reports_of_one_kind(tmp_path):
         ("", "the file is empty"),
         ("id,id,at\n1,1,2026-01-01\n", "names the column 'id' twice"),
         ("id,wrong\n1,2026-01-01\n", "has no column 'at'"),
-        ('id,at\n1,"2026-01-01\n', "unexpected end of data"),
+        ('id,at\n1,2026-01-01\n2,"2026-01-01\n3,', "begins in line 3 cannot be read: unexpected end of data"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_whole(tmp_path, content, words):
     with pytest.raises(UsageError, match=words):
         read(tmp_path, content)
+
+
+def test_a_file_that_is_no_file_or_nested_without_end_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="is not a file that can be read twice"):
+        read_pipe(tmp_path / "pipe.csv")
+    with pytest.raises(UsageError, match="nested too deeply"):
+        read(tmp_path, "[" * 100_000, name="f.json")
+
+
+def read_pipe(path):
+    os.mkfifo(path)
+    OrderFile(path, parse_mapping(BASE), Orders())
+
+
+def test_an_object_that_names_a_key_twice_and_a_cell_of_megabytes_reject_their_rows(tmp_path):
+    orders, (rejection,) = read(
+        tmp_path, '{"id": 1, "id": 2, "at": "2026-01-01"}\n{"id": 3, "at": "2026-01-01"}\n', name="f.jsonl"
+    )
+    assert [one.order.number for one in orders] == ["3"]
+    assert "names 'id' twice" in rejection.reason
+    orders, (rejection,) = read(tmp_path, f"id,at\n{'x' * 3_000_000},2026-01-01\n3,2026-01-01\n")
+    assert [one.order.number for one in orders] == ["3"]
+    assert "is 3000000 characters long" in rejection.reason
 
 
 def test_a_file_in_another_encoding_is_named(tmp_path):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
+from workflow.addresses import email_address
 from workflow.calendars import WorkingCalendar
 from workflow.durations import Duration
 from workflow.errors import AftersalesError
@@ -23,6 +24,12 @@ class PolicyError(AftersalesError):
 
 def _fixed(duration: Duration) -> Duration:
     duration.span()
+    return duration
+
+
+def _longer_than_nothing(duration: Duration) -> Duration:
+    if duration.count == 0:
+        raise ValueError(f"{duration} would never end: write a duration longer than nothing")
     return duration
 
 
@@ -46,6 +53,9 @@ def _parse(value: Any) -> Duration:
 
 AnyDuration = Annotated[Duration, BeforeValidator(_parse), PlainSerializer(str)]
 FixedDuration = Annotated[AnyDuration, AfterValidator(_fixed)]
+Interval = Annotated[FixedDuration, AfterValidator(_longer_than_nothing)]
+Address = Annotated[str, AfterValidator(email_address)]
+Channels = Annotated[tuple[Literal["log", "file", "email"], ...], Field(min_length=1)]
 Chases = Annotated[tuple[AnyDuration, ...], Field(min_length=1), AfterValidator(_rising)]
 Times = Annotated[int, Field(ge=1, le=100)]
 Route = Literal["domestic", "international"]
@@ -96,14 +106,14 @@ class Supply(Section):
 class Transit(Section):
     """How long a carrier may be silent."""
 
-    stall_every: FixedDuration = Duration(10, "d")
+    stall_every: Interval = Duration(10, "d")
     stall_times: Times = 3
 
 
 class Customs(Section):
     """How often the merchant is reminded of a customs hold."""
 
-    remind_every: FixedDuration = Duration(3, "d")
+    remind_every: Interval = Duration(3, "d")
     remind_times: Times = 5
 
 
@@ -136,20 +146,20 @@ class Effects(Section):
     """How what leaves the engine leaves it."""
 
     modes: dict[str, Mode] = {}
-    channels: dict[str, tuple[Literal["log", "file", "email"], ...]] = {}
-    default_channels: tuple[Literal["log", "file", "email"], ...] = ("log",)
+    channels: dict[str, Channels] = {}
+    default_channels: Channels = ("log",)
     tries: Times = 8
-    first_retry_after: FixedDuration = Duration(1, "m")
-    longest_retry_after: FixedDuration = Duration(6, "h")
+    first_retry_after: Interval = Duration(1, "m")
+    longest_retry_after: Interval = Duration(6, "h")
 
 
 class Contacts(Section):
     """Where the parties are reached by email."""
 
-    merchant: str | None = None
-    platform: str | None = None
-    escalation: str | None = None
-    suppliers: dict[str, str] = {}
+    merchant: Address | None = None
+    platform: Address | None = None
+    escalation: Address | None = None
+    suppliers: dict[str, Address] = {}
 
 
 class Policy(Section):

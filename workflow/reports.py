@@ -71,3 +71,37 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
 }
 """Every trigger that a person, a file, the API or a carrier may report (rule 2.1)."""
+
+MEANINGS = {
+    "place": "The order was paid and sent to a supplier.",
+    "promise": "The supplier has promised another ship date.",
+    "report_no_stock": "The supplier has no stock: turn to the next one, or refund, as the policy says.",
+    "report_unresponsive": "The supplier does not answer: refund, or turn to the next one, as the policy says.",
+    "report_oversized": "The goods are too large or too heavy to ship: refund.",
+    "ship": "A supplier has shipped; an earlier one's parcel calls the later order off.",
+    "note_transit": "The carrier has news.",
+    "hold": "Customs holds the parcel.",
+    "release": "Customs has released the parcel.",
+    "lose": "The carrier has lost, returned or destroyed the parcel.",
+    "deliver": "The parcel has arrived.",
+    "cancel": "The customer has cancelled: ask the supplier to stop it (domestic orders only).",
+    "correct_address": "The address was wrong: ask the supplier to stop it (domestic orders only).",
+    "confirm_interception": "The supplier has stopped the order: refund.",
+    "fail_interception": "The supplier could not stop the order: it goes on.",
+    "open_claim": "The customer claims that something is missing, wrong, damaged or not received.",
+    "submit_evidence": "The customer has sent photos or videos.",
+    "ask_more": "The platform wants more evidence.",
+    "approve": "The platform has approved the claim.",
+    "reject": "The platform has rejected the claim.",
+    "reopen_claim": "There is new evidence for a claim that was rejected.",
+    "withdraw": "The customer has withdrawn the claim.",
+    "choose_refund": "The merchant wants the claimed lines refunded.",
+    "choose_reissue": "The merchant wants a replacement.",
+    "confirm_reissue": "The platform has placed the replacement.",
+    "settle_refund": "The refund has come back.",
+    "decline_refund": "The platform will not refund.",
+    "settle_recovery": "A supplier that was left has paid back.",
+    "decline_recovery": "A supplier that was left will not pay back.",
+    "override": "Move the order to any state by hand, with a reason.",
+}
+"""What each report says, in a sentence for people."""
