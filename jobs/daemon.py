@@ -98,7 +98,8 @@ class Daemon:
         if not tick.something_leaves(self._place, _now()):
             return
         with self._drained:
-            tick.compose_messages(self._place, _now(), self._keep_on)
+            if self._keep_on():  # a drain that a stop cut short is finished by the next daemon
+                tick.compose_messages(self._place, _now(), self._keep_on)
         sent = tick.send_messages(self._place, _now(), self._keep_on)
         if sent.sent or sent.failed:
             _LOG.info("sent %d messages, %d could not be sent", sent.sent, sent.failed)

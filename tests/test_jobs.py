@@ -164,7 +164,9 @@ def test_a_stop_ends_a_long_drain_between_two_batches(place, log, monkeypatch):
         stopped.set()
     assert codes == [0]
     with place.database.read() as connection:
-        assert queries.counts(connection)["orders"] == {"overdue_urged": 1, "placed": 29}
+        counted = queries.counts(connection)
+    assert counted["orders"] == {"overdue_urged": 1, "placed": 29}
+    assert counted["effects"] == {"ready": 1}  # the digest is written when the drain has come to its end
 
 
 def test_messages_that_a_stop_left_unsent_wait_for_the_next_round(place):
