@@ -8,6 +8,7 @@ import click
 
 from admin.diagram import mermaid
 from admin.office import Office, iso, now, print_json, safe
+from effects.letters import Letters
 from jobs.lock import AlreadyRunning, DaemonLock
 from storage import heartbeats, queries, timers
 from workflow.errors import AftersalesError
@@ -42,6 +43,7 @@ def _findings(ctx: click.Context) -> Iterator[Finding]:
     except AftersalesError as error:
         yield "A001", "error", str(error)
         return
+    yield from (("A005", "error", problem) for problem in Letters(office.settings.templates).problems())
     yield from _policy_findings(office)
     try:
         office.ready()

@@ -16,7 +16,7 @@ from inbound.times import read_instant
 from storage import outbox, persons, queries
 from workflow.errors import UsageError
 from workflow.intake import Verdict
-from workflow.order import Detail, Report
+from workflow.order import Detail, Report, own_key
 from workflow.process import EFFECTS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
@@ -63,7 +63,7 @@ def _report(trigger: str, at: datetime | None, **given: str | None) -> None:
         order = queries.stored_case(connection, ctx.meta["identity"]).case.order
         fields = _fields(trigger, given, order.currency, office.zone())
         when = at or moment
-        report = Report(trigger, when, person(), f"{trigger}@{when.isoformat()}", person(), fields)
+        report = Report(trigger, when, person(), own_key(trigger, when), person(), fields)
         (outcome,) = apply(connection, [Arrival(order, (report,))], moment, rules)
     first = outcome.received[0]
     if first.verdict is Verdict.duplicate:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from engine.apply import Arrival
-from workflow.order import Detail, Line, Order, Report
+from workflow.order import Detail, Line, Order, Report, own_key
 
 COUNT = 200
 OVERDUE = 8
@@ -76,4 +76,4 @@ def _tell(n: int, placed_at: datetime, story: str, dice: random.Random) -> Itera
 
 def _report(order: Order, trigger: str, at: datetime, fields: dict[str, Detail]) -> Report:
     told = {name: v.format(n=order.number) if isinstance(v, str) else v for name, v in fields.items()}
-    return Report(trigger, at, "import", f"{trigger}@{at.isoformat()}", "import:samples", told)
+    return Report(trigger, at, "import", own_key(trigger, at), "import:samples", told)

@@ -1,6 +1,6 @@
 """Letters written from templates, in English and Chinese; a user's own templates come first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from workflow.errors import AftersalesError
 from workflow.money import show_amount
 from workflow.order import Order
+from workflow.process import EFFECTS
+from workflow.suggestions import did_you_mean
 
 LANGUAGES = ("en", "zh")
 OURS = Path(__file__).parent / "texts"
@@ -46,6 +48,7 @@ class Letters:
     """
 
     def __init__(self, own: Path | None = None) -> None:
+        self._own = own
         folders = [str(folder) for folder in (own, OURS) if folder]
         options: dict[str, Any] = {"undefined": ChainableUndefined, "trim_blocks": True, "lstrip_blocks": True}
         self._templates = SandboxedEnvironment(loader=FileSystemLoader(folders), **options)
@@ -67,6 +70,22 @@ class Letters:
             raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
         subject, _, body = text.strip().partition("\n")
         return Letter(" ".join(subject.split()), body.strip() + "\n")
+
+    def problems(self) -> Iterator[str]:
+        """Say what is wrong with the user's own templates: names that no effect has, and texts that are none."""
+        if self._own is None:
+            return
+        if not self._own.is_dir():
+            yield f"the templates {self._own} are not a folder"
+        kinds = [effect.kind for effect in EFFECTS]
+        for path in sorted(self._own.glob("*/*")):
+            if path.parent.name not in LANGUAGES or path.suffix != ".txt" or path.stem not in kinds:
+                yield f"{path} is no template: write {'|'.join(LANGUAGES)}/KIND.txt{did_you_mean(path.stem, kinds)}"
+                continue
+            try:
+                self._templates.get_template(f"{path.parent.name}/{path.name}")
+            except (TemplateError, UnicodeError) as error:
+                yield f"{path} cannot be used: {error}"
 
 
 def _money(minor: int | None, currency: str) -> str:

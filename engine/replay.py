@@ -13,7 +13,7 @@ from inbound.orders import SOURCE, Incoming, OrderFile, Rejection
 from storage.database import Database
 from storage.policies import version_of
 from storage.scratch import create_tables
-from workflow.order import Report
+from workflow.order import Report, own_key
 from workflow.policy import Policy, Rules, calendar_of
 
 BATCH = 500
@@ -34,7 +34,7 @@ class Replayed:
 def placing(incoming: Incoming) -> Report:
     """Return the report by which an order of a file is placed."""
     order = incoming.order
-    return Report("place", order.placed_at, SOURCE, f"place@{order.placed_at.isoformat()}", incoming.actor)
+    return Report("place", order.placed_at, SOURCE, own_key("place", order.placed_at), incoming.actor)
 
 
 def arrival_of(incoming: Incoming) -> Arrival:

@@ -12,7 +12,7 @@ from inbound.cells import BadCell
 from inbound.files import Cell, Row, columns_of, read_rows
 from inbound.mapping import Mapping, ReportSource, Source
 from inbound.times import read_instant
-from workflow.order import Detail, Line, Order, Report
+from workflow.order import Detail, Line, Order, Report, own_key
 from workflow.policy import Orders
 from workflow.reports import FIELDS
 
@@ -231,11 +231,6 @@ def _says_no_more(report: Report, told: Report) -> bool:
     same = (report.trigger, report.at) == (told.trigger, told.at)
     key = report.key in (told.key, own_key(report.trigger, report.at))
     return same and key and report.fields.items() <= told.fields.items()
-
-
-def own_key(trigger: str, at: datetime) -> str:
-    """Return the key of a report whose sender gave it none: trigger and instant (rule 2.9)."""
-    return f"{trigger}@{at.isoformat()}"
 
 
 class _BadRow(Exception):

@@ -13,6 +13,9 @@ from workflow.policy import Rules
 
 _LOG = logging.getLogger("aftersales.jobs")
 
+REMEMBERED = timedelta(days=30)
+"""How long the sign of life of a daemon is kept that is no more."""
+
 KeepOn = Callable[[], bool]
 """Asked between batches; False ends the work there, and what is left waits for the next tick."""
 
@@ -66,8 +69,10 @@ def send_messages(place: Workplace, at: datetime, keep_on: KeepOn = to_the_end) 
 
 
 def keep_house(place: Workplace, at: datetime) -> None:
-    """Take over what killed senders left, and let SQLite tidy its files."""
+    """Take over what killed senders left, forget daemons of long ago, and let SQLite tidy its files."""
     recover(place.database, at)
+    with place.database.write() as connection:
+        heartbeats.forget(connection, at - REMEMBERED)
     if place.database.is_sqlite:
         with place.database.read() as connection:
             connection.exec_driver_sql("PRAGMA optimize")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlmodel import col
 
 from storage.tables import HeartbeatRow, table_of
@@ -19,6 +19,11 @@ def beat(connection: Connection, daemon: str, at: datetime, lateness_seconds: fl
 def stop(connection: Connection, daemon: str, at: datetime) -> None:
     """Note that a daemon ended as it should."""
     connection.execute(update(HeartbeatRow).where(col(HeartbeatRow.daemon) == daemon).values(stopped_at=at))
+
+
+def forget(connection: Connection, before: datetime) -> None:
+    """Remove the signs of daemons that have not been heard of since `before`."""
+    connection.execute(delete(HeartbeatRow).where(col(HeartbeatRow.last_tick) < before))
 
 
 def last(connection: Connection) -> RowMapping | None:

@@ -249,6 +249,17 @@ def test_check_finds_a_wrong_policy_and_wrong_settings(run, tmp_path):
     assert run("orders").code == 2
 
 
+def test_check_finds_own_templates_that_cannot_be_used(run, tmp_path):
+    (tmp_path / "aftersales.toml").write_text("templates = 'texts'\n")
+    assert "are not a folder" in run("check").out
+    (tmp_path / "texts" / "en").mkdir(parents=True)
+    (tmp_path / "texts" / "en" / "urge_suplier.txt").write_text("x")
+    (tmp_path / "texts" / "en" / "escalate.txt").write_text("{{ order.name")
+    said = run("check").out
+    assert "did you mean urge_supplier?" in said
+    assert "escalate.txt cannot be used" in said
+
+
 def test_settings_come_from_the_environment_too_and_unknown_ones_are_refused(run, monkeypatch, tmp_path):
     monkeypatch.setenv("AFTERSALES_SMTP__HOST", "mail.example")
     monkeypatch.setenv("AFTERSALES_DATABASE", "sqlite:///other.db")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import select
 
 from effects.channel import Outgoing
 from effects.letters import Letters
@@ -18,6 +19,7 @@ from jobs.tick import Workplace, single_pass
 from storage import heartbeats, queries
 from storage.database import Database
 from storage.scratch import create_tables
+from storage.tables import HeartbeatRow
 from tests.conftest import START, day, rules_of
 from tests.test_delivery import statuses
 from tests.test_engine import arrival, take
@@ -177,6 +179,14 @@ def test_messages_that_a_stop_left_unsent_wait_for_the_next_round(place):
     assert tick.send_messages(place, day(2), lambda: next(asked)).sent == 1
     assert tick.send_messages(place, day(2)).sent == 2
     assert statuses(place.database) == {"urge_supplier": "sent"}
+
+
+def test_daemons_of_long_ago_are_forgotten_and_those_of_late_are_not(place):
+    for name, at in (("old:1", day(0)), ("new:1", day(30))):
+        tick.beat(place, name, at, 0.0)
+    tick.keep_house(place, day(31))
+    with place.database.read() as connection:
+        assert connection.execute(select(HeartbeatRow.daemon)).scalars().all() == ["new:1"]
 
 
 def test_a_second_daemon_on_one_file_is_refused(place, log):

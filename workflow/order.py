@@ -104,6 +104,11 @@ class LedgerRow:
     decided_at: datetime | None = None
 
 
+def own_key(trigger: str, at: datetime) -> str:
+    """Return the key of a report whose sender gave it none: trigger and instant (rule 2.9)."""
+    return f"{trigger}@{at.isoformat()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Something that was said about an order: by a person, a file, the API or a carrier."""
