@@ -34,7 +34,10 @@ class Triggers(click.Group):
         return [*TRIGGERS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Make the trigger's command."""
+        """Make the trigger's command; `report ID --help` is a question about `report`."""
+        if cmd_name in ctx.help_option_names:
+            click.echo(ctx.get_help())
+            ctx.exit()
         if cmd_name not in TRIGGERS:
             ctx.fail(f"{cmd_name!r} is not a report{did_you_mean(cmd_name, TRIGGERS)}")
         at = click.Option(["--at"], type=Instant(), help="When it occurred (default: now)")

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from admin.office import Ahead, Office, print_json, print_rows, safe
-from engine.explain import WHAT_FIRES, Explanation, explain, reason_words
+from engine.explain import WHAT_FIRES, Explanation, explain
 from storage import queries
 from storage.queries import OrderFilter
+from workflow.history import HistoryRow
 from workflow.money import show_amount
 from workflow.reports import STATE_NAMES
 
@@ -173,9 +174,16 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
 def _why(office: Office, told: Explanation) -> Iterator[str]:
     case = told.case
     yield f"Order {safe(case.name)} is {case.state}: {told.meaning}."
-    yield f"Since {office.when(told.why.occurred)}, by {safe(reason_words(case, told.why))}."
+    cause, supplier = safe(_cause(office, told.why)), safe(told.supplier)
+    yield f"Since {office.when(told.why.occurred)}, by {cause}; current supplier: {supplier}."
     if case.returns_to:
         yield f"It goes back to {case.returns_to} if that comes to nothing."
+
+
+def _cause(office: Office, step: HistoryRow) -> str:
+    late = f", due {office.when(step.due, how_far=False)}" if step.due and step.due != step.occurred else ""
+    reason = f" ({step.reason})" if step.reason else ""
+    return f"{step.trigger} by {'its timer' if step.actor == 'timer' else step.actor}{late}{reason}"
 
 
 def _next(office: Office, told: Explanation) -> Iterator[str]:

@@ -60,6 +60,11 @@ class Explanation:
         assert self.case.state is not None, "a stored order has a state"
         return MEANING[self.case.state]
 
+    @property
+    def supplier(self) -> str:
+        """Whose turn it is: the supplier's name, or the attempt where it has none."""
+        return self.case.attempt.supplier or f"attempt {self.case.current}"
+
 
 def explain(database: Database, identity: str) -> Explanation:
     """Explain an order.
@@ -85,14 +90,6 @@ def explain(database: Database, identity: str) -> Explanation:
         refused=tuple((row["trigger"], row["occurred"], row["reason"]) for row in refused),
         observed=stored.observed,
     )
-
-
-def reason_words(case: Case, step: HistoryRow) -> str:
-    """Say in a sentence what brought an order into its state."""
-    late = f", due {step.due.isoformat()}" if step.due and step.due != step.occurred else ""
-    who = "its timer" if step.actor == "timer" else step.actor
-    supplier = case.attempt.supplier or f"attempt {case.current}"
-    return f"{step.trigger} by {who}{late}; current supplier: {supplier}"
 
 
 def _entered(steps: Sequence[HistoryRow]) -> HistoryRow:

@@ -119,6 +119,7 @@ def test_what_is_kept_for_good_must_say_something(shop):
     assert "say what was done" in shop("resolve", "1001", " ").out
     assert shop("effects", "approve", str(2**70)).code == 2
     assert "The parcel has arrived." in shop("report", "1001", "deliver", "--help").out
+    assert "promise" in shop("report", "1001", "--help").out
     assert MEANINGS.keys() == FIELDS.keys()
 
 
