@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from admin.diagram import mermaid
-from admin.office import Office, iso, now, print_json, safe
+from admin.office import Office, iso, now, print_json
+from admin.plain import safe
 from effects.letters import Letters
 from jobs.lock import AlreadyRunning, DaemonLock
 from storage import heartbeats, queries, timers

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy import RowMapping
 
-from admin.office import Instant, Office, Word, now, person, print_json, print_rows, safe
+from admin.office import Instant, Office, Word, now, person, print_json, print_rows, say_if_cut
+from admin.plain import safe
 from engine.apply import Arrival, apply
 from inbound.cells import BadCell, report_field
 from inbound.times import read_instant
@@ -75,6 +76,8 @@ def _report(trigger: str, at: datetime | None, **given: str | None) -> None:
         raise first.error
     else:
         click.echo(f"Order {safe(order.name)} is {outcome.case.state} after {trigger}.")
+        if when < order.placed_at:
+            click.echo(f"  {office.when(when, how_far=False)} is before it was placed: taken as the instant of placing")
         _say_what_comes_of_it(outcome.steps[0].effects)
 
 
@@ -161,8 +164,9 @@ def effects_command(
     if as_json:
         print_json([dict(row) for row in found])
         return
-    rows = [(r["id"], r["order"], r["kind"], r["status"], office.when(r["caused_at"])) for r in found]
-    print_rows("Effects", ("id", "order", "kind", "status", "caused"), rows, "No such effects.")
+    rows = [(r["id"], r["order"], r["kind"], r["supplier"], r["status"], office.when(r["caused_at"])) for r in found]
+    print_rows("Effects", ("id", "order", "kind", "supplier", "status", "caused"), rows, "No such effects.")
+    say_if_cut(found, limit)
 
 
 def _chosen(office: Office, identity: str | None, status: str | None, kind: str | None, limit: int) -> list[RowMapping]:

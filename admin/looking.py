@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from admin.office import Ahead, Office, print_json, print_rows, safe
+from admin.office import Ahead, Office, print_json, print_rows, say_if_cut
+from admin.plain import safe
 from engine.explain import WHAT_FIRES, Explanation, explain
 from storage import queries
 from storage.queries import OrderFilter
@@ -56,6 +57,7 @@ def orders_command(
         for row in found
     ]
     print_rows("Orders", ("order", "state", "next deadline", "supplier", "needs a person"), rows, "No such orders.")
+    say_if_cut(found, limit)
     if attention and waiting:
         click.echo(f"{waiting} reports wait as exceptions: aftersales exceptions")
 
@@ -165,7 +167,7 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
         "why": {name: getattr(told.why, name) for name in why},
         "timers": [{name: getattr(timer, name) for name in timers} for timer in told.timers],
         "allowed": told.allowed,
-        "attention": [flag for flag, _ in told.attention],
+        "attention": [flag for flag, _, _ in told.attention],
         "refused": [{"trigger": trigger, "occurred": at, "reason": reason} for trigger, at, reason in told.refused],
         "observed": told.observed,
     }
@@ -198,8 +200,11 @@ def _next(office: Office, told: Explanation) -> Iterator[str]:
 
 def _your_turn(office: Office, told: Explanation) -> Iterator[str]:
     name = safe(told.case.name)
-    for _, meaning in told.attention:
-        yield f"Needs a person: {meaning}. When it is dealt with: aftersales resolve {name} WORD"
+    for effect_id, kind in told.waiting:
+        yield f"Waits for your word: {kind} (aftersales effects approve {effect_id}, or drop {effect_id})"
+    for _, meaning, detail in told.attention:
+        why = f" ({safe(detail)})" if detail else ""
+        yield f"Needs a person: {meaning}{why}. When it is dealt with: aftersales resolve {name} WORD"
     if told.exceptions:
         yield f"{told.exceptions} reports had no place: aftersales exceptions"
     for trigger, at, reason in told.refused:
@@ -231,3 +236,4 @@ def timers_command(ctx: click.Context, identity: str | None, status: str, limit:
         return
     rows = [(row["order"], row["trigger"], office.when(row["due_at"]), row["status"], row["error"]) for row in found]
     print_rows("Timers", ("order", "trigger", "due", "status", "error"), rows, "No such timers.")
+    say_if_cut(found, limit)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from admin.plain import safe
 from workflow.errors import AftersalesError, UsageError
 from workflow.suggestions import did_you_mean
 
@@ -84,7 +85,7 @@ def main() -> None:
     try:
         cli(prog_name="aftersales")
     except AftersalesError as error:
-        click.secho(f"aftersales: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+        click.secho(f"aftersales: {safe(str(error))}", err=True, fg="red" if sys.stderr.isatty() else None)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         sys.exit(1)

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 import click
 from babel.dates import format_timedelta
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from tzlocal import get_localzone
 
+from admin.plain import safe
 from config.settings import Settings, load_settings
 from effects.channel import Channel
 from effects.email import EmailChannel, SmtpServer
@@ -105,7 +107,10 @@ def now() -> datetime:
 
 def person() -> str:
     """Return who is at the keyboard, as history names people."""
-    return f"person:{getpass.getuser()}"
+    try:
+        return f"person:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container whose user has no name
+        return f"person:{os.getuid()}"
 
 
 def console() -> Console:
@@ -127,15 +132,14 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("-" if value is None else safe(str(value)) for value in row))
+        table.add_row(*("-" if value is None else escape(safe(str(value))) for value in row))
     console().print(table)
 
 
-def safe(text: str) -> str:
-    """Make foreign text harmless on a terminal: no control characters, no markup."""
-    from rich.markup import escape
-
-    return escape("".join(character if character.isprintable() else "�" for character in text))
+def say_if_cut(found: Sequence[Any], limit: int) -> None:
+    """Say that a list may go on behind its end."""
+    if len(found) == limit:
+        click.echo(f"The first {limit} are shown: --limit {limit * 10} shows more.")
 
 
 def _plain(value: Any) -> Any:
@@ -158,12 +162,11 @@ def zone_of(settings: Settings) -> ZoneInfo:
         UsageError: the settings name none that exists.
 
     """
-    if settings.time_zone is None:
-        return get_localzone()
     try:
-        return ZoneInfo(settings.time_zone)
+        return get_localzone() if settings.time_zone is None else ZoneInfo(settings.time_zone)
     except (ValueError, KeyError, OSError):
-        raise UsageError(f"time_zone {settings.time_zone!r} is not a time zone: write one such as Asia/Shanghai") from None
+        named = settings.time_zone or os.environ.get("TZ")
+        raise UsageError(f"time_zone {named!r} is not a time zone: write one such as Asia/Shanghai") from None
 
 
 def settings_of(ctx: click.Context) -> Settings:

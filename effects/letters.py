@@ -66,7 +66,7 @@ class Letters:
         about = {"order": first.order, "attempt": first.attempt, "caused_at": first.caused_at, "details": first.details}
         try:
             text = self._templates.get_template(name).render(matters=matters, kind=kind, **about)
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except Exception as error:  # a user's template may fail in any way, and must stop nobody else's letter
             raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
         subject, _, body = text.strip().partition("\n")
         return Letter(" ".join(subject.split()), body.strip() + "\n")

@@ -47,8 +47,10 @@ class Explanation:
     """The step that brought the order into its state."""
     timers: tuple[Timer, ...]
     allowed: tuple[str, ...]
-    attention: tuple[tuple[str, str], ...]
-    """Flag and meaning."""
+    attention: tuple[tuple[str, str, str | None], ...]
+    """Flag, meaning, and what was noted when it was raised."""
+    waiting: tuple[tuple[int, str], ...]
+    """Effects that wait for a person: id and kind."""
     exceptions: int
     refused: tuple[tuple[str, datetime, str], ...]
     """Reports that a guard turned down: trigger, instant and reason."""
@@ -78,6 +80,7 @@ def explain(database: Database, identity: str) -> Explanation:
         steps = queries.history(connection, stored.order_id)
         flags = queries.attention(connection, stored.order_id)
         exceptions = queries.reports(connection, stored.order_id, "exception")
+        effects = queries.effects(connection, stored.order_id)
         refused = queries.reports(connection, stored.order_id, "refused")
     case = stored.case
     return Explanation(
@@ -85,8 +88,9 @@ def explain(database: Database, identity: str) -> Explanation:
         why=_entered(steps),
         timers=tuple(sorted(case.timers, key=lambda timer: (timer.status != "pending", timer.due_at))),
         allowed=allowed_now(case),
-        attention=tuple((row["flag"], FLAGS[row["flag"]]) for row in flags),
+        attention=tuple((row["flag"], FLAGS[row["flag"]], row["detail"]) for row in flags),
         exceptions=len(exceptions),
+        waiting=tuple((row["id"], row["kind"]) for row in reversed(effects) if row["status"] in ("asked", "held")),
         refused=tuple((row["trigger"], row["occurred"], row["reason"]) for row in refused),
         observed=stored.observed,
     )

@@ -41,27 +41,36 @@ def import_orders(
     imported = Imported()
     digest = _digest(file, mapping_text)
     with database.write() as connection:
-        done = imported.resumed_after = imports.begin(connection, digest, file.path.name, now)
-    orders = _acceptable(file, now, rules, imported, progress)
-    for _ in islice(orders, done):
-        pass  # stored by the run that was interrupted
+        done, begun = imports.begin(connection, digest, file.path.name, now)
+    imported.resumed_after = done
+    stored_before = begun + rules.policy.reports.ahead_of_now.span()
+    orders = (
+        (number, order)
+        for number, order in _acceptable(file, now, rules, imported, progress)
+        if number > done or order.order.placed_at > stored_before  # the run that was interrupted left these to a later one
+    )
     while batch := [*islice(orders, BATCH)]:
-        done += len(batch)
+        passed = max(done, batch[-1][0])
         with database.write() as connection:
-            for outcome in apply(connection, [arrival_of(one) for one in batch], now, rules, observed=observed):
+            for outcome in apply(connection, [arrival_of(one) for _, one in batch], now, rules, observed=observed):
                 imported.tally.add(outcome)
                 if outcome.conflict:
                     imported.rejected.append(Rejection(outcome.arrival.line, None, outcome.conflict, outcome.case.name))
-            imports.advance(connection, digest, done)
+            imports.advance(connection, digest, passed)
     with database.write() as connection:
         imports.finish(connection, digest)
     return imported
 
 
-def _acceptable(file: OrderFile, now: datetime, rules: Rules, imported: Imported, progress: Progress) -> Iterator[Incoming]:
-    """Yield the orders that can be stored; one that is dated ahead of now waits in its file (rule 7.4)."""
+def _acceptable(
+    file: OrderFile, now: datetime, rules: Rules, imported: Imported, progress: Progress
+) -> Iterator[tuple[int, Incoming]]:
+    """Yield the orders that can be stored, with their place in the file.
+
+    One that is dated ahead of now waits in its file (rule 7.4).
+    """
     latest = now + rules.policy.reports.ahead_of_now.span()
-    for incoming, rejections, rows in file:
+    for number, (incoming, rejections, rows) in enumerate(file, 1):
         progress(rows)
         imported.rejected += rejections
         if incoming is not None and incoming.order.placed_at > latest:
@@ -69,7 +78,7 @@ def _acceptable(file: OrderFile, now: datetime, rules: Rules, imported: Imported
             why = f"order {name} is placed at {at.isoformat()}, ahead of now: import it again later"
             imported.rejected.append(Rejection(incoming.line, None, why, name, at))
         elif incoming is not None:
-            yield incoming
+            yield number, incoming
 
 
 def _digest(file: OrderFile, mapping_text: str) -> str:

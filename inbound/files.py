@@ -51,7 +51,7 @@ def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeError as error:
         raise UsageError(f"{path} is not {encoding} text ({error}): name its encoding in the mapping") from None
-    except ValueError as error:
+    except (csv.Error, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
     except LookupError:
         raise UsageError(f"{path}: {encoding!r} is not an encoding: correct it in the mapping") from None

@@ -91,6 +91,8 @@ class Mapping:
 
         """
         have = set(columns)
+        if len(have) == 1 and any(other in next(iter(have)) for other in ";\t|"):
+            raise UsageError(f"{file} has one column only: say in the mapping by what it is separated, such as delimiter = ';'")
         for missing in sorted(self.columns() - have):
             raise UsageError(f"{file} has no column {missing!r}, which the mapping names{did_you_mean(missing, have)}")
 

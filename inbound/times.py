@@ -1,5 +1,6 @@
 """Instants as foreign files write them."""
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -36,7 +37,7 @@ def _parse(text: str, time_format: str | None) -> datetime:
     if time_format:
         try:
             return datetime.strptime(text, time_format)
-        except ValueError:
+        except (ValueError, re.error):
             pass  # a column of the same file may still be ISO 8601
     try:
         return datetime.fromisoformat(text)

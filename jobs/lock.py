@@ -29,6 +29,8 @@ class DaemonLock:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 raise AlreadyRunning(f"a daemon is already at work on {self._place}: stop it first") from None
+            except OSError as error:
+                raise AftersalesError(f"the lock file beside {self._place} cannot be made: {error.strerror}") from None
 
     def free(self) -> None:
         """Give the lock back."""

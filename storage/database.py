@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, InterfaceError, NoSuchModuleError, OperationalError
 
 from workflow.errors import AftersalesError, UsageError
 
@@ -75,7 +76,11 @@ class Database:
     def _named_failures(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
+        except DatabaseError as error:
+            if isinstance(error, OperationalError) or type(error) is DatabaseError:  # the latter: the file is damaged
+                raise DatabaseFailed(f"the database {self.place} cannot be used now: {error.orig}") from error
+            raise
+        except InterfaceError as error:
             raise DatabaseFailed(f"the database {self.place} cannot be used now: {error.orig}") from error
 
     def exists(self) -> bool:
@@ -98,8 +103,10 @@ class Database:
                 if not inspect(connection).has_table("alembic_version"):
                     return None
                 return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
-        except DatabaseError as error:
-            raise DatabaseUnready(f"{self.place} is not a database of ours: {error.orig}") from None
+        except DatabaseFailed as error:
+            if "not a database" in str(error):
+                raise DatabaseUnready(f"{self.place} is not a database of ours: {error}") from None
+            raise
 
     def require(self) -> None:
         """Check that the tables are there and of this version.
@@ -150,10 +157,12 @@ class Database:
         if not self.is_sqlite:
             try:
                 return create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
+            except NoSuchModuleError:
+                raise UsageError(f"{self.url.drivername} is not a driver that is known: write postgresql://…") from None
             except ModuleNotFoundError as error:
                 raise UsageError(f"PostgreSQL needs the extra `aftersales[postgres]`: {error}") from None
         # mode=rw: a file that is missing for a moment must not be replaced by an empty one
-        url = URL.create("sqlite", database=f"file:{self.file}", query={"mode": "rw", "uri": "true"})
+        url = URL.create("sqlite", database=f"file:{quote(str(self.file))}", query={"mode": "rw", "uri": "true"})
         engine = create_engine(url, hide_parameters=True, connect_args={"isolation_level": None})
         event.listen(engine, "connect", lambda connection, record: self._opened(connection, record, scratch))
         event.listen(engine, "checkout", self._taken)
@@ -191,7 +200,7 @@ def _begin(connection: Connection) -> None:
 def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise UsageError(f"{url!r} is not a database URL: write one such as sqlite:///aftersales.db") from None
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise UsageError(f"{parsed.get_backend_name()} is not a database that is used here: use sqlite or postgresql")

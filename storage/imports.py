@@ -8,12 +8,14 @@ from sqlmodel import col
 from storage.tables import ImportRow
 
 
-def begin(connection: Connection, digest: str, file: str, at: datetime) -> int:
-    """Return how many orders of this very file an interrupted run has stored; 0 where there was none."""
-    done = connection.execute(select(col(ImportRow.orders_done)).where(col(ImportRow.digest) == digest)).scalar()
-    if done is None:
-        connection.execute(insert(ImportRow).values(digest=digest, file=file, started_at=at, orders_done=0))
-    return done or 0
+def begin(connection: Connection, digest: str, file: str, at: datetime) -> tuple[int, datetime]:
+    """Return how many orders of this very file an interrupted run has passed, and when that began; else 0 and `at`."""
+    columns = select(col(ImportRow.orders_done), col(ImportRow.started_at))
+    known = connection.execute(columns.where(col(ImportRow.digest) == digest)).first()
+    if known is not None:
+        return known[0], known[1]
+    connection.execute(insert(ImportRow).values(digest=digest, file=file, started_at=at, orders_done=0))
+    return 0, at
 
 
 def advance(connection: Connection, digest: str, orders_done: int) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-_EMAIL = re.compile(r"[^@\s,;<>\"\x00-\x1f\x7f-\x9f]+@[^@\s,;<>\"\x00-\x1f\x7f-\x9f]+\.[^@\s,;<>\"\x00-\x1f\x7f-\x9f]+")
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", re.ASCII)
 
 
 def email_address(text: str) -> str:
@@ -12,6 +12,8 @@ def email_address(text: str) -> str:
         ValueError: it is not.
 
     """
-    if not _EMAIL.fullmatch(text):
-        raise ValueError(f"{text[:60]!r} is not an email address")
+    if len(text) > 254 or not _EMAIL.fullmatch(text):
+        raise ValueError(
+            f"{text[:60]!r} is not an email address: write one such as kim@example.com (plain letters, digits, . _ + -)"
+        )
     return text

@@ -9,6 +9,10 @@ from iso4217 import Currency
 _PLAIN = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 
+LARGEST = 2**63 - 1
+"""In minor units; what the databases can hold."""
+
+
 class MoneyError(ValueError):
     """A text is not an amount, or a code is not a currency."""
 
@@ -42,10 +46,14 @@ def minor_units(text: str, currency: str) -> int:
     """
     if not _PLAIN.fullmatch(text):
         raise MoneyError(f"{text[:40]!r} is not an amount: write digits with a point, such as 12.50")
-    scaled = Decimal(text).scaleb(exponent(currency))
-    if scaled != scaled.to_integral_value():
+    digits, _, decimals = text.partition(".")
+    places, decimals = exponent(currency), decimals.rstrip("0")
+    if len(decimals) > places:
         raise MoneyError(f"{text[:40]} has more decimals than {currency} ({exponent(currency)})")
-    return int(scaled)
+    minor = int(digits + decimals.ljust(places, "0"))
+    if minor > LARGEST:
+        raise MoneyError(f"{text[:40]} {currency} is more than can be kept")
+    return minor
 
 
 def show_amount(minor: int, currency: str) -> str:

@@ -33,6 +33,12 @@ def _longer_than_nothing(duration: Duration) -> Duration:
     return duration
 
 
+def _distinct(channels: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(channels)) < len(channels):
+        raise ValueError("name each channel once")
+    return channels
+
+
 def _rising(chases: tuple[Duration, ...]) -> tuple[Duration, ...]:
     if len({one.unit for one in chases}) > 1 or any(a.count >= b.count for a, b in itertools.pairwise(chases)):
         raise ValueError("write rising durations of one unit, such as 15wd, 20wd, 25wd")
@@ -55,7 +61,7 @@ AnyDuration = Annotated[Duration, BeforeValidator(_parse), PlainSerializer(str)]
 FixedDuration = Annotated[AnyDuration, AfterValidator(_fixed)]
 Interval = Annotated[FixedDuration, AfterValidator(_longer_than_nothing)]
 Address = Annotated[str, AfterValidator(email_address)]
-Channels = Annotated[tuple[Literal["log", "file", "email"], ...], Field(min_length=1)]
+Channels = Annotated[tuple[Literal["log", "file", "email"], ...], Field(min_length=1), AfterValidator(_distinct)]
 Chases = Annotated[tuple[AnyDuration, ...], Field(min_length=1), AfterValidator(_rising)]
 Times = Annotated[int, Field(ge=1, le=100)]
 Route = Literal["domestic", "international"]
