@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -101,7 +102,7 @@ def _at_home(values: dict[str, Any], home: Path) -> dict[str, Any]:
             values[name] = str(home / values[name])
     database = values.get("database")
     if isinstance(database, str) and database.startswith(SQLITE):
-        values["database"] = f"{SQLITE}{home / database.removeprefix(SQLITE)}"
+        values["database"] = f"{SQLITE}{Path(quote(str(home))) / database.removeprefix(SQLITE)}"
     return values
 
 

@@ -89,10 +89,18 @@ def test_amounts_survive_being_written_and_read(minor, currency):
     assert minor_units(show_amount(minor, currency).split()[0], currency) == minor
 
 
-@pytest.mark.parametrize("text", ["1,50", "-1", "1e400", "NaN", "0.30000000000000004", "１２", "1.234"])
+@pytest.mark.parametrize(
+    "text", ["1,50", "-1", "1e400", "NaN", "0.30000000000000004", "１２", "1.234", "12345678901234.999999999999999", "9" * 16]
+)
 def test_what_is_not_an_amount_is_refused(text):
     with pytest.raises(MoneyError):
         minor_units(text, "CNY")
+
+
+def test_a_sum_that_no_database_holds_is_refused():
+    with pytest.raises(MoneyError, match="more than can be kept"):
+        minor_units("999999999999999", "CLF")
+    assert minor_units("1.2300", "CLF") == 12_300
 
 
 def test_currencies_that_do_not_exist_or_buy_nothing_are_refused():
@@ -119,6 +127,7 @@ def test_currencies_that_do_not_exist_or_buy_nothing_are_refused():
         ("[effects]\ndefault_channels = []", "at least 1 item"),
         ("[effects.channels]\nescalate = []", "at least 1 item"),
         ('[contacts]\nmerchant = "a@b.example\\nBcc: x@y.example"', "is not an email address"),
+        ("[effects]\ndefault_channels = ['log', 'log']", "name each channel once"),
         ("= 3", "not TOML"),
     ],
 )

@@ -114,6 +114,14 @@ def test_a_person_reports_and_is_told_why_not(shop):
     assert [(row["trigger"], row["verdict"]) for row in reports][-1] == ("release", "refused")
 
 
+def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop):
+    shop("report", "1001", "report_oversized")
+    (asked,) = shop("effects", "--status", "asked", "--json").json
+    assert f"Waits for your word: request_refund (aftersales effects approve {asked['id']}" in shop("explain", "1001").out
+    assert "The first 1 are shown: --limit 10 shows more." in shop("orders", "--limit", "1").out
+    assert "is before it was placed" in shop("report", "1004", "ship", "--at", "2025-01-01").out
+
+
 def test_what_is_kept_for_good_must_say_something(shop):
     assert "--reason is empty: why" in shop("report", "1001", "override", "--to", "closed", "--reason", " ").out
     assert "say what was done" in shop("resolve", "1001", " ").out

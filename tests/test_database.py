@@ -1,5 +1,6 @@
 import shutil
 import stat
+from urllib.parse import quote
 
 import pytest
 
@@ -7,6 +8,7 @@ from storage import queries
 from storage.database import Database, DatabaseFailed, DatabaseUnready
 from storage.schema import upgrade
 from tests.test_engine import arrival, take
+from workflow.errors import UsageError
 
 
 @pytest.fixture
@@ -65,3 +67,29 @@ def test_a_database_without_tables_says_what_to_do(tmp_path):
     with pytest.raises(DatabaseUnready, match="run `aftersales db upgrade`"):
         database.require()
     database.close()
+
+
+@pytest.mark.parametrize("folder", ["w#1", "what?", "100%20"])
+def test_a_database_in_a_folder_with_an_odd_name_is_its_own(tmp_path, folder):
+    made = Database(f"sqlite:///{quote(str(tmp_path / folder / 'shop.db'))}")
+    upgrade(made)
+    take(made, arrival("1"))
+    made.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder]
+    assert stat.S_IMODE((tmp_path / folder / "shop.db").stat().st_mode) == 0o600
+
+
+def test_a_damaged_file_is_named(file):
+    take(file, *(arrival(str(n)) for n in range(300)))
+    file.close()
+    content = bytearray(file.file.read_bytes())
+    content[8_192:] = b"x" * len(content[8_192:])
+    file.file.write_bytes(content)
+    with pytest.raises(DatabaseFailed, match="malformed"):
+        orders(file)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@h:port/x", "postgresql+foo://h/x", "nonsense"])
+def test_an_address_of_a_database_that_is_none_is_refused(url):
+    with pytest.raises(UsageError):
+        Database(url)

@@ -16,6 +16,7 @@ from engine.firing import fire_due
 from storage import outbox, queries
 from tests.conftest import START, day, rules_of
 from tests.test_engine import arrival, order, report, take
+from workflow.addresses import email_address
 from workflow.process import EFFECTS
 
 ASKS_NOTHING = """
@@ -262,3 +263,30 @@ def test_a_file_that_cannot_be_written_is_tried_again(tmp_path):
     with pytest.raises(NotSent) as caught:
         FileChannel(tmp_path).send(mail())
     assert caught.value.try_again
+
+
+def test_a_channel_that_fails_as_nobody_foresaw_holds_up_nobody_else(database, tmp_path):
+    class Surprising(FileChannel):
+        def send(self, message):
+            if "main/1" in message.key:
+                raise AttributeError("a mistake")
+            super().send(message)
+
+    take(database, arrival("1", supplier="A"), arrival("2", supplier="B"), rules=RULES)
+    fire_due(database, day(2), RULES)
+    office = PostOffice({"file": Surprising(tmp_path / "out.jsonl")}, Letters())
+    assert deliver_due(database, day(2), RULES, office) == delivery.Sent(sent=1, failed=1)
+    assert [one["key"] for one in sent(tmp_path)] == ["main/2:2:urge_supplier:file"]
+
+
+def test_the_longest_back_off_is_never_exceeded_however_many_tries():
+    patient = rules_of("[effects]\ntries = 100\nfirst_retry_after = '9999d'\nlongest_retry_after = '9999d'\n").policy
+    assert delivery._back_off(100, patient) == timedelta(days=9999)
+    assert delivery._back_off(100, RULES.policy) == timedelta(hours=6)
+    assert delivery._back_off(3, RULES.policy) == timedelta(minutes=4)
+
+
+@pytest.mark.parametrize("address", ["供应商@例子.中国", "=@[?.c", "a@b", "a b@c.de", "@c.de", "a@" + "b" * 70 + ".de"])
+def test_what_a_mail_server_would_not_take_is_no_address(address):
+    with pytest.raises(ValueError, match="is not an email address"):
+        email_address(address)

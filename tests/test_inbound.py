@@ -256,3 +256,16 @@ def test_a_mapping_file_that_is_not_there_or_not_toml_is_named(tmp_path):
 def test_a_file_without_a_mapping_uses_our_own_names():
     mapping = own_mapping({"id", "placed_at", "ship_at", "ship_carrier", "sku"})
     assert mapping.columns() == {"id", "placed_at", "ship_at", "ship_carrier", "sku"}
+
+
+@pytest.mark.parametrize("header", ['"id,at', '"id"x,at'])
+def test_a_header_that_cannot_be_read_is_named(tmp_path, header):
+    with pytest.raises(UsageError, match=r"f\.csv"):
+        read(tmp_path, f"{header}\n1,2026-01-01\n")
+
+
+def test_a_time_format_that_is_none_and_a_file_of_one_column_are_named(tmp_path):
+    _, (rejection,) = read(tmp_path, "id,at\n1,01.01.2026\n", {**BASE, "time_format": "%d%d"})
+    assert "write the format '%d%d' or ISO 8601" in rejection.reason
+    with pytest.raises(UsageError, match="say in the mapping by what it is separated"):
+        read(tmp_path, "id;at\n1;2026-01-01\n")

@@ -4,7 +4,7 @@ import csv
 import os
 from collections import Counter
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from engine.delivery import PostOffice
 from engine.firing import fire_due
 from engine.importing import import_orders
 from engine.replay import arrival_of, replay
-from inbound.mapping import load_mapping
+from inbound.mapping import load_mapping, own_mapping
 from inbound.orders import OrderFile
 from jobs.tick import Workplace, single_pass
 from storage import queries, timers
 from storage.database import Database
 from storage.scratch import create_tables
-from tests.conftest import rules_of
+from tests.conftest import START, rules_of
 from workflow.policy import Orders, Policy
 
 UNTIL = datetime(2019, 1, 1, tzinfo=UTC)
@@ -101,3 +101,21 @@ def test_an_import_that_was_killed_goes_on_where_it_stopped(real_orders, tmp_pat
     assert done.resumed_after == 500
     with database.read() as connection:
         assert sum(queries.counts(connection)["orders"].values()) == file.rows
+
+
+def test_an_order_that_was_ahead_of_an_interrupted_import_is_not_passed_over(tmp_path, database):
+    content = "id,placed_at\nfuture,2025-03-03T12:00:00Z\n" + "".join(f"{n},2025-03-03T08:00:00Z\n" for n in range(600))
+    (tmp_path / "f.csv").write_text(content)
+    file = OrderFile(tmp_path / "f.csv", own_mapping({"id", "placed_at"}), Orders())
+    countdown = iter(range(550))
+
+    def kill(rows: int) -> None:
+        if next(countdown, None) is None:
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        import_orders(database, file, START, RULES, progress=kill)
+    done = import_orders(database, file, START + timedelta(days=1), RULES)
+    assert (done.resumed_after, done.tally.new) == (501, 101)
+    with database.read() as connection:
+        assert queries.resolve_id(connection, "future")
