@@ -169,13 +169,10 @@ def _send(database: Database, message: StoredMessage, at: datetime, policy: Poli
     channel = office.channels[message.channel]
     try:
         channel.send(Outgoing(message.key, message.kind, message.recipient, message.subject, message.body))
-    except OutcomeUnknown as error:
-        moves = EFFECT_OF[message.kind].moves
-        _record_failure(database, message, at, policy, str(error), "parked" if moves else "waiting")
     except NotSent as error:
         _record_failure(database, message, at, policy, str(error), "waiting" if error.try_again else "dead")
-    except Exception as error:  # whatever a channel did not foresee must not hold up the messages behind it
-        why = f"{type(error).__name__}: {error}"
+    except Exception as error:  # what a channel did not foresee must not hold up the messages behind it
+        why = str(error) if isinstance(error, OutcomeUnknown) else f"{type(error).__name__}: {error}"
         _record_failure(database, message, at, policy, why, "parked" if EFFECT_OF[message.kind].moves else "waiting")
     else:
         with database.write() as connection:
@@ -194,5 +191,5 @@ def _record_failure(database: Database, message: StoredMessage, at: datetime, po
 def _back_off(tries: int, policy: Policy) -> timedelta:
     """Return how long to wait after that many tries: twice as long each time, up to the policy's limit."""
     first, longest = policy.effects.first_retry_after.span(), policy.effects.longest_retry_after.span()
-    doublings = min(tries - 1, 20)  # a minute doubled twenty times is two years
-    return min(first * (1 << doublings), longest) if first < longest else longest
+    seconds = int(first.total_seconds()) << (tries - 1)  # an int holds what no timedelta could
+    return timedelta(seconds=min(seconds, int(longest.total_seconds())))

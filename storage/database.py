@@ -22,6 +22,10 @@ class DatabaseUnready(AftersalesError):
     """The database is missing, is not ours, or its tables are of another version."""
 
 
+_FAILURES = (OperationalError, InterfaceError, DatabaseError)
+"""Of the database as a whole; the last, when it is none of its kinds, of a damaged file. All others are of a row."""
+
+
 class DatabaseFailed(AftersalesError):
     """The database is locked, gone or full for the moment; nothing of the transaction was stored."""
 
@@ -76,11 +80,9 @@ class Database:
     def _named_failures(self) -> Iterator[None]:
         try:
             yield
-        except DatabaseError as error:
-            if isinstance(error, OperationalError) or type(error) is DatabaseError:  # the latter: the file is damaged
-                raise DatabaseFailed(f"the database {self.place} cannot be used now: {error.orig}") from error
-            raise
-        except InterfaceError as error:
+        except (DatabaseError, InterfaceError) as error:
+            if type(error) not in _FAILURES:
+                raise
             raise DatabaseFailed(f"the database {self.place} cannot be used now: {error.orig}") from error
 
     def exists(self) -> bool:

@@ -284,6 +284,8 @@ def test_the_longest_back_off_is_never_exceeded_however_many_tries():
     assert delivery._back_off(100, patient) == timedelta(days=9999)
     assert delivery._back_off(100, RULES.policy) == timedelta(hours=6)
     assert delivery._back_off(3, RULES.policy) == timedelta(minutes=4)
+    slow = rules_of("[effects]\nfirst_retry_after = '5000d'\nlongest_retry_after = '9999d'\n").policy
+    assert delivery._back_off(90, slow) == timedelta(days=9999)
 
 
 @pytest.mark.parametrize("address", ["供应商@例子.中国", "=@[?.c", "a@b", "a b@c.de", "@c.de", "a@" + "b" * 70 + ".de"])
