@@ -139,7 +139,7 @@ def _bar(orders: OrderFile, quiet: bool) -> Iterator[Report]:
 def _replay_json(replayed: Replayed, seconds: float) -> dict[str, object]:
     tally = replayed.tally
     return {
-        "orders": tally.orders,
+        "orders": tally.new,
         "rejected": len(replayed.rejected),
         "fired": dict(sorted(tally.fired.items())),
         "reported": dict(sorted(tally.reported.items())),

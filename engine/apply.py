@@ -2,19 +2,22 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from storage import cases
-from storage.cases import Change, Stored
+from storage import cases, chains
+from storage.cases import Change, Identity, Stored
+from storage.chains import Chain
+from workflow.draft import Event
 from workflow.intake import Received, Verdict, receive
-from workflow.order import Case, Line, Order, Report, Timer
+from workflow.order import LINKS, PERSONAL, Case, Line, Order, Report, Timer
 from workflow.policy import Rules
 from workflow.process import EFFECTS
-from workflow.step import Step, fire
+from workflow.step import Step, fire, step, write
+from workflow.words import Goes, Row, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,19 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an arrival."""
+    """What became of an arrival, or of an order that was placed because of one. `was` is the state before."""
 
     arrival: Arrival
     case: Case
     received: Sequence[Received]
     steps: Sequence[Step]
-    new: bool
+    was: State | None
     conflict: str | None = None
+
+    @property
+    def new(self) -> bool:
+        """Whether the order did not exist before."""
+        return self.was is None
 
 
 @dataclass(slots=True)
@@ -60,6 +68,8 @@ class Tally:
         self.new += outcome.new
         self.steps += len(outcome.steps)
         self.states[str(outcome.case.state)] += 1
+        if outcome.was:
+            self.states[str(outcome.was)] -= 1
         self.fired.update(s.history.trigger for s in outcome.steps if s.history.actor == "timer")
         for received in outcome.received:
             self._count(received)
@@ -95,10 +105,10 @@ def apply(
         OrderChanged: somebody else moved one of the orders meanwhile; nothing may be committed.
 
     """
-    batch = _Batch(connection, arrivals)
-    outcomes = [batch.outcome(arrival, now, rules, until) for arrival in batch.arrivals]
-    changes = [batch.change(outcome, now, observed) for outcome in outcomes if outcome.case.state is not None]
-    cases.store(connection, changes, modes_of(rules))
+    batch = _Batch(connection, arrivals, rules, now, until)
+    outcomes = [batch.take(arrival, observed) for arrival in batch.arrivals]
+    outcomes += batch.live_on()
+    cases.store(connection, batch.changes(), modes_of(rules))
     return outcomes
 
 
@@ -107,53 +117,153 @@ def modes_of(rules: Rules) -> dict[str, str]:
     return {effect.kind: rules.policy.mode(effect.kind) for effect in EFFECTS}
 
 
+@dataclass(slots=True)
+class _Open:
+    """An order that a batch works on: as the database knows it, and as it is by now."""
+
+    run: "_Run"
+    stored: Stored | None
+    observed: bool
+    lived: bool = False
+    """Whether it has lived up to the end of its virtual clock."""
+
+
 class _Batch:
     """Arrivals with what the database knows of their orders."""
 
-    def __init__(self, connection: Connection, arrivals: Iterable[Arrival]) -> None:
-        self.arrivals = list(arrivals)
-        self._ids = cases.find(connection, ((one.order.shop, one.order.number) for one in self.arrivals))
-        self._stored = cases.load(connection, self._ids.values())
+    def __init__(
+        self, connection: Connection, arrivals: Iterable[Arrival], rules: Rules, now: datetime, until: datetime | None
+    ) -> None:
+        self.arrivals, self._rules, self._now, self._until = list(arrivals), rules, now, until
+        named = {identity for arrival in self.arrivals for identity in _named_by(arrival)}
+        self._ids = cases.find(connection, named)
         self._keys = cases.known_keys(connection, self._ids.values())
+        stored = cases.load(connection, self._ids.values())
+        self._open: dict[Identity, _Open] = {}
+        for identity, key in self._ids.items():
+            self._open[identity] = _Open(_Run(stored[key].case, rules), stored[key], stored[key].observed)
+        self._chains = chains.load(connection, (one.case for one in stored.values()))
 
-    def outcome(self, arrival: Arrival, now: datetime, rules: Rules, until: datetime | None) -> Outcome:
+    def take(self, arrival: Arrival, observed: bool) -> Outcome:
         """Apply one arrival to its case, in memory."""
-        stored = self._known(arrival)
-        case = stored.case if stored else Case(arrival.order, salt=secrets.token_hex(16))
-        fresh, repeated = self._sort_out(arrival, stored)
-        run = _Run(case, rules)
-        if until is None:
-            run.report(fresh, now)
+        identity = (arrival.order.shop, arrival.order.number)
+        if identity not in self._open:
+            case = Case(arrival.order, lines=arrival.lines, salt=secrets.token_hex(16))
+            self._open[identity] = _Open(_Run(case, self._rules), None, observed)
+        known = self._open[identity]
+        was, before = known.run.case.state, known.run.mark()
+        fresh, repeated = self._sort_out(arrival, known)
+        conflict = _conflict(known, arrival) if was and arrival.placing else None
+        self._run(known, fresh, self._taken(arrival))
+        verdicts, steps = known.run.since(before)
+        again = [Received(report, Verdict.duplicate) for report in repeated]
+        return Outcome(arrival, known.run.case, [*verdicts, *again], steps, was, conflict)
+
+    def live_on(self) -> list[Outcome]:
+        """Let the replacements that were placed in this batch, and that nothing was said of, live on too."""
+        outcomes: list[Outcome] = []
+        while waiting := [one for one in self._open.values() if not one.lived and one.stored is None]:
+            for one in waiting:
+                self._run(one, [], frozenset())
+                case = one.run.case
+                outcomes.append(Outcome(Arrival(case.order, ()), case, one.run.received, one.run.steps, None))
+        return outcomes
+
+    def changes(self) -> list[Change]:
+        """Return what is to be stored."""
+        made = []
+        for one in self._open.values():
+            run, stored = one.run, one.stored
+            key, before = (stored.order_id, stored.case) if stored else (None, None)
+            if run.case.state is not None and (run.steps or run.received):
+                made.append(Change(run.case, run.steps, run.received, self._now, key, before, one.observed))
+        return made
+
+    def _run(self, known: _Open, reports: Sequence[Report], taken: frozenset[str]) -> None:
+        """Let reports (and on a virtual clock timers) move an order that knows what its chain has had."""
+        run = known.run
+        chain = self._chain_of(run.case)
+        run.case = replace(chain.within(run.case) if chain else run.case, taken=taken)
+        before = len(run.steps)
+        if self._until is None:
+            run.report(reports, self._now)
         else:
-            run.live_through(fresh, until)
-        received = [*run.received, *(Received(report, Verdict.duplicate) for report in repeated)]
-        conflict = _conflict(stored.case.order, arrival) if stored and arrival.placing else None
-        return Outcome(arrival, run.case, received, run.steps, stored is None, conflict)
+            run.live_through(reports, self._until)
+        known.lived = True
+        run.case = replace(run.case, taken=frozenset())
+        for made in run.steps[before:]:
+            if made.replacement:
+                self._place(made, known)
+        if chain := self._chain_of(run.case):
+            chain.take(run.case)
 
-    def change(self, outcome: Outcome, now: datetime, observed: bool) -> Change:
-        """Return what is to be stored of an outcome."""
-        stored, arrival = self._known(outcome.arrival), outcome.arrival
-        if stored is None:
-            return Change(outcome.case, outcome.steps, outcome.received, now, lines=arrival.lines, observed=observed)
-        key, before, held = stored.order_id, stored.case, stored.observed
-        return Change(outcome.case, outcome.steps, outcome.received, now, key, before, observed=held)
+    def _chain_of(self, case: Case) -> Chain | None:
+        key = chains.key_of(case)
+        if key is None:
+            return None
+        if key not in self._chains:  # its first replacement was placed in this batch
+            self._chains[key] = Chain(case.order.paid)
+        return self._chains[key]
 
-    def _known(self, arrival: Arrival) -> Stored | None:
-        order_id = self._ids.get((arrival.order.shop, arrival.order.number))
-        return None if order_id is None else self._stored[order_id]
+    def _place(self, made: Step, parent: _Open) -> None:
+        """Place the replacement that a step asks for; an order that is known by that number becomes the replacement."""
+        assert made.replacement is not None, "only called for steps that have one"
+        order, row = made.replacement.order, made.history
+        identity = (order.shop, order.number)
+        event = Event("place", row.occurred, row.recorded, row.actor, {"replaces": order.replaces})
+        if identity in self._open and (known := self._open[identity].run).case.state is not None:
+            linked = replace(known.case.order, replaces=order.replaces, generation=order.generation, chain=order.chain)
+            known.case = replace(known.case, order=linked)
+            known.step(write(known.case, replace(event, trigger="link"), self._rules, _LINK, None))
+            return
+        run = _Run(Case(order, lines=made.replacement.lines, salt=secrets.token_hex(16)), self._rules)
+        run.step(step(run.case, event, self._rules))
+        self._open[identity] = _Open(run, None, parent.observed)
 
-    def _sort_out(self, arrival: Arrival, stored: Stored | None) -> tuple[list[Report], list[Report]]:
+    def _taken(self, arrival: Arrival) -> frozenset[str]:
+        """Return which of the order numbers that reports name belong to orders that cannot be replacements of this one."""
+        shop, claim = arrival.order.shop, self._open[arrival.order.shop, arrival.order.number].run.case.claim
+        claimed = sum(quantity for _, quantity in claim.pieces) if claim else 0
+        known = {number: self._open.get((shop, number)) for number in map(_new_order, arrival.reports) if number}
+        return frozenset(number for number, one in known.items() if one and not _can_replace(one.run.case, claimed))
+
+    def _sort_out(self, arrival: Arrival, known: _Open) -> tuple[list[Report], list[Report]]:
         """Return what is new, in order of occurrence with the placing first, and what was reported before."""
+        stored = known.stored
         placing = [arrival.placing] if arrival.placing else []
         fresh: list[Report] = []
         repeated: list[Report] = []
-        seen: set[tuple[str, str]] = set()
+        seen = {(one.report.source, one.report.key) for one in known.run.received}
         for report in [*placing, *sorted(arrival.reports, key=lambda report: report.at)]:
             key = (report.source, report.key)
-            known = key in seen or (stored is not None and (stored.order_id, *key) in self._keys)
-            (repeated if known else fresh).append(report)
+            placed_before = report is arrival.placing and known.run.case.order.replaces is not None
+            if placed_before or key in seen or (stored is not None and (stored.order_id, *key) in self._keys):
+                repeated.append(report)
+            else:
+                fresh.append(report)
             seen.add(key)
         return fresh, repeated
+
+
+_LINK = Row("link", None, Goes.stays)
+"""An order that was known already turns out to be the replacement of another (rule 8.7)."""
+
+
+def _can_replace(case: Case, pieces: int) -> bool:
+    """Say whether a known order can be the replacement of so many pieces: it stands alone, and nothing came of it yet."""
+    untouched = not case.order.chain and not case.claims and not any(row.side == "refund" for row in case.ledger)
+    return case.state is None or (untouched and sum(line.quantity for line in case.lines) <= pieces)
+
+
+def _named_by(arrival: Arrival) -> Iterator[Identity]:
+    """Yield the orders that an arrival is about: its own, and those that it names as replacements."""
+    yield arrival.order.shop, arrival.order.number
+    yield from ((arrival.order.shop, number) for number in map(_new_order, arrival.reports) if number)
+
+
+def _new_order(report: Report) -> str | None:
+    named = report.fields.get("new_order")
+    return None if named is None else str(named)
 
 
 class _Run:
@@ -163,6 +273,19 @@ class _Run:
         self.case, self._rules = case, rules
         self.received: list[Received] = []
         self.steps: list[Step] = []
+
+    def mark(self) -> tuple[int, int]:
+        """Return how many verdicts and steps there have been."""
+        return len(self.received), len(self.steps)
+
+    def since(self, mark: tuple[int, int]) -> tuple[list[Received], list[Step]]:
+        """Return the verdicts and steps since a mark."""
+        return self.received[mark[0] :], self.steps[mark[1] :]
+
+    def step(self, made: Step) -> None:
+        """Take a step that was made outside."""
+        self.case = made.case
+        self.steps.append(made)
 
     def report(self, reports: Iterable[Report], now: datetime) -> None:
         """Apply reports at `now`."""
@@ -198,10 +321,17 @@ def _next_timer(case: Case) -> Timer | None:
     return min(pending, key=lambda timer: (timer.due_at, timer.number), default=None)
 
 
-def _conflict(stored: Order, arrival: Arrival) -> str | None:
-    """Say in what an order that comes again differs from the stored one, which stands."""
+def _conflict(known: _Open, arrival: Arrival) -> str | None:
+    """Say in what an order that comes again differs from the stored one, which stands.
+
+    What is known of a replacement comes from the order that it replaces; an erased buyer stays erased.
+    """
+    stored, erased = known.run.case.order, known.stored is not None and known.stored.erased
+    if stored.replaces:
+        return None
     for name in Order.__dataclass_fields__:
         was, now = getattr(stored, name), getattr(arrival.order, name)
-        if now not in (None, (), was):
-            return f"order {stored.name} is stored with another {name}; what is stored stands"
+        if now in (None, (), was) or name in LINKS or (erased and name in PERSONAL):
+            continue
+        return f"order {stored.name} is stored with another {name}; what is stored stands"
     return None

@@ -33,6 +33,10 @@ WHAT_FIRES = {
     "remind_customs": "the merchant is reminded of the customs hold",
     "fail_interception": "the interception counts as failed and the order goes back to where it was",
     "close": "the claim window ends and the order is closed",
+    "lapse_evidence": "the claim lapses for want of evidence, and the order goes back to where it was",
+    "chase_verification": "the platform is chased for its verdict",
+    "remind_window": "the merchant is reminded of the remedy that is still to be done",
+    "lapse_window": "the time for the remedy ends",
     "chase_refund": "the platform is chased for the refund",
     "chase_recovery": "the old supplier is chased for the money",
 }

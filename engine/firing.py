@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.apply import modes_of
-from storage import cases, timers
+from storage import cases, chains, timers
 from storage.cases import Change, Stored
 from storage.database import Database, DatabaseFailed
 from storage.timers import Due
@@ -45,6 +45,7 @@ def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH)
 def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules) -> Fired:
     stored = cases.load(connection, {order_id for order_id, _ in due})
     now: dict[int, Case] = {order_id: one.case for order_id, one in stored.items()}
+    families = chains.load(connection, now.values())
     steps: dict[int, list[Step]] = defaultdict(list)
     fired = Fired()
     for order_id, number in due:
@@ -52,8 +53,11 @@ def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules
         timer = next((one for one in case.timers if one.number == number and one.status == "pending"), None)
         if timer is None or timer.due_at > at:
             continue  # an earlier timer of this batch ended, paused or moved it
-        made = fire(case, timer, at, rules)
+        family = families.get(chains.key_of(case) or ("", ""))
+        made = fire(family.within(case) if family else case, timer, at, rules)
         now[order_id] = made.case
+        if family:
+            family.take(made.case)
         steps[order_id].append(made)
         fired.lateness_seconds = max(fired.lateness_seconds, (at - timer.due_at).total_seconds())
     changes = [_change(stored[key], now[key], made, at) for key, made in steps.items()]

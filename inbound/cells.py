@@ -8,7 +8,7 @@ from inbound.files import Cell
 from inbound.times import BadInstant, read_instant
 from workflow.addresses import email_address
 from workflow.money import MoneyError, exponent, minor_units
-from workflow.reports import CUSTOMS_WANTS, STATE_NAMES, Field
+from workflow.reports import Field
 from workflow.suggestions import did_you_mean
 
 LONGEST_TEXT = 1_000
@@ -87,6 +87,20 @@ def count(cell: Cell) -> int:
     return int(value)
 
 
+def pieces(cell: Cell) -> str:
+    """Read lines with their quantities, such as "1:2;MUG-22:1", in the form that the process knows (rule 8.2)."""
+    given = cell if isinstance(cell, list) else text(cell).split(";")
+    parts = [text(part).strip() for part in given if part.strip()]
+    for part in parts:
+        line, colon, quantity = part.rpartition(":")
+        if colon and line.strip() and _COUNT.fullmatch(quantity.strip()) and int(quantity) > 0:
+            continue
+        raise BadCell(f"{part[:40]!r} is not a line and a quantity: write line number or SKU, and how many, as 1:2;MUG-22:1")
+    if not parts:
+        raise BadCell("names no line: write line number or SKU, and how many, as 1:2;MUG-22:1")
+    return ";".join(parts)
+
+
 def amount(cell: Cell, code: str) -> int:
     """Read an amount of the currency `code` as minor units."""
     try:
@@ -116,10 +130,12 @@ def report_field(known: Field, cell: Cell, code: str, read: Instants = read_inst
             return amount(cell, code)
         case "instant":
             return instant(cell, read).isoformat()
-        case "state":
-            return _one_of(text(cell).lower(), STATE_NAMES)
-        case "customs":
-            return _one_of(text(cell).lower(), CUSTOMS_WANTS)
+        case "choice":
+            return _one_of(text(cell).lower(), known.words)
+        case "pieces":
+            return pieces(cell)
+        case "number":
+            return identity(cell)
         case "text":
             return text(cell)
 

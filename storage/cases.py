@@ -14,6 +14,7 @@ from storage.persons import raise_flags
 from storage.portions import portions
 from storage.tables import (
     AttemptRow,
+    ClaimRow,
     EffectRow,
     HistoryTableRow,
     LedgerTableRow,
@@ -25,7 +26,7 @@ from storage.tables import (
 )
 from workflow.errors import OrderChanged
 from workflow.intake import Received, Verdict
-from workflow.order import Case, Line
+from workflow.order import Case
 from workflow.process import PARCEL
 from workflow.step import Step
 
@@ -37,8 +38,8 @@ Identity = tuple[str, str]
 class Change:
     """What happened to one order in one transaction, to be stored as one.
 
-    `before` is the case as it was loaded (None: the order is new), `after` as it is now. `modes` says
-    of each effect kind whether it waits, and `lines` and `observed` belong to a new order.
+    `before` is the case as it was loaded (None: the order is new), `after` as it is now; `observed` says
+    whether its effects are held.
     """
 
     after: Case
@@ -47,7 +48,6 @@ class Change:
     at: datetime
     order_id: int | None = None
     before: Case | None = None
-    lines: tuple[Line, ...] = ()
     observed: bool = False
 
 
@@ -59,6 +59,8 @@ class Stored:
     case: Case
     observed: bool
     """Whether its effects are held until a person has decided on the first (rule 5.4)."""
+    erased: bool
+    """Whether its buyer was erased (rule 6.4)."""
 
 
 def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, int]:
@@ -80,11 +82,21 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, Stored]:
         attempts = _by_order(connection, AttemptRow, some)
         timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
         ledger = _by_order(connection, LedgerTableRow, some)
+        lines = _by_order(connection, LineRow, some)
+        claims = _by_order(connection, ClaimRow, some)
         waiting = _by_order(connection, ReportRow, some, *_WAITING)
         for row in orders:
             key = row["id"]
-            case = codec.read_case(row, attempts[key], timers[key], ledger[key], waiting[key])
-            stored[key] = Stored(key, case, row["observed"])
+            case = codec.read_case(
+                row,
+                lines=lines[key],
+                attempts=attempts[key],
+                timers=timers[key],
+                ledger=ledger[key],
+                claims=claims[key],
+                waiting=waiting[key],
+            )
+            stored[key] = Stored(key, case, row["observed"], row["erased"])
     return stored
 
 
@@ -161,7 +173,7 @@ def _insert_orders(connection: Connection, changes: Sequence[Change]) -> list[in
     lines = [
         codec.line_values(key, number, line)
         for key, change in zip(ids, changes, strict=True)
-        for number, line in enumerate(change.lines, 1)
+        for number, line in enumerate(change.after.lines, 1)
     ]
     _insert(connection, LineRow, lines)
     return ids
@@ -179,6 +191,7 @@ def _store_parts(connection: Connection, placed: Placed) -> None:
     parts: tuple[tuple[type[SQLModel], str, Callable[[int, Any], codec.Values]], ...] = (
         (AttemptRow, "attempts", codec.attempt_values),
         (LedgerTableRow, "ledger", codec.ledger_values),
+        (ClaimRow, "claims", codec.claim_values),
     )
     for model, name, values in parts:
         added: list[codec.Values] = []

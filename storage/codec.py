@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from workflow.draft import EffectDraft
 from workflow.history import HistoryRow
-from workflow.order import Attempt, Case, Details, LedgerRow, Line, Order, Report, Timer
+from workflow.order import Attempt, Case, Claim, Details, LedgerRow, Line, Order, Report, Timer
 from workflow.words import State
 
 Values = dict[str, Any]
@@ -18,6 +18,9 @@ Values = dict[str, Any]
 def order_values(case: Case) -> Values:
     """Return the columns of an order that a step may change."""
     return {
+        "replaces": case.order.replaces,
+        "generation": case.order.generation,
+        "chain": case.order.chain,
         "state": str(case.state),
         "since": case.since,
         "current": case.current,
@@ -61,6 +64,14 @@ def ledger_values(order_id: int, row: LedgerRow) -> Values:
     return {"order_id": order_id, **{name: getattr(row, name) for name in _LEDGER}}
 
 
+def claim_values(order_id: int, claim: Claim) -> Values:
+    """Return the columns of a claim."""
+    values = {name: getattr(claim, name) for name in _CLAIM}
+    back = claim.went_back_to and str(claim.went_back_to)
+    written = {"pieces": dump(claim.pieces), "evidence": dump(claim.evidence)}
+    return {"order_id": order_id, **values, **written, "came_from": str(claim.came_from), "went_back_to": back}
+
+
 def history_values(order_id: int, row: HistoryRow) -> Values:
     """Return the columns of a history row."""
     values = {name: getattr(row, name) for name in _HISTORY}
@@ -83,14 +94,7 @@ def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Valu
 
 def line_values(order_id: int, number: int, line: Line) -> Values:
     """Return the columns of an order's line."""
-    return {
-        "order_id": order_id,
-        "number": number,
-        "sku": line.sku,
-        "title": line.title,
-        "quantity": line.quantity,
-        "price": line.price,
-    }
+    return {"order_id": order_id, "number": number, **{name: getattr(line, name) for name in _LINE}}
 
 
 def read_order(row: RowMapping) -> Order:
@@ -101,9 +105,12 @@ def read_order(row: RowMapping) -> Order:
 
 def read_case(
     row: RowMapping,
+    *,
+    lines: Iterable[RowMapping],
     attempts: Iterable[RowMapping],
     timers: Iterable[RowMapping],
     ledger: Iterable[RowMapping],
+    claims: Iterable[RowMapping],
     waiting: Iterable[RowMapping],
 ) -> Case:
     """Read a case back from the rows of its tables."""
@@ -114,6 +121,8 @@ def read_case(
         attempts=tuple(_read_attempt(one) for one in attempts),
         current=row["current"],
         timers=tuple(read_timer(one) for one in timers),
+        lines=tuple(Line(**{name: one[name] for name in _LINE}) for one in lines),
+        claims=tuple(_read_claim(one) for one in claims),
         ledger=tuple(LedgerRow(**{name: one[name] for name in _LEDGER}) for one in ledger),
         returns_to=State(row["returns_to"]) if row["returns_to"] else None,
         cancelled=row["cancelled"],
@@ -156,6 +165,19 @@ def _read_attempt(row: RowMapping) -> Attempt:
     return Attempt(**{name: row[name] for name in _ATTEMPT}, parcel=parcel)
 
 
+def _read_claim(row: RowMapping) -> Claim:
+    values = {name: row[name] for name in _CLAIM}
+    pieces = tuple((line, quantity) for line, quantity in json.loads(row["pieces"]))
+    back = State(row["went_back_to"]) if row["went_back_to"] else None
+    return Claim(
+        **values,
+        pieces=pieces,
+        evidence=tuple(json.loads(row["evidence"])),
+        came_from=State(row["came_from"]),
+        went_back_to=back,
+    )
+
+
 def _names(kind: Any, *without: str) -> tuple[str, ...]:
     return tuple(name for name in kind.__dataclass_fields__ if name not in without)
 
@@ -164,4 +186,6 @@ _FACTS = _names(Order, "alternatives")
 _ATTEMPT = _names(Attempt, "parcel")
 _TIMER = _names(Timer)
 _LEDGER = _names(LedgerRow)
+_LINE = _names(Line)
+_CLAIM = _names(Claim, "pieces", "evidence", "came_from", "went_back_to")
 _HISTORY = _names(HistoryRow, "source", "target", "details")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, Int
 
 from workflow.errors import AftersalesError, UsageError
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration; a test holds it against the migrations folder."""
 
 

@@ -6,7 +6,7 @@ database to hand out an id. Instants are UTC; amounts are minor units; `details`
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, Table, Text, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 KEYED = {"sqlite_with_rowid": False}
@@ -25,6 +25,13 @@ class OrderRow(SQLModel, table=True):
         UniqueConstraint("shop", "number"),
         Index("orders_by_number", "number"),
         Index("orders_by_state", "state"),
+        Index(
+            "orders_by_chain",
+            "shop",
+            "chain",
+            sqlite_where=text("chain IS NOT NULL"),
+            postgresql_where=text("chain IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -44,8 +51,12 @@ class OrderRow(SQLModel, table=True):
     buyer_address: str | None = None
     merchant_email: str | None = None
     language: str
+    replaces: str | None = None
+    generation: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    chain: str | None = None
     salt: str
     observed: bool = False
+    erased: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     state: str
     since: datetime
     current: int
@@ -85,6 +96,7 @@ class AttemptRow(SQLModel, table=True):
     ship_by: datetime | None = None
     urged_at: datetime | None = None
     shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
     carrier: str | None = None
     tracking_number: str | None = None
     counts_from: datetime | None = None
@@ -111,14 +123,17 @@ class TimerRow(SQLModel, table=True):
     number: int = Field(primary_key=True)
     trigger: str
     due_at: datetime
+    planned_at: datetime
     wake_at: datetime
     counts_from: datetime
     policy: int
     status: str
     nth: int
     ledger: int | None = None
+    claim: int | None = None
     provisional: bool
     paused_at: datetime | None = None
+    paused_by: str | None = None
     fired_at: datetime | None = None
     tries: int = 0
     error: str | None = None
@@ -188,9 +203,54 @@ class LedgerTableRow(SQLModel, table=True):
     currency: str
     amount: int | None = Field(default=None, sa_type=BigInteger)
     attempt: int | None = None
+    claim: int | None = None
     status: str
     settled_amount: int | None = Field(default=None, sa_type=BigInteger)
     decided_at: datetime | None = None
+
+
+class ClaimRow(SQLModel, table=True):
+    """What a buyer claims of an order."""
+
+    __tablename__ = "claims"
+    __table_args__ = (Index("claims_by_status", "status"), KEYED)
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    number: int = Field(primary_key=True)
+    kind: str
+    opened_at: datetime
+    came_from: str
+    pieces: str = Field(sa_type=Text)
+    remedy: str
+    status: str
+    evidence: str = Field(sa_type=Text)
+    verification_due: bool
+    verdict: str | None = None
+    decided_at: datetime | None = None
+    chosen: str | None = None
+    went_back_to: str | None = None
+    reopened: bool
+    replacement: str | None = None
+
+
+class EvidenceRow(SQLModel, table=True):
+    """A photo or video of a claim. The files are kept under their digests: the original, and the copy that is shown."""
+
+    __tablename__ = "evidence"
+    __table_args__ = (Index("evidence_by_digest", "sha256"), KEYED)
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    claim: int = Field(primary_key=True)
+    sha256: str = Field(primary_key=True)
+    name: str | None = None
+    kind: str
+    bytes: int = Field(sa_type=BigInteger)
+    width: int | None = None
+    height: int | None = None
+    shown: str
+    added_at: datetime
+    added_by: str
+    erased_at: datetime | None = None
 
 
 class EffectRow(SQLModel, table=True):

@@ -15,7 +15,7 @@ from storage.scratch import create_tables
 from tests.postgres import NoServer, Server
 from workflow.draft import Event
 from workflow.intake import Received, receive
-from workflow.order import Case, Order, Report
+from workflow.order import Case, Line, Order, Report
 from workflow.policy import Policy, Rules, calendar_of, read_policy
 from workflow.step import Step, fire, step
 
@@ -36,10 +36,10 @@ def rules_of(toml: str = "") -> Rules:
 class Story:
     """One order, told with a clock that is moved."""
 
-    def __init__(self, rules: Rules, **order: Any) -> None:
+    def __init__(self, rules: Rules, lines: tuple[Line, ...] = (), **order: Any) -> None:
         values = {"shop": "main", "number": "1", "placed_at": START, "currency": "CNY", "route": "domestic"}
         self.rules = rules
-        self.case = Case(Order(**{**values, "alternatives": ("alt-1", "alt-2"), **order}), salt="salt")
+        self.case = Case(Order(**{**values, "alternatives": ("alt-1", "alt-2"), **order}), lines=lines, salt="salt")
         self.steps: list[Step] = []
         self._keep(step(self.case, Event("place", self.case.order.placed_at, START, "import:test"), rules))
 

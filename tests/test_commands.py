@@ -91,7 +91,7 @@ def test_orders_show_and_explain_tell_the_story(shop):
     told = shop("explain", "1002")
     for words in ("is customs_hold: held by customs", "Next:", "remind_customs", "counts from", "You may report", "release"):
         assert words in told.out
-    for words in ("open_claim", "settle_recovery"):  # not built yet; nothing is owed
+    for words in ("settle_recovery",):  # nothing is owed
         assert words not in told.out
     assert shop("explain", "1002", "--json").json["timers"][0]["trigger"] == "remind_customs"
     missing = shop("explain", "9")

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -9,7 +11,7 @@ from sqlmodel import SQLModel, col
 from storage.database import SCHEMA, Database
 from storage.schema import config, upgrade
 from storage.scratch import create_tables
-from storage.tables import EffectRow
+from storage.tables import AttemptRow, EffectRow, TimerRow
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -70,6 +72,25 @@ ORDER = {
     "version": 0,
     "last_hash": "",
 }
+ATTEMPT = {
+    "order_id": 1,
+    "number": 1,
+    "placed_at": "2025-03-03 09:00:00",
+    "parcel": '[["2025-03-04T09:00:00+00:00","ship"],["2025-03-08T09:00:00+00:00","deliver"]]',
+}
+TIMER = {
+    "order_id": 1,
+    "number": 1,
+    "trigger": "urge",
+    "due_at": "2025-03-05 09:00:00",
+    "wake_at": "2025-03-05 09:00:00",
+    "counts_from": "2025-03-03 09:00:00",
+    "policy": 1,
+    "status": "pending",
+    "nth": 1,
+    "provisional": False,
+    "tries": 0,
+}
 EFFECT = {
     "id": 1,
     "order_id": 1,
@@ -95,11 +116,15 @@ def test_an_older_database_keeps_its_rows_and_gains_what_is_new(empty):
         put(connection, "orders", ORDER)
         put(connection, "effects", EFFECT)
         put(connection, "effects", {**EFFECT, "id": 2, "details": "{}"})
+        put(connection, "attempts", ATTEMPT)
+        put(connection, "timers", TIMER)
     assert upgrade(empty) == "0001"
     assert differences(empty) == []
     with empty.read() as connection:
         suppliers = select(EffectRow.id, EffectRow.supplier).order_by(col(EffectRow.id))
         assert connection.execute(suppliers).all() == [(1, "Yiwu"), (2, None)]
+        assert connection.execute(select(AttemptRow.delivered_at)).scalar() == datetime(2025, 3, 8, 9, tzinfo=UTC)
+        assert connection.execute(select(TimerRow.planned_at)).scalar() == datetime(2025, 3, 5, 9, tzinfo=UTC)
 
 
 def test_a_migration_that_fails_leaves_everything_as_it_was(empty):

@@ -332,14 +332,6 @@ def test_what_a_policy_leaves_out_of_the_overdue_clocks_is_not_urged(story):
     assert told.case.timers == ()
 
 
-def test_claims_are_refused_as_not_yet_available(story):
-    told = story()
-    told.report("deliver", 1)
-    received = told.report("open_claim", 2)
-    assert received.verdict is Verdict.refused
-    assert "not yet available" in str(received.error)
-
-
 def test_a_refusal_names_order_state_trigger_reason_and_what_is_allowed(story):
     told = story()
     received = told.report("release", 1, "person:kim")

@@ -16,7 +16,7 @@ from engine import firing
 from engine.apply import apply
 from engine.delivery import PostOffice, deliver_due, recover
 from engine.firing import fire_due
-from storage import outbox, queries, timers
+from storage import cases, outbox, queries, timers
 from storage.database import Database
 from storage.tables import EffectRow, HistoryTableRow, LedgerTableRow, OrderRow, TimerRow
 from tests.conftest import START, rules_of
@@ -27,8 +27,25 @@ from workflow.table import CLOCK_OF, EFFECT_OF
 
 RULES = rules_of("[effects]\ndefault_channels = ['file', 'log']\n[effects.modes]\nplace_supply = 'auto'\n")
 TRIGGERS = sorted(set(FIELDS) - {"place", "override"})
-ORDERS = ("1", "2", "3")
+CLAIM_TRIGGERS = (
+    "submit_evidence",
+    "ask_more",
+    "approve",
+    "reject",
+    "reopen_claim",
+    "withdraw",
+    "choose_refund",
+    "choose_reissue",
+    "confirm_reissue",
+    "settle_refund",
+    "decline_refund",
+    "lose",
+)
+PLACED = ("1", "2", "3")
+ORDERS = (*PLACED, "r1", "r2", "r3")
+"""The last come into being as replacements."""
 PAID = 1_000
+ORDERED = 2
 OUTCOMES = ("sent", "not_sent", "refused", "unknown", "killed")
 
 
@@ -70,7 +87,7 @@ class WholeOrders(RuleBasedStateMachine):
     @initialize()
     def orders_are_placed(self):
         with self.database.write() as connection:
-            apply(connection, [arrival(number, paid=PAID) for number in ORDERS], self.now, RULES)
+            apply(connection, [arrival(number, paid=PAID) for number in PLACED], self.now, RULES)
 
     @rule(
         number=st.sampled_from(ORDERS),
@@ -81,10 +98,46 @@ class WholeOrders(RuleBasedStateMachine):
         actor=st.sampled_from(["carrier:test", "person:kim"]),
     )
     def somebody_reports(self, number, trigger, hours_ago, attempt, amount, actor):
+        self._report(number, trigger, hours_ago, actor, attempt=attempt, amount=amount)
+
+    @rule(
+        number=st.sampled_from(ORDERS),
+        kind=st.sampled_from(["damaged", "not_received"]),
+        lines=st.sampled_from([None, "1:1", "sku:2", "9:1"]),
+        remedy=st.sampled_from([None, "reissue"]),
+    )
+    def the_customer_claims(self, number, kind, lines, remedy):
+        for trigger in ("ship", "deliver"):
+            self._report(number, trigger, 0, "carrier:test")
+        self._report(number, "open_claim", 0, "person:kim", kind=kind, lines=lines, remedy=remedy)
+
+    @rule(
+        number=st.sampled_from(ORDERS),
+        trigger=st.sampled_from(CLAIM_TRIGGERS),
+        evidence=st.sampled_from([None, "photo-1", "photo-2"]),
+        new_order=st.sampled_from(ORDERS),
+    )
+    def the_claim_goes_on(self, number, trigger, evidence, new_order):
+        self._report(number, trigger, 0, "person:kim", evidence=evidence, new_order=new_order)
+
+    @rule(
+        number=st.sampled_from(ORDERS),
+        remedy=st.sampled_from(["choose_refund", "choose_reissue"]),
+        new_order=st.sampled_from(ORDERS),
+    )
+    def the_platform_approves_and_the_merchant_chooses(self, number, remedy, new_order):
+        for trigger in ("submit_evidence", "approve", remedy):
+            self._report(number, trigger, 0, "person:kim")
+        self._report(number, "confirm_reissue", 0, "person:kim", new_order=new_order)
+        self._report(number, "settle_refund", 0, "person:kim")
+
+    def _report(self, number, trigger, hours_ago, actor, **more):
         at = self.now - timedelta(hours=hours_ago)
-        given = {"attempt": attempt, "amount": amount, "ship_by": (at + timedelta(days=1)).isoformat(), "wants": "payment"}
+        usual = {"kind": "missing", "new_order": "r1"}
+        given = usual | {name: value for name, value in more.items() if value is not None}
+        given |= {"ship_by": (at + timedelta(days=1)).isoformat(), "wants": "payment"}
         fields = {name: given[name] for name in FIELDS[trigger] if given.get(name) is not None}
-        report = Report(trigger, at, actor, f"{trigger}@{at.isoformat()}", actor, fields)
+        report = Report(trigger, at, actor, f"{trigger}@{at.isoformat()}@{len(self.told)}", actor, fields)
         self.told.append((number, report))
         self._tell(number, report)
 
@@ -188,7 +241,7 @@ class WholeOrders(RuleBasedStateMachine):
             rows = connection.execute(query.where(col(TimerRow.status).in_(("pending", "paused")))).all()
         for state, _, trigger, _, status in rows:
             clock = CLOCK_OF[trigger]
-            assert state in (clock.runs_in if status == "pending" else clock.pauses_in)
+            assert state in (clock.runs_in if status == "pending" else (*clock.pauses_in, *clock.waits_in))
         assert len({row[1:4] for row in rows}) == len(rows)
 
     @invariant()
@@ -200,12 +253,33 @@ class WholeOrders(RuleBasedStateMachine):
         assert len(caused) == len(set(caused))
 
     @invariant()
-    def no_more_money_goes_back_than_was_paid(self):
-        settled = select(LedgerTableRow.order_id, func.sum(LedgerTableRow.settled_amount))
-        settled = settled.where(col(LedgerTableRow.side) == "refund").group_by(LedgerTableRow.order_id)
+    def no_more_money_goes_back_than_was_paid_for_the_first_order_of_a_chain(self):
+        first = func.coalesce(OrderRow.chain, OrderRow.number)
+        settled = select(first, func.sum(LedgerTableRow.settled_amount)).join(
+            OrderRow, col(OrderRow.id) == col(LedgerTableRow.order_id)
+        )
+        settled = settled.where(col(LedgerTableRow.side) == "refund").group_by(first)
         with self.database.read() as connection:
             for _, amount in connection.execute(settled):
                 assert (amount or 0) <= PAID
+
+    @invariant()
+    def no_more_pieces_are_made_good_than_were_ordered(self):
+        refunded: Counter[str] = Counter()
+        with self.database.read() as connection:
+            ids = [key for (key,) in connection.execute(select(OrderRow.id))]
+            stored = [one.case for one in cases.load(connection, ids).values()]
+        for case in stored:
+            assert case.order.generation <= 2
+            assert sum(claim.status == "open" for claim in case.claims) <= 1
+            assert case.claim is None or case.state in ("disputed", "refunding", "intercepting")
+            made_good = [claim for claim in case.claims if claim.status in ("refunded", "reissued")]
+            pieces = {claim.status: 0 for claim in made_good}
+            for claim in made_good:
+                pieces[claim.status] += sum(quantity for _, quantity in claim.pieces)
+            assert sum(pieces.values()) <= sum(line.quantity for line in case.lines)
+            refunded[case.order.chain or case.order.number] += pieces.get("refunded", 0)
+        assert all(quantity <= ORDERED for quantity in refunded.values())
 
     @invariant()
     def a_message_never_changes_and_what_moves_goods_or_money_leaves_once_without_a_persons_word(self):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from workflow import clocks
+from workflow import claims, clocks, disputes
 from workflow.draft import Draft, EffectDraft
 from workflow.order import Attempt, LedgerRow
 from workflow.words import State
@@ -23,9 +23,21 @@ def take_promise(draft: Draft) -> None:
     clocks.restart_if_running(draft, "urge", "reroute")
 
 
-def count_from_now(draft: Draft) -> None:
-    """A person has moved the order: whatever was promised or urged before counts no more (rule 3.2)."""
-    draft.change_attempt(replace(draft.case.attempt, counts_from=draft.event.at, urged_at=None))
+def move_by_hand(draft: Draft) -> None:
+    """A person has moved the order: what was promised, urged or asked for before counts no more (rules 3.2 and 2.11)."""
+    at, to = draft.event.at, State(str(draft.event.fields["to"]))
+    delivered_at = at if to is State.delivered else draft.case.attempt.delivered_at
+    draft.change_attempt(replace(draft.case.attempt, counts_from=at, urged_at=None, delivered_at=delivered_at))
+    requested = draft.case.open_refund
+    if requested and to is not State.refunding:
+        _decide(draft, requested, "withdrawn")
+        draft.withdrawn.append(("request_refund", draft.case.current))
+    if draft.case.claim and to is State.disputed:
+        draft.change_claim(chosen=None)
+    elif to is State.refunding and requested is None:
+        if draft.case.claim:
+            disputes.choose_refund(draft)
+        ask_for_a_refund(draft)
 
 
 def note_urge(draft: Draft) -> None:
@@ -39,15 +51,18 @@ def turn_to_the_next_supplier(draft: Draft) -> None:
     supplier = draft.case.next_supplier()
     new = Attempt(number, supplier, draft.event.at)
     paid = draft.case.order.paid if old.number == 1 else None
-    recovery = draft.add_ledger("recovery", paid, old.number)
+    recovery = draft.add_ledger("recovery", paid, attempt=old.number)
     draft.change(attempts=(*draft.case.attempts, new), current=number)
     draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
     clocks.start(draft, "chase_recovery", ledger=recovery.number)
 
 
 def ask_for_a_refund(draft: Draft) -> None:
-    """Write the whole order's refund into the ledger: the full amount paid (rule 4.2)."""
-    draft.add_ledger("refund", draft.case.order.paid)
+    """Write the refund into the ledger: of the open claim's pieces, else of the whole order (rules 4.2 and 8.6)."""
+    claim = draft.case.claim
+    amount = claims.to_ask_for(draft.case, claim)
+    draft.add_ledger("refund", amount, claim=claim.number if claim else None)
+    draft.note(amount=amount, pieces=claims.written(draft.case, dict(claim.pieces)) if claim else None)
 
 
 def take_shipment(draft: Draft) -> None:
@@ -85,12 +100,13 @@ def take_carrier_news(draft: Draft) -> None:
     draft.change(carrier_status=str(status) if status else case.carrier_status)
     if case.state is State.shipped:
         clocks.start(draft, "stall")
-    elif case.state is State.intercepting and case.returns_to is State.shipped:
+    elif case.state in (State.intercepting, State.disputed) and case.returns_to is State.shipped:
         clocks.start(draft, "stall", paused=True)
 
 
 def take_delivery(draft: Draft) -> None:
     """The parcel arrived (rule 2.5)."""
+    draft.change_attempt(replace(draft.case.attempt, delivered_at=draft.event.at))
     draft.note(attempt=draft.case.current)
 
 
@@ -111,24 +127,30 @@ def stop_overdue_clocks(draft: Draft) -> None:
 
 
 def repeat(draft: Draft) -> None:
-    """Fire again later; after the last time, escalate (rule 3.7)."""
+    """Fire again later; after the last time, escalate where the table gives a flag for it (rule 3.7)."""
     fired = draft.event.timer
     assert fired is not None, "only a timer repeats"
     draft.note(nth=fired.nth, ledger=fired.ledger)
-    if not clocks.repeat(draft, fired):
-        assert draft.row.flag is not None, "the table gives every repeating clock a flag"
+    if fired.claim:
+        disputes.tell_of_claim(draft)
+    if fired.trigger == "chase_refund" and draft.case.open_refund:
+        draft.note(amount=draft.case.open_refund.amount)
+    if not clocks.repeat(draft, fired) and draft.row.flag:
         draft.flags.append(draft.row.flag)
         draft.effects.append(EffectDraft("escalate", draft.case.current, {"about": fired.trigger}))
 
 
 def settle_refund(draft: Draft) -> None:
-    """The money is back (rule 4.3)."""
+    """The money is back; what was claimed is made good (rules 4.3 and 8.6)."""
     _decide_refund(draft, "settled")
+    draft.change_claim(status="refunded")
 
 
 def decline_refund(draft: Draft) -> None:
-    """The platform will not pay (rule 4.4)."""
+    """The platform will not pay; a claim can be remedied otherwise, and its window does not run any more (rule 4.4)."""
     _decide_refund(draft, "declined")
+    draft.change_claim(chosen=None)
+    disputes.end_window(draft)
 
 
 def settle_recovery(draft: Draft) -> None:
@@ -142,9 +164,9 @@ def decline_recovery(draft: Draft) -> None:
 
 
 def _decide_refund(draft: Draft, status: str) -> None:
-    for row in draft.case.ledger:
-        if row.side == "refund" and row.status == "requested":
-            _decide(draft, row, status)
+    requested = draft.case.open_refund
+    if requested:
+        _decide(draft, requested, status)
 
 
 def _named_recovery(draft: Draft) -> LedgerRow:
@@ -167,7 +189,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
     change.__name__: change
     for change in (
         take_promise,
-        count_from_now,
+        move_by_hand,
         note_urge,
         turn_to_the_next_supplier,
         ask_for_a_refund,
@@ -181,6 +203,21 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         repeat,
         settle_refund,
         decline_refund,
+        disputes.open_claim,
+        disputes.open_claim_of_lost_parcel,
+        disputes.add_to_claim,
+        disputes.take_evidence,
+        disputes.ask_for_verification,
+        disputes.begin_next_round,
+        disputes.lapse_claim,
+        disputes.approve_claim,
+        disputes.reject_claim,
+        disputes.reopen_claim,
+        disputes.withdraw_claim,
+        disputes.choose_refund,
+        disputes.choose_reissue,
+        disputes.place_replacement,
+        disputes.end_window,
         settle_recovery,
         decline_recovery,
     )

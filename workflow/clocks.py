@@ -1,25 +1,28 @@
 """When timers start, pause, resume, repeat and end (docs/process.md, part 3)."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from workflow.draft import Draft
 from workflow.durations import Duration
-from workflow.order import Timer
+from workflow.order import Case, Timer
+from workflow.policy import Policy, Rules, whose_case
 from workflow.process import CLOCKS
 from workflow.table import CLOCK_OF
 from workflow.words import State
 
-Deadline = tuple[datetime, Duration]
-"""What a timer counts from, and how long."""
+BY_END_OF_CLAIM = ("reject", "lapse_evidence")
+"""After these an order that could have closed meanwhile stays open for a while, so that the buyer can answer (rule 8.4)."""
 
 
 def enter(draft: Draft, state: State) -> None:
-    """Let the timers of the state that is left end or pause, and start those of `state` (rule 3.5)."""
+    """Let the timers of the state that is left end, pause or wait, and start those of `state` (rule 3.5)."""
     for timer in draft.case.timers:
         clock = CLOCK_OF[timer.trigger]
-        if state in clock.pauses_in and state not in clock.starts_on:
+        if state in clock.waits_in:
+            _wait(draft, timer)
+        elif state in clock.pauses_in and state not in clock.starts_on:
             _pause(draft, timer)
         elif state in clock.starts_on or state not in clock.runs_in:
             end(draft, timer)
@@ -29,46 +32,57 @@ def enter(draft: Draft, state: State) -> None:
 
 
 def go_back(draft: Draft, state: State) -> None:
-    """Resume what was paused, the paused span added; whatever does not run in `state` ends (rule 3.5)."""
+    """Resume what was paused or waits, the paused span added; whatever does not run in `state` ends (rule 3.5)."""
     for timer in draft.case.timers:
         if state not in CLOCK_OF[timer.trigger].runs_in:
             end(draft, timer)
-        elif timer.status == "paused":
-            span = timer.paused_span(draft.event.at)
-            draft.note(paused_seconds=int(span.total_seconds()))
-            draft.change_timer(replace(timer, status="pending", due_at=timer.due_at + span, paused_at=None))
+        elif timer.status == "paused" and timer.paused_by is None:
+            _resume(draft, timer)
 
 
 def return_later_to(draft: Draft, state: State) -> None:
-    """Change the state that an interception goes back to; the clocks of `state` start paused (rule 3.6)."""
+    """Change the state that the order goes back to; the clocks of `state` start paused or wait (rule 3.6)."""
     for timer in draft.case.timers:
-        if timer.status == "paused" and state not in CLOCK_OF[timer.trigger].runs_in:
+        clock = CLOCK_OF[timer.trigger]
+        if timer.status == "paused" and draft.case.state not in clock.runs_in and state not in clock.runs_in:
             end(draft, timer)
     for clock in CLOCKS:
         if state in clock.starts_on:
             start(draft, clock.trigger, paused=True)
 
 
-def start(draft: Draft, trigger: str, *, paused: bool = False, ledger: int | None = None) -> None:
+def start(
+    draft: Draft,
+    trigger: str,
+    *,
+    paused: bool = False,
+    paused_by: str | None = None,
+    ledger: int | None = None,
+    claim: int | None = None,
+) -> None:
     """Start the timer of `trigger`, counting from what its rule says; one that runs already ends."""
     for timer in draft.case.timers:
-        if timer.trigger == trigger and timer.ledger == ledger:
+        if (timer.trigger, timer.ledger, timer.claim) == (trigger, ledger, claim):
             end(draft, timer)
-    due_at, counts_from, provisional = _first_due(draft, trigger)
-    if due_at is None:
+    made = plan(draft.case, draft.rules, trigger, draft.event.at, ledger=ledger)
+    if made is None:
         return
-    status, paused_at = ("paused", draft.event.at) if paused else ("pending", None)
+    due_at, counts_from, provisional = made
+    waits = draft.case.state in CLOCK_OF[trigger].waits_in
     draft.add_timer(
         Timer(
             number=draft.case.timers_made + 1,
             trigger=trigger,
             due_at=due_at,
+            planned_at=due_at,
             counts_from=counts_from,
             policy=draft.rules.version,
-            status=status,
+            status="paused" if paused else "pending",
             ledger=ledger,
+            claim=claim,
             provisional=provisional,
-            paused_at=paused_at,
+            paused_at=draft.event.at if paused and not waits else None,
+            paused_by=paused_by,
         )
     )
 
@@ -77,7 +91,7 @@ def restart_if_running(draft: Draft, *triggers: str) -> None:
     """Count the running timers of `triggers` anew."""
     for timer in draft.case.timers:
         if timer.trigger in triggers:
-            start(draft, timer.trigger, paused=timer.status == "paused")
+            start(draft, timer.trigger, paused=timer.status == "paused", paused_by=timer.paused_by)
 
 
 def end(draft: Draft, timer: Timer) -> None:
@@ -94,20 +108,22 @@ def end_all(draft: Draft, *triggers: str) -> None:
 
 def repeat(draft: Draft, fired: Timer) -> bool:
     """Set the next timer of a clock that fires again; return False after its last time (rule 3.7)."""
-    due_at, counts_from = _next_due(draft, fired)
-    if due_at is None:
+    made = _next(draft, fired)
+    if made is None:
         return False
-    number, provisional = draft.case.timers_made + 1, draft.rules.calendar.is_provisional(counts_from, due_at)
+    due_at, (planned_at, counts_from, provisional) = made
     draft.add_timer(
         Timer(
-            number=number,
+            number=draft.case.timers_made + 1,
             trigger=fired.trigger,
             due_at=due_at,
+            planned_at=planned_at,
             counts_from=counts_from,
             policy=draft.rules.version,
             nth=fired.nth + 1,
             ledger=fired.ledger,
-            provisional=provisional and _counts_working_days(draft, fired.trigger),
+            claim=fired.claim,
+            provisional=provisional,
         )
     )
     return True
@@ -118,76 +134,164 @@ def _pause(draft: Draft, timer: Timer) -> None:
         draft.change_timer(replace(timer, status="paused", paused_at=draft.event.at))
 
 
-def _first_due(draft: Draft, trigger: str) -> tuple[datetime | None, datetime, bool]:
-    """Return the first due instant (None: this order has no such clock), its base, and whether it is provisional."""
-    calendar = draft.rules.calendar
-    deadlines = _DEADLINES[trigger](draft)
+def _wait(draft: Draft, timer: Timer) -> None:
+    """Stop a timer that keeps its instant; what is past when the order comes back fires then."""
+    if timer.status == "pending":
+        draft.change_timer(replace(timer, status="paused"))
+
+
+def _resume(draft: Draft, timer: Timer) -> None:
+    """Let a timer run on; one that waited keeps its instant, unless the buyer is to have time to answer (rule 8.4)."""
+    at, due_at = draft.event.at, timer.due_at
+    if timer.paused_at is not None:
+        span = timer.paused_span(at)
+        due_at += span
+        draft.note(paused_seconds=int(span.total_seconds()))
+    elif draft.event.trigger in BY_END_OF_CLAIM:
+        due_at = max(due_at, draft.rules.of(draft.case).claims.reopen_within.after(at, draft.rules.calendar))
+    draft.change_timer(replace(timer, status="pending", due_at=due_at, paused_at=None))
+
+
+# --- when a timer is due ---
+
+Plan = tuple[datetime, datetime, bool]
+"""When a timer is due by its rule, what it counts from, and whether that is provisional (rule 3.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a deadline depends on: the case, the policy as it counts for it, and the instant that it counts from."""
+
+    case: Case
+    policy: Policy
+    at: datetime
+    rules: Rules
+
+
+Deadline = tuple[datetime, Duration]
+"""What a timer counts from, and how long."""
+
+
+def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, ledger: int | None = None) -> Plan | None:
+    """Return when the `nth` timer of a clock is due that counts from `at`; None where the order has no such clock.
+
+    The overdue clocks count from the promised ship date instead (rule 3.2).
+    """
+    ask = Ask(case, _policy_of(case, rules, ledger), at, rules)
+    if trigger in _CHASES:
+        chases = _CHASES[trigger](ask)
+        deadlines = [(at, chases[nth - 1])] if nth <= len(chases) else []
+    elif trigger in _EVERY:
+        every, times = _EVERY[trigger](ask)
+        deadlines = [(at, every)] if nth <= times else []
+    else:
+        deadlines = _DEADLINES[trigger](ask)
     if not deadlines:
-        return None, draft.event.at, False
-    due_at, (base, duration) = max(((d.after(b, calendar), (b, d)) for b, d in deadlines), key=lambda pair: pair[0])
-    return due_at, base, duration.unit == "wd" and calendar.is_provisional(base, due_at)
-
-
-def _overdue_base(draft: Draft) -> datetime | None:
-    """Return what the overdue clocks count from, or None where the policy has none (rule 3.2)."""
-    overdue, attempt = draft.rules.policy.overdue, draft.case.attempt
-    if draft.case.order.route not in overdue.routes:
         return None
-    return attempt.counts_from or attempt.ship_by or overdue.handling_time.after(attempt.placed_at, draft.rules.calendar)
+    due = [(duration.after(base, rules.calendar), base, duration) for base, duration in deadlines]
+    due_at, base, duration = max(due, key=lambda one: one[0])
+    return due_at, base, duration.unit == "wd" and rules.calendar.is_provisional(base, due_at)
 
 
-def _urge(draft: Draft) -> list[Deadline]:
-    base = _overdue_base(draft)
-    return [(base, draft.rules.policy.overdue.urge_after)] if base else []
+def _policy_of(case: Case, rules: Rules, ledger: int | None) -> Policy:
+    """Return the policy of the supplier that the timer is about: of a recovery, the one that was left."""
+    row = next((row for row in case.ledger if row.number == ledger), None)
+    if row is None or row.attempt is None:
+        return rules.of(case)
+    return rules.of(replace(case, current=row.attempt))
 
 
-def _reroute(draft: Draft) -> list[Deadline]:
-    base, overdue = _overdue_base(draft), draft.rules.policy.overdue
+def _overdue_base(ask: Ask) -> datetime | None:
+    """Return what the overdue clocks count from, or None where the policy has none (rule 3.2)."""
+    overdue, attempt = ask.policy.overdue, ask.case.attempt
+    if ask.case.order.route not in overdue.routes:
+        return None
+    return attempt.counts_from or attempt.ship_by or overdue.handling_time.after(attempt.placed_at, ask.rules.calendar)
+
+
+def _urge(ask: Ask) -> list[Deadline]:
+    base = _overdue_base(ask)
+    return [(base, ask.policy.overdue.urge_after)] if base else []
+
+
+def _reroute(ask: Ask) -> list[Deadline]:
+    base, overdue = _overdue_base(ask), ask.policy.overdue
     if base is None:
         return []
-    urged_at = draft.case.attempt.urged_at
+    urged_at = ask.case.attempt.urged_at
     after_urge = [(urged_at, overdue.reroute_after_urge)] if urged_at else []
     return [(base, overdue.reroute_after), *after_urge]
 
 
-_DEADLINES: dict[str, Callable[[Draft], list[Deadline]]] = {
+_DEADLINES: dict[str, Callable[[Ask], list[Deadline]]] = {
     "urge": _urge,
     "reroute": _reroute,
-    "stall": lambda d: [(d.event.at, d.rules.policy.transit.stall_every)],
-    "remind_customs": lambda d: [(d.event.at, d.rules.policy.customs.remind_every)],
-    "fail_interception": lambda d: [(d.event.at, d.rules.policy.interception.fail_after)],
-    "close": lambda d: [(d.event.at, d.rules.policy.delivery.close_after)],
-    "chase_refund": lambda d: [(d.event.at, d.rules.policy.money.chase_refund_at[0])],
-    "chase_recovery": lambda d: [(d.event.at, d.rules.policy.money.chase_recovery_at[0])],
+    "fail_interception": lambda ask: [(ask.at, ask.policy.interception.fail_after)],
+    "close": lambda ask: [(ask.at, ask.policy.delivery.close_after)],
+    "lapse_evidence": lambda ask: [(ask.at, ask.policy.claims.evidence_within)],
+    "lapse_window": lambda ask: [(ask.at, ask.policy.claims.window)],
 }
-_EVERY: dict[str, Callable[[Draft], tuple[Duration, int]]] = {
-    "stall": lambda d: (d.rules.policy.transit.stall_every, d.rules.policy.transit.stall_times),
-    "remind_customs": lambda d: (d.rules.policy.customs.remind_every, d.rules.policy.customs.remind_times),
+_EVERY: dict[str, Callable[[Ask], tuple[Duration, int]]] = {
+    "stall": lambda ask: (ask.policy.transit.stall_every, ask.policy.transit.stall_times),
+    "remind_customs": lambda ask: (ask.policy.customs.remind_every, ask.policy.customs.remind_times),
+    "chase_verification": lambda ask: (ask.policy.claims.chase_verification_every, ask.policy.claims.chase_verification_times),
 }
-_CHASES: dict[str, Callable[[Draft], tuple[Duration, ...]]] = {
-    "chase_refund": lambda d: d.rules.policy.money.chase_refund_at,
-    "chase_recovery": lambda d: d.rules.policy.money.chase_recovery_at,
+_CHASES: dict[str, Callable[[Ask], tuple[Duration, ...]]] = {
+    "remind_window": lambda ask: ask.policy.claims.remind_window_at,
+    "chase_refund": lambda ask: ask.policy.money.chase_refund_at,
+    "chase_recovery": lambda ask: ask.policy.money.chase_recovery_at,
 }
+SETTINGS: dict[str, tuple[tuple[str, str], ...]] = {
+    "urge": (("overdue", "urge_after"),),
+    "reroute": (("overdue", "reroute_after"), ("overdue", "reroute_after_urge")),
+    "stall": (("transit", "stall_every"),),
+    "remind_customs": (("customs", "remind_every"),),
+    "fail_interception": (("interception", "fail_after"),),
+    "close": (("delivery", "close_after"),),
+    "lapse_evidence": (("claims", "evidence_within"),),
+    "chase_verification": (("claims", "chase_verification_every"),),
+    "remind_window": (("claims", "remind_window_at"),),
+    "lapse_window": (("claims", "window"),),
+    "chase_refund": (("money", "chase_refund_at"),),
+    "chase_recovery": (("money", "chase_recovery_at"),),
+}
+"""Which lines of the policy decide when a timer is due."""
 
 
-def _counts_working_days(draft: Draft, trigger: str) -> bool:
-    return trigger in _CHASES and _CHASES[trigger](draft)[0].unit == "wd"
+def deciding_lines(case: Case, rules: Rules, timer: Timer) -> tuple[str, ...]:
+    """Name the lines of the policy that decide when a timer is due (rule 3.9)."""
+    row = next((row for row in case.ledger if row.number == timer.ledger), None)
+    whose = whose_case(replace(case, current=row.attempt) if row and row.attempt else case)
+    return tuple(rules.policy.line_of(whose, section, name) for section, name in SETTINGS[timer.trigger])
 
 
-def _next_due(draft: Draft, fired: Timer) -> tuple[datetime | None, datetime]:
-    """Return when a clock fires again (None: never), and what that counts from.
+def _next(draft: Draft, fired: Timer) -> tuple[datetime, Plan] | None:
+    """Return when a clock fires again, and what its rule alone would give; None after the last time (rule 3.7).
 
-    A chase that downtime has overtaken counts from the firing instead, so that nothing comes in a burst.
+    What repeats at an interval counts from the firing when that was late. A chase that downtime has overtaken
+    comes the planned distance after the firing, so that nothing comes in a burst.
     """
-    at, calendar = draft.event.at, draft.rules.calendar
+    case, rules, at = draft.case, draft.rules, draft.event.at
+    ask = Ask(case, _policy_of(case, rules, fired.ledger), at, rules)
+    nth = fired.nth + 1
     if fired.trigger in _EVERY:
-        every, times = _EVERY[fired.trigger](draft)
-        base = max(fired.due_at, at)
-        return (every.after(base, calendar) if fired.nth < times else None), base
-    chases = _CHASES[fired.trigger](draft)
-    if fired.nth >= len(chases):
-        return None, at
-    planned = chases[fired.nth].after(fired.counts_from, calendar)
-    if planned > at:
-        return planned, fired.counts_from
-    return chases[fired.nth].minus(chases[fired.nth - 1]).after(at, calendar), at
+        every, _ = _EVERY[fired.trigger](ask)
+        made = plan(case, rules, fired.trigger, _base_of_next(fired, at, every, rules), nth=nth)
+        return (made[0], made) if made else None
+    made = plan(case, rules, fired.trigger, fired.counts_from, nth=nth, ledger=fired.ledger)
+    if made is None or made[0] > at:
+        return (made[0], made) if made else None
+    chases = _CHASES[fired.trigger](ask)
+    return chases[nth - 1].minus(chases[nth - 2]).after(at, rules.calendar), made
+
+
+def _base_of_next(fired: Timer, at: datetime, every: Duration, rules: Rules) -> datetime:
+    """Return what the next interval counts from: the last due instant, or the firing when that was late.
+
+    A deadline in working days lies at the end of a day, which is 00:00 of the next: that next day still counts.
+    """
+    if every.unit != "wd":
+        return max(fired.due_at, at)
+    zone = rules.calendar.zone
+    on_time = at.astimezone(zone).date() <= fired.due_at.astimezone(zone).date()
+    return fired.due_at - timedelta(seconds=1) if on_time else at

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from workflow.order import Attempt, Case, Detail, Details, LedgerRow, Timer
+from workflow.order import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer
 from workflow.policy import Rules
 from workflow.words import Row, State
 
@@ -30,6 +30,14 @@ class EffectDraft:
     details: Details
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """An order that is placed because of a step of another one (rule 8.7)."""
+
+    order: Order
+    lines: tuple[Line, ...]
+
+
 @dataclass(slots=True)
 class Draft:
     """The only thing that changes while a step is made; `case` itself is replaced, never altered."""
@@ -44,6 +52,7 @@ class Draft:
     withdrawn: list[tuple[str, int]] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     details: dict[str, Detail] = field(default_factory=dict)
+    replacement: Replacement | None = None
 
     def change(self, **values: Any) -> None:
         """Replace fields of the case."""
@@ -58,10 +67,15 @@ class Draft:
         attempts = tuple(attempt if one.number == attempt.number else one for one in self.case.attempts)
         self.change(attempts=attempts)
 
-    def add_ledger(self, side: str, amount: int | None, attempt: int | None = None) -> LedgerRow:
+    def change_claim(self, **values: Any) -> None:
+        """Replace fields of the open claim."""
+        claims = tuple(replace(one, **values) if one.status == "open" else one for one in self.case.claims)
+        self.change(claims=claims)
+
+    def add_ledger(self, side: str, amount: int | None, *, attempt: int | None = None, claim: int | None = None) -> LedgerRow:
         """Write down money that is owed from now on."""
         number, order = len(self.case.ledger) + 1, self.case.order
-        row = LedgerRow(number, side, self.event.at, order.currency, amount, attempt)
+        row = LedgerRow(number, side, self.event.at, order.currency, amount, attempt, claim)
         self.change(ledger=(*self.case.ledger, row))
         self.note(**{side: number})
         return row

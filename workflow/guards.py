@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
-from workflow.order import Case, Details
+from workflow import claims
+from workflow.order import Case, Claim, Details
 from workflow.policy import Rules
-from workflow.process import UNSHIPPED
+from workflow.process import ON_ITS_WAY, UNSHIPPED
 from workflow.words import State
 
 
@@ -16,6 +18,7 @@ class Question:
     case: Case
     fields: Details
     rules: Rules
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,77 @@ def _cancelled_and_unshipped(case: Case) -> bool:
     return case.cancelled and case.returns_to in UNSHIPPED
 
 
+def _names_the_refund(q: Question) -> bool:
+    named, requested = q.fields.get("refund"), q.case.open_refund
+    return named is None or (requested is not None and requested.number == named)
+
+
+def _sum(q: Question) -> int | None:
+    amount, requested = q.fields.get("amount"), q.case.open_refund
+    if amount is not None:
+        return int(amount)
+    return requested.amount if requested else None
+
+
 def _within_what_was_paid(q: Question) -> bool:
-    amount, paid = q.fields.get("amount"), q.case.order.paid
-    return amount is None or paid is None or int(amount) <= paid
+    amount, still = _sum(q), claims.unsettled(q.case)
+    return amount is None or still is None or amount <= still
 
 
 def _sum_is_known(q: Question) -> bool:
-    requested = [row for row in q.case.ledger if row.side == "refund" and row.status == "requested"]
-    return q.fields.get("amount") is not None or all(row.amount is not None for row in requested)
+    return _sum(q) is not None or q.case.open_refund is None
+
+
+def _whole_not_received(q: Question) -> bool:
+    return q.fields.get("kind") == "not_received" and claims.named(q.case, _lines(q)) == claims.ordered(q.case)
+
+
+def _lines(q: Question) -> str | None:
+    lines = q.fields.get("lines")
+    return None if lines is None else str(lines)
+
+
+def last_rejected(case: Case) -> Claim | None:
+    """Return the latest claim, if it was rejected and never opened again."""
+    last = case.claims[-1] if case.claims else None
+    return last if last and last.status == "rejected" and not last.reopened else None
+
+
+def _went_back_here(case: Case) -> bool:
+    claim = last_rejected(case)
+    return claim is not None and claim.went_back_to is case.state
+
+
+def _in_time_to_reopen(q: Question) -> bool:
+    claim = last_rejected(q.case)
+    if claim is None or claim.decided_at is None:
+        return False
+    return q.at <= q.rules.of(q.case).claims.reopen_within.after(claim.decided_at, q.rules.calendar)
+
+
+def evidence_of(fields: Details) -> tuple[str, ...]:
+    """Return what a report says was sent, piece by piece."""
+    return tuple(str(fields.get("evidence") or "").split())
+
+
+def _new_evidence(q: Question) -> bool:
+    claim = last_rejected(q.case)
+    return claim is not None and any(one not in claim.evidence for one in evidence_of(q.fields))
+
+
+def _new_order_is_free(q: Question) -> bool:
+    named = q.fields.get("new_order")
+    return named is not None and named != q.case.order.number and named not in q.case.taken
+
+
+def _reissue_asked_for(q: Question) -> bool:
+    claim, at_the_end = q.case.claim, q.rules.of(q.case).claims.at_the_end
+    return at_the_end == "requested" and claim is not None and claim.remedy == "reissue" and claim.chosen is None
+
+
+def _of_claim(allows: Callable[[Claim], bool], refusal: str) -> Guard:
+    """Make a guard about the open claim; it says nothing where there is none."""
+    return _by_case(lambda case: case.claim is None or allows(case.claim), refusal)
 
 
 def _names_an_open_recovery(q: Question) -> bool:
@@ -73,8 +139,8 @@ GUARDS: dict[str, Guard] = {
         "only a domestic order can be intercepted; the platform neither intercepts nor refunds an international one",
     ),
     "candidate_left": _by_case(lambda case: case.next_supplier() is not None, "no alternative supplier is left"),
-    "no_stock_reroutes": Guard(lambda q: q.rules.policy.supply.no_stock == "reroute", "the policy refunds"),
-    "unresponsive_reroutes": Guard(lambda q: q.rules.policy.supply.unresponsive == "reroute", "the policy refunds"),
+    "no_stock_reroutes": Guard(lambda q: q.rules.of(q.case).supply.no_stock == "reroute", "the policy refunds"),
+    "unresponsive_reroutes": Guard(lambda q: q.rules.of(q.case).supply.unresponsive == "reroute", "the policy refunds"),
     "not_cancelled": _by_case(lambda case: not case.cancelled, "the customer has cancelled"),
     "current_attempt": Guard(_current_attempt, _NO_SUCH_ATTEMPT),
     "earlier_attempt": Guard(_earlier_attempt, _NO_SUCH_ATTEMPT),
@@ -88,5 +154,48 @@ GUARDS: dict[str, Guard] = {
     "names_an_open_recovery": Guard(
         _names_an_open_recovery, "name one of the order's open recoveries by its ledger row (`show` lists them)"
     ),
-    "claims_are_built": _by_case(lambda case: False, "claims are not yet available in this version"),
+    "names_the_refund": Guard(_names_the_refund, "the order has no open refund in that ledger row (`show` lists them)"),
+    "was_on_its_way": _by_case(lambda case: case.returns_to in ON_ITS_WAY, "the claim was opened after the delivery"),
+    "claimed_after_delivery": _by_case(
+        lambda case: case.returns_to not in ON_ITS_WAY, "the parcel is not where that could happen"
+    ),
+    "claim_window": Guard(
+        lambda q: claims.window_is_open(q.case, q.at, q.rules),
+        "the claim window is not open: it runs from the shipping until some days after the delivery",
+    ),
+    "pieces_left": Guard(
+        lambda q: claims.named(q.case, _lines(q)) is not None,
+        "the order has no such line, or fewer pieces are left than are claimed (`show` lists lines and claims)",
+    ),
+    "whole_not_received": Guard(
+        _whole_not_received, "before the delivery only the whole order can be claimed, and only as not_received"
+    ),
+    "no_claim_open": _by_case(lambda case: case.claim is None, "a claim is open"),
+    "claim_open": _by_case(lambda case: case.claim is not None, "no claim is open: report open_claim first"),
+    "no_verdict": _of_claim(lambda claim: claim.verdict is None, "the platform has given its verdict"),
+    "verification_due": _of_claim(
+        lambda claim: claim.verification_due and claim.verdict is None, "the platform has been asked in this round"
+    ),
+    "evidence": _of_claim(lambda claim: bool(claim.evidence), "no evidence has been submitted"),
+    "approved": _of_claim(lambda claim: claim.verdict == "approved", "the platform has not approved the claim"),
+    "no_remedy_chosen": _of_claim(lambda claim: claim.chosen is None, "a remedy has been chosen"),
+    "reissue_chosen": _of_claim(lambda claim: claim.chosen == "reissue", "no replacement has been asked for"),
+    "no_reissue_chosen": _of_claim(lambda claim: claim.chosen != "reissue", "a replacement has been asked for already"),
+    "generation_left": _by_case(
+        lambda case: case.order.generation < claims.MOST_GENERATIONS,
+        "the order is itself the second replacement in its chain: only a refund is left",
+    ),
+    "new_order_is_free": Guard(
+        _new_order_is_free, "the new order's number is this order's own, or that of another chain of replacements"
+    ),
+    "a_claim_was_rejected": _by_case(
+        lambda case: last_rejected(case) is not None, "its last claim was not rejected, or was opened again before"
+    ),
+    "where_it_went_back_to": _by_case(_went_back_here, "the order has moved on since its claim was rejected"),
+    "in_time_to_reopen": Guard(_in_time_to_reopen, "the time for opening a rejected claim again is over"),
+    "new_evidence": Guard(_new_evidence, "opening it again needs new evidence: name it in the field evidence"),
+    "window_escalates": Guard(
+        lambda q: q.rules.of(q.case).claims.at_the_end == "escalate", "the policy does not leave it to a person"
+    ),
+    "reissue_asked_for": Guard(_reissue_asked_for, "the customer did not ask for a replacement, or the policy refunds"),
 }

@@ -130,7 +130,7 @@ def _is_older_news(case: Case, report: Report) -> bool:
 
 
 def _place_of(case: Case) -> str | None:
-    return _position(case.returns_to if case.state is State.intercepting else case.state)
+    return _position(case.returns_to if case.state in (State.intercepting, State.disputed) else case.state)
 
 
 def _position(state: State | None) -> str | None:

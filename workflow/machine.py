@@ -1,6 +1,7 @@
 """The process table executed by `transitions`: from a case and a trigger to the row that is taken."""
 
 import logging
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -60,7 +61,7 @@ _MACHINE = Machine(
 )
 
 
-def decide(case: Case, trigger: str, fields: Details, rules: Rules) -> tuple[Row, State | None]:
+def decide(case: Case, trigger: str, fields: Details, rules: Rules, at: datetime) -> tuple[Row, State | None]:
     """Return the row of the table that `trigger` takes now, and the state it leads to (None: it stays).
 
     Raises:
@@ -72,7 +73,7 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules) -> tuple[Row
     rows = PLACES.get((here, trigger))
     if rows is None:
         raise NoPlace(case.name, case.state, trigger, f"it has no place in {here}", allowed_now(case))
-    question = Question(case, fields, rules)
+    question = Question(case, fields, rules, at)
     mover = _Mover(here, question)
     if not _MACHINE.events[trigger].trigger(mover) or mover.move is None:
         raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_now(case))
@@ -81,5 +82,5 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules) -> tuple[Row
 
 def _why_not(rows: tuple[Row, ...], question: Question) -> str:
     """Collect the sentences of the guards that stood in the way, one per row."""
-    failing = (next(name for name in row.guards if not GUARDS[name].allows(question)) for row in rows)
-    return "; ".join(dict.fromkeys(GUARDS[name].refusal for name in failing))
+    failing = (next((name for name in row.guards if not GUARDS[name].allows(question)), None) for row in rows)
+    return "; ".join(dict.fromkeys(GUARDS[name].refusal if name else "it has nowhere to go back to" for name in failing))

@@ -40,11 +40,23 @@ class Order:
     buyer_address: str | None = None
     merchant_email: str | None = None
     language: str = "en"
+    replaces: str | None = None
+    """The number of the order that this one replaces."""
+    generation: int = 0
+    """How many replacements lie between it and the first order of its chain."""
+    chain: str | None = None
+    """The number of the first order of its chain of replacements; None where there are none."""
 
     @property
     def name(self) -> str:
         """The identity as a person writes it: SHOP/NUMBER."""
         return f"{self.shop}/{self.number}"
+
+
+PERSONAL = ("buyer_name", "buyer_email", "buyer_address")
+"""What is known of the buyer, and goes when the buyer is erased (rule 6.4)."""
+LINKS = ("replaces", "generation", "chain")
+"""What binds an order to its chain of replacements; files say nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,7 @@ class Attempt:
     ship_by: datetime | None = None
     urged_at: datetime | None = None
     shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
     carrier: str | None = None
     tracking_number: str | None = None
     counts_from: datetime | None = None
@@ -67,18 +80,26 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A deadline of an order. `nth` counts the firings of a clock that repeats, from 1."""
+    """A deadline of an order, or of one of its claims. `nth` counts the firings of a clock that repeats, from 1.
+
+    `planned_at` is what its rule gave; `due_at` differs where pauses or a person moved it.
+    """
 
     number: int
     trigger: str
     due_at: datetime
+    planned_at: datetime
     counts_from: datetime
     policy: int
     status: str = "pending"
     nth: int = 1
     ledger: int | None = None
+    claim: int | None = None
     provisional: bool = False
     paused_at: datetime | None = None
+    """Since when it is paused; a paused timer without it waits, and keeps its instant."""
+    paused_by: str | None = None
+    """The person whose pause it is; the process alone does not end that one."""
     fired_at: datetime | None = None
 
     def paused_span(self, at: datetime) -> timedelta:
@@ -99,9 +120,38 @@ class LedgerRow:
     currency: str
     amount: int | None = None
     attempt: int | None = None
+    claim: int | None = None
     status: str = "requested"
     settled_amount: int | None = None
     decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the buyer claims of an order, from its opening to its remedy (docs/process.md, part 8).
+
+    `pieces` are (line number, quantity); `evidence` names what was sent, by digest or in words.
+    """
+
+    number: int
+    kind: str
+    opened_at: datetime
+    came_from: State
+    pieces: tuple[tuple[int, int], ...]
+    remedy: str = "refund"
+    """What the customer asked for: refund or reissue."""
+    status: str = "open"
+    evidence: tuple[str, ...] = ()
+    verification_due: bool = True
+    """Whether the next evidence asks the platform for a verdict: once a round."""
+    verdict: str | None = None
+    decided_at: datetime | None = None
+    chosen: str | None = None
+    """The remedy that was chosen: refund or reissue."""
+    went_back_to: State | None = None
+    """Where the order went when the claim was rejected."""
+    reopened: bool = False
+    replacement: str | None = None
 
 
 def own_key(trigger: str, at: datetime) -> str:
@@ -133,6 +183,8 @@ class Case:
     current: int = 1
     timers: tuple[Timer, ...] = ()
     ledger: tuple[LedgerRow, ...] = ()
+    lines: tuple[Line, ...] = ()
+    claims: tuple[Claim, ...] = ()
     returns_to: State | None = None
     cancelled: bool = False
     gap: bool = False
@@ -144,6 +196,14 @@ class Case:
     """Of the digests that stand for this order's personal data in its history (rule 6.3)."""
     waiting: tuple[Report, ...] = ()
     """Reports about its parcels that had no place when they came (rule 2.6)."""
+    chain_paid: int | None = None
+    """What was paid for the first order of its chain, if this one is a replacement."""
+    settled_elsewhere: int = 0
+    """What other orders of its chain have had refunded."""
+    requested_elsewhere: int = 0
+    """What is asked for on other orders of its chain, and not settled."""
+    taken: frozenset[str] = frozenset()
+    """Of the order numbers that a report at hand names: those that cannot be replacements of this order."""
 
     @property
     def attempt(self) -> Attempt:
@@ -154,6 +214,16 @@ class Case:
     def name(self) -> str:
         """The order's identity, for messages."""
         return self.order.name
+
+    @property
+    def claim(self) -> Claim | None:
+        """The open claim, if there is one."""
+        return next((claim for claim in self.claims if claim.status == "open"), None)
+
+    @property
+    def open_refund(self) -> LedgerRow | None:
+        """The refund that is requested and not decided, if there is one."""
+        return next((row for row in self.ledger if row.side == "refund" and row.status == "requested"), None)
 
     def named_attempt(self, fields: Details) -> Attempt | None:
         """Return the attempt that a report's `attempt` or `supplier` names; the current one by default."""

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from workflow.calendars import WorkingCalendar
 from workflow.durations import Duration
 from workflow.errors import AftersalesError
 from workflow.money import MoneyError, exponent
+from workflow.order import Case
 from workflow.process import EFFECTS
 from workflow.suggestions import did_you_mean
 
@@ -60,6 +61,7 @@ def _parse(value: Any) -> Duration:
 AnyDuration = Annotated[Duration, BeforeValidator(_parse), PlainSerializer(str)]
 FixedDuration = Annotated[AnyDuration, AfterValidator(_fixed)]
 Interval = Annotated[FixedDuration, AfterValidator(_longer_than_nothing)]
+AnyInterval = Annotated[AnyDuration, AfterValidator(_longer_than_nothing)]
 Address = Annotated[str, AfterValidator(email_address)]
 Channels = Annotated[tuple[Literal["log", "file", "email"], ...], Field(min_length=1), AfterValidator(_distinct)]
 Chases = Annotated[tuple[AnyDuration, ...], Field(min_length=1), AfterValidator(_rising)]
@@ -135,6 +137,27 @@ class Delivery(Section):
     close_after: AnyDuration = Duration(15, "d")
 
 
+class Claims(Section):
+    """How long the parties to a claim have (rules 8.3 to 8.5)."""
+
+    evidence_within: Interval = Duration(7, "d")
+    reopen_within: FixedDuration = Duration(7, "d")
+    chase_verification_every: AnyInterval = Duration(3, "wd")
+    chase_verification_times: Times = 5
+    remind_window_at: Chases = (Duration(10, "wd"), Duration(14, "wd"))
+    window: AnyInterval = Duration(15, "wd")
+    at_the_end: Literal["refund", "requested", "escalate"] = "refund"
+
+
+class Evidence(Section):
+    """How large the photos and videos of a claim may be (rule 8.8)."""
+
+    image_megabytes: Annotated[int, Field(ge=1, le=200)] = 20
+    video_megabytes: Annotated[int, Field(ge=1, le=4_000)] = 200
+    megapixels: Annotated[int, Field(ge=1, le=100)] = 50
+    files_per_claim: Annotated[int, Field(ge=1, le=1_000)] = 30
+
+
 class Money(Section):
     """When the platform and old suppliers are chased for money."""
 
@@ -168,6 +191,36 @@ class Contacts(Section):
     suppliers: dict[str, Address] = {}
 
 
+class Override(Section):
+    """Other numbers for the orders of a shop, a supplier or a route; what it does not name stays as it is (rule 3.9)."""
+
+    shop: str | None = None
+    supplier: str | None = None
+    route: Route | None = None
+    overdue: dict[str, Any] = {}
+    supply: dict[str, Any] = {}
+    transit: dict[str, Any] = {}
+    customs: dict[str, Any] = {}
+    interception: dict[str, Any] = {}
+    delivery: dict[str, Any] = {}
+    claims: dict[str, Any] = {}
+    money: dict[str, Any] = {}
+
+    @property
+    def whose(self) -> dict[str, str]:
+        """What an order must have for it to count."""
+        named = {"shop": self.shop, "supplier": self.supplier, "route": self.route}
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """The tables that it changes."""
+        return {name: table for name in OVERRIDDEN if (table := getattr(self, name))}
+
+
+OVERRIDDEN = ("overdue", "supply", "transit", "customs", "interception", "delivery", "claims", "money")
+
+
 class Policy(Section):
     """The whole policy file."""
 
@@ -179,10 +232,40 @@ class Policy(Section):
     customs: Customs = Customs()
     interception: Interception = Interception()
     delivery: Delivery = Delivery()
+    claims: Claims = Claims()
+    evidence: Evidence = Evidence()
     money: Money = Money()
     reports: Reports = Reports()
     effects: Effects = Effects()
     contacts: Contacts = Contacts()
+    overrides: tuple[Override, ...] = ()
+
+    def fitting(self, order: "Whose") -> list[tuple[int, Override]]:
+        """Return the overrides that count for an order with their places in the file, the most specific last (rule 3.9)."""
+        has = {"shop": order.shop, "supplier": order.supplier, "route": order.route}
+        found = [(n, one) for n, one in enumerate(self.overrides, 1) if one.whose.items() <= has.items()]
+        return sorted(
+            found, key=lambda pair: (len(pair[1].whose), pair[1].supplier is not None, pair[1].shop is not None, pair[0])
+        )
+
+    def seen_by(self, order: "Whose") -> "Policy":
+        """Return the policy as it counts for an order: its overrides put in their places."""
+        changed: dict[str, Any] = {}
+        for _, one in self.fitting(order):
+            for name, table in one.changes.items():
+                section = changed.get(name, getattr(self, name))
+                changed[name] = type(section).model_validate({**section.model_dump(), **table})
+        return self.model_copy(update=changed) if changed else self
+
+    def line_of(self, order: "Whose", section: str, name: str) -> str:
+        """Name the line of the file that decides a number for an order, with its value."""
+        value = getattr(getattr(self.seen_by(order), section), name)
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for number, one in reversed(self.fitting(order)):
+            if name in one.changes.get(section, {}):
+                whose = ", ".join(f"{key} {known}" for key, known in one.whose.items())
+                return f"{section}.{name} = {shown} (overrides {number}: {whose or 'every order'})"
+        return f"{section}.{name} = {shown}"
 
     def mode(self, kind: str) -> str:
         """Return the mode of an effect kind: auto, ask or off (rule 5.2)."""
@@ -194,12 +277,37 @@ class Policy(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class Whose:
+    """What the numbers of a policy may depend on."""
+
+    shop: str
+    supplier: str | None
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """A policy in force: its version in the database, its numbers, and its calendar."""
 
     version: int
     policy: Policy
     calendar: WorkingCalendar
+    _seen: dict[Whose, Policy] = field(default_factory=dict, repr=False, compare=False)
+
+    def of(self, case: Case) -> Policy:
+        """Return the policy as it counts for the case's order and current supplier (rule 3.9)."""
+        if not self.policy.overrides:
+            return self.policy
+        whose = whose_case(case)
+        if whose not in self._seen:
+            self._seen[whose] = self.policy.seen_by(whose)
+        return self._seen[whose]
+
+
+def whose_case(case: Case) -> Whose:
+    """Return what the policy of a case may depend on."""
+    supplier = case.attempt.supplier if case.attempts else case.order.supplier
+    return Whose(case.order.shop, supplier, case.order.route)
 
 
 def read_policy(text: str) -> Policy:
@@ -216,6 +324,7 @@ def read_policy(text: str) -> Policy:
     except ValidationError as error:
         raise PolicyError("; ".join(_explain(one) for one in error.errors())) from None
     _check_kinds(policy)
+    _check_overrides(policy)
     calendar_of(policy)
     return policy
 
@@ -239,14 +348,32 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _explain(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+def _check_overrides(policy: Policy) -> None:
+    """Read every override into its tables, so that a wrong one is found now and not when an order comes by."""
+    for number, one in enumerate(policy.overrides, 1):
+        place = f"overrides {number}"
+        if not one.whose:
+            raise PolicyError(f"[{place}] names no shop, supplier or route: it would be for every order")
+        for earlier, other in enumerate(policy.overrides[: number - 1], 1):
+            if other.whose == one.whose:
+                raise PolicyError(f"[{place}] is for the same orders as overrides {earlier}: write them as one")
+        for name, table in one.changes.items():
+            section = getattr(policy, name)
+            try:
+                type(section).model_validate({**section.model_dump(), **table})
+            except ValidationError as error:
+                raise PolicyError("; ".join(_explain(e, place, name) for e in error.errors())) from None
+
+
+def _explain(error: Any, *above: str) -> str:
+    place = ".".join(str(part) for part in (*above, *error["loc"]))
     if error["type"] != "extra_forbidden":
         return f"[{place}]: {error['msg'].removeprefix('Value error, ')}"
-    *parents, name = error["loc"]
+    path: list[Any] = [*above[1:], *error["loc"]]
+    *parents, name = path
     model: Any = Policy
     for parent in parents:
-        model = model.model_fields[parent].annotation
+        model = Override if parent == "overrides" or isinstance(parent, int) else model.model_fields[parent].annotation
     return f"[{place}] is not a setting of the policy{did_you_mean(str(name), model.model_fields)}"
 
 

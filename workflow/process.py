@@ -14,8 +14,19 @@ PAUSED = (S.intercepting,)
 FROM_SHIPPED_ON = tuple(state for state in State if state not in UNSHIPPED)
 ANYWHERE = tuple(State)
 
-CLAIMS = "claims_are_built"
+DISPUTED = (S.disputed,)
+CLAIMABLE = (S.delivered, S.refunded, S.reissued)
+CLAIMED = ("request_verification",)
+FIRST_OF_ROUND = ("claim_open", "verification_due")
+CHASED = ("chase_verification", "notify_merchant")
+VERDICT = ("claim_open", "evidence", "no_verdict")
+CHOOSES = ("claim_open", "approved", "generation_left", "no_reissue_chosen")
+CONFIRMS = ("claim_open", "reissue_chosen", "new_order_is_free")
+LATE_REISSUE = ("reissue_asked_for", "generation_left")
+SETTLES = ("names_the_refund", "sum_is_known", "within_what_was_paid")
 OTHER_CAME = "earlier_attempt_shipped"
+REOPENED_FROM = (S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued)
+REOPENS = ("a_claim_was_rejected", "where_it_went_back_to", "in_time_to_reopen", "new_evidence")
 OPEN_RECOVERY = ("a_recovery_is_open", "names_an_open_recovery")
 RETURN = ("take_shipment", "return_to_that_attempt")
 
@@ -31,9 +42,9 @@ def refund(trigger: str, sources: tuple[State, ...]) -> Row:
     return Row(trigger, sources, S.refunding, (), ("ask_for_a_refund",), ("request_refund",))
 
 
-def claim(trigger: str, target: State | Goes, *sources: State) -> Row:
-    """A line of the claims, which this version refuses as not yet available."""
-    return Row(trigger, sources, target, (CLAIMS,))
+def refund_claim(trigger: str, *guards: str, does: tuple[str, ...] = ()) -> Row:
+    """Request the refund of what the open claim is about."""
+    return Row(trigger, DISPUTED, S.refunding, guards, (*does, "choose_refund", "ask_for_a_refund"), ("request_refund",))
 
 
 # fmt: off
@@ -59,7 +70,7 @@ ROWS: tuple[Row, ...] = (
     Row("hold", (S.shipped,), S.customs_hold, effects=("customs_reminder",)),
     Row("remind_customs", (S.customs_hold,), STAYS, does=("repeat",), effects=("customs_reminder",), flag="customs"),
     Row("release", (S.customs_hold,), S.shipped),
-    claim("lose", S.disputed, *ON_ITS_WAY),
+    Row("lose", ON_ITS_WAY, S.disputed, does=("open_claim_of_lost_parcel", "ask_for_verification"), effects=CLAIMED),
     Row("deliver", ON_ITS_WAY, S.delivered, does=("take_delivery",)),
     Row("deliver", UNSHIPPED, S.delivered, does=("take_delivery", "mark_gap")),
     # cancelled or wrongly addressed
@@ -75,35 +86,43 @@ ROWS: tuple[Row, ...] = (
     Row("deliver", PAUSED, S.delivered, ("was_unshipped",), ("take_delivery", "mark_gap")),
     Row("deliver", PAUSED, S.delivered, does=("take_delivery",)),
     # claims
-    claim("open_claim", S.disputed, S.delivered, S.refunded, S.reissued, *ON_ITS_WAY),
-    claim("open_claim", STAYS, S.disputed),
-    claim("submit_evidence", STAYS, S.disputed),
-    claim("lapse_evidence", BACK, S.disputed),
-    claim("ask_more", STAYS, S.disputed),
-    claim("chase_verification", STAYS, S.disputed),
-    claim("approve", STAYS, S.disputed),
-    claim("reject", BACK, S.disputed),
-    claim("reopen_claim", S.disputed, S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued),
-    claim("withdraw", BACK, S.disputed),
-    claim("choose_refund", S.refunding, S.disputed),
-    claim("choose_reissue", STAYS, S.disputed),
-    claim("confirm_reissue", S.reissued, S.disputed),
-    claim("remind_window", STAYS, S.disputed, S.refunding),
-    claim("lapse_window", S.refunding, S.disputed),
-    claim("lapse_window", STAYS, S.refunding),
-    claim("hold", STAYS, S.disputed),
-    claim("release", STAYS, S.disputed),
-    claim("deliver", STAYS, S.disputed),
+    Row("open_claim", CLAIMABLE, S.disputed, ("claim_window", "pieces_left"), ("open_claim",), ("ask_evidence",)),
+    Row("open_claim", ON_ITS_WAY, S.disputed, ("whole_not_received",), ("open_claim",), ("ask_evidence",)),
+    Row("open_claim", DISPUTED, STAYS, ("no_claim_open", "pieces_left"), ("open_claim",), ("ask_evidence",)),
+    Row("open_claim", DISPUTED, STAYS, ("claim_open", "no_verdict", "pieces_left"), ("add_to_claim",)),
+    Row("submit_evidence", DISPUTED, STAYS, FIRST_OF_ROUND, ("take_evidence", "ask_for_verification"), CLAIMED),
+    Row("submit_evidence", DISPUTED, STAYS, ("claim_open",), ("take_evidence",)),
+    Row("lapse_evidence", DISPUTED, BACK, does=("lapse_claim",), effects=("notify_merchant",)),
+    Row("ask_more", DISPUTED, STAYS, VERDICT, ("begin_next_round",), ("ask_evidence",)),
+    Row("chase_verification", DISPUTED, STAYS, does=("repeat",), effects=CHASED, flag="unverified"),
+    Row("approve", DISPUTED, STAYS, VERDICT, ("approve_claim",), ("notify_merchant",)),
+    Row("reject", DISPUTED, BACK, VERDICT, ("reject_claim",), ("notify_merchant",)),
+    Row("reopen_claim", REOPENED_FROM, S.disputed, REOPENS, ("reopen_claim", "ask_for_verification"), CLAIMED),
+    Row("withdraw", DISPUTED, BACK, ("no_remedy_chosen",), ("withdraw_claim",)),
+    refund_claim("choose_refund", "claim_open", "approved"),
+    Row("choose_reissue", DISPUTED, STAYS, CHOOSES, ("choose_reissue",), ("place_reissue",)),
+    Row("confirm_reissue", DISPUTED, S.reissued, CONFIRMS, ("place_replacement",)),
+    Row("remind_window", (*DISPUTED, S.refunding), STAYS, does=("repeat",), effects=("notify_merchant",)),
+    Row("lapse_window", DISPUTED, STAYS, ("window_escalates",), ("end_window",), ("escalate",), "window_ended"),
+    Row("lapse_window", DISPUTED, STAYS, LATE_REISSUE, ("end_window", "choose_reissue"), ("place_reissue",), "window_ended"),
+    refund_claim("lapse_window", does=("end_window",)),
+    Row("lapse_window", (S.refunding,), STAYS, (), ("end_window",), ("chase_refund", "escalate"), "window_ended"),
+    Row("hold", DISPUTED, STAYS, ("was_shipped",), effects=("customs_reminder",), returns=S.customs_hold),
+    Row("hold", DISPUTED, STAYS, ("claimed_after_delivery",)),
+    Row("release", DISPUTED, STAYS, ("was_held",), returns=S.shipped),
+    Row("release", DISPUTED, STAYS, ("claimed_after_delivery",)),
+    Row("deliver", DISPUTED, STAYS, ("was_on_its_way",), ("take_delivery",), returns=S.delivered),
+    Row("deliver", DISPUTED, STAYS, ("claimed_after_delivery",)),
     # money
-    Row("settle_refund", (S.refunding,), S.refunded, ("within_what_was_paid", "sum_is_known"), ("settle_refund",)),
+    Row("settle_refund", (S.refunding,), S.refunded, SETTLES, ("settle_refund",)),
     Row("chase_refund", (S.refunding,), STAYS, does=("repeat",), effects=("chase_refund",), flag="refund_unsettled"),
-    Row("decline_refund", (S.refunding,), BACK, does=("decline_refund",), flag="refund_declined"),
+    Row("decline_refund", (S.refunding,), BACK, ("names_the_refund",), ("decline_refund",), flag="refund_declined"),
     Row("chase_recovery", ANYWHERE, STAYS, does=("repeat",), effects=("chase_recovery",), flag="recovery_unsettled"),
     Row("settle_recovery", ANYWHERE, STAYS, OPEN_RECOVERY, ("settle_recovery",)),
     Row("decline_recovery", ANYWHERE, STAYS, OPEN_RECOVERY, ("decline_recovery",)),
     # the end
     Row("close", (S.delivered,), S.closed),
-    Row("override", ANYWHERE, Goes.named, does=("count_from_now",), effects=("notify_merchant",)),
+    Row("override", ANYWHERE, Goes.named, does=("move_by_hand",), effects=("notify_merchant",)),
 )
 
 CLOCKS: tuple[Clock, ...] = (
@@ -112,11 +131,15 @@ CLOCKS: tuple[Clock, ...] = (
     Clock("stall", starts_on=(S.shipped,), runs_in=(S.shipped,), pauses_in=(*PAUSED, S.disputed)),
     Clock("remind_customs", starts_on=(S.customs_hold,), runs_in=(S.customs_hold,), pauses_in=(*PAUSED, S.disputed)),
     Clock("fail_interception", starts_on=PAUSED, runs_in=PAUSED),
-    Clock("close", starts_on=(S.delivered,), runs_in=(S.delivered,)),
+    Clock("close", starts_on=(S.delivered,), runs_in=(S.delivered,), waits_in=DISPUTED),
+    Clock("lapse_evidence", starts_on=(), runs_in=DISPUTED),
+    Clock("chase_verification", starts_on=(), runs_in=DISPUTED),
+    Clock("remind_window", starts_on=(), runs_in=(S.disputed, S.refunding)),
+    Clock("lapse_window", starts_on=(), runs_in=(S.disputed, S.refunding)),
     Clock("chase_refund", starts_on=(S.refunding,), runs_in=(S.refunding,)),
     Clock("chase_recovery", starts_on=(), runs_in=ANYWHERE),
 )
-CLAIM_CLOCKS = ("lapse_evidence", "chase_verification", "remind_window", "lapse_window")
+WINDOW = ("remind_window", "lapse_window")
 
 EFFECTS: tuple[Effect, ...] = (
     Effect("urge_supplier", Party.supplier),
@@ -148,6 +171,8 @@ FLAGS: dict[str, str] = {
     "refund_unsettled": "the platform has not paid the refund after the last chase",
     "refund_declined": "the refund was declined",
     "recovery_unsettled": "the old supplier has not paid the money back after the last chase",
+    "unverified": "the platform has not verified the claim after the last chase",
+    "window_ended": "the 15 working days for the remedy are over, and it is not done",
     "effect_stuck": "a message could not be delivered, or its outcome is unknown",
     "timer_failed": "a timer could not be fired and was set aside",
 }

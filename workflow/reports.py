@@ -5,17 +5,21 @@ from typing import Literal
 
 from workflow.words import State
 
-Kind = Literal["text", "instant", "amount", "count", "state", "customs"]
+Kind = Literal["text", "instant", "amount", "count", "choice", "pieces", "number"]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a report. A personal one never reaches the history in clear (rule 6.3)."""
+    """A field of a report. A personal one never reaches the history in clear (rule 6.3).
+
+    Of a choice, `words` are what may stand there.
+    """
 
     kind: Kind
     help: str
     required: bool = False
     personal: bool = False
+    words: tuple[str, ...] = ()
 
 
 REASON = Field("text", "why, in a few words")
@@ -23,7 +27,12 @@ ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the curren
 SUPPLIER = Field("text", "which supplier it is about (instead of the attempt)")
 RECOVERY = Field("count", "ledger row of the recovery (may be left out when only one is open)")
 CUSTOMS_WANTS = ("documents", "payment", "processing")
+CLAIM_KINDS = ("missing", "wrong", "damaged", "not_received")
+REMEDIES = ("refund", "reissue")
 STATE_NAMES = tuple(str(state) for state in State)
+REFUND = Field("count", "ledger row of the refund (may be left out)")
+AMOUNT = Field("amount", "the sum that came back, such as 12.50")
+EVIDENCE = Field("text", "what was sent: names or digests of files, separated by spaces")
 
 FIELDS: dict[str, dict[str, Field]] = {
     "place": {},
@@ -39,7 +48,10 @@ FIELDS: dict[str, dict[str, Field]] = {
         "reason": REASON,
     },
     "note_transit": {"status": Field("text", "the carrier's latest status"), "reason": REASON},
-    "hold": {"wants": Field("customs", "what customs wants: documents, payment or processing"), "reason": REASON},
+    "hold": {
+        "wants": Field("choice", "what customs wants: documents, payment or processing", words=CUSTOMS_WANTS),
+        "reason": REASON,
+    },
     "release": {"reason": REASON},
     "lose": {"reason": REASON},
     "deliver": {"reason": REASON},
@@ -47,26 +59,32 @@ FIELDS: dict[str, dict[str, Field]] = {
     "correct_address": {"address": Field("text", "the right address", personal=True), "reason": REASON},
     "confirm_interception": {"reason": REASON},
     "fail_interception": {"reason": REASON},
-    "open_claim": {"reason": REASON},
-    "submit_evidence": {"reason": REASON},
+    "open_claim": {
+        "kind": Field("choice", f"what is wrong: {', '.join(CLAIM_KINDS)}", required=True, words=CLAIM_KINDS),
+        "lines": Field(
+            "pieces", "what is claimed: line number or SKU, and quantity, as 1:2;MUG-22:1 (default: all that is left)"
+        ),
+        "remedy": Field("choice", "what the customer asks for: refund (default) or reissue", words=REMEDIES),
+        "reason": REASON,
+    },
+    "submit_evidence": {"evidence": EVIDENCE, "reason": REASON},
     "ask_more": {"reason": REASON},
     "approve": {"reason": REASON},
     "reject": {"reason": REASON},
-    "reopen_claim": {"reason": REASON},
+    "reopen_claim": {"evidence": EVIDENCE, "reason": REASON},
     "withdraw": {"reason": REASON},
     "choose_refund": {"reason": REASON},
     "choose_reissue": {"reason": REASON},
-    "confirm_reissue": {"reason": REASON},
-    "settle_refund": {"amount": Field("amount", "the sum that came back, such as 12.50"), "reason": REASON},
-    "decline_refund": {"reason": REASON},
-    "settle_recovery": {
-        "recovery": RECOVERY,
-        "amount": Field("amount", "the sum that came back, such as 12.50"),
+    "confirm_reissue": {
+        "new_order": Field("number", "the platform's number of the new order", required=True),
         "reason": REASON,
     },
+    "settle_refund": {"amount": AMOUNT, "refund": REFUND, "reason": REASON},
+    "decline_refund": {"refund": REFUND, "reason": REASON},
+    "settle_recovery": {"recovery": RECOVERY, "amount": AMOUNT, "reason": REASON},
     "decline_recovery": {"recovery": RECOVERY, "reason": REASON},
     "override": {
-        "to": Field("state", "the state to move the order to", required=True),
+        "to": Field("choice", "the state to move the order to", required=True, words=STATE_NAMES),
         "reason": Field("text", "why, in a few words", required=True),
     },
 }

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from workflow import clocks
 from workflow.changes import CHANGES, begin
-from workflow.draft import Draft, EffectDraft, Event
+from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.history import HistoryRow, chain
 from workflow.machine import decide
 from workflow.order import Case, Detail, Timer
@@ -18,6 +18,8 @@ from workflow.words import Goes, Row, State
 
 REMEMBERS = (State.intercepting, State.refunding, State.disputed)
 """States that an order may go back from."""
+REMEDIES_BY_HAND = (State.refunded, State.reissued)
+"""Where a person moves an order whose claim was made good outside of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Step:
     effects: tuple[EffectDraft, ...]
     withdrawn: tuple[tuple[str, int], ...]
     flags: tuple[str, ...]
+    replacement: Replacement | None = None
 
 
 def step(case: Case, event: Event, rules: Rules) -> Step:
@@ -40,7 +43,7 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
         Refused: a guard turned it down.
 
     """
-    row, target = decide(case, event.trigger, event.fields, rules)
+    row, target = decide(case, event.trigger, event.fields, rules, event.at)
     return write(case, event, rules, row, target)
 
 
@@ -61,6 +64,7 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
         CHANGES[name](draft)
     if row.returns:
         draft.change(returns_to=row.returns)
+        draft.change_claim(came_from=row.returns)
         clocks.return_later_to(draft, row.returns)
     if target:
         _move(draft, target)
@@ -69,14 +73,25 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
 
 
 def _move(draft: Draft, target: State) -> None:
-    case = draft.case
-    before = case.returns_to if case.state in CANNOT_RETURN_TO else case.state
-    returns_to = before if target in REMEMBERS else None
-    draft.change(state=target, since=draft.event.at, returns_to=returns_to)
+    came_from = _goes_back_to(draft, target)
+    if target not in REMEMBERS:  # an order that a person has moved out of its dispute leaves the claim behind
+        draft.change_claim(status=str(target) if target in REMEDIES_BY_HAND else "overridden")
+    draft.change(state=target, since=draft.event.at, returns_to=came_from)
     if draft.row.target is Goes.back:
         clocks.go_back(draft, target)
     else:
         clocks.enter(draft, target)
+
+
+def _goes_back_to(draft: Draft, target: State) -> State | None:
+    """Return the state that the order may go back to from `target`; a dispute goes back to where its claim was opened."""
+    case = draft.case
+    if target not in REMEMBERS:
+        return None
+    if target is State.disputed and case.claim:
+        return case.claim.came_from
+    before = case.returns_to if case.state is target or case.state in CANNOT_RETURN_TO else case.state
+    return State.delivered if before is target else before
 
 
 def _speak(draft: Draft) -> None:
@@ -122,7 +137,7 @@ def _finish(draft: Draft) -> Step:
     )
     row = replace(row, hash=chain(before.name, before.last_hash, row))
     case = replace(before, steps=row.sequence, last_hash=row.hash)
-    return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.withdrawn), tuple(draft.flags))
+    return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.withdrawn), tuple(draft.flags), draft.replacement)
 
 
 def _text(value: Detail) -> str | None:

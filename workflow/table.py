@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from workflow.errors import AftersalesError
 from workflow.guards import GUARDS
 from workflow.order import Case
-from workflow.process import CLAIM_CLOCKS, CLOCKS, EFFECTS, FLAGS, ROWS
+from workflow.process import CLOCKS, EFFECTS, FLAGS, ROWS
 from workflow.reports import FIELDS
 from workflow.words import Clock, Goes, Row, State
 
 CANNOT_RETURN_TO = (State.intercepting, State.refunding)
 NOTHING = "nothing"
-TIMED = frozenset(clock.trigger for clock in CLOCKS) | frozenset(CLAIM_CLOCKS)
+TIMED = frozenset(clock.trigger for clock in CLOCKS)
 CLOCK_OF = {clock.trigger: clock for clock in CLOCKS}
 EFFECT_OF = {effect.kind: effect for effect in EFFECTS}
 

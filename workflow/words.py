@@ -61,12 +61,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A timed trigger: where its timer starts, runs and pauses; it ends everywhere else (rule 3.5)."""
+    """A timed trigger: where its timer starts, runs, pauses, and waits without being moved; it ends elsewhere (rule 3.5)."""
 
     trigger: str
     starts_on: tuple[State, ...]
     runs_in: tuple[State, ...]
     pauses_in: tuple[State, ...] = ()
+    waits_in: tuple[State, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

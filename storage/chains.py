@@ -1,0 +1,69 @@
+"""Chains of replacements: what was paid for the first order, and what has come back for each (rule 8.6)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, select, tuple_
+from sqlmodel import col
+
+from storage.portions import portions
+from storage.tables import LedgerTableRow, OrderRow, table_of
+from workflow.order import Case, LedgerRow
+
+Key = tuple[str, str]
+"""Shop, and number of the chain's first order."""
+
+
+@dataclass(slots=True)
+class Chain:
+    """The money of one chain. `refunds` holds what was settled and what is asked for, by order number."""
+
+    paid: int | None
+    refunds: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def within(self, case: Case) -> Case:
+        """Return the case knowing what the others of its chain have had."""
+        others = [sums for number, sums in self.refunds.items() if number != case.order.number]
+        settled, requested = (sum(one[part] for one in others) for part in (0, 1))
+        return replace(case, chain_paid=self.paid, settled_elsewhere=settled, requested_elsewhere=requested)
+
+    def take(self, case: Case) -> None:
+        """Remember the refunds of a case as they stand now."""
+        self.refunds[case.order.number] = sums_of(case.ledger)
+
+
+def sums_of(ledger: Iterable[LedgerRow]) -> tuple[int, int]:
+    """Return what was refunded, and what is asked for, in minor units."""
+    settled = requested = 0
+    for row in ledger:
+        if row.side == "refund" and row.status == "settled":
+            settled += row.settled_amount or 0
+        elif row.side == "refund" and row.status == "requested":
+            requested += row.amount or 0
+    return settled, requested
+
+
+def key_of(case: Case) -> Key | None:
+    """Return which chain a case belongs to, or None where it has no replacements."""
+    return (case.order.shop, case.order.chain) if case.order.chain else None
+
+
+def load(connection: Connection, cases: Iterable[Case]) -> dict[Key, Chain]:
+    """Load the chains of cases; on a server their first orders are locked, so that no two sum up at once."""
+    chains: dict[Key, Chain] = {}
+    for some in portions(key for case in cases if (key := key_of(case))):
+        first = tuple_(col(OrderRow.shop), col(OrderRow.number)).in_(some)
+        paid = select(col(OrderRow.shop), col(OrderRow.number), col(OrderRow.paid)).where(first).order_by(col(OrderRow.id))
+        for shop, number, amount in connection.execute(paid.with_for_update()):
+            chains[shop, number] = Chain(amount)
+        o, ledger = table_of(OrderRow), table_of(LedgerTableRow)
+        columns = (o.c.shop, o.c.chain, o.c.number, ledger.c.status, ledger.c.amount, ledger.c.settled_amount)
+        members = select(*columns).join(ledger, ledger.c.order_id == o.c.id)
+        in_chain = tuple_(col(OrderRow.shop), col(OrderRow.chain)).in_(some)
+        for shop, chain, number, status, amount, settled in connection.execute(
+            members.where(in_chain, col(LedgerTableRow.side) == "refund")
+        ):
+            before = chains[shop, chain].refunds.get(number, (0, 0))
+            more = (settled or 0, 0) if status == "settled" else (0, amount or 0) if status == "requested" else (0, 0)
+            chains[shop, chain].refunds[number] = (before[0] + more[0], before[1] + more[1])
+    return chains
