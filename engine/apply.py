@@ -8,15 +8,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from engine.run import Run
 from storage import cases, chains
 from storage.cases import Change, Identity, Stored
 from storage.chains import Chain
 from workflow.draft import Event
-from workflow.intake import Received, Verdict, receive
-from workflow.order import LINKS, PERSONAL, Case, Line, Order, Report, Timer
+from workflow.intake import Received, Verdict
+from workflow.order import LINKS, PERSONAL, Case, Line, Order, Report
 from workflow.policy import Rules
 from workflow.process import EFFECTS
-from workflow.step import Step, fire, step, write
+from workflow.step import Step, step, write
 from workflow.words import Goes, Row, State
 
 
@@ -121,7 +122,7 @@ def modes_of(rules: Rules) -> dict[str, str]:
 class _Open:
     """An order that a batch works on: as the database knows it, and as it is by now."""
 
-    run: "_Run"
+    run: Run
     stored: Stored | None
     observed: bool
     lived: bool = False
@@ -141,7 +142,7 @@ class _Batch:
         stored = cases.load(connection, self._ids.values())
         self._open: dict[Identity, _Open] = {}
         for identity, key in self._ids.items():
-            self._open[identity] = _Open(_Run(stored[key].case, rules), stored[key], stored[key].observed)
+            self._open[identity] = _Open(Run(stored[key].case, rules), stored[key], stored[key].observed)
         self._chains = chains.load(connection, (one.case for one in stored.values()))
 
     def take(self, arrival: Arrival, observed: bool) -> Outcome:
@@ -149,7 +150,7 @@ class _Batch:
         identity = (arrival.order.shop, arrival.order.number)
         if identity not in self._open:
             case = Case(arrival.order, lines=arrival.lines, salt=secrets.token_hex(16))
-            self._open[identity] = _Open(_Run(case, self._rules), None, observed)
+            self._open[identity] = _Open(Run(case, self._rules), None, observed)
         known = self._open[identity]
         was, before = known.run.case.state, known.run.mark()
         fresh, repeated = self._sort_out(arrival, known)
@@ -216,7 +217,7 @@ class _Batch:
             known.case = replace(known.case, order=linked)
             known.step(write(known.case, replace(event, trigger="link"), self._rules, _LINK, None))
             return
-        run = _Run(Case(order, lines=made.replacement.lines, salt=secrets.token_hex(16)), self._rules)
+        run = Run(Case(order, lines=made.replacement.lines, salt=secrets.token_hex(16)), self._rules)
         run.step(step(run.case, event, self._rules))
         self._open[identity] = _Open(run, None, parent.observed)
 
@@ -264,61 +265,6 @@ def _named_by(arrival: Arrival) -> Iterator[Identity]:
 def _new_order(report: Report) -> str | None:
     named = report.fields.get("new_order")
     return None if named is None else str(named)
-
-
-class _Run:
-    """One case as it goes through its reports, and on a virtual clock through its timers too."""
-
-    def __init__(self, case: Case, rules: Rules) -> None:
-        self.case, self._rules = case, rules
-        self.received: list[Received] = []
-        self.steps: list[Step] = []
-
-    def mark(self) -> tuple[int, int]:
-        """Return how many verdicts and steps there have been."""
-        return len(self.received), len(self.steps)
-
-    def since(self, mark: tuple[int, int]) -> tuple[list[Received], list[Step]]:
-        """Return the verdicts and steps since a mark."""
-        return self.received[mark[0] :], self.steps[mark[1] :]
-
-    def step(self, made: Step) -> None:
-        """Take a step that was made outside."""
-        self.case = made.case
-        self.steps.append(made)
-
-    def report(self, reports: Iterable[Report], now: datetime) -> None:
-        """Apply reports at `now`."""
-        for report in reports:
-            self.case, verdicts = receive(self.case, report, now, self._rules)
-            self.received += verdicts
-            self.steps += [received.step for received in verdicts if received.step]
-
-    def live_through(self, reports: Iterable[Report], until: datetime) -> None:
-        """Apply each report at its own instant, and fire every timer at its own, up to `until` (rule 7.6)."""
-        clock = self.case.order.placed_at
-        for report in reports:
-            at = max(report.at, clock)
-            clock = self._fire(clock, at, including=False)
-            self.report([report], at)
-            clock = at
-        self._fire(clock, until, including=True)
-
-    def _fire(self, clock: datetime, end: datetime, *, including: bool) -> datetime:
-        """Fire what is due before `end`, or at it too; reports of one instant go before its timers."""
-        while timer := _next_timer(self.case):
-            at = max(clock, timer.due_at)
-            if at > end or (at == end and not including):
-                break
-            made = fire(self.case, timer, at, self._rules)
-            self.case, clock = made.case, at
-            self.steps.append(made)
-        return clock
-
-
-def _next_timer(case: Case) -> Timer | None:
-    pending = (timer for timer in case.timers if timer.status == "pending")
-    return min(pending, key=lambda timer: (timer.due_at, timer.number), default=None)
 
 
 def _conflict(known: _Open, arrival: Arrival) -> str | None:

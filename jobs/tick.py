@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from engine.delivery import PostOffice, Sent, compose_due, recover, send_due
 from engine.firing import Fired, fire_due
+from engine.timekeeping import settle_provisional
 from storage import heartbeats, outbox, timers
 from storage.database import Database
 from workflow.policy import Rules
@@ -79,11 +80,16 @@ def keep_house(place: Workplace, at: datetime) -> None:
 
 
 def take_over(place: Workplace, at: datetime) -> None:
-    """Take over what senders before us left; on one file there is certainly no other sender at work."""
+    """Take over what senders before us left (on one file there is certainly no other sender at work).
+
+    Deadlines that were provisional are recomputed: a newer calendar comes with a newer program or policy.
+    """
     if place.database.is_sqlite:
         recover(place.database, at, older_than=timedelta(0))
     else:
         recover(place.database, at)
+    if settled := settle_provisional(place.database, at, place.rules):
+        _LOG.info("%s provisional deadlines are final now", settled)
 
 
 def beat(place: Workplace, daemon: str, at: datetime, lateness_seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Versions of the policy: every text that was ever in force."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -18,3 +19,9 @@ def version_of(connection: Connection, text: str, at: datetime) -> int:
     version = int(last.version) + 1 if last else 1
     connection.execute(insert(PolicyRow), [{"version": version, "digest": digest(text), "text": text, "since": at}])
     return version
+
+
+def texts(connection: Connection, versions: Iterable[int]) -> dict[int, str]:
+    """Return the policy texts of some versions."""
+    columns = select(col(PolicyRow.version), col(PolicyRow.text)).where(col(PolicyRow.version).in_([*versions]))
+    return {version or 0: text for version, text in connection.execute(columns)}

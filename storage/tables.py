@@ -116,6 +116,7 @@ class TimerRow(SQLModel, table=True):
             sqlite_where=text("status = 'pending'"),
             postgresql_where=text("status = 'pending'"),
         ),
+        Index("timers_provisional", "due_at", sqlite_where=text("provisional"), postgresql_where=text("provisional")),
         KEYED,
     )
 

@@ -1,12 +1,13 @@
 """Due timers: finding them in due order, and setting aside those that cannot be fired."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlmodel import col
 
 from storage.persons import raise_flags
-from storage.tables import OrderRow, TimerRow
+from storage.tables import AttemptRow, OrderRow, TimerRow, table_of
 
 TRIES = 5
 """After so many failures a timer is set aside and its order needs a person (rule 5.6)."""
@@ -24,6 +25,49 @@ def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
         query = query.join(OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
         query = query.with_for_update(of=OrderRow, skip_locked=True)
     return [(order_id, number) for order_id, number in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which running timers are meant; what is None does not matter."""
+
+    order_id: int | None = None
+    timers: tuple[Due, ...] = ()
+    trigger: str | None = None
+    status: str | None = None
+    shop: str | None = None
+    supplier: str | None = None
+    route: str | None = None
+    due_before: datetime | None = None
+    due_after: datetime | None = None
+    provisional: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing narrows it down."""
+        return self == Selection()
+
+
+def running(connection: Connection, wanted: Selection) -> list[Due]:
+    """Return the pending and paused timers of a selection, by order."""
+    o, t, a = table_of(OrderRow), table_of(TimerRow), table_of(AttemptRow)
+    query = select(t.c.order_id, t.c.number).join(o, o.c.id == t.c.order_id)
+    query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == o.c.current))
+    query = query.where(t.c.status == wanted.status if wanted.status else t.c.status.in_(("pending", "paused")))
+    equal = {t.c.order_id: wanted.order_id, t.c.trigger: wanted.trigger, o.c.shop: wanted.shop, o.c.route: wanted.route}
+    for column, value in equal.items():
+        query = query if value is None else query.where(column == value)
+    if wanted.supplier is not None:
+        query = query.where(func.lower(a.c.supplier) == wanted.supplier.lower())
+    if wanted.due_before is not None:
+        query = query.where(t.c.due_at < wanted.due_before)
+    if wanted.due_after is not None:
+        query = query.where(t.c.due_at >= wanted.due_after)
+    if wanted.provisional:
+        query = query.where(text("timers.provisional"))  # as its index has it
+    found = connection.execute(query.order_by(t.c.order_id, t.c.number))
+    named = set(wanted.timers)
+    return [(order_id, number) for order_id, number in found if not named or (order_id, number) in named]
 
 
 def next_wake(connection: Connection) -> datetime | None:

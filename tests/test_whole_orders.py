@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,7 @@ from engine import firing
 from engine.apply import apply
 from engine.delivery import PostOffice, deliver_due, recover
 from engine.firing import fire_due
+from engine.rebuild import as_known
 from storage import cases, outbox, queries, timers
 from storage.database import Database
 from storage.tables import EffectRow, HistoryTableRow, LedgerTableRow, OrderRow, TimerRow
@@ -207,6 +209,17 @@ class WholeOrders(RuleBasedStateMachine):
             outbox.retry(connection, stuck, "person:kim", self.now)
             outbox.approve(connection, queries.effects(connection, status="asked"), "person:kim", self.now)
         self.retried |= {row["order"] for row in stuck}
+
+    def teardown(self):
+        """Every order can be told again, step by step, from what is stored."""
+        with self.database.read() as connection:
+            ids = [key for (key,) in connection.execute(select(OrderRow.id))]
+            for key, stored in cases.load(connection, ids).items():
+                retold = as_known(connection, key, self.now, RULES)
+                if retold.exact:
+                    assert replace(retold.case, waiting=()) == replace(stored.case, waiting=())
+                else:
+                    assert stored.case.order.chain, "only what a chain had at the time is not told again"
 
     def _tell(self, number, report):
         with self.database.write() as connection:

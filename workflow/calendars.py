@@ -1,7 +1,7 @@
 """Working days of a place: public holidays, make-up weekends, and the user's own changes."""
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -56,6 +56,14 @@ class WorkingCalendar:
         """Say whether the span touches a year whose make-up days are not announced yet (rule 3.4)."""
         years = range(start.astimezone(self.zone).year, deadline.astimezone(self.zone).year + 1)
         return self._has_make_up_days and any(not self._announced(year) for year in years)
+
+    def announced_until(self, at: datetime) -> datetime:
+        """Return when the first year begins, seen from `at`, that is not announced yet: deadlines before it are final."""
+        year = at.astimezone(self.zone).year
+        while self._has_make_up_days and self._announced(year) and year < MAXYEAR - 1:
+            year += 1
+        last = year if self._has_make_up_days else MAXYEAR - 1
+        return datetime(last, 1, 1, tzinfo=self.zone).astimezone(UTC)
 
     def _last_day(self, start: date, days: int) -> date:
         known = self._ends.get((start, days))

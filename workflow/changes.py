@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from workflow import claims, clocks, disputes
+from workflow import claims, clocks, disputes, moves
 from workflow.draft import Draft, EffectDraft
 from workflow.order import Attempt, LedgerRow
 from workflow.words import State
@@ -220,5 +220,10 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         disputes.end_window,
         settle_recovery,
         decline_recovery,
+        moves.move_timer,
+        moves.pause_timer,
+        moves.resume_timer,
+        moves.cancel_timer,
+        moves.retime_timer,
     )
 }

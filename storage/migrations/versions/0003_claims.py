@@ -43,6 +43,13 @@ def upgrade() -> None:
     op.execute("UPDATE timers SET planned_at = due_at")
     with op.batch_alter_table("timers") as batch_op:
         batch_op.alter_column("planned_at", existing_type=instant(), nullable=False)
+    op.create_index(
+        "timers_provisional",
+        "timers",
+        ["due_at"],
+        sqlite_where=sa.text("provisional"),
+        postgresql_where=sa.text("provisional"),
+    )
     with op.batch_alter_table("ledger") as batch_op:
         batch_op.add_column(sa.Column("claim", sa.Integer(), nullable=True))
     op.create_table(

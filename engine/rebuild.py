@@ -1,0 +1,154 @@
+"""An order as it was: as it was known at an instant, or as it was by what had occurred by then (rule 6.5)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from engine.run import Run
+from engine.timekeeping import pinned_rules
+from storage import cases, queries
+from storage.queries import Found
+from workflow.draft import Event
+from workflow.errors import OrderError
+from workflow.history import HistoryRow
+from workflow.intake import receive
+from workflow.order import Case, Details, Report
+from workflow.policy import Rules
+from workflow.process import PARCEL
+from workflow.step import fire, step, write
+from workflow.timekeeping import ROWS, act
+from workflow.words import Goes, Row
+
+MANY = 1_000_000
+"""Reports of one order that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """An order as it was. `exact` says that every step came out as it stands in the history, hash by hash."""
+
+    case: Case
+    history: Sequence[HistoryRow]
+    exact: bool
+
+
+def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:
+    """Take again every step that was recorded up to `at`, each under its own policy; None: the order was not known yet.
+
+    Where this program would take a step otherwise than the one that took it, the rest is told by the history alone.
+    """
+    stored = cases.load(connection, [order_id])[order_id].case
+    rows = [row for row in queries.history(connection, order_id) if row.recorded <= at]
+    if not rows:
+        return None
+    pinned = pinned_rules(connection, {row.policy for row in rows}, rules)
+    retold = _Retold(stored, rows[0], queries.reports(connection, order_id, limit=MANY))
+    for row in rows:
+        if not retold.take(row, pinned.get(row.policy, rules)):
+            last = rows[-1]
+            return Rebuilt(replace(retold.case, state=last.target, timers=()), rows, exact=False)
+    return Rebuilt(retold.case, rows, exact=True)
+
+
+def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:
+    """Live through what had occurred up to `at`, on a virtual clock and under the policy in force; None: not placed yet."""
+    stored = cases.load(connection, [order_id])[order_id].case
+    reports = [_report(row) for row in queries.reports(connection, order_id, limit=MANY) if row["occurred"] <= at]
+    if stored.order.placed_at > at:
+        return None
+    run = Run(_bare(stored, with_links=stored.order.replaces is not None), rules)
+    if not any(report.trigger == "place" for report in reports):
+        place = Event("place", stored.order.placed_at, stored.order.placed_at, "process", {"replaces": stored.order.replaces})
+        run.step(step(run.case, place, rules))
+    in_turn = sorted(reports, key=lambda report: (report.at, report.trigger != "place", report.id))
+    run.live_through(in_turn, at)
+    return Rebuilt(run.case, [made.history for made in run.steps], exact=True)
+
+
+def _bare(case: Case, *, with_links: bool) -> Case:
+    """Return the case as it was before its first step."""
+    order = case.order if with_links else replace(case.order, replaces=None, generation=0, chain=None)
+    return Case(order, lines=case.lines, salt=case.salt)
+
+
+def _report(row: Found) -> Report:
+    return Report(row["trigger"], row["occurred"], row["source"], row["key"], row["actor"], row["fields"], row["id"])
+
+
+class _Retold:
+    """A case as its history is told again."""
+
+    def __init__(self, stored: Case, first: HistoryRow, reports: Iterable[Found]) -> None:
+        self._links = stored.order
+        self.case = _bare(stored, with_links="replaces" in first.details)
+        self._reports = sorted(reports, key=lambda row: row["id"])
+        self._told: set[int] = set()
+
+    def take(self, row: HistoryRow, rules: Rules) -> bool:
+        """Take the step of `row`; return whether it came out the same."""
+        if row.sequence <= self.case.steps:
+            return True  # an earlier report gave it its place
+        try:
+            self._take(row, rules)
+        except (OrderError, StopIteration, ValueError, KeyError):
+            return False
+        return self.case.steps >= row.sequence and (self.case.steps > row.sequence or self.case.last_hash == row.hash)
+
+    def _take(self, row: HistoryRow, rules: Rules) -> None:
+        action = next((name for name, one in ROWS.items() if one.trigger == row.trigger), None)
+        if action:
+            fields = _fields(row, "due_at") if action in ("postpone", "shift") else _fields(row)
+            made = act(self.case, action, int(row.details["timer"] or 0), row.recorded, row.actor, rules, fields)
+            self.case = made.case if made else self.case
+        elif row.due is not None:
+            timer = next(one for one in self.case.timers if (one.trigger, one.due_at) == (row.trigger, row.due))
+            if row.actor == "timer":
+                self.case = fire(self.case, timer, row.recorded, rules).case
+            else:
+                event = Event(row.trigger, row.occurred, row.recorded, row.actor, _fields(row), timer)
+                self.case = step(self.case, event, rules).case
+        elif row.trigger in ("link", "erase") or "replaces" in row.details:
+            self._alone(row, rules)
+        else:
+            self._receive(row, rules)
+
+    def _alone(self, row: HistoryRow, rules: Rules) -> None:
+        """Take a step that no report brought about."""
+        event = Event(row.trigger, row.occurred, row.recorded, row.actor, {**_fields(row), **_linked(row)})
+        if row.trigger == "place":
+            self.case = step(self.case, event, rules).case
+            return
+        if row.trigger == "link":
+            self.case = replace(self.case, order=self._links)
+        self.case = write(self.case, event, rules, Row(row.trigger, None, Goes.stays), None).case
+
+    def _receive(self, row: HistoryRow, rules: Rules) -> None:
+        """Tell the report of `row`, and before it what had come without a place."""
+        told = next(one for one in self._reports if one["id"] not in self._told and _is_of(one, row))
+        for one in self._waiting(told):
+            self.case = replace(self.case, waiting=(*self.case.waiting, _report(one)))
+        self._told.add(told["id"])
+        self.case, _ = receive(self.case, _report(told), row.recorded, rules)
+
+    def _waiting(self, told: Found) -> Iterator[Found]:
+        for one in self._reports:
+            earlier = one["id"] < told["id"] and one["id"] not in self._told and one["trigger"] in PARCEL
+            if earlier and (one["verdict"] in ("exception", "refused") or one["received"] < told["received"]):
+                self._told.add(one["id"])
+                yield one
+
+
+def _is_of(report: Found, row: HistoryRow) -> bool:
+    occurred = row.details.get("reported_at") or row.occurred.isoformat()
+    return (report["trigger"], report["occurred"].isoformat(), report["verdict"]) == (row.trigger, occurred, "applied")
+
+
+def _fields(row: HistoryRow, *names: str) -> Details:
+    reason = {"reason": row.reason} if row.reason is not None else {}
+    return reason | {name: row.details[name] for name in names}
+
+
+def _linked(row: HistoryRow) -> Details:
+    return {"replaces": row.details["replaces"]} if "replaces" in row.details else {}

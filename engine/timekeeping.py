@@ -1,0 +1,158 @@
+"""Timers moved by people, one or a whole selection, and deadlines recomputed when their year is announced (rule 3.10)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from engine.apply import modes_of
+from storage import cases, chains, policies, timers
+from storage.cases import Change
+from storage.database import Database
+from storage.timers import Due, Selection
+from workflow.errors import AftersalesError, Refused
+from workflow.order import Case, Detail, Timer
+from workflow.policy import Rules, calendar_of, read_policy
+from workflow.timekeeping import act
+
+BATCH = 500
+"""Orders in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants of timers: an action, and for those that are moved how far or to when."""
+
+    action: str
+    actor: str
+    reason: str | None = None
+    to: datetime | None = None
+    by: timedelta | None = None
+
+    def fields(self, timer: Timer) -> Mapping[str, Detail]:
+        """Return what the step of a timer is told."""
+        due_at = self.to or (timer.due_at + self.by if self.by is not None else None)
+        told: dict[str, Detail] = {"reason": self.reason} if self.reason else {}
+        return told | {"due_at": due_at.isoformat()} if due_at else told
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one timer: when it is due now (None: it does not run any more), or why it was left alone."""
+
+    order: str
+    trigger: str
+    was_due: datetime
+    due_at: datetime | None
+    paused: bool
+    refused: str | None = None
+
+
+def keep_time(
+    database: Database, wanted: Selection, wish: Wish, at: datetime, rules: Rules, *, dry_run: bool = False
+) -> list[Done]:
+    """Do what a person wishes to every timer of a selection; with `dry_run` only say what would become of them.
+
+    Each batch of orders is stored as one; a timer that the wish does not fit is left alone, and said so.
+    """
+    with database.read() as connection:
+        found = timers.running(connection, wanted)
+    done: list[Done] = []
+    for some in _batches(found):
+        with database.write() as connection:
+            done += _batch(connection, some, wish, at, lambda _: rules, dry_run)
+    return done
+
+
+def settle_provisional(database: Database, at: datetime, rules: Rules) -> int:
+    """Recompute the provisional deadlines whose years are announced by now, each under its own policy (rule 3.9)."""
+    wanted = Selection(provisional=True, due_before=rules.calendar.announced_until(at))
+    with database.read() as connection:
+        found = timers.running(connection, wanted)
+    wish, settled = Wish("retime", "timer", "that year's working days have been announced"), 0
+    for some in _batches(found):
+        with database.write() as connection:
+            by_version: dict[int, Rules] = {}
+            pinned = _pinned(connection, rules, by_version)
+            settled += len(_batch(connection, some, wish, at, pinned, dry_run=False))
+    return settled
+
+
+def pinned_rules(connection: Connection, versions: Iterable[int], rules: Rules) -> dict[int, Rules]:
+    """Return the policies under which timers were set; a text that cannot be read any more gives way to `rules`."""
+    found: dict[int, Rules] = {}
+    for version, text in policies.texts(connection, set(versions)).items():
+        try:
+            policy = read_policy(text)
+            found[version] = Rules(version, policy, calendar_of(policy))
+        except AftersalesError:  # written for an older program
+            found[version] = rules
+    return found
+
+
+def _pinned(connection: Connection, rules: Rules, known: dict[int, Rules]) -> Callable[[Timer], Rules]:
+    """Return what gives each timer the numbers of its own policy, with the calendar as it is known today."""
+
+    def of(timer: Timer) -> Rules:
+        if timer.policy not in known:
+            own = pinned_rules(connection, [timer.policy], rules).get(timer.policy, rules)
+            known[timer.policy] = replace(own, calendar=rules.calendar)
+        return known[timer.policy]
+
+    return of
+
+
+def _batches(found: Sequence[Due]) -> list[list[Due]]:
+    by_order = [[*group] for _, group in groupby(found, key=lambda due: due[0])]
+    return [[due for one in by_order[start : start + BATCH] for due in one] for start in range(0, len(by_order), BATCH)]
+
+
+def _batch(
+    connection: Connection,
+    found: Sequence[Due],
+    wish: Wish,
+    at: datetime,
+    rules_of: Callable[[Timer], Rules],
+    dry_run: bool,
+) -> list[Done]:
+    stored = cases.load(connection, {order_id for order_id, _ in found})
+    families = chains.load(connection, (one.case for one in stored.values()))
+    done, changes, modes = list[Done](), list[Change](), dict[str, str]()
+    for order_id, group in groupby(found, key=lambda due: due[0]):
+        before = case = stored[order_id].case
+        family = families.get(chains.key_of(case) or ("", ""))
+        case = family.within(case) if family else case
+        steps = []
+        for _, number in group:
+            timer = next((one for one in case.timers if one.number == number), None)
+            if timer is None:
+                continue  # it has fired or ended since it was looked up
+            rules = rules_of(timer)
+            modes = modes or modes_of(rules)
+            try:
+                made = act(case, wish.action, number, at, wish.actor, rules, wish.fields(timer))
+            except (Refused, AftersalesError) as error:
+                done.append(_left_alone(case, timer, str(getattr(error, "why", error))))
+                continue
+            if made is not None:
+                case = made.case
+                steps.append(made)
+                done.append(_done(case, timer))
+        if steps:
+            changes.append(Change(case, steps, (), at, order_id, before, stored[order_id].observed))
+    if not dry_run and changes:
+        cases.store(connection, changes, modes)
+    return done
+
+
+def _done(case: Case, timer: Timer) -> Done:
+    now = next((one for one in case.timers if one.number == timer.number), None)
+    if now is None:
+        return Done(case.name, timer.trigger, timer.due_at, None, False)
+    return Done(case.name, timer.trigger, timer.due_at, now.due_at, now.status == "paused")
+
+
+def _left_alone(case: Case, timer: Timer, why: str) -> Done:
+    return Done(case.name, timer.trigger, timer.due_at, timer.due_at, timer.status == "paused", why)

@@ -1,0 +1,160 @@
+"""Scenarios: an order and what is reported of it, as a TOML file or as words of a command line."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from inbound import cells
+from inbound.cells import BadCell
+from inbound.times import read_instant
+from workflow.calendars import WorkingCalendar
+from workflow.durations import Duration
+from workflow.errors import UsageError
+from workflow.order import Detail, Line, Order, Report
+from workflow.policy import Orders
+from workflow.reports import FIELDS
+from workflow.suggestions import did_you_mean
+
+ORDER = (
+    "number",
+    "shop",
+    "placed_at",
+    "supplier",
+    "alternatives",
+    "route",
+    "country",
+    "currency",
+    "paid",
+    "ship_by",
+    "language",
+)
+LINE = ("sku", "title", "quantity", "price")
+TABLES = ("days", "order", "line", "report")
+
+
+class ScenarioReader:
+    """Reads scenarios whose instants are local to `zone`; without a placing date the order is placed at `now`."""
+
+    def __init__(self, now: datetime, zone: ZoneInfo, defaults: Orders, calendar: WorkingCalendar) -> None:
+        self._now, self._defaults, self._calendar = now, defaults, calendar
+        self._instant = partial(read_instant, zone=zone)
+
+    def order(self, facts: Mapping[str, Any]) -> Order:
+        """Read an order.
+
+        Raises:
+            UsageError: a name is not one of an order's, or a value cannot be read.
+
+        """
+        _known("order", facts, ORDER)
+        currency = self._read("order.currency", facts.get("currency", self._defaults.currency), cells.currency)
+        readers = {
+            **dict.fromkeys(("placed_at", "ship_by"), partial(cells.instant, read=self._instant)),
+            "alternatives": cells.names,
+            "route": cells.route,
+            "currency": cells.currency,
+            "paid": partial(cells.amount, code=currency),
+            "number": cells.identity,
+            "shop": cells.shop,
+        }
+        given = {name: self._read(f"order.{name}", value, readers.get(name, cells.text)) for name, value in facts.items()}
+        usual = {"shop": "main", "number": "1", "placed_at": self._now, "route": self._defaults.route}
+        return Order(**{**usual, "currency": currency, **given})
+
+    def lines(self, tables: Iterable[Mapping[str, Any]], currency: str) -> tuple[Line, ...]:
+        """Read the lines of an order."""
+        readers = {"quantity": cells.count, "price": partial(cells.amount, code=currency)}
+        made = []
+        for number, table in enumerate(tables, 1):
+            _known(f"line {number}", table, LINE)
+            values = {n: self._read(f"line {number}.{n}", value, readers.get(n, cells.text)) for n, value in table.items()}
+            made.append(Line(**values))
+        return tuple(made)
+
+    def report(self, trigger: str, when: str, fields: Mapping[str, Any], order: Order, number: int = 1) -> Report:
+        """Read a report that comes `when`: an instant, or a duration after the placing such as 36h or 15wd."""
+        place = f"report {number} ({trigger})"
+        triggers = [name for name in FIELDS if name != "place"]
+        if trigger not in triggers:
+            raise UsageError(f"report {number}: {trigger!r} is not a report{did_you_mean(trigger, triggers)}")
+        _known(place, fields, FIELDS[trigger])
+        said: dict[str, Detail] = {}
+        for name, known in FIELDS[trigger].items():
+            if known.required and name not in fields:
+                raise UsageError(f"{place} needs its {name}: {known.help}")
+            if name in fields:
+                read = partial(cells.report_field, known, code=order.currency, read=self._instant)
+                said[name] = self._read(f"{place}.{name}", fields[name], read)
+        return Report(trigger, self._when(place, when, order), "scenario", f"{number}", "scenario", said)
+
+    def words(self, text: str, order: Order, number: int) -> Report:
+        """Read a report from one text: "open_claim@12d kind=damaged lines=1:2"."""
+        head, *rest = text.split()
+        trigger, at, when = head.partition("@")
+        if not at or not all("=" in one for one in rest):
+            raise UsageError(f"{text!r} is not a report: write TRIGGER@AFTER FIELD=VALUE …, as 'open_claim@12d kind=damaged'")
+        fields = dict(one.split("=", 1) for one in rest)
+        return self.report(trigger, when, fields, order, number)
+
+    def file(self, path: Path) -> tuple[Order, tuple[Line, ...], tuple[Report, ...], int | None]:
+        """Read a scenario file: its order, lines and reports, and over how many days it goes."""
+        try:
+            table = tomllib.loads(path.read_text("utf-8-sig"))
+        except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            raise UsageError(f"{path} cannot be read: {error}") from None
+        try:
+            return self._scenario(table)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
+
+    def _scenario(self, table: dict[str, Any]) -> tuple[Order, tuple[Line, ...], tuple[Report, ...], int | None]:
+        _known("a scenario", table, TABLES)
+        order = self.order(_table("order", table.get("order", {})))
+        lines = self.lines(_tables("line", table.get("line", [])), order.currency)
+        reports = []
+        for number, one in enumerate(_tables("report", table.get("report", [])), 1):
+            fields = dict(one)
+            trigger, when = fields.pop("trigger", None), fields.pop("after", None) or fields.pop("at", None)
+            if trigger is None or when is None:
+                raise UsageError(f"report {number} must say its trigger, and after what time (or at which instant) it comes")
+            reports.append(self.report(str(trigger), str(when), fields, order, number))
+        days = table.get("days")
+        if days is not None and (not isinstance(days, int) or not 1 <= days <= 3_650):
+            raise UsageError("days must be a whole number from 1 to 3650")
+        return order, lines, tuple(reports), days
+
+    def _when(self, place: str, when: str, order: Order) -> datetime:
+        try:
+            return Duration.parse(when).after(order.placed_at, self._calendar)
+        except ValueError:
+            at: datetime = self._read(f"{place} after", when, partial(cells.instant, read=self._instant))
+            return at
+
+    def _read(self, place: str, value: Any, read: Any) -> Any:
+        written = [str(one) for one in value] if isinstance(value, list) else str(value)
+        try:
+            return read(written)
+        except BadCell as bad:
+            raise UsageError(f"{place} {bad}") from None
+
+
+def _known(place: str, given: Iterable[str], known: Iterable[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise UsageError(f"{place}: {name!r} is not known there{did_you_mean(name, known)}")
+
+
+def _table(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"[{name}] must be a table")
+    return value
+
+
+def _tables(name: str, value: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list):
+        raise UsageError(f"write each {name} as [[{name}]]")
+    return [_table(name, one) for one in value]
