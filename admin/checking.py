@@ -9,6 +9,7 @@ import click
 from admin.diagram import mermaid
 from admin.office import Office, iso, now, print_json
 from admin.plain import safe
+from admin.timing import retime_command
 from effects.letters import Letters
 from jobs.lock import AlreadyRunning, DaemonLock
 from storage import heartbeats, queries, timers
@@ -130,7 +131,7 @@ def audit_command(ctx: click.Context) -> None:
 
 @click.group("policy")
 def policy_command() -> None:
-    """Show or check the policy."""
+    """Show or check the policy; move running timers to it."""
 
 
 @policy_command.command("show")
@@ -156,6 +157,9 @@ def check_policy(ctx: click.Context, file: Path | None) -> None:
         settings = settings.model_copy(update={"policy": file})
     settings.read_policy()
     click.echo(f"{file or settings.policy or 'The policy that comes with the program'}: no errors")
+
+
+policy_command.add_command(retime_command)
 
 
 @click.command("diagram")

@@ -1,6 +1,8 @@
 """report, resolve, exceptions, effects."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -9,16 +11,19 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy import RowMapping
 
-from admin.office import Instant, Office, Word, now, person, print_json, print_rows, say_if_cut
+from admin.office import Instant, Office, Word, now, person, print_json, print_rows, say_if_cut, vars_of
 from admin.plain import safe
-from engine.apply import Arrival, apply
+from engine.apply import Arrival, Outcome, apply
+from engine.delivery import preview
 from inbound.cells import BadCell, report_field
 from inbound.times import read_instant
 from storage import outbox, persons, queries
 from workflow.errors import UsageError
 from workflow.intake import Verdict
+from workflow.money import show_amount
 from workflow.order import Detail, Report, own_key
-from workflow.process import EFFECTS
+from workflow.policy import Rules
+from workflow.process import EFFECTS, FLAGS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
 
@@ -43,7 +48,8 @@ class Triggers(click.Group):
             ctx.fail(f"{cmd_name!r} is not a report{did_you_mean(cmd_name, TRIGGERS)}")
         at = click.Option(["--at"], type=Instant(), help="When it occurred (default: now)")
         fields = [_option(name, field) for name, field in FIELDS[cmd_name].items()]
-        return click.Command(cmd_name, params=[at, *fields], callback=partial(_report, cmd_name), help=MEANINGS[cmd_name])
+        dry = click.Option(["--dry-run", "dry_run"], is_flag=True, help="Only say what would come of it")
+        return click.Command(cmd_name, params=[at, *fields, dry], callback=partial(_report, cmd_name), help=MEANINGS[cmd_name])
 
 
 def _option(name: str, field: Field) -> click.Option:
@@ -58,32 +64,62 @@ def report_command(ctx: click.Context, identity: str) -> None:
     ctx.meta["identity"] = identity
 
 
-def _report(trigger: str, at: datetime | None, **given: str | None) -> None:
+class _DryRun(Exception):
+    """Undoes what was only tried."""
+
+
+def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | None) -> None:
     ctx = click.get_current_context()
     office = Office(ctx)
     database, moment = office.ready(), now()
     rules = office.rules()
-    with database.write() as connection:
+    outcomes: list[Outcome] = []
+    when = at or moment
+    with suppress(_DryRun), database.write() as connection:
         order = queries.stored_case(connection, ctx.meta["identity"]).case.order
         fields = _fields(trigger, given, order.currency, office.zone())
-        when = at or moment
         report = Report(trigger, when, person(), own_key(trigger, when), person(), fields)
-        (outcome,) = apply(connection, [Arrival(order, (report,))], moment, rules)
+        outcomes += apply(connection, [Arrival(order, (report,))], moment, rules)
+        if dry_run:
+            raise _DryRun
+    outcome = outcomes[0]
     first = outcome.received[0]
     if first.verdict is Verdict.duplicate:
         click.echo("That was reported before: nothing changed.")
     elif first.error is not None:
         raise first.error
     else:
-        click.echo(f"Order {safe(order.name)} is {outcome.case.state} after {trigger}.")
+        click.echo(f"Order {safe(order.name)} {'would be' if dry_run else 'is'} {outcome.case.state} after {trigger}.")
         if when < order.placed_at:
             click.echo(f"  {office.when(when, how_far=False)} is before it was placed: taken as the instant of placing")
-        _say_what_comes_of_it(outcome.steps[0].effects)
+        _say_what_comes_of_it(office, outcome, rules)
+        for other in outcomes[1:]:
+            click.echo(
+                f"  order {safe(other.case.name)} {'would be' if dry_run else 'is'} {other.case.state}, with clocks of its own"
+            )
 
 
-def _say_what_comes_of_it(effects: Sequence[Any]) -> None:
-    for effect in effects:
-        click.echo(f"  causes {effect.kind} (aftersales effects)")
+def _say_what_comes_of_it(office: Office, outcome: Outcome, rules: Rules) -> None:
+    currency = outcome.case.order.currency
+    for effect in outcome.steps[0].effects:
+        mode = {"ask": ", which waits for your word (aftersales effects)", "off": ", which the policy keeps"}
+        about = what_about(effect.kind, effect.details, currency)
+        click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{mode.get(rules.policy.mode(effect.kind), '')}")
+    for flag in outcome.steps[0].flags:
+        click.echo(f"  needs a person: {FLAGS[flag]}")
+    for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:
+        if timer.status == "pending":
+            click.echo(f"  next: {timer.trigger}, {office.when(timer.due_at)}")
+
+
+def what_about(kind: str, details: Mapping[str, Any], currency: str) -> str:
+    """Say what an effect speaks of: the sum, the pieces, the supplier or the reason."""
+    said = []
+    if kind in ("request_refund", "chase_refund"):
+        amount = details.get("amount")
+        said.append("the full amount paid; a person names the sum" if amount is None else show_amount(int(amount), currency))
+    said += [str(details[name]) for name in ("pieces", "supplier", "reason") if details.get(name)]
+    return ", ".join(said)
 
 
 def _fields(trigger: str, given: dict[str, str | None], currency: str, zone: ZoneInfo) -> dict[str, Detail]:
@@ -164,8 +200,8 @@ def effects_command(
     if as_json:
         print_json([dict(row) for row in found])
         return
-    rows = [(r["id"], r["order"], r["kind"], r["supplier"], r["status"], office.when(r["caused_at"])) for r in found]
-    print_rows("Effects", ("id", "order", "kind", "supplier", "status", "caused"), rows, "No such effects.")
+    rows = [(r["id"], r["order"], r["kind"], _what(r), r["status"], office.when(r["caused_at"])) for r in found]
+    print_rows("Effects", ("id", "order", "kind", "what", "status", "caused"), rows, "No such effects.")
     say_if_cut(found, limit)
 
 
@@ -179,6 +215,36 @@ def _chosen(office: Office, identity: str | None, status: str | None, kind: str 
     with office.ready().read() as connection:
         key = queries.resolve_id(connection, identity) if identity else None
         return queries.effects(connection, key, status, kind, limit)
+
+
+def _what(row: RowMapping) -> str | None:
+    return what_about(row["kind"], json.loads(row["details"]), row["currency"]) or None
+
+
+@effects_command.command("show")
+@click.argument("effect_id", type=ROW, metavar="ID")
+@click.pass_context
+def show_effect(ctx: click.Context, effect_id: int) -> None:
+    """Show the effect ID with its messages, as they left or as they would be written now."""
+    office = Office(ctx)
+    place = office.workplace()
+    with place.database.read() as connection:
+        found = queries.effects_by_id(connection, [effect_id])
+        if not found:
+            raise UsageError(f"there is no effect {effect_id}: `aftersales effects` lists them")
+        (row,) = found
+        stored = queries.messages_of(connection, effect_id)
+        effect = outbox.effect(connection, effect_id)
+    click.echo(
+        f"Effect {effect_id} of order {safe(row['order'])}: {row['kind']}, {row['status']}; {_what(row) or 'no details'}"
+    )
+    messages: Sequence[Mapping[str, Any]] = stored or [
+        vars_of(one) for one in preview(effect, place.rules.policy, place.office)
+    ]
+    for one in messages:
+        left = one.get("status") or "not written yet"
+        click.echo(f"\nby {one['channel']} to {safe(one['recipient'] or '-')} ({left})\n{safe(one['subject'])}\n")
+        click.echo(safe(one["body"]))
 
 
 def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Command:

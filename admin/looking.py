@@ -5,14 +5,20 @@ from datetime import datetime
 from typing import Any
 
 import click
+from sqlalchemy import Connection
 
-from admin.office import Ahead, Office, print_json, print_rows, say_if_cut
+from admin.office import Ahead, Instant, Office, iso, print_json, print_rows, say_if_cut, vars_of
 from admin.plain import safe
 from engine.explain import WHAT_FIRES, Explanation, explain
-from storage import queries
+from engine.rebuild import as_known, as_occurred
+from storage import cases, evidence, queries
 from storage.queries import OrderFilter
+from workflow import claims
+from workflow.errors import AftersalesError
 from workflow.history import HistoryRow
 from workflow.money import show_amount
+from workflow.order import Case, Timer
+from workflow.policy import Rules, calendar_of
 from workflow.reports import STATE_NAMES
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
@@ -64,45 +70,76 @@ def orders_command(
 
 @click.command("show")
 @click.argument("identity", metavar="ID")
+@click.option("--as-of", type=Instant(), help="As it was known at this instant")
+@click.option("--occurred", is_flag=True, help="With --as-of: by what had occurred by then, whenever it became known")
 @JSON
 @click.pass_context
-def show_command(ctx: click.Context, identity: str, as_json: bool) -> None:
+def show_command(ctx: click.Context, identity: str, as_of: datetime | None, occurred: bool, as_json: bool) -> None:
     """Show one order's whole story. ID is NUMBER or SHOP/NUMBER."""
+    if occurred and as_of is None:
+        raise click.UsageError("--occurred needs --as-of: at which instant?")
     office = Office(ctx)
     with office.ready().read() as connection:
-        stored = queries.stored_case(connection, identity)
-        key, case = stored.order_id, stored.case
-        story: dict[str, Any] = {
-            "order": case.name,
-            "state": str(case.state),
-            "since": case.since,
-            "facts": vars_of(case.order),
-            "history": [vars_of(row) for row in queries.history(connection, key)],
-            "lines": queries.lines(connection, key),
-            "attempts": [vars_of(one) for one in case.attempts],
-            "timers": queries.timers(connection, key, None),
-            "ledger": [vars_of(one) for one in case.ledger],
-            "reports": queries.reports(connection, key),
-            "effects": [dict(row) for row in queries.effects(connection, key)],
-            "messages": queries.messages(connection, key),
-            "attention": queries.attention(connection, key),
-            "group": queries.family(connection, key),
-        }
+        key = queries.resolve_id(connection, identity)
+        story = _story(connection, key) if as_of is None else _story_of(office, connection, key, as_of, occurred)
     if as_json:
         print_json(story)
         return
     _print_story(office, story)
 
 
-def vars_of(value: object) -> dict[str, object]:
-    """Return the fields of a value."""
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
+def _story(connection: Connection, key: int) -> dict[str, Any]:
+    case = cases.load(connection, [key])[key].case
+    return {
+        **_case(case),
+        "history": [vars_of(row) for row in queries.history(connection, key)],
+        "timers": queries.timers(connection, key, None, limit=1_000),
+        "evidence": [vars_of(one) for one in evidence.of_order(connection, key)],
+        "reports": queries.reports(connection, key),
+        "effects": [dict(row) for row in queries.effects(connection, key)],
+        "messages": queries.messages(connection, key),
+        "attention": queries.attention(connection, key),
+        "group": queries.family(connection, key),
+        "replacements": [one for one in queries.relatives(connection, key) if one["number"] != case.order.number],
+    }
+
+
+def _story_of(office: Office, connection: Connection, key: int, at: datetime, occurred: bool) -> dict[str, Any]:
+    """Return the story as it was at an instant; what came later is left out."""
+    policy = office.settings.read_policy()
+    rebuild = as_occurred if occurred else as_known
+    was = rebuild(connection, key, at, Rules(0, policy, calendar_of(policy)))
+    if was is None:
+        raise AftersalesError(f"that order {'had not been placed' if occurred else 'was not known'} at {iso(at)}")
+    return {
+        **_case(was.case),
+        "as_of": at,
+        "exact": was.exact,
+        "history": [vars_of(row) for row in was.history],
+        "timers": [vars_of(one) for one in was.case.timers],
+        "evidence": [vars_of(one) for one in evidence.of_order(connection, key) if one.added_at <= at],
+    }
+
+
+def _case(case: Case) -> dict[str, Any]:
+    return {
+        "order": case.name,
+        "state": str(case.state),
+        "since": case.since,
+        "facts": vars_of(case.order),
+        "lines": [vars_of(one) for one in case.lines],
+        "attempts": [vars_of(one) for one in case.attempts],
+        "ledger": [vars_of(one) for one in case.ledger],
+        "claims": [{**vars_of(one), "pieces": claims.written(case, dict(one.pieces))} for one in case.claims],
+    }
 
 
 _PARTS = {
     "history": ("occurred", "trigger", "source", "target", "actor", "reason"),
     "attempts": ("number", "supplier", "placed_at", "urged_at", "shipped_at", "carrier", "tracking_number"),
     "timers": ("due_at", "trigger", "status", "nth", "provisional"),
+    "claims": ("number", "kind", "pieces", "remedy", "status", "verdict", "chosen", "opened_at", "replacement"),
+    "evidence": ("claim", "name", "kind", "sha256", "added_at", "elsewhere"),
     "ledger": ("number", "side", "amount", "status", "requested_at", "settled_amount"),
     "reports": ("occurred", "trigger", "actor", "verdict", "reason"),
     "effects": ("id", "kind", "status", "caused_at"),
@@ -110,21 +147,42 @@ _PARTS = {
     "lines": ("sku", "title", "quantity", "price"),
     "attention": ("flag", "raised_at", "detail"),
     "group": ("shop", "number", "state"),
+    "replacements": ("number", "state", "generation", "replaces"),
 }
 
 
-_FACTS = ("placed_at", "supplier", "alternatives", "route", "country", "paid", "ship_by", "group", "buyer_name", "buyer_email")
+_FACTS = (
+    "replaces",
+    "placed_at",
+    "supplier",
+    "alternatives",
+    "route",
+    "country",
+    "paid",
+    "ship_by",
+    "group",
+    "buyer_name",
+    "buyer_email",
+)
 AMOUNTS = ("price", "amount", "settled_amount", "paid")
 
 
 def _print_story(office: Office, story: dict[str, Any]) -> None:
     """Print the facts that are known, then each part that has rows."""
-    click.echo(f"{safe(story['order'])} is {story['state']} since {office.when(story['since'])}")
+    if "as_of" in story:
+        click.echo(f"As of {office.when(story['as_of'], how_far=False)}:")
+        click.echo(f"{safe(story['order'])} was {story['state']} since {office.when(story['since'], how_far=False)}")
+        if not story["exact"]:
+            click.echo(
+                "Told by its history alone: this program would take one of its steps otherwise, or its buyer was erased."
+            )
+    else:
+        click.echo(f"{safe(story['order'])} is {story['state']} since {office.when(story['since'])}")
     facts, currency = story["facts"], story["facts"]["currency"]
     known = [(_title(name), _cell(office, name, facts[name], currency)) for name in _FACTS if facts[name]]
     click.echo(f"  {', '.join(f'{name} {safe(str(value))}' for name, value in known)}")
     for part, columns in _PARTS.items():
-        rows = [[_cell(office, column, value[column], currency) for column in columns] for value in story[part]]
+        rows = [[_cell(office, column, value[column], currency) for column in columns] for value in story.get(part, ())]
         if rows:
             print_rows(_title(part).capitalize(), [_title(column) for column in columns], rows, "")
 
@@ -140,6 +198,8 @@ def _cell(office: Office, column: str, value: object, currency: str) -> object:
         return show_amount(value, currency)
     if isinstance(value, bool):
         return "yes" if value else None
+    if column == "sha256":
+        return str(value)[:12]
     return ", ".join(value) if isinstance(value, tuple) else value
 
 
@@ -150,11 +210,11 @@ def _cell(office: Office, column: str, value: object, currency: str) -> object:
 def explain_command(ctx: click.Context, identity: str, as_json: bool) -> None:
     """Say why an order is where it is, what fires next and when, and what you may do now."""
     office = Office(ctx)
-    told = explain(office.ready(), identity)
+    told = explain(office.ready(), identity, office.rules())
     if as_json:
         print_json(_explanation_json(told))
         return
-    for line in (*_why(office, told), *_next(office, told), *_your_turn(office, told)):
+    for line in (*_why(office, told), *_claim(office, told), *_next(office, told), *_your_turn(office, told)):
         click.echo(line)
 
 
@@ -170,6 +230,8 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
         "attention": [flag for flag, _, _ in told.attention],
         "refused": [{"trigger": trigger, "occurred": at, "reason": reason} for trigger, at, reason in told.refused],
         "observed": told.observed,
+        "claim": vars_of(told.case.claim) if told.case.claim else None,
+        "decided_by": told.decided_by,
     }
 
 
@@ -188,14 +250,40 @@ def _cause(office: Office, step: HistoryRow) -> str:
     return f"{step.trigger} by {'its timer' if step.actor == 'timer' else step.actor}{late}{reason}"
 
 
+def _claim(office: Office, told: Explanation) -> Iterator[str]:
+    """Say who has until when in a dispute, and what happens if nobody does anything."""
+    case, claim = told.case, told.case.claim
+    if claim is None:
+        return
+    pieces = safe(claims.written(case, dict(claim.pieces)))
+    asked = f"the customer asks for {claim.remedy}; {len(claim.evidence)} pieces of evidence"
+    yield f"Claim {claim.number} ({claim.kind}): {pieces}; {asked}."
+    for line in told.dispute:
+        moment = f" until {office.when(line.until)}" if line.until else ""
+        yield f"{line.party}{moment}: {line.what}{f' If nothing happens: {line.otherwise}.' if line.otherwise else ''}"
+    for moment_of, trigger in told.meanwhile:
+        yield f"Meanwhile the parcel: {trigger} of {office.when(moment_of, how_far=False)}."
+    for place in told.seen_elsewhere:
+        yield f"Look twice: {safe(place)}."
+
+
 def _next(office: Office, told: Explanation) -> Iterator[str]:
     for timer in told.timers:
         provisional = "; provisional: that year's working days are not announced yet" if timer.provisional else ""
-        moment = office.when(timer.due_at) if timer.status == "pending" else "paused"
+        moment = office.when(timer.due_at) if timer.status == "pending" else _stopped(office, timer)
+        moved = f"; moved from {office.when(timer.planned_at, how_far=False)}" if timer.planned_at != timer.due_at else ""
         counts = f"counts from {office.when(timer.counts_from, how_far=False)}"
-        yield f"Next: {moment}: {WHAT_FIRES[timer.trigger]} [{timer.trigger}; {counts}; policy {timer.policy}{provisional}]"
+        lines = "; ".join(told.decided_by[timer.number])
+        yield f"Next: {moment}: {WHAT_FIRES[timer.trigger]}"
+        yield f"      [{timer.trigger}#{timer.number}; {counts}; policy {timer.policy}: {safe(lines)}{moved}{provisional}]"
     if not told.timers:
         yield "Next: nothing fires by itself any more."
+
+
+def _stopped(office: Office, timer: Timer) -> str:
+    if timer.paused_by:
+        return f"paused by {safe(timer.paused_by)}"
+    return "paused" if timer.paused_at else f"waits (due {office.when(timer.due_at, how_far=False)})"
 
 
 def _your_turn(office: Office, told: Explanation) -> Iterator[str]:
@@ -212,28 +300,3 @@ def _your_turn(office: Office, told: Explanation) -> Iterator[str]:
     if told.observed:
         yield "It is observed: its effects are held until you approve or drop them (aftersales effects)."
     yield f"You may report (aftersales report {name} …): {', '.join(told.allowed)}."
-
-
-@click.command("timers")
-@click.option("--order", "identity", help="Only those of this order")
-@click.option(
-    "--status",
-    type=click.Choice(("pending", "paused", "fired", "cancelled", "failed", "all")),
-    default="pending",
-    show_default=True,
-)
-@LIMIT
-@JSON
-@click.pass_context
-def timers_command(ctx: click.Context, identity: str | None, status: str, limit: int, as_json: bool) -> None:
-    """List deadlines in due order."""
-    office = Office(ctx)
-    with office.ready().read() as connection:
-        key = queries.resolve_id(connection, identity) if identity else None
-        found = queries.timers(connection, key, None if status == "all" else status, limit)
-    if as_json:
-        print_json(found)
-        return
-    rows = [(row["order"], row["trigger"], office.when(row["due_at"]), row["status"], row["error"]) for row in found]
-    print_rows("Timers", ("order", "trigger", "due", "status", "error"), rows, "No such timers.")
-    say_if_cut(found, limit)

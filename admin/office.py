@@ -136,6 +136,11 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     console().print(table)
 
 
+def vars_of(value: object) -> dict[str, object]:
+    """Return the fields of a value."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
 def say_if_cut(found: Sequence[Any], limit: int) -> None:
     """Say that a list may go on behind its end."""
     if len(found) == limit:

@@ -33,6 +33,20 @@ class Smtp(BaseModel):
     security: Literal["none", "starttls", "tls"] = "starttls"
 
 
+class S3(BaseModel):
+    """How an S3-compatible store of evidence is reached."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+
+
+TABLES: dict[str, type[BaseModel]] = {"smtp": Smtp, "s3": S3}
+
+
 class Settings(BaseModel):
     """Everything about this installation; what the process does stands in the policy.
 
@@ -47,7 +61,10 @@ class Settings(BaseModel):
     """For people's eyes; the machine's own where it is not set."""
     templates: Path | None = None
     outbox_file: Path = Path("outbox.jsonl")
+    evidence: str = "evidence"
+    """A folder, or s3://BUCKET/PREFIX."""
     smtp: Smtp = Smtp()
+    s3: S3 = S3()
 
     def policy_text(self) -> str:
         """Return the text of the policy in force.
@@ -97,8 +114,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _at_home(values: dict[str, Any], home: Path) -> dict[str, Any]:
     """Take relative paths of a settings file as seen from where it stands, wherever the command is called from."""
-    for name in ("policy", "templates", "outbox_file"):
-        if isinstance(values.get(name), str):
+    for name in ("policy", "templates", "outbox_file", "evidence"):
+        if isinstance(values.get(name), str) and "://" not in values[name]:
             values[name] = str(home / values[name])
     database = values.get("database")
     if isinstance(database, str) and database.startswith(SQLITE):
@@ -119,7 +136,7 @@ def _put(values: dict[str, Any], name: str, value: str) -> None:
 
 def _explain(error: Any, path: Path) -> str:
     *tables, name = (str(part) for part in error["loc"])
-    known = Smtp.model_fields if tables else Settings.model_fields
+    known = TABLES[tables[0]].model_fields if tables and tables[0] in TABLES else Settings.model_fields
     variable = PREFIX + "__".join([*tables, name]).upper()
     if error["type"] == "extra_forbidden":
         return f"{'.'.join([*tables, name])} ({path}) or {variable} is not a setting{did_you_mean(name, known)}"

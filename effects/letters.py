@@ -53,6 +53,7 @@ class Letters:
         options: dict[str, Any] = {"undefined": ChainableUndefined, "trim_blocks": True, "lstrip_blocks": True}
         self._templates = SandboxedEnvironment(loader=FileSystemLoader(folders), **options)
         self._templates.filters["money"] = _money
+        self._templates.filters["instant"] = _instant
 
     def write(self, kind: str, language: str, matters: Sequence[Matter]) -> Letter:
         """Write the letter of an effect kind about one matter or, as a digest, about many.
@@ -88,5 +89,10 @@ class Letters:
                 yield f"{path} cannot be used: {error}"
 
 
-def _money(minor: int | None, currency: str) -> str:
-    return "the full amount paid" if minor is None else show_amount(minor, currency)
+def _money(minor: Any, currency: str) -> str:
+    return show_amount(minor, currency) if isinstance(minor, int) else "the full amount paid"
+
+
+def _instant(written: Any) -> str:
+    """Write an instant of the details, which is ISO 8601, for people; where there is none, nothing."""
+    return f"{datetime.fromisoformat(str(written)):%Y-%m-%d %H:%M} UTC" if written else ""

@@ -10,6 +10,7 @@ from effects.letters import BadTemplate, Letters, Matter
 from storage import outbox
 from storage.database import Database
 from storage.outbox import NewMessage, ReadyEffect, StoredMessage
+from workflow.errors import AftersalesError
 from workflow.order import Order
 from workflow.policy import Policy, Rules
 from workflow.table import EFFECT_OF
@@ -62,6 +63,19 @@ def compose_due(database: Database, at: datetime, rules: Rules, office: PostOffi
             else:
                 outbox.write_messages(connection, messages, at)
     return len(effects)
+
+
+def preview(effect: ReadyEffect, policy: Policy, office: PostOffice) -> list[NewMessage]:
+    """Return the messages of one effect as they would be written now; nothing is stored.
+
+    Raises:
+        AftersalesError: its letter cannot be written, or nobody knows where it is to go.
+
+    """
+    try:
+        return [*_compose([effect], policy, office)]
+    except NoAddress as error:
+        raise AftersalesError(str(error)) from None
 
 
 def send_due(

@@ -1,14 +1,19 @@
 """Why an order is where it is, what fires next, and what a person may do: in plain words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage import queries
+from engine.timekeeping import pinned_rules
+from storage import evidence, queries
 from storage.database import Database
+from workflow import claims
+from workflow.clocks import deciding_lines
 from workflow.history import HistoryRow
-from workflow.order import Case, Timer
-from workflow.process import FLAGS
+from workflow.money import show_amount
+from workflow.order import Case, Claim, Timer
+from workflow.policy import Rules
+from workflow.process import FLAGS, PARCEL
 from workflow.table import allowed_now
 from workflow.words import State
 
@@ -43,6 +48,16 @@ WHAT_FIRES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose turn it is in a dispute, until when, and what happens if nothing does."""
+
+    party: str
+    what: str
+    until: datetime | None = None
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The answers, for one order."""
 
@@ -59,6 +74,13 @@ class Explanation:
     refused: tuple[tuple[str, datetime, str], ...]
     """Reports that a guard turned down: trigger, instant and reason."""
     observed: bool
+    decided_by: dict[int, tuple[str, ...]]
+    """By the number of a timer: the lines of the policy that decide when it is due."""
+    dispute: tuple[Turn, ...]
+    meanwhile: tuple[tuple[datetime, str], ...]
+    """What happened to the parcel since the claim was opened."""
+    seen_elsewhere: tuple[str, ...]
+    """Files of the claim that other claims have too."""
 
     @property
     def meaning(self) -> str:
@@ -72,7 +94,7 @@ class Explanation:
         return self.case.attempt.supplier or f"attempt {self.case.current}"
 
 
-def explain(database: Database, identity: str) -> Explanation:
+def explain(database: Database, identity: str, rules: Rules) -> Explanation:
     """Explain an order.
 
     Raises:
@@ -86,6 +108,8 @@ def explain(database: Database, identity: str) -> Explanation:
         exceptions = queries.reports(connection, stored.order_id, "exception")
         effects = queries.effects(connection, stored.order_id)
         refused = queries.reports(connection, stored.order_id, "refused")
+        files = evidence.of_order(connection, stored.order_id)
+        pinned = pinned_rules(connection, {timer.policy for timer in stored.case.timers}, rules)
     case = stored.case
     return Explanation(
         case=case,
@@ -97,7 +121,56 @@ def explain(database: Database, identity: str) -> Explanation:
         waiting=tuple((row["id"], row["kind"]) for row in reversed(effects) if row["status"] in ("asked", "held")),
         refused=tuple((row["trigger"], row["occurred"], row["reason"]) for row in refused),
         observed=stored.observed,
+        decided_by={one.number: deciding_lines(case, pinned.get(one.policy, rules), one) for one in case.timers},
+        dispute=tuple(_turns(case, rules)),
+        meanwhile=tuple(_meanwhile(case, steps)),
+        seen_elsewhere=tuple(
+            f"{one.name or one.sha256[:12]} is also in {place}"
+            for one in files
+            for place in one.elsewhere
+            if case.claim and one.claim == case.claim.number
+        ),
     )
+
+
+def _turns(case: Case, rules: Rules) -> Iterator[Turn]:
+    """Say who has until when in a dispute (rules 8.3 to 8.5)."""
+    claim = case.claim
+    due = {timer.trigger: timer.due_at for timer in case.timers if timer.status == "pending"}
+    if claim is None:
+        return
+    if claim.verdict is None:
+        if "lapse_evidence" in due:
+            otherwise = f"the claim lapses and the order goes back to {case.returns_to}"
+            yield Turn("The customer has", "to send evidence.", due["lapse_evidence"], otherwise)
+        if "chase_verification" in due:
+            yield Turn("The platform has", "to give its verdict.", due["chase_verification"], "it is chased again")
+        elif claim.evidence:
+            yield Turn("The platform", "has been asked for its verdict and is not chased any more.")
+    elif case.state is State.refunding:
+        next_chase = due.get("chase_refund")
+        yield Turn("The platform has", "to pay the refund.", next_chase, "it is chased" if next_chase else "")
+    else:
+        todo = "to choose a refund or a replacement." if claim.chosen is None else "until the replacement must be confirmed."
+        yield Turn("You have", todo, due.get("lapse_window"), _at_the_end(case, claim, rules) if "lapse_window" in due else "")
+
+
+def _at_the_end(case: Case, claim: Claim, rules: Rules) -> str:
+    at_the_end = rules.of(case).claims.at_the_end
+    if at_the_end == "escalate":
+        return "a person must decide"
+    if at_the_end == "requested" and claim.remedy == "reissue" and claim.chosen is None:
+        return "the replacement that the customer asked for is requested"
+    amount = claims.to_ask_for(case, claim)
+    what = "what was paid" if amount is None else show_amount(amount, case.order.currency)
+    return f"a refund of {what} is requested"
+
+
+def _meanwhile(case: Case, steps: Sequence[HistoryRow]) -> Iterator[tuple[datetime, str]]:
+    if case.claim:
+        for row in steps:
+            if row.trigger in PARCEL and row.source is State.disputed and row.occurred >= case.claim.opened_at:
+                yield row.occurred, row.trigger
 
 
 def _entered(steps: Sequence[HistoryRow]) -> HistoryRow:

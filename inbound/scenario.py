@@ -100,20 +100,22 @@ class ScenarioReader:
         fields = dict(one.split("=", 1) for one in rest)
         return self.report(trigger, when, fields, order, number)
 
-    def file(self, path: Path) -> tuple[Order, tuple[Line, ...], tuple[Report, ...], int | None]:
-        """Read a scenario file: its order, lines and reports, and over how many days it goes."""
+    def file(self, path: Path, instead: Mapping[str, Any]) -> tuple[Order, tuple[Line, ...], tuple[Report, ...], int | None]:
+        """Read a scenario file: its order (with `instead` in place of what it says), lines and reports, and its days."""
         try:
             table = tomllib.loads(path.read_text("utf-8-sig"))
         except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise UsageError(f"{path} cannot be read: {error}") from None
         try:
-            return self._scenario(table)
+            return self._scenario(table, instead)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from None
 
-    def _scenario(self, table: dict[str, Any]) -> tuple[Order, tuple[Line, ...], tuple[Report, ...], int | None]:
+    def _scenario(
+        self, table: dict[str, Any], instead: Mapping[str, Any]
+    ) -> tuple[Order, tuple[Line, ...], tuple[Report, ...], int | None]:
         _known("a scenario", table, TABLES)
-        order = self.order(_table("order", table.get("order", {})))
+        order = self.order({**_table("order", table.get("order", {})), **instead})
         lines = self.lines(_tables("line", table.get("line", [])), order.currency)
         reports = []
         for number, one in enumerate(_tables("report", table.get("report", [])), 1):

@@ -151,6 +151,22 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise AftersalesError(f"the backup to {target} failed: {error}") from None
 
+    def forget_what_was_overwritten(self) -> str | None:
+        """Rewrite the database so that nothing that was erased is left in unused space or in the write-ahead log.
+
+        Returns what could not be done, and what to do, or None.
+        """
+        try:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM")
+                if self.is_sqlite:
+                    busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                    if busy:
+                        return f"{self.place} is being read, and its -wal file holds what was erased: erase again, with --order, later"
+        except DatabaseError as error:
+            return f"{self.place} could not be rewritten ({error.orig}): erase again, with --order, when nobody else uses it"
+        return None
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -195,7 +211,10 @@ _SCRATCH = ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY", "l
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("write")
+    options = connection.get_execution_options()
+    if options.get("isolation_level") == "AUTOCOMMIT":
+        return
+    writes = options.get("write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

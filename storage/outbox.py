@@ -78,6 +78,12 @@ def ready(connection: Connection, limit: int) -> list[ReadyEffect]:
     return [_ready(row, orders[row["order_id"]]) for row in rows]
 
 
+def effect(connection: Connection, effect_id: int) -> ReadyEffect:
+    """Return one effect, whatever its status, with the order it is about."""
+    row = connection.execute(select(table_of(EffectRow)).where(col(EffectRow.id) == effect_id)).mappings().one()
+    return _ready(row, _orders(connection, {row["order_id"]})[row["order_id"]])
+
+
 def _ready(row: RowMapping, order: Order) -> ReadyEffect:
     facts = {name: row[name] for name in ("id", "sequence", "kind", "attempt", "supplier", "caused_at")}
     return ReadyEffect(**facts, details=json.loads(row["details"]), order=order)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, or_, select
 from sqlmodel import SQLModel, col
 
-from storage import cases, codec
+from storage import cases, chains, codec
 from storage.cases import Stored
 from storage.portions import portions
 from storage.tables import (
     AttemptRow,
     AttentionRow,
+    ClaimRow,
     EffectRow,
     HistoryTableRow,
     LineRow,
@@ -63,10 +64,13 @@ def resolve_id(connection: Connection, identity: str) -> int:
     return int(rows[0].id)
 
 
-def stored_case(connection: Connection, identity: str) -> Stored:
-    """Return the case of one order by its name."""
+def stored_case(connection: Connection, identity: str, *, with_chain: bool = False) -> Stored:
+    """Return the case of one order by its name; on wish one that knows what its chain of replacements has had."""
     order_id = resolve_id(connection, identity)
-    return cases.load(connection, [order_id])[order_id]
+    stored = cases.load(connection, [order_id])[order_id]
+    chain = chains.load(connection, [stored.case]) if with_chain else {}
+    key = chains.key_of(stored.case)
+    return replace(stored, case=chain[key].within(stored.case)) if key in chain else stored
 
 
 def orders(connection: Connection, wanted: OrderFilter) -> list[Found]:
@@ -113,10 +117,15 @@ def history(connection: Connection, order_id: int) -> list[HistoryRow]:
 
 
 def timers(
-    connection: Connection, order_id: int | None = None, status: str | None = "pending", limit: int = 100
+    connection: Connection,
+    order_id: int | None = None,
+    status: str | None = "pending",
+    limit: int = 100,
+    trigger: str | None = None,
 ) -> list[Found]:
     """List timers in due order."""
     query = _with_order(TimerRow, order_id)
+    query = query.where(col(TimerRow.trigger) == trigger) if trigger else query
     if status:
         query = query.where(col(TimerRow.status) == status)
     return [_plain(row) for row in connection.execute(query.order_by(col(TimerRow.due_at)).limit(limit)).mappings()]
@@ -130,7 +139,7 @@ def effects(
     limit: int = 100,
 ) -> list[RowMapping]:
     """List effects, newest first."""
-    query = _with_order(EffectRow, order_id)
+    query = _with_order(EffectRow, order_id).add_columns(col(OrderRow.currency))
     query = query.where(col(EffectRow.status) == status) if status else query
     query = query.where(col(EffectRow.kind) == kind) if kind else query
     return [*connection.execute(query.order_by(col(EffectRow.id).desc()).limit(limit)).mappings()]
@@ -138,8 +147,15 @@ def effects(
 
 def effects_by_id(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
     """Return effects by their ids."""
-    query = _with_order(EffectRow, None).order_by(col(EffectRow.id))
+    query = _with_order(EffectRow, None).add_columns(col(OrderRow.currency)).order_by(col(EffectRow.id))
     return [row for some in portions(ids) for row in connection.execute(query.where(col(EffectRow.id).in_(some))).mappings()]
+
+
+def messages_of(connection: Connection, effect_id: int) -> list[Found]:
+    """List the messages that carry an effect."""
+    m, member = table_of(MessageRow), table_of(MemberRow)
+    query = select(m).join(member, member.c.message_id == m.c.id).where(member.c.effect_id == effect_id).order_by(m.c.id)
+    return [_plain(row) for row in connection.execute(query).mappings()]
 
 
 def messages(connection: Connection, order_id: int) -> list[Found]:
@@ -179,6 +195,32 @@ def family(connection: Connection, order_id: int) -> list[Found]:
     mine = select(t.c.group).where(t.c.id == order_id).scalar_subquery()
     same = (t.c.group == mine) & (t.c.id != order_id)
     return [_plain(row) for row in connection.execute(select(t.c.shop, t.c.number, t.c.state).where(same)).mappings()]
+
+
+def claims(connection: Connection, status: str | None = "open", limit: int = 100) -> list[Found]:
+    """List claims with their orders' states; those with the nearest deadline first."""
+    o, c = table_of(OrderRow), table_of(ClaimRow)
+    deadline = (
+        select(func.min(TimerRow.due_at))
+        .where(col(TimerRow.order_id) == c.c.order_id, col(TimerRow.claim) == c.c.number, col(TimerRow.status) == "pending")
+        .scalar_subquery()
+    )
+    query = select(c, (o.c.shop + "/" + o.c.number).label("order"), o.c.state, deadline.label("next_due"))
+    query = query.join(o, o.c.id == c.c.order_id)
+    if status:
+        query = query.where(c.c.status == status)
+    ordered = query.order_by(deadline.is_(None), deadline, c.c.order_id, c.c.number).limit(limit)
+    return [_plain(row) for row in connection.execute(ordered).mappings()]
+
+
+def relatives(connection: Connection, order_id: int) -> list[Found]:
+    """Return the orders of one chain of replacements, the first one first; itself alone where it has no chain."""
+    o = table_of(OrderRow)
+    mine = connection.execute(select(o.c.shop, o.c.number, o.c.chain).where(o.c.id == order_id)).one()
+    first = mine.chain or mine.number
+    same = (o.c.shop == mine.shop) & or_(o.c.number == first, o.c.chain == first)
+    columns = (o.c.shop, o.c.number, o.c.state, o.c.generation, o.c.replaces)
+    return [_plain(row) for row in connection.execute(select(*columns).where(same).order_by(o.c.generation, o.c.id)).mappings()]
 
 
 def counts(connection: Connection) -> dict[str, dict[str, int]]:
@@ -226,7 +268,16 @@ def _with_order(model: type[SQLModel], order_id: int | None) -> Select[Any]:
 
 def _plain(row: RowMapping) -> Found:
     found = dict(row)
-    for name in ("details", "fields"):
+    for name in ("details", "fields", "pieces", "evidence"):
         if name in found:
             found[name] = json.loads(found[name])
     return found
+
+
+def all_history(connection: Connection, order_id: int | None = None) -> Iterator[Found]:
+    """Yield the history of one order or of all, order by order, oldest first."""
+    h, o = table_of(HistoryTableRow), table_of(OrderRow)
+    query = select(h, (o.c.shop + "/" + o.c.number).label("order")).join(o, o.c.id == h.c.order_id)
+    query = query if order_id is None else query.where(h.c.order_id == order_id)
+    ordered = query.order_by(h.c.order_id, h.c.sequence).execution_options(yield_per=1_000)
+    yield from (dict(row) for row in connection.execute(ordered).mappings())

@@ -14,6 +14,7 @@ def open_claim(draft: Draft) -> None:
     """Open a claim on the pieces that the report names; the customer has some days to send evidence (rule 8.2)."""
     _open(draft, str(draft.event.fields["kind"]))
     clocks.start(draft, "lapse_evidence", claim=len(draft.case.claims))
+    tell_of_claim(draft)
 
 
 def open_claim_of_lost_parcel(draft: Draft) -> None:
@@ -30,7 +31,6 @@ def _open(draft: Draft, kind: str) -> None:
     came_from = case.returns_to or State.delivered if case.state is State.disputed else draft.came_from
     number, written = len(case.claims) + 1, tuple(sorted(pieces.items()))
     draft.change(claims=(*case.claims, Claim(number, kind, draft.event.at, came_from, written, remedy)))
-    tell_of_claim(draft)
 
 
 def add_to_claim(draft: Draft) -> None:
@@ -142,6 +142,8 @@ def tell_of_claim(draft: Draft) -> None:
     if claim is None:
         return
     draft.note(claim=claim.number, kind=claim.kind, pieces=claims.written(draft.case, dict(claim.pieces)))
+    sent_by = next((one.due_at for one in draft.case.timers if one.trigger == "lapse_evidence"), None)
+    draft.note(evidence_until=sent_by.isoformat() if sent_by else None)
     if claim.verdict == "approved":
         ends = next((one.due_at for one in draft.case.timers if one.trigger == "lapse_window"), None)
         draft.note(chosen=claim.chosen, window_ends=ends.isoformat() if ends else None)

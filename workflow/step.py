@@ -11,6 +11,7 @@ from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.history import HistoryRow, chain
 from workflow.machine import decide
 from workflow.order import Case, Detail, Timer
+from workflow.personal import without_buyer
 from workflow.policy import Rules
 from workflow.reports import FIELDS
 from workflow.table import CANNOT_RETURN_TO
@@ -131,7 +132,7 @@ def _finish(draft: Draft) -> Step:
         due=event.timer.due_at if event.timer else None,
         recorded=event.recorded,
         actor=event.actor,
-        reason=_text(event.fields.get("reason")),
+        reason=_reason(draft),
         details=_details(draft),
         policy=draft.rules.version,
     )
@@ -140,18 +141,21 @@ def _finish(draft: Draft) -> Step:
     return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.withdrawn), tuple(draft.flags), draft.replacement)
 
 
-def _text(value: Detail) -> str | None:
-    return None if value is None else str(value)
+def _reason(draft: Draft) -> str | None:
+    reason = draft.event.fields.get("reason")
+    return None if reason is None else without_buyer(draft.case.order, str(reason))
 
 
 def _details(draft: Draft) -> dict[str, Detail]:
     """Return what the history keeps: the report's fields and the step's notes, personal data as digests."""
-    known, salt = FIELDS.get(draft.event.trigger, {}), draft.case.salt
+    known, case = FIELDS.get(draft.event.trigger, {}), draft.case
     details: dict[str, Detail] = {}
     for name, value in draft.event.fields.items():
         if value is not None and name != "reason":
-            personal = name in known and known[name].personal
-            details[name] = f"sha256:{_digest(salt, str(value))}" if personal else value
+            if name in known and known[name].personal:
+                details[name] = f"sha256:{_digest(case.salt, str(value))}"
+            else:
+                details[name] = without_buyer(case.order, value) if isinstance(value, str) else value
     return details | draft.details
 
 

@@ -1,0 +1,40 @@
+"""erase: a buyer removed from everywhere they are kept."""
+
+import click
+
+from admin.claiming import vault_of
+from admin.office import Office, now, person, print_rows
+from engine.erasing import Who, erase, find
+
+
+@click.command("erase")
+@click.option("--buyer", help="The buyer's email address or name, as the orders have it")
+@click.option("--order", "identities", multiple=True, help="The buyer of this order (may be repeated)")
+@click.option("--dry-run", is_flag=True, help="Only say which orders are meant")
+@click.option("--yes", is_flag=True, help="Do not ask")
+@click.pass_context
+def erase_command(ctx: click.Context, buyer: str | None, identities: tuple[str, ...], dry_run: bool, yes: bool) -> None:
+    """Remove a buyer's name, addresses, messages and evidence wherever they are kept.
+
+    History and ledger stay, and `audit` still finds every chain whole. Backups and files that you imported are not touched.
+    """
+    if not (buyer or identities):
+        raise click.UsageError("Name the buyer by --buyer EMAIL_OR_NAME, or by --order ID.")
+    office = Office(ctx)
+    database, who = office.ready(), Who(buyer, identities)
+    found = find(database, who)
+    print_rows(
+        "Orders", ("order", "buyer", "state"), [(one.name, one.buyer, one.state) for one in found], "No order has that buyer."
+    )
+    if not found or dry_run:
+        return
+    if not yes:
+        click.confirm(f"Erase the buyer of {len(found)} orders for good?", abort=True)
+    done = erase(database, vault_of(office), office.settings.outbox_file, found, person(), now(), office.rules())
+    click.echo(
+        f"Erased the buyer of {done.orders} orders: {done.messages} messages, {done.reports} reports, {done.files} files, "
+        f"{done.lines} lines of the outbox file."
+    )
+    if done.remains:
+        click.echo(f"Not yet: {done.remains}", err=True)
+        ctx.exit(1)

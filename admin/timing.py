@@ -1,0 +1,200 @@
+"""timers, and policy retime: deadlines looked at and moved."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+import click
+
+from admin.office import Ahead, Office, now, person, print_json, print_rows, say_if_cut
+from admin.plain import safe
+from engine.timekeeping import Done, Wish, keep_time
+from storage import queries
+from storage.timers import Selection
+from workflow.durations import Duration
+from workflow.errors import UsageError
+from workflow.process import CLOCKS
+
+TRIGGERS = tuple(clock.trigger for clock in CLOCKS)
+SHOWN = 20
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would become of them")
+REASON = click.option("--reason", help="Why; it is kept in the history")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+
+
+def selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options by which timers are chosen; the command gets them as one Selection."""
+
+    @click.argument("timers", nargs=-1, metavar="[TIMER]...")
+    @click.option("--order", "identity", help="Those of this order")
+    @click.option("--trigger", type=click.Choice(TRIGGERS), help="Those of this clock")
+    @click.option("--shop", help="Those of this shop's orders")
+    @click.option("--supplier", help="Those of orders whose current supplier this is")
+    @click.option("--route", type=click.Choice(("domestic", "international")), help="Those of orders of this route")
+    @click.option("--due-before", type=Ahead(), help="Those due before this instant, or within 2d, 36h, …")
+    @click.option("--due-after", type=Ahead(), help="Those due at this instant or later, or not within 2d, 36h, …")
+    @click.option("--all", "everything", is_flag=True, help="Every running timer")
+    @wraps(command)
+    def chosen(*args: Any, timers: tuple[str, ...], identity: str | None, everything: bool, **options: Any) -> None:
+        names = ("trigger", "shop", "supplier", "route", "due_before", "due_after")
+        narrowed = {name: options.pop(name) for name in names}
+        office = Office(click.get_current_context())
+        wanted = _selection(office, timers, identity, narrowed)
+        if wanted.everything and not everything:
+            raise click.UsageError("Name timers as ORDER#NUMBER, choose them by options, or say --all.")
+        command(*args, office=office, wanted=wanted, **options)
+
+    return chosen
+
+
+def _selection(office: Office, timers: Sequence[str], identity: str | None, narrowed: dict[str, Any]) -> Selection:
+    with office.ready().read() as connection:
+        named = tuple(_timer(connection, text) for text in timers)
+        order_id = queries.resolve_id(connection, identity) if identity else None
+    return Selection(order_id=order_id, timers=named, **narrowed)
+
+
+def _timer(connection: Any, text: str) -> tuple[int, int]:
+    order, mark, number = text.rpartition("#")
+    if not mark or not (number.isascii() and number.isdigit()):
+        raise UsageError(f"{text!r} is not a timer: write ORDER#NUMBER as `aftersales timers` lists them, such as 1003#2")
+    return queries.resolve_id(connection, order), int(number[:9])
+
+
+@click.group("timers", invoke_without_command=True)
+@click.option("--order", "identity", help="Only those of this order")
+@click.option("--trigger", type=click.Choice(TRIGGERS), help="Only those of this clock")
+@click.option(
+    "--status",
+    type=click.Choice(("pending", "paused", "fired", "cancelled", "failed", "all")),
+    default="pending",
+    show_default=True,
+)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="List at most so many")
+@JSON
+@click.pass_context
+def timers_command(
+    ctx: click.Context, identity: str | None, trigger: str | None, status: str, limit: int, as_json: bool
+) -> None:
+    """List deadlines in due order; postpone, pause, resume, fire, cancel or shift them.
+
+    A timer is named ORDER#NUMBER, as the list shows.
+    """
+    if ctx.invoked_subcommand:
+        return
+    office = Office(ctx)
+    with office.ready().read() as connection:
+        key = queries.resolve_id(connection, identity) if identity else None
+        found = queries.timers(connection, key, None if status == "all" else status, limit, trigger)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (f"{row['order']}#{row['number']}", row["trigger"], office.when(row["due_at"]), _status(row), row["error"])
+        for row in found
+    ]
+    print_rows("Timers", ("timer", "trigger", "due", "status", "error"), rows, "No such timers.")
+    say_if_cut(found, limit)
+
+
+def _status(row: dict[str, Any]) -> str:
+    by = f" by {row['paused_by']}" if row["paused_by"] else ""
+    return f"{row['status']}{by}{', provisional' if row['provisional'] else ''}"
+
+
+@timers_command.command("postpone")
+@click.option("--until", type=Ahead(), required=True, help="The new due instant, or how far ahead: 2d, 36h, …")
+@REASON
+@DRY_RUN
+@selecting
+def postpone_command(office: Office, wanted: Selection, until: datetime, reason: str | None, dry_run: bool) -> None:
+    """Give timers another due instant, which must lie ahead."""
+    if until <= now():
+        raise UsageError("that instant is past: `aftersales timers fire` lets a timer fire now")
+    _do(office, wanted, Wish("postpone", person(), reason, to=until), dry_run)
+
+
+@timers_command.command("shift")
+@click.option("--by", "span", required=True, help="How far: 3d, 12h, or -1d for earlier")
+@REASON
+@DRY_RUN
+@selecting
+def shift_command(office: Office, wanted: Selection, span: str, reason: str | None, dry_run: bool) -> None:
+    """Move timers by a span, each from where it is."""
+    _do(office, wanted, Wish("shift", person(), reason, by=_span(span)), dry_run)
+
+
+def _span(text: str) -> timedelta:
+    try:
+        span = Duration.parse(text.removeprefix("-").removeprefix("+")).span()
+    except ValueError as error:
+        raise UsageError(f"--by: {error}") from None
+    return -span if text.startswith("-") else span
+
+
+def _plain_action(name: str, text: str) -> None:
+    """Make the command of an action that needs nothing but the timers."""
+
+    @REASON
+    @DRY_RUN
+    @selecting
+    def command(office: Office, wanted: Selection, reason: str | None, dry_run: bool) -> None:
+        _do(office, wanted, Wish(name, person(), reason), dry_run)
+
+    timers_command.command(name, help=text)(command)
+
+
+_plain_action("pause", "Stop timers until they are resumed; an interception or a dispute does not end that.")
+_plain_action("resume", "Let timers run on that a person paused; the paused span is added.")
+_plain_action("fire", "Let timers fire now, due or not.")
+_plain_action("cancel", "End timers for good: nothing happens by itself at that deadline any more.")
+
+
+@click.command("retime")
+@REASON
+@DRY_RUN
+@selecting
+def retime_command(office: Office, wanted: Selection, reason: str | None, dry_run: bool) -> None:
+    """Recompute running timers under the policy in force.
+
+    What a person or a pause has moved stays moved by as much. Timers that come out the same are left alone.
+    """
+    _do(office, wanted, Wish("retime", person(), reason), dry_run)
+
+
+def _do(office: Office, wanted: Selection, wish: Wish, dry_run: bool) -> None:
+    moment = now()
+    done = keep_time(office.ready(), wanted, wish, moment, office.rules(), dry_run=dry_run)
+    changed = [one for one in done if one.refused is None]
+    refused = [one for one in done if one.refused is not None]
+    rows = [(one.order, one.trigger, office.when(one.was_due), _becomes(office, one, wish)) for one in done[:SHOWN]]
+    print_rows("Timers", ("order", "trigger", "due", "becomes"), rows, "No running timers are meant, or none would change.")
+    if len(done) > SHOWN:
+        click.echo(f"… and {len(done) - SHOWN} more")
+    at_once = sum(one.due_at is not None and not one.paused and one.due_at <= moment for one in changed)
+    if at_once:
+        click.echo(f"{at_once} of them {'would be' if dry_run else 'are'} due at once.")
+    left = f"; {len(refused)} left alone" if refused else ""
+    click.echo(f"{len(changed)} timers {'would be ' if dry_run else ''}{_DONE[wish.action]}{left}.")
+    if refused and not changed:
+        click.get_current_context().exit(1)
+
+
+_DONE = {
+    "postpone": "postponed",
+    "shift": "shifted",
+    "pause": "paused",
+    "resume": "resumed",
+    "fire": "fired",
+    "cancel": "cancelled",
+    "retime": "retimed",
+}
+
+
+def _becomes(office: Office, one: Done, wish: Wish) -> str:
+    if one.refused is not None:
+        return f"left alone: {safe(one.refused)}"
+    if one.due_at is None:
+        return "fires now" if wish.action == "fire" else "ends"
+    return "paused" if one.paused else office.when(one.due_at)

@@ -1,0 +1,84 @@
+"""A buyer erased from everywhere they are kept: tables, messages, evidence, and the file of the file channel (rule 6.4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from effects.file import erase_lines
+from engine.apply import modes_of
+from evidence.vault import Vault
+from storage import cases, erasing, evidence, queries
+from storage.cases import Change
+from storage.database import Database
+from storage.erasing import ERASED, Found
+from workflow.draft import Event
+from workflow.policy import Rules
+from workflow.step import write
+from workflow.words import Goes, Row
+
+_ERASE = Row("erase", None, Goes.stays)
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whose traces are to go: a buyer by email address or name, or the buyers of orders."""
+
+    buyer: str | None = None
+    orders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was removed; `remains` says what could not be, and what to do about it."""
+
+    orders: int
+    reports: int
+    messages: int
+    files: int
+    lines: int
+    remains: str | None
+
+
+def find(database: Database, who: Who) -> list[Found]:
+    """Return the orders whose buyer is meant.
+
+    Raises:
+        UnknownOrder: an order that was named does not exist.
+
+    """
+    with database.read() as connection:
+        ids = set(erasing.orders_of(connection, who.buyer.strip())) if who.buyer and who.buyer.strip() else set[int]()
+        for identity in who.orders:
+            ids |= set(erasing.with_the_same_buyer(connection, queries.resolve_id(connection, identity)))
+        return erasing.described(connection, ids)
+
+
+def erase(
+    database: Database, vault: Vault, outbox: Path, found: Sequence[Found], actor: str, at: datetime, rules: Rules
+) -> Erased:
+    """Erase the buyer of orders. History and ledger stay; each history gains a row that says who erased, and when."""
+    ids = [one.id for one in found]
+    with database.write() as connection:
+        texts = erasing.personal_texts(connection, ids)
+        _note(connection, ids, actor, at, rules)
+        reports = erasing.erase_reports(connection, ids, texts)
+        erasing.erase_notes(connection, ids, texts)
+        keys = erasing.erase_messages(connection, ids, texts)
+        files = evidence.only_of(connection, ids)
+        evidence.forget_names(connection, ids, at)
+        erasing.erase_orders(connection, ids)
+        for sha256 in files:
+            vault.remove(sha256)
+    lines = erase_lines(outbox, set(keys), ERASED)
+    return Erased(len(ids), reports, len(keys), len(files), lines, database.forget_what_was_overwritten())
+
+
+def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:
+    changes = []
+    for key, stored in cases.load(connection, ids).items():
+        made = write(stored.case, Event("erase", at, at, actor), rules, _ERASE, None)
+        changes.append(Change(made.case, [made], (), at, key, stored.case, stored.observed))
+    cases.store(connection, changes, modes_of(rules))

@@ -1,0 +1,106 @@
+"""Photos and videos added to a claim: looked at, kept, and reported, or nothing at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from engine.apply import Arrival, Outcome, apply
+from evidence.examining import Exhibit, examine, gather
+from evidence.findings import BadEvidence
+from evidence.vault import ORIGINALS, SHOWN, Vault
+from storage import evidence as records
+from storage import queries
+from storage.database import Database
+from storage.evidence import Kept
+from workflow.intake import Verdict
+from workflow.order import Case, Report
+from workflow.policy import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of adding files: the report's outcome, and the files, with other claims that have the same."""
+
+    outcome: Outcome
+    files: tuple[Kept, ...]
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Who adds which files to the claim of which order; `trigger` is submit_evidence or reopen_claim."""
+
+    identity: str
+    paths: Sequence[Path]
+    actor: str
+    trigger: str = "submit_evidence"
+    reason: str | None = None
+
+
+def add_evidence(database: Database, vault: Vault, submission: Submission, at: datetime, rules: Rules) -> Added:
+    """Look at every file, keep them, and report them; if one is bad, or the report is refused, nothing is kept.
+
+    Raises:
+        BadEvidence: names the file and the reason.
+        OrderError: the order takes no evidence now.
+
+    """
+    limits = rules.policy.evidence
+    files = gather(submission.paths)
+    if len(files) > limits.files_per_claim:
+        raise BadEvidence(f"{len(files)} files are more than a claim may have ({limits.files_per_claim})")
+    with TemporaryDirectory(prefix="aftersales-") as folder:
+        exhibits = [examine(path, limits, Path(folder), number) for number, path in enumerate(files, 1)]
+        kept: list[tuple[str, str]] = []
+        try:
+            for one in exhibits:
+                for place, file in ((ORIGINALS, one.original), (SHOWN, one.seen.shown)):
+                    if vault.put(place, one.sha256, file):
+                        kept.append((place, one.sha256))
+            return _report(database, submission, exhibits, at, rules)
+        except BaseException:
+            for place, sha256 in kept:
+                vault.remove_from(place, sha256)
+            raise
+
+
+def _report(database: Database, submission: Submission, exhibits: Sequence[Exhibit], at: datetime, rules: Rules) -> Added:
+    trigger, actor = submission.trigger, submission.actor
+    fields = {"evidence": " ".join(one.sha256 for one in exhibits), "reason": submission.reason}
+    with database.write() as connection:
+        stored = queries.stored_case(connection, submission.identity)
+        _check_count(records.count(connection, stored.order_id, len(stored.case.claims)), exhibits, rules)
+        report = Report(trigger, at, actor, f"{trigger}@{at.isoformat()}", actor, fields)
+        (outcome,) = apply(connection, [Arrival(stored.case.order, (report,))], at, rules)
+        received = outcome.received[0]
+        if received.verdict is not Verdict.applied:
+            raise received.error or BadEvidence("the same was reported a moment ago: nothing changed")
+        rows = [_row(one, outcome.case, at, actor) for one in exhibits]
+        new = records.add(connection, stored.order_id, rows)
+        mine = {one.sha256 for one in exhibits}
+        kept = [one for one in records.of_order(connection, stored.order_id) if one.sha256 in mine]
+    return Added(outcome, tuple(one for one in kept if one.claim == len(outcome.case.claims)), new)
+
+
+def _check_count(before: int, exhibits: Sequence[Exhibit], rules: Rules) -> None:
+    most = rules.policy.evidence.files_per_claim
+    if before + len(exhibits) > most:
+        raise BadEvidence(f"the claim has {before} files; with {len(exhibits)} more it would have more than {most}")
+
+
+def _row(exhibit: Exhibit, case: Case, at: datetime, actor: str) -> Kept:
+    seen = exhibit.seen
+    return Kept(
+        claim=len(case.claims),
+        sha256=exhibit.sha256,
+        name=exhibit.name,
+        kind=seen.kind,
+        bytes=exhibit.bytes,
+        width=seen.width,
+        height=seen.height,
+        shown=seen.shown_kind,
+        added_at=at,
+        added_by=actor,
+    )

@@ -1,0 +1,87 @@
+"""Photos: JPEG, PNG and WebP, decoded whole before they are believed."""
+
+import io
+import struct
+import warnings
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from evidence.findings import SHOWN_SIDE, BadEvidence, Seen
+
+KINDS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+Image.MAX_IMAGE_PIXELS = None  # we count the pixels ourselves, before anything is decoded
+
+
+def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
+    """Decode a photo, and write what is shown of it to `shown`: upright, smaller, with nothing but its pixels.
+
+    Raises:
+        BadEvidence: it is damaged or cut off, or has more than `max_pixels`.
+
+    """
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged metadata, which is not kept
+        _check_webp_header(file.read(30), max_pixels)
+        file.seek(0)
+        try:
+            with Image.open(file, formats=("JPEG", "PNG", "WEBP")) as image:
+                _check_pixels(image.width, image.height, max_pixels)
+                kind, width, height = KINDS[image.format or ""], image.width, image.height
+                image.load()
+                _show(image, shown)
+        except BadEvidence:
+            raise
+        except UnidentifiedImageError:
+            raise BadEvidence("it begins like a photo and is none") from None
+        except Exception as error:  # decoders raise whatever they like on what was made to break them
+            raise BadEvidence(f"it is damaged or cut off ({_said(error)})") from None
+    return Seen(kind, width, height, shown, "image/jpeg")
+
+
+def _check_pixels(width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise BadEvidence(f"it has {width} × {height} pixels, and at most {most // 1_000_000} million are decoded")
+
+
+def _check_webp_header(head: bytes, most: int) -> None:
+    """Count the pixels of a WebP before its decoder makes room for them."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
+        return
+    if head[12:16] == b"VP8X":
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+    elif head[12:16] == b"VP8L":
+        (bits,) = struct.unpack("<I", head[21:25])
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    _check_pixels(width, height, most)
+
+
+def _show(image: Image.Image, shown: Path) -> None:
+    """Write the pixels alone; how the camera was held is the one thing of its notes that is heeded."""
+    orientation = _orientation(image)
+    image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    plain = Image.new("RGB", image.size, "white")
+    with_alpha = image.convert("RGBA")
+    plain.paste(with_alpha, mask=with_alpha.getchannel("A"))
+    if orientation in range(2, 9):
+        plain.getexif()[_ORIENTATION] = orientation
+        ImageOps.exif_transpose(plain, in_place=True)
+    written = io.BytesIO()
+    plain.save(written, "JPEG", quality=85, exif=b"")
+    shown.write_bytes(written.getvalue())
+
+
+_ORIENTATION = 0x0112
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # notes of a camera may be anything
+        return 1
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:80] or type(error).__name__

@@ -1,0 +1,125 @@
+"""Where evidence is kept: under its SHA-256, in a folder or in an S3-compatible store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from workflow.errors import AftersalesError, UsageError
+
+ORIGINALS, SHOWN = "originals", "shown"
+"""Originals are sealed: nothing shows them; what is shown is a copy without location data (rule 8.8)."""
+
+
+class VaultFailed(AftersalesError):
+    """The store of evidence cannot be used now, or has lost a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Access:
+    """How an S3-compatible store is reached; without an endpoint it is Amazon's."""
+
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+
+
+class Vault:
+    """Keeps files by their digests; the same file is kept once."""
+
+    def __init__(self, place: str, s3: S3Access) -> None:
+        """Take `place`: a folder, or s3://BUCKET/PREFIX.
+
+        Raises:
+            UsageError: it is another kind of address.
+
+        """
+        self.place = place
+        self._s3 = s3
+        if "://" in place and not place.startswith("s3://"):
+            raise UsageError(f"evidence is kept in a folder or in s3://BUCKET/PREFIX, not in {place!r}")
+
+    def put(self, folder: str, sha256: str, file: Path) -> bool:
+        """Keep a file under a digest; return whether it was not there before.
+
+        Raises:
+            VaultFailed: the store cannot be written.
+
+        """
+        with self._open() as store:
+            try:
+                obstore.put(store, _key(folder, sha256), file, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
+        return True
+
+    def get(self, folder: str, sha256: str) -> bytes:
+        """Return a kept file.
+
+        Raises:
+            VaultFailed: it is not there, or the store cannot be read.
+
+        """
+        with self._open() as store:
+            try:
+                return obstore.get(store, _key(folder, sha256)).bytes().to_bytes()
+            except FileNotFoundError:
+                raise VaultFailed(f"the file {sha256[:12]}… is missing from {self.place}") from None
+
+    def remove(self, sha256: str) -> None:
+        """Remove the original and the copy that is shown, if they are there.
+
+        Raises:
+            VaultFailed: the store cannot be written.
+
+        """
+        for folder in (ORIGINALS, SHOWN):
+            self.remove_from(folder, sha256)
+
+    def remove_from(self, folder: str, sha256: str) -> None:
+        """Remove one file, if it is there."""
+        with self._open() as store:
+            try:
+                obstore.delete(store, _key(folder, sha256))
+            except FileNotFoundError:
+                return
+
+    @contextmanager
+    def _open(self) -> Iterator[ObjectStore]:
+        try:
+            yield self._store()
+        except (BaseError, OSError, ValueError) as error:
+            if isinstance(error, FileNotFoundError) and not self.place.startswith("s3://"):
+                raise VaultFailed(f"the evidence folder {self.place} cannot be used: {_said(error)}") from None
+            raise VaultFailed(f"evidence cannot be kept in or fetched from {self.place}: {_said(error)}") from None
+
+    def _store(self) -> ObjectStore:
+        if not self.place.startswith("s3://"):
+            folder = Path(self.place)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return LocalStore(folder)
+        bucket, _, prefix = self.place.removeprefix("s3://").partition("/")
+        access = self._s3
+        known = {
+            "endpoint": access.endpoint,
+            "region": access.region,
+            "access_key_id": access.access_key_id,
+            "secret_access_key": access.secret_access_key,
+        }
+        config: Any = {name: value for name, value in known.items() if value}
+        insecure = bool(access.endpoint and access.endpoint.startswith("http://"))
+        return S3Store(bucket, prefix=prefix or None, config=config, client_options={"allow_http": insecure})
+
+
+def _key(folder: str, sha256: str) -> str:
+    return f"{folder}/{sha256[:2]}/{sha256}"
+
+
+def _said(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]

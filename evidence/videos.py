@@ -1,0 +1,183 @@
+"""Videos: MP4 and MOV, their containers checked box by box; nothing is decoded."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copyfile
+from typing import BinaryIO
+
+from evidence.findings import BadEvidence, Seen
+
+QUICKTIME = b"qt  "
+MP4 = {
+    b"isom",
+    b"iso2",
+    b"iso3",
+    b"iso4",
+    b"iso5",
+    b"iso6",
+    b"mp41",
+    b"mp42",
+    b"avc1",
+    b"M4V ",
+    b"MSNV",
+    b"dash",
+    b"3gp4",
+    b"3gp5",
+}
+INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf", b"mvex", b"moof", b"traf"}
+"""Boxes that hold boxes."""
+TOLD = {b"udta", b"meta", b"uuid", b"XMP_", b"loci"}
+"""Boxes in which cameras write what they like, the place among it."""
+MOST_BOXES, DEEPEST = 10_000, 12
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box of a container: its kind, where it begins and ends, and where its content begins."""
+
+    kind: bytes
+    start: int
+    content: int
+    end: int
+    above: tuple[bytes, ...] = ()
+
+
+def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
+    """Check a video's container, and write a copy to `shown` in which what cameras note beside the pictures is blanked.
+
+    Raises:
+        BadEvidence: it is damaged or cut off, holds no pictures, or has more than `max_pixels`.
+
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        boxes = [*_boxes(file, 0, size, ())]
+        brand = _brand(file, boxes)
+        tracks = [box for box in boxes if box.kind == b"trak"]
+        pictures = [track for track in tracks if _handler(file, boxes, track) == b"vide"]
+        _check_parts(boxes, pictures)
+        _check_chunks(file, boxes, size)
+        width, height = _dimensions(file, boxes, pictures[0])
+        others = [track for track in tracks if _handler(file, boxes, track) not in (b"vide", b"soun")]
+    if width * height > max_pixels:
+        raise BadEvidence(
+            f"its pictures have {width} × {height} pixels, and at most {max_pixels // 1_000_000} million are taken"
+        )
+    copyfile(path, shown)
+    _blank(shown, [*others, *(box for box in boxes if box.kind in TOLD)])
+    kind = "video/quicktime" if brand == QUICKTIME else "video/mp4"
+    return Seen(kind, width, height, shown, kind)
+
+
+def _boxes(file: BinaryIO, start: int, end: int, above: tuple[bytes, ...]) -> Iterator[Box]:
+    """Yield the boxes between two places, each before those inside it."""
+    count, at = 0, start
+    while at < end:
+        count += 1
+        if count > MOST_BOXES or len(above) > DEEPEST:
+            raise BadEvidence("its container is nested or divided without end")
+        box = _box(file, at, end, above)
+        yield box
+        if box.kind in INSIDE:
+            for inner in _boxes(file, box.content, box.end, (*above, box.kind)):
+                count += 1
+                yield inner
+        at = box.end
+
+
+def _box(file: BinaryIO, at: int, end: int, above: tuple[bytes, ...]) -> Box:
+    file.seek(at)
+    head = file.read(16)
+    if len(head) < 8 or at + 8 > end:
+        raise BadEvidence("its container ends in the middle of a box: the file is cut off")
+    length, kind, content = int.from_bytes(head[:4], "big"), head[4:8], at + 8
+    if length == 1 and len(head) == 16:
+        length, content = int.from_bytes(head[8:16], "big"), at + 16
+    elif length == 0 and not above:
+        length = end - at
+    if length < content - at:
+        raise BadEvidence(f"a box of its container ({_shown(kind)}) has an impossible length")
+    if at + length > end:
+        raise BadEvidence(f"a box of its container ({_shown(kind)}) goes beyond its end: the file is cut off")
+    return Box(kind, at, content, at + length, above)
+
+
+def _brand(file: BinaryIO, boxes: list[Box]) -> bytes:
+    first = boxes[0] if boxes else None
+    if first is None or first.kind != b"ftyp":
+        return QUICKTIME  # old cameras write no brand
+    file.seek(first.content)
+    brands = file.read(min(first.end - first.content, 256))
+    known = [brands[at : at + 4] for at in range(0, len(brands) - 3, 4) if at != 4]
+    if known and known[0] == QUICKTIME:
+        return QUICKTIME
+    if not any(brand in MP4 for brand in known):
+        raise BadEvidence(f"its container is of another kind ({_shown(known[0] if known else b'')})")
+    return b"mp42"
+
+
+def _check_parts(boxes: list[Box], pictures: list[Box]) -> None:
+    kinds = {box.kind for box in boxes if not box.above}
+    if b"moov" not in kinds:
+        raise BadEvidence("it has no table of contents (moov): the recording was not finished, or the file is cut off")
+    if not pictures:
+        raise BadEvidence("it has no pictures, only sound or nothing")
+    if not any(box.kind == b"mdat" and box.end > box.content for box in boxes):
+        raise BadEvidence("it has no content (mdat)")
+
+
+def _inside(boxes: list[Box], outer: Box, kind: bytes) -> Iterator[Box]:
+    return (box for box in boxes if box.kind == kind and outer.start <= box.start and box.end <= outer.end)
+
+
+def _handler(file: BinaryIO, boxes: list[Box], track: Box) -> bytes:
+    for box in _inside(boxes, track, b"hdlr"):
+        if box.above[-1:] == (b"mdia",):
+            file.seek(box.content + 8)
+            return file.read(4)
+    return b""
+
+
+def _dimensions(file: BinaryIO, boxes: list[Box], track: Box) -> tuple[int, int]:
+    for box in _inside(boxes, track, b"tkhd"):
+        if box.end - box.content >= 84:
+            file.seek(box.end - 8)
+            width, height = struct.unpack(">II", file.read(8))
+            return width >> 16, height >> 16
+    raise BadEvidence("its picture track has no header")
+
+
+def _check_chunks(file: BinaryIO, boxes: list[Box], size: int) -> None:
+    """Check that every place the table of contents points at lies in the file."""
+    for box in boxes:
+        if box.kind in (b"stco", b"co64"):
+            width = 4 if box.kind == b"stco" else 8
+            file.seek(box.content + 4)
+            count = int.from_bytes(file.read(4), "big")
+            if count * width > box.end - box.content - 8:
+                raise BadEvidence("its table of contents is shorter than it says")
+            while count > 0:
+                some = file.read(min(count * width, BLOCK // width * width))
+                if any(int.from_bytes(some[at : at + width], "big") >= size for at in range(0, len(some), width)):
+                    raise BadEvidence("its table of contents points beyond its end: the file is cut off")
+                count -= len(some) // width
+
+
+def _blank(path: Path, boxes: list[Box]) -> None:
+    """Turn boxes into empty space of the same length, so that everything else stays where it is."""
+    with path.open("r+b") as file:
+        for box in boxes:
+            file.seek(box.start + 4)
+            file.write(b"free")
+            file.seek(box.content)
+            left = box.end - box.content
+            while left > 0:
+                file.write(bytes(min(left, BLOCK)))
+                left -= BLOCK
+
+
+def _shown(kind: bytes) -> str:
+    return kind.decode("ascii", "replace").strip() or "?"

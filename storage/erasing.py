@@ -1,0 +1,173 @@
+"""A buyer taken out of the tables; history and ledger stay as they are (rule 6.4)."""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+from sqlmodel import SQLModel
+
+from storage.codec import dump
+from storage.portions import portions
+from storage.tables import (
+    AttentionRow,
+    ClaimRow,
+    EffectRow,
+    MemberRow,
+    MessageRow,
+    OrderRow,
+    ReportRow,
+    table_of,
+)
+from workflow.order import PERSONAL
+from workflow.personal import SHORTEST
+from workflow.reports import FIELDS
+
+ERASED = "(erased)"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An order whose buyer is meant."""
+
+    id: int
+    name: str
+    buyer: str | None
+    state: str
+
+
+def orders_of(connection: Connection, buyer: str) -> list[int]:
+    """Return the orders whose buyer has this email address or name."""
+    o = table_of(OrderRow)
+    same = or_(func.lower(o.c.buyer_email) == buyer.lower(), func.lower(o.c.buyer_name) == buyer.lower())
+    return [key for (key,) in connection.execute(select(o.c.id).where(same))]
+
+
+def with_the_same_buyer(connection: Connection, order_id: int) -> list[int]:
+    """Return an order, those of its chain of replacements, and all others with its buyer's email address."""
+    o = table_of(OrderRow)
+    mine = connection.execute(select(o.c.shop, o.c.number, o.c.chain, o.c.buyer_email).where(o.c.id == order_id)).one()
+    first = mine.chain or mine.number
+    chain = (o.c.shop == mine.shop) & or_(o.c.number == first, o.c.chain == first)
+    same = o.c.buyer_email == mine.buyer_email if mine.buyer_email else o.c.id == order_id
+    return [key for (key,) in connection.execute(select(o.c.id).where(or_(chain, same, o.c.id == order_id)))]
+
+
+def described(connection: Connection, order_ids: Iterable[int]) -> list[Found]:
+    """Describe orders, for the person who is about to erase their buyer."""
+    o = table_of(OrderRow)
+    found: list[Found] = []
+    for some in portions(order_ids):
+        for row in connection.execute(select(o).where(o.c.id.in_(some)).order_by(o.c.id)).mappings():
+            buyer = row["buyer_email"] or row["buyer_name"] or (ERASED if row["erased"] else None)
+            found.append(Found(row["id"], f"{row['shop']}/{row['number']}", buyer, row["state"]))
+    return found
+
+
+def personal_texts(connection: Connection, order_ids: Sequence[int]) -> list[str]:
+    """Return every text that is known to be about the buyer of the orders, the longest first."""
+    o, r = table_of(OrderRow), table_of(ReportRow)
+    texts: set[str] = set()
+    for some in portions(order_ids):
+        for row in connection.execute(select(*(o.c[name] for name in PERSONAL)).where(o.c.id.in_(some))):
+            texts |= {text for text in row if text}
+        for trigger, fields in connection.execute(select(r.c.trigger, r.c.fields).where(r.c.order_id.in_(some))):
+            said = json.loads(fields)
+            known = FIELDS.get(trigger, {})
+            texts |= {str(said[name]) for name in said if name in known and known[name].personal and said[name]}
+    return sorted((text for text in texts if len(text) >= SHORTEST), key=len, reverse=True)
+
+
+def erase_orders(connection: Connection, order_ids: Iterable[int]) -> None:
+    """Take the buyer off orders; a new salt makes the digests in their histories unguessable."""
+    for some in portions(order_ids):
+        rows = [{"key": key, "salt": secrets.token_hex(16)} for key in some]
+        o = table_of(OrderRow)
+        for row in rows:
+            gone: dict[str, Any] = dict.fromkeys(PERSONAL)
+            connection.execute(update(o).where(o.c.id == row["key"]).values(**gone, erased=True, salt=row["salt"]))
+
+
+def erase_reports(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> int:
+    """Take personal fields out of reports, and the buyer's texts out of everything that was said."""
+    r, changed, blot = table_of(ReportRow), 0, blotter(texts)
+    for some in portions(order_ids):
+        for row in connection.execute(select(r).where(r.c.order_id.in_(some))).mappings().all():
+            known = FIELDS.get(row["trigger"], {})
+            said = {
+                name: ERASED if name in known and known[name].personal else blot(value)
+                for name, value in json.loads(row["fields"]).items()
+            }
+            values = {"fields": dump(said), "reason": blot(row["reason"]), "word": blot(row["word"])}
+            if any(row[name] != value for name, value in values.items()):
+                connection.execute(update(r).where(r.c.id == row["id"]).values(values))
+                changed += 1
+    return changed
+
+
+def erase_notes(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> None:
+    """Take the buyer's texts out of what was noted of effects, flags and claims."""
+    blot = blotter(texts)
+    notes: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
+        (AttentionRow, ("detail", "word")),
+        (EffectRow, ("details",)),
+        (ClaimRow, ("evidence",)),
+    )
+    for model, names in notes:
+        table = table_of(model)
+        for some in portions(order_ids):
+            for row in connection.execute(select(table).where(table.c.order_id.in_(some))).mappings().all():
+                values = {name: _without(name, row[name], blot) for name in names}
+                if any(row[name] != value for name, value in values.items()):
+                    this = [column == row[column.name] for column in table.primary_key.columns]
+                    connection.execute(update(table).where(*this).values(values))
+
+
+def _without(name: str, value: str | None, blot: Callable[[Any], Any]) -> Any:
+    if name == "evidence" and value is not None:
+        return dump([blot(one) for one in json.loads(value)])
+    if name != "details" or value is None:
+        return blot(value)
+    said = json.loads(value)
+    personal = {field for fields in FIELDS.values() for field, known in fields.items() if known.personal}
+    return dump({field: ERASED if field in personal else blot(text) for field, text in said.items()})
+
+
+def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> list[str]:
+    """Empty the messages about the orders alone, and blot the buyer out of those about others too; return their keys.
+
+    One that waits to be sent goes on if it says nothing of the buyer; else it is dropped.
+    """
+    m, member, e = table_of(MessageRow), table_of(MemberRow), table_of(EffectRow)
+    mine, blot = set(order_ids), blotter(texts)
+    about: dict[int, set[int]] = {}
+    for some in portions(mine):
+        carried = select(member.c.message_id).join(e, e.c.id == member.c.effect_id).where(e.c.order_id.in_(some))
+        everyone = select(member.c.message_id, e.c.order_id).join(e, e.c.id == member.c.effect_id)
+        for message_id, order_id in connection.execute(everyone.where(member.c.message_id.in_(carried))):
+            about.setdefault(message_id, set()).add(order_id)
+    keys = []
+    for some in portions(about):
+        for row in connection.execute(select(m).where(m.c.id.in_(some))).mappings().all():
+            blotted = {name: blot(row[name]) for name in ("subject", "body", "recipient")}
+            waits, tells = row["status"] in ("waiting", "sending"), any(row[name] != text for name, text in blotted.items())
+            if not waits and about[row["id"]] <= mine:
+                blotted |= {"subject": ERASED, "body": ERASED}
+            elif waits and tells:
+                blotted["status"] = "dropped"
+            elif not tells:
+                continue
+            connection.execute(update(m).where(m.c.id == row["id"]).values(blotted))
+            keys.append(row["key"])
+    return keys
+
+
+def blotter(texts: Sequence[str]) -> Callable[[Any], Any]:
+    """Return what replaces the texts inside any other text, whatever their case."""
+    if not texts:
+        return lambda value: value
+    pattern = re.compile("|".join(re.escape(text) for text in texts), re.IGNORECASE)
+    return lambda value: pattern.sub(ERASED, value) if isinstance(value, str) else value
