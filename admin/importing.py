@@ -19,6 +19,7 @@ from inbound.files import columns_of
 from inbound.mapping import Mapping, load_mapping, own_mapping
 from inbound.orders import OrderFile, Rejection
 from workflow.policy import Orders
+from workflow.toml import read_document
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 MAPPING = click.option(
@@ -32,20 +33,33 @@ SHOWN_REJECTIONS = 20
 @FILE
 @MAPPING
 @click.option("--observe", is_flag=True, help="Hold every effect of the new orders until a person decides")
+@click.option("--urge-historical", is_flag=True, help="Let the suppliers of old orders be urged and left too")
 @JSON
 @click.pass_context
-def import_command(ctx: click.Context, file: Path, mapping_file: Path | None, observe: bool, as_json: bool) -> None:
+def import_command(
+    ctx: click.Context, file: Path, mapping_file: Path | None, observe: bool, urge_historical: bool, as_json: bool
+) -> None:
     """Bring in orders and reports from a CSV, JSON or JSON Lines FILE.
 
-    A second run changes nothing. Rows that cannot be read are listed, and the exit code is 3.
+    A second run changes nothing. Suppliers of orders older than [orders] historical_after of the policy are not urged.
+    Rows that cannot be read are listed, and the exit code is 3.
     """
     office = Office(ctx)
     policy = office.settings.read_policy()
     orders = _open(file, mapping_file, policy.orders)
     database = office.made()
-    text = mapping_file.read_text("utf-8-sig") if mapping_file else ""
+    text = read_document(mapping_file) if mapping_file else ""
     with _bar(orders, as_json) as progress:
-        done = import_orders(database, orders, now(), office.rules(), mapping_text=text, observed=observe, progress=progress)
+        done = import_orders(
+            database,
+            orders,
+            now(),
+            office.rules(),
+            mapping_text=text,
+            observed=observe,
+            urge_historical=urge_historical,
+            progress=progress,
+        )
     tally = done.tally
     summary = {
         "orders": tally.orders,

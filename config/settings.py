@@ -1,6 +1,5 @@
 """Settings: from a TOML file and from AFTERSALES_* variables, unknown ones refused."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from workflow.errors import UsageError
 from workflow.policy import Policy, read_policy
 from workflow.suggestions import did_you_mean
+from workflow.toml import parse, read_document
 
 DEFAULT_FILE = "aftersales.toml"
 DEFAULT_POLICY = Path(__file__).parent / "policy.toml"
@@ -73,11 +73,10 @@ class Settings(BaseModel):
             UsageError: the file cannot be read.
 
         """
-        path = self.policy or DEFAULT_POLICY
         try:
-            return path.read_text("utf-8-sig")
-        except (OSError, UnicodeError) as error:
-            raise UsageError(f"the policy {path} cannot be read: {error}") from None
+            return read_document(self.policy or DEFAULT_POLICY)
+        except UsageError as error:
+            raise UsageError(f"the policy {error}") from None
 
     def read_policy(self) -> Policy:
         """Return the policy in force, checked."""
@@ -95,7 +94,7 @@ def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings
     """
     named = file or (Path(environment["AFTERSALES_CONFIG"]) if "AFTERSALES_CONFIG" in environment else None)
     path = named or Path(DEFAULT_FILE)
-    values = _at_home(_read(path), path.parent) if named or path.is_file() else {}
+    values = _at_home(_read(path), path.parent) if named or path.exists() else {}
     for name, value in environment.items():
         if name.startswith(PREFIX) and name not in NOT_SETTINGS:
             _put(values, name, value)
@@ -107,8 +106,10 @@ def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        return parse(read_document(path))
+    except UsageError as error:
+        raise UsageError(f"the settings {error}") from None
+    except ValueError as error:
         raise UsageError(f"the settings {path} cannot be read: {error}") from None
 
 

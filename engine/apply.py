@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -96,18 +96,21 @@ def apply(
     *,
     until: datetime | None = None,
     observed: bool = False,
+    older_than: timedelta | None = None,
 ) -> list[Outcome]:
     """Apply a batch of arrivals and store all that comes of it.
 
     With `until`, the orders live on a virtual clock of their own: timers fire between the reports, each
     at its instant, up to `until`. Otherwise all reports are applied at `now`, and timers are left alone.
+    New orders that are `older_than` that are historical: their suppliers are neither urged nor left (rule 7.7).
 
     Raises:
         OrderChanged: somebody else moved one of the orders meanwhile; nothing may be committed.
 
     """
     batch = _Batch(connection, arrivals, rules, now, until)
-    outcomes = [batch.take(arrival, observed) for arrival in batch.arrivals]
+    oldest = now - older_than if older_than is not None else None
+    outcomes = [batch.take(arrival, observed, oldest) for arrival in batch.arrivals]
     outcomes += batch.live_on()
     cases.store(connection, batch.changes(), modes_of(rules))
     return outcomes
@@ -145,17 +148,18 @@ class _Batch:
             self._open[identity] = _Open(Run(stored[key].case, rules), stored[key], stored[key].observed)
         self._chains = chains.load(connection, (one.case for one in stored.values()))
 
-    def take(self, arrival: Arrival, observed: bool) -> Outcome:
+    def take(self, arrival: Arrival, observed: bool, oldest: datetime | None) -> Outcome:
         """Apply one arrival to its case, in memory."""
         identity = (arrival.order.shop, arrival.order.number)
         if identity not in self._open:
-            case = Case(arrival.order, lines=arrival.lines, salt=secrets.token_hex(16))
+            historical = oldest is not None and arrival.order.placed_at < oldest
+            case = Case(arrival.order, lines=arrival.lines, salt=secrets.token_hex(16), historical=historical)
             self._open[identity] = _Open(Run(case, self._rules), None, observed)
         known = self._open[identity]
         was, before = known.run.case.state, known.run.mark()
         fresh, repeated = self._sort_out(arrival, known)
         conflict = _conflict(known, arrival) if was and arrival.placing else None
-        self._run(known, fresh, self._taken(arrival))
+        self._run(known, fresh, self._known(arrival))
         verdicts, steps = known.run.since(before)
         again = [Received(report, Verdict.duplicate) for report in repeated]
         return Outcome(arrival, known.run.case, [*verdicts, *again], steps, was, conflict)
@@ -165,7 +169,7 @@ class _Batch:
         outcomes: list[Outcome] = []
         while waiting := [one for one in self._open.values() if not one.lived and one.stored is None]:
             for one in waiting:
-                self._run(one, [], frozenset())
+                self._run(one, [], {})
                 case = one.run.case
                 outcomes.append(Outcome(Arrival(case.order, ()), case, one.run.received, one.run.steps, None))
         return outcomes
@@ -180,18 +184,18 @@ class _Batch:
                 made.append(Change(run.case, run.steps, run.received, self._now, key, before, one.observed))
         return made
 
-    def _run(self, known: _Open, reports: Sequence[Report], taken: frozenset[str]) -> None:
+    def _run(self, known: _Open, reports: Sequence[Report], named: dict[str, int | None]) -> None:
         """Let reports (and on a virtual clock timers) move an order that knows what its chain has had."""
         run = known.run
         chain = self._chain_of(run.case)
-        run.case = replace(chain.within(run.case) if chain else run.case, taken=taken)
+        run.case = replace(chain.within(run.case) if chain else run.case, known=named)
         before = len(run.steps)
         if self._until is None:
             run.report(reports, self._now)
         else:
             run.live_through(reports, self._until)
         known.lived = True
-        run.case = replace(run.case, taken=frozenset())
+        run.case = replace(run.case, known={})
         for made in run.steps[before:]:
             if made.replacement:
                 self._place(made, known)
@@ -221,12 +225,11 @@ class _Batch:
         run.step(step(run.case, event, self._rules))
         self._open[identity] = _Open(run, None, parent.observed)
 
-    def _taken(self, arrival: Arrival) -> frozenset[str]:
-        """Return which of the order numbers that reports name belong to orders that cannot be replacements of this one."""
-        shop, claim = arrival.order.shop, self._open[arrival.order.shop, arrival.order.number].run.case.claim
-        claimed = sum(quantity for _, quantity in claim.pieces) if claim else 0
-        known = {number: self._open.get((shop, number)) for number in map(_new_order, arrival.reports) if number}
-        return frozenset(number for number, one in known.items() if one and not _can_replace(one.run.case, claimed))
+    def _known(self, arrival: Arrival) -> dict[str, int | None]:
+        """Return which of the new orders that reports name are known: their pieces, None if they cannot replace any."""
+        shop = arrival.order.shop
+        named = {number: self._open.get((shop, number)) for number in map(_new_order, arrival.reports) if number}
+        return {number: _pieces(one.run.case) for number, one in named.items() if one and one.run.case.state is not None}
 
     def _sort_out(self, arrival: Arrival, known: _Open) -> tuple[list[Report], list[Report]]:
         """Return what is new, in order of occurrence with the placing first, and what was reported before."""
@@ -250,10 +253,10 @@ _LINK = Row("link", None, Goes.stays)
 """An order that was known already turns out to be the replacement of another (rule 8.7)."""
 
 
-def _can_replace(case: Case, pieces: int) -> bool:
-    """Say whether a known order can be the replacement of so many pieces: it stands alone, and nothing came of it yet."""
+def _pieces(case: Case) -> int | None:
+    """Return how many pieces a known order has, or None if it cannot be a replacement: something else came of it."""
     untouched = not case.order.chain and not case.claims and not any(row.side == "refund" for row in case.ledger)
-    return case.state is None or (untouched and sum(line.quantity for line in case.lines) <= pieces)
+    return sum(line.quantity for line in case.lines) if untouched else None
 
 
 def _named_by(arrival: Arrival) -> Iterator[Identity]:

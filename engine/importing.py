@@ -31,14 +31,17 @@ def import_orders(
     *,
     mapping_text: str = "",
     observed: bool = False,
+    urge_historical: bool = False,
     progress: Progress = lambda rows: None,
 ) -> Imported:
     """Store a file's orders and apply all its reports at `now`, before timers are looked at (rule 7.1).
 
-    `observed` holds every effect that the new orders cause (rule 5.4). A second run changes nothing; a run
+    `observed` holds every effect that the new orders cause (rule 5.4); `urge_historical` lets old ones be urged
+    too (rule 7.7). A second run changes nothing; a run
     that was interrupted goes on behind its last stored batch.
     """
     imported = Imported()
+    older_than = None if urge_historical else rules.policy.orders.historical_after.span()
     digest = _digest(file, mapping_text)
     with database.write() as connection:
         done, begun = imports.begin(connection, digest, file.path.name, now)
@@ -52,7 +55,8 @@ def import_orders(
     while batch := [*islice(orders, BATCH)]:
         passed = max(done, batch[-1][0])
         with database.write() as connection:
-            for outcome in apply(connection, [arrival_of(one) for _, one in batch], now, rules, observed=observed):
+            arrivals = [arrival_of(one) for _, one in batch]
+            for outcome in apply(connection, arrivals, now, rules, observed=observed, older_than=older_than):
                 imported.tally.add(outcome)
                 if outcome.conflict:
                     imported.rejected.append(Rejection(outcome.arrival.line, None, outcome.conflict, outcome.case.name))

@@ -95,8 +95,6 @@ class Vault:
         try:
             yield self._store()
         except (BaseError, OSError, ValueError) as error:
-            if isinstance(error, FileNotFoundError) and not self.place.startswith("s3://"):
-                raise VaultFailed(f"the evidence folder {self.place} cannot be used: {_said(error)}") from None
             raise VaultFailed(f"evidence cannot be kept in or fetched from {self.place}: {_said(error)}") from None
 
     def _store(self) -> ObjectStore:

@@ -1,6 +1,7 @@
 """Cells read as values, each refused with what is wrong with it."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from workflow.suggestions import did_you_mean
 
 LONGEST_TEXT = 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -27,7 +29,9 @@ def text(cell: Cell) -> str:
     if len(cell) > LONGEST_TEXT:
         raise BadCell(f"is {len(cell)} characters long; at most {LONGEST_TEXT} are kept")
     if _CONTROL.search(cell):
-        raise BadCell(f"has a control character: {cell[:40]!r}")
+        raise BadCell(f"has a control character: {cell[:40]!a}")
+    if _TURNS.search(cell):
+        raise BadCell(f"has a character that turns the direction of writing: {cell[:40]!a}")
     return cell
 
 
@@ -36,6 +40,8 @@ def identity(cell: Cell) -> str:
     value = text(cell)
     if len(value) > 100:
         raise BadCell(f"is {len(value)} characters long; at most 100 are an identity")
+    if not value.isprintable() or unicodedata.normalize("NFKC", value) != value:
+        raise BadCell(f"has characters that only look like others, or cannot be seen: {value[:40]!a}; write it plainly")
     return value
 
 

@@ -1,6 +1,5 @@
 """Mappings: which columns of a foreign file mean what (docs/process.md, part 7)."""
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from inbound.files import Cell, Row
 from workflow.errors import UsageError
 from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
+from workflow.toml import parse, read_document
 
 ORDER_FIELDS = (
     "id",
@@ -104,13 +104,10 @@ def load_mapping(path: Path) -> Mapping:
         UsageError: it is missing, is not TOML, or names what does not exist.
 
     """
+    text = read_document(path)
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeError) as error:
-        raise UsageError(f"{path}: {error}") from None
-    try:
-        return parse_mapping(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, UsageError) as error:
+        return parse_mapping(parse(text))
+    except (ValueError, UsageError) as error:
         raise UsageError(f"{path}: {error}") from None
 
 

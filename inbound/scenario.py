@@ -1,6 +1,5 @@
 """Scenarios: an order and what is reported of it, as a TOML file or as words of a command line."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
@@ -18,6 +17,7 @@ from workflow.order import Detail, Line, Order, Report
 from workflow.policy import Orders
 from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
+from workflow.toml import parse, read_document
 
 ORDER = (
     "number",
@@ -102,13 +102,10 @@ class ScenarioReader:
 
     def file(self, path: Path, instead: Mapping[str, Any]) -> tuple[Order, tuple[Line, ...], tuple[Report, ...], int | None]:
         """Read a scenario file: its order (with `instead` in place of what it says), lines and reports, and its days."""
+        text = read_document(path)
         try:
-            table = tomllib.loads(path.read_text("utf-8-sig"))
-        except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-            raise UsageError(f"{path} cannot be read: {error}") from None
-        try:
-            return self._scenario(table, instead)
-        except UsageError as error:
+            return self._scenario(parse(text), instead)
+        except (UsageError, ValueError) as error:
             raise UsageError(f"{path}: {error}") from None
 
     def _scenario(

@@ -162,7 +162,9 @@ class Database:
                 if self.is_sqlite:
                     busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
                     if busy:
-                        return f"{self.place} is being read, and its -wal file holds what was erased: erase again, with --order, later"
+                        return (
+                            f"{self.place} is being read; its -wal file still holds what was erased: erase again, with --order"
+                        )
         except DatabaseError as error:
             return f"{self.place} could not be rewritten ({error.orig}): erase again, with --order, when nobody else uses it"
         return None

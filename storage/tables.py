@@ -63,6 +63,7 @@ class OrderRow(SQLModel, table=True):
     returns_to: str | None = None
     cancelled: bool = False
     gap: bool = False
+    historical: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     carrier_status: str | None = None
     timers_made: int
     version: int

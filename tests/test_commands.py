@@ -52,7 +52,7 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def shop(run):
-    assert run("import", "orders.csv").code == 3
+    assert run("import", "orders.csv", "--urge-historical").code == 3
     return run
 
 
@@ -69,7 +69,7 @@ def test_a_mistyped_command_gets_a_suggestion(run):
 
 
 def test_an_import_lists_what_it_did_not_take_and_a_second_one_changes_nothing(run):
-    said = run("import", "orders.csv")
+    said = run("import", "orders.csv", "--urge-historical")
     assert said.code == 3
     assert "is not an amount" in said.out
     assert "'yesterday' is not a time" in said.out
@@ -194,7 +194,7 @@ def test_exceptions_and_flags_are_closed_with_a_word(shop):
     late = "id,placed_at,supplier,route,currency,release_at\n1001,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,2025-03-04T09:00:00Z\n"
     with open("late.csv", "w") as file:
         file.write(late)
-    assert shop("import", "late.csv").code == 0
+    assert shop("import", "late.csv", "--urge-historical").code == 0
     (waiting,) = shop("exceptions", "--json").json
     assert "release" in shop("exceptions").out
     assert shop("exceptions", "close", str(waiting["id"]), "asked the carrier").code == 0
@@ -323,7 +323,7 @@ def test_the_commands_work_on_postgresql_as_on_sqlite(run, postgres, monkeypatch
     monkeypatch.setenv("AFTERSALES_DATABASE", url)
     assert "has no tables: run `aftersales db upgrade`" in run("orders").out
     assert run("db", "upgrade").code == 0
-    assert run("import", "orders.csv").code == 3
+    assert run("import", "orders.csv", "--urge-historical").code == 3
     assert "Fired 3 timers" in run("once").out
     assert {row["number"] for row in run("orders", "--json").json} == {"1001", "1002", "1004"}
     assert run("report", "1001", "report_no_stock").code == 0

@@ -29,6 +29,8 @@ class WorkingCalendar:
         if both:
             raise ValueError(f"{both[0]} is both a closure and an extra working day: keep one")
         try:
+            if country not in holidays.list_supported_countries():
+                raise NotImplementedError
             self._holidays = holidays.country_holidays(country)
         except NotImplementedError:
             raise ValueError(f"no holiday calendar for country {country!r}: use an ISO 3166 code such as CN") from None

@@ -14,6 +14,7 @@ def begin(draft: Draft) -> None:
     """Open the case: the first attempt, with the order's own supplier and promise (rule 2.2)."""
     order = draft.case.order
     draft.change(attempts=(Attempt(1, order.supplier, order.placed_at, order.ship_by),), since=draft.event.at)
+    draft.note(historical=True if draft.case.historical else None)
 
 
 def take_promise(draft: Draft) -> None:
@@ -28,6 +29,7 @@ def move_by_hand(draft: Draft) -> None:
     at, to = draft.event.at, State(str(draft.event.fields["to"]))
     delivered_at = at if to is State.delivered else draft.case.attempt.delivered_at
     draft.change_attempt(replace(draft.case.attempt, counts_from=at, urged_at=None, delivered_at=delivered_at))
+    draft.change(historical=False)
     requested = draft.case.open_refund
     if requested and to is not State.refunding:
         _decide(draft, requested, "withdrawn")

@@ -204,7 +204,7 @@ def _policy_of(case: Case, rules: Rules, ledger: int | None) -> Policy:
 def _overdue_base(ask: Ask) -> datetime | None:
     """Return what the overdue clocks count from, or None where the policy has none (rule 3.2)."""
     overdue, attempt = ask.policy.overdue, ask.case.attempt
-    if ask.case.order.route not in overdue.routes:
+    if ask.case.historical or ask.case.order.route not in overdue.routes:
         return None
     return attempt.counts_from or attempt.ship_by or overdue.handling_time.after(attempt.placed_at, ask.rules.calendar)
 

@@ -110,8 +110,11 @@ def _new_evidence(q: Question) -> bool:
 
 
 def _new_order_is_free(q: Question) -> bool:
-    named = q.fields.get("new_order")
-    return named is not None and named != q.case.order.number and named not in q.case.taken
+    named, claim = str(q.fields.get("new_order") or ""), q.case.claim
+    if not named or named == q.case.order.number:
+        return False
+    pieces = q.case.known.get(named, 0)
+    return pieces is not None and (claim is None or pieces <= sum(quantity for _, quantity in claim.pieces))
 
 
 def _reissue_asked_for(q: Question) -> bool:
@@ -186,7 +189,8 @@ GUARDS: dict[str, Guard] = {
         "the order is itself the second replacement in its chain: only a refund is left",
     ),
     "new_order_is_free": Guard(
-        _new_order_is_free, "the new order's number is this order's own, or that of another chain of replacements"
+        _new_order_is_free,
+        "the new order's number is this order's own, or that of an order which something else came of, or with more pieces",
     ),
     "a_claim_was_rejected": _by_case(
         lambda case: last_rejected(case) is not None, "its last claim was not rejected, or was opened again before"

@@ -188,6 +188,8 @@ class Case:
     returns_to: State | None = None
     cancelled: bool = False
     gap: bool = False
+    historical: bool = False
+    """Whether it was old when it was imported: its supplier is neither urged nor left (rule 7.7)."""
     carrier_status: str | None = None
     timers_made: int = 0
     steps: int = 0
@@ -202,8 +204,8 @@ class Case:
     """What other orders of its chain have had refunded."""
     requested_elsewhere: int = 0
     """What is asked for on other orders of its chain, and not settled."""
-    taken: frozenset[str] = frozenset()
-    """Of the order numbers that a report at hand names: those that cannot be replacements of this order."""
+    known: Mapping[str, int | None] = field(default_factory=dict)
+    """Of the new orders that a report at hand names, those that are known: their pieces, None if they cannot replace any."""
 
     @property
     def attempt(self) -> Attempt:

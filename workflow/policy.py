@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import tomllib
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -17,6 +16,7 @@ from workflow.money import MoneyError, exponent
 from workflow.order import Case
 from workflow.process import EFFECTS
 from workflow.suggestions import did_you_mean
+from workflow.toml import parse
 
 
 class PolicyError(AftersalesError):
@@ -92,6 +92,7 @@ class Orders(Section):
     route: Route = "international"
     currency: Annotated[str, AfterValidator(_known_currency)] = "CNY"
     language: Literal["en", "zh"] = "en"
+    historical_after: FixedDuration = Duration(60, "d")
 
 
 class Overdue(Section):
@@ -318,11 +319,11 @@ def read_policy(text: str) -> Policy:
 
     """
     try:
-        policy = Policy.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"the policy is not TOML: {error}") from None
+        policy = Policy.model_validate(parse(text))
     except ValidationError as error:
         raise PolicyError("; ".join(_explain(one) for one in error.errors())) from None
+    except ValueError as error:
+        raise PolicyError(f"the policy is not TOML: {error}") from None
     _check_kinds(policy)
     _check_overrides(policy)
     calendar_of(policy)

@@ -143,7 +143,13 @@ def _finish(draft: Draft) -> Step:
 
 def _reason(draft: Draft) -> str | None:
     reason = draft.event.fields.get("reason")
-    return None if reason is None else without_buyer(draft.case.order, str(reason))
+    return None if reason is None else without_buyer(draft.case.order, str(reason), _personal(draft))
+
+
+def _personal(draft: Draft) -> list[str]:
+    """Return what the report itself says of the buyer."""
+    known = FIELDS.get(draft.event.trigger, {})
+    return [str(value) for name, value in draft.event.fields.items() if name in known and known[name].personal]
 
 
 def _details(draft: Draft) -> dict[str, Detail]:

@@ -27,6 +27,7 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("generation", sa.Integer(), nullable=False, server_default=sa.text("0")))
     op.add_column("orders", sa.Column("chain", sa.String(), nullable=True))
     op.add_column("orders", sa.Column("erased", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("orders", sa.Column("historical", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index(
         "orders_by_chain",
         "orders",
