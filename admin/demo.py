@@ -4,15 +4,18 @@ import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from admin.office import Office, now
+from admin.claiming import vault_of
+from admin.office import Office, now, person
 from admin.running import log_to_stderr, run_until_told
-from admin.samples import COUNT, overdue_arrivals, sample_arrivals
+from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
 from engine.apply import Arrival, apply
 from engine.delivery import deliver_due
+from engine.evidence import Submission, add_evidence
 from engine.firing import fire_due
 from jobs.tick import Workplace, next_wake
 from storage import queries
@@ -31,16 +34,19 @@ def demo_command(ctx: click.Context, directory: Path, seconds: int) -> None:
     _fresh(directory)
     (directory / "policy.toml").write_text(_POLICY)
     settings = directory / "aftersales.toml"
-    settings.write_text("database = 'sqlite:///aftersales.db'\npolicy = 'policy.toml'\noutbox_file = 'outbox.jsonl'\n")
+    settings.write_text(
+        "database = 'sqlite:///aftersales.db'\npolicy = 'policy.toml'\noutbox_file = 'outbox.jsonl'\nevidence = 'evidence'\n"
+    )
     with click.Context(demo_command, obj={"config": settings}) as context:
         office = Office(context)
         office.made()
         place = office.workplace()
         _live(place, now())
+        disputed = _add_photos(office, place)
         code = _run_daemon(place, seconds)
         with place.database.read() as connection:
             counted = queries.counts(connection)
-    _summary(directory, counted)
+    _summary(directory, counted, disputed)
     ctx.exit(code)
 
 
@@ -102,6 +108,18 @@ def _fire_until(place: Workplace, moment: datetime) -> None:
         deliver_due(place.database, wake, place.rules, place.office)
 
 
+def _add_photos(office: Office, place: Workplace) -> str:
+    """Add the same photo to two claims that wait for one, which is worth a second look; return one of their orders."""
+    with place.database.read() as connection:
+        waiting = [row for row in queries.claims(connection, limit=1_000) if not row["evidence"]]
+    with TemporaryDirectory(prefix="aftersales-") as folder:
+        photo = Path(folder) / "broken.png"
+        photo.write_bytes(sample_photo())
+        for row in waiting[:2]:
+            add_evidence(place.database, vault_of(office), Submission(row["order"], [photo], person()), now(), place.rules)
+    return str(waiting[0]["order"].partition("/")[2])
+
+
 def _run_daemon(place: Workplace, seconds: int) -> int:
     """Run the real daemon for a few seconds; new orders come in whose deadlines pass meanwhile."""
     import threading
@@ -122,21 +140,22 @@ def _run_daemon(place: Workplace, seconds: int) -> int:
         end.cancel()
 
 
-def _summary(directory: Path, counted: dict[str, dict[str, int]]) -> None:
+def _summary(directory: Path, counted: dict[str, dict[str, int]], disputed: str) -> None:
     click.echo("\nSo far:")
     for name, counts in counted.items():
         click.echo(f"  {name:>9}: {', '.join(f'{key} {count}' for key, count in counts.items()) or '-'}")
     command = f".venv/bin/aftersales --config {directory / 'aftersales.toml'}"
     click.echo("\nLook around:")
     for words in _NEXT:
-        click.echo(f"  {command} {words}")
+        click.echo(f"  {command} {words.format(disputed=disputed)}")
 
 
 _NEXT: Sequence[str] = (
     "orders --attention",
-    "orders --state customs_hold",
-    "explain 1003",
-    "show 1003",
+    "claims",
+    "claims show {disputed} --images claims.html",
+    "explain {disputed}",
+    "show 1010",
     "timers",
     "effects --status asked",
     "exceptions",

@@ -75,7 +75,7 @@ def keep_house(place: Workplace, at: datetime) -> None:
     with place.database.write() as connection:
         heartbeats.forget(connection, at - REMEMBERED)
     if place.database.is_sqlite:
-        with place.database.read() as connection:
+        with place.database.write() as connection:  # it may write, and a view cannot become a write
             connection.exec_driver_sql("PRAGMA optimize")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, or_, select, tuple_, update
 from sqlmodel import SQLModel, col
 
 from storage import codec
@@ -245,10 +245,15 @@ def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]
                 status = "held" if change.observed else _STATUS_BY_MODE[modes[effect.kind]]
                 rows.append({**codec.effect_values(key, made.history, effect), "status": status})
     _insert(connection, EffectRow, rows)
-    for key, change in placed:
-        for made in change.steps:
-            for kind, attempt in made.withdrawn:
-                _withdraw(connection, key, kind, attempt, change.at)
+    _withdraw(
+        connection,
+        [
+            {"of_order": key, "of_kind": kind, "of_attempt": attempt, "at": change.at, "before": made.history.sequence}
+            for key, change in placed
+            for made in change.steps
+            for kind, attempt in made.withdrawn
+        ],
+    )
 
 
 _STATUS_BY_MODE = {"auto": "ready", "ask": "asked", "off": "off"}
@@ -256,12 +261,15 @@ NOT_LEFT = ("held", "asked", "ready")
 """Statuses of effects that no message carries yet."""
 
 
-def _withdraw(connection: Connection, order_id: int, kind: str, attempt: int, at: datetime) -> None:
-    """Drop an effect that has not left yet and has lost its point."""
-    same = (col(EffectRow.order_id) == order_id) & (col(EffectRow.kind) == kind) & (col(EffectRow.attempt) == attempt)
-    dropped = {"status": "dropped", "decided_by": "the process", "decided_at": at}
-    unsent = col(EffectRow.status).in_(NOT_LEFT)
-    connection.execute(_update_table(EffectRow).where(same & unsent).values(dropped))
+def _withdraw(connection: Connection, moot: Sequence[codec.Values]) -> None:
+    """Drop effects of earlier steps that have not left yet and have lost their point (rule 5.7)."""
+    if not moot:
+        return
+    same = (col(EffectRow.order_id) == bindparam("of_order")) & (col(EffectRow.kind) == bindparam("of_kind"))
+    same &= (col(EffectRow.attempt) == bindparam("of_attempt")) & (col(EffectRow.sequence) < bindparam("before"))
+    dropped: codec.Values = {"status": "dropped", "decided_by": "the process", "decided_at": bindparam("at")}
+    unsent = or_(*(col(EffectRow.status) == status for status in NOT_LEFT))
+    connection.execute(_update_table(EffectRow).where(same & unsent).values(dropped), moot)
 
 
 _WAITING = (

@@ -17,7 +17,7 @@ RULES = rules_of()
 
 
 def order(number="1", shop="main", **values):
-    return Order(shop, number, START, "CNY", "domestic", alternatives=("alt-1", "alt-2"), **values)
+    return Order(shop, number, START, "CNY", **{"route": "domestic", "alternatives": ("alt-1", "alt-2"), **values})
 
 
 def report(trigger, at, **fields):

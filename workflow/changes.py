@@ -33,7 +33,6 @@ def move_by_hand(draft: Draft) -> None:
     requested = draft.case.open_refund
     if requested and to is not State.refunding:
         _decide(draft, requested, "withdrawn")
-        draft.withdrawn.append(("request_refund", draft.case.current))
     if draft.case.claim and to is State.disputed:
         draft.change_claim(chosen=None)
     elif to is State.refunding and requested is None:

@@ -108,9 +108,7 @@ def withdraw_claim(draft: Draft) -> None:
 
 
 def choose_refund(draft: Draft) -> None:
-    """Money back; a replacement that was asked for and has not left is not (rule 8.5)."""
-    if draft.case.claim and draft.case.claim.chosen == "reissue":
-        draft.withdrawn.append(("place_reissue", draft.case.current))
+    """Money back (rule 8.5)."""
     draft.change_claim(chosen="refund")
 
 

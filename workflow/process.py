@@ -160,6 +160,15 @@ EFFECTS: tuple[Effect, ...] = (
 )
 # fmt: on
 
+MOOT: dict[str, tuple[State, ...]] = {
+    "urge_supplier": (S.shipped, S.delivered, S.refunding),
+    "place_supply": (S.shipped, S.delivered, S.refunding),
+    "request_interception": (*UNSHIPPED, S.shipped, S.delivered, S.refunding),
+    "request_refund": (*UNSHIPPED, *ON_ITS_WAY, S.delivered, S.disputed, S.refunded),
+    "place_reissue": (S.reissued, S.refunding, S.delivered),
+}
+"""Effects that lose their point when the order enters one of these states: what has not left by then is dropped (rule 5.7)."""
+
 FINAL = (S.closed, S.refunded, S.reissued)
 PARCEL = ("ship", "note_transit", "hold", "release", "deliver")
 """Reports about one parcel: of these the one that occurred last decides (rule 2.6)."""

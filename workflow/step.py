@@ -1,7 +1,7 @@
 """One step of one order: a case and an event in, everything that the step leaves behind out."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from workflow.machine import decide
 from workflow.order import Case, Detail, Timer
 from workflow.personal import without_buyer
 from workflow.policy import Rules
+from workflow.process import MOOT
 from workflow.reports import FIELDS
 from workflow.table import CANNOT_RETURN_TO
 from workflow.words import Goes, Row, State
@@ -75,6 +76,7 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
 
 def _move(draft: Draft, target: State) -> None:
     came_from = _goes_back_to(draft, target)
+    draft.withdrawn += [(kind, draft.case.current) for kind in _moot(draft.case, target)]
     if target not in REMEMBERS:  # an order that a person has moved out of its dispute leaves the claim behind
         draft.change_claim(status=str(target) if target in REMEDIES_BY_HAND else "overridden")
     draft.change(state=target, since=draft.event.at, returns_to=came_from)
@@ -82,6 +84,21 @@ def _move(draft: Draft, target: State) -> None:
         clocks.go_back(draft, target)
     else:
         clocks.enter(draft, target)
+
+
+def _moot(case: Case, target: State) -> Iterator[str]:
+    """Yield the kinds of effects that lose their point in `target`, of those that the case can have caused."""
+    if case.state is None or not case.attempts:
+        return
+    attempt, claim = case.attempt, case.claims[-1] if case.claims else None
+    caused = {
+        "urge_supplier": attempt.urged_at is not None,
+        "place_supply": attempt.number > 1,
+        "request_interception": case.state is State.intercepting,
+        "request_refund": case.state is State.refunding,
+        "place_reissue": claim is not None and claim.chosen is not None,
+    }
+    yield from (kind for kind, states in MOOT.items() if caused[kind] and target in states)
 
 
 def _goes_back_to(draft: Draft, target: State) -> State | None:
