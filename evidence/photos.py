@@ -45,7 +45,7 @@ def _check_pixels(width: int, height: int, most: int) -> None:
 
 
 def _check_webp_header(head: bytes, most: int) -> None:
-    """Count the pixels of a WebP before its decoder makes room for them."""
+    """Count the pixels of a WebP before its decoder makes room for them: it keeps two pictures, so half as many may be."""
     if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
         return
     if head[12:16] == b"VP8X":
@@ -55,12 +55,16 @@ def _check_webp_header(head: bytes, most: int) -> None:
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
         width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-    _check_pixels(width, height, most)
+    _check_pixels(width, height, most // 2)
 
 
 def _show(image: Image.Image, shown: Path) -> None:
     """Write the pixels alone; how the camera was held is the one thing of its notes that is heeded."""
     orientation = _orientation(image)
+    if image.mode.startswith("I"):  # 16 bits of grey, which only this way are made smaller
+        step = max(1, max(image.size) // SHOWN_SIDE)
+        fewer = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
+        image = fewer.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     plain = Image.new("RGB", image.size, "white")
     with_alpha = image.convert("RGBA")

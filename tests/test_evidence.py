@@ -82,6 +82,12 @@ def test_a_large_photo_is_shown_smaller_and_a_transparent_one_on_white(look, tmp
         assert shown.getpixel((0, 0)) == (255, 255, 255)
 
 
+def test_a_photo_of_16_bits_of_grey_is_shown_as_grey(look, tmp_path):
+    Image.new("I;16", (3200, 10), 32_768).save(tmp_path / "scan.png")
+    with Image.open(look(tmp_path / "scan.png").seen.shown) as shown:
+        assert shown.getpixel((0, 0)) == (128, 128, 128)
+
+
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_a_photo_that_is_cut_off_is_found_by_decoding_it(look, tmp_path, form):
     whole = io.BytesIO()

@@ -6,7 +6,7 @@ from functools import cache
 
 from iso4217 import Currency
 
-_PLAIN = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
+_PLAIN = re.compile(r"\d{1,15}(\.\d{1,30})?", re.ASCII)
 
 
 LARGEST = 2**63 - 1
