@@ -1,6 +1,7 @@
 """claims: what buyers claim, with their photos and videos."""
 
 import base64
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 import click
 
 from admin.office import Office, now, person, print_json, print_rows, say_if_cut
-from admin.plain import safe
+from admin.plain import counted, safe
 from engine.evidence import Submission, add_evidence
 from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
+from storage import cases, queries
 from storage import evidence as records
-from storage import queries
 from storage.evidence import Kept
 from workflow import claims
 from workflow.errors import AftersalesError, UsageError
@@ -47,19 +48,17 @@ def claims_command(ctx: click.Context, status: str, limit: int, as_json: bool) -
     office = Office(ctx)
     with office.ready().read() as connection:
         found = queries.claims(connection, None if status == "all" else status, limit)
+        of_orders = cases.load(connection, {row["order_id"] for row in found})
     if as_json:
         print_json(found)
         return
     rows = [
-        (row["order"], row["number"], row["kind"], _pieces(row["pieces"]), _stage_of(row), office.when(row["next_due"]))
+        (row["order"], row["number"], row["kind"], pieces, _stage_of(row), office.when(row["next_due"]))
         for row in found
+        for pieces in [claims.written(of_orders[row["order_id"]].case, dict(row["pieces"]))]
     ]
     print_rows("Claims", ("order", "claim", "kind", "pieces", "stage", "next deadline"), rows, "No such claims.")
     say_if_cut(found, limit)
-
-
-def _pieces(pieces: Sequence[tuple[int, int]]) -> str:
-    return ", ".join(f"{quantity} of line {line}" for line, quantity in pieces)
 
 
 def _stage_of(row: dict[str, Any]) -> str:
@@ -163,10 +162,11 @@ def _write_page(office: Office, case: Case, files: Sequence[Kept], target: Path)
     written = office.when(now(), how_far=False)
     text = page.render(order=safe(case.name), state=case.state, written=written, claims=told)
     try:
-        target.write_text(text, "utf-8")
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from None
-    click.echo(f"Wrote {target}: {len(files)} files of {len(case.claims)} claims.")
+    click.echo(f"Wrote {target}: {counted(len(files), 'file')} of {counted(len(case.claims), 'claim')}.")
 
 
 def _picture(office: Office, vault: Vault, one: Kept) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reop
         database, vault_of(office), Submission(identity, paths, person(), trigger, reason), now(), office.rules()
     )
     case = added.outcome.case
-    click.echo(f"Order {safe(case.name)} is {case.state}; claim {len(case.claims)} has {added.new} more files.")
+    click.echo(f"Order {safe(case.name)} is {case.state}; claim {len(case.claims)} has {counted(added.new, 'more file')}.")
     _print_files(added.files)
     for one in added.files:
         for place in one.elsewhere:
@@ -278,7 +278,8 @@ def save_command(ctx: click.Context, identity: str, digest: str, target: Path, o
         raise AftersalesError("that file was erased with its buyer")
     content = vault_of(office).get(ORIGINALS if original else SHOWN, one.sha256)
     try:
-        target.write_bytes(content)
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from None
     click.echo(f"Saved {target} ({one.kind if original else one.shown}, {len(content):,} bytes).")

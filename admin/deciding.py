@@ -26,6 +26,8 @@ from workflow.policy import Rules
 from workflow.process import EFFECTS, FLAGS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
+from workflow.table import EFFECT_OF
+from workflow.words import Party
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 ROW = click.IntRange(1, 2**63 - 1)
@@ -118,7 +120,8 @@ def what_about(kind: str, details: Mapping[str, Any], currency: str) -> str:
     if kind in ("request_refund", "chase_refund"):
         amount = details.get("amount")
         said.append("the full amount paid; a person names the sum" if amount is None else show_amount(int(amount), currency))
-    said += [str(details[name]) for name in ("pieces", "supplier", "reason") if details.get(name)]
+    names = ("pieces", "supplier", "reason") if EFFECT_OF[kind].party is Party.supplier else ("pieces", "reason")
+    said += [str(details[name]) for name in names if details.get(name)]
     return ", ".join(said)
 
 

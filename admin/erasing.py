@@ -4,6 +4,7 @@ import click
 
 from admin.claiming import vault_of
 from admin.office import Office, now, person, print_rows
+from admin.plain import counted
 from engine.erasing import Who, erase, find
 
 
@@ -29,11 +30,11 @@ def erase_command(ctx: click.Context, buyer: str | None, identities: tuple[str, 
     if not found or dry_run:
         return
     if not yes:
-        click.confirm(f"Erase the buyer of {len(found)} orders for good?", abort=True)
+        click.confirm(f"Erase the buyer of {counted(len(found), 'order')} for good?", abort=True)
     done = erase(database, vault_of(office), office.settings.outbox_file, found, person(), now(), office.rules())
     click.echo(
-        f"Erased the buyer of {done.orders} orders: {done.messages} messages, {done.reports} reports, {done.files} files, "
-        f"{done.lines} lines of the outbox file."
+        f"Erased the buyer of {counted(done.orders, 'order')}: {counted(done.messages, 'message')}, "
+        f"{counted(done.reports, 'report')}, {counted(done.files, 'file')}, {counted(done.lines, 'line')} of the outbox file."
     )
     if done.remains:
         click.echo(f"Not yet: {done.remains}", err=True)

@@ -93,7 +93,7 @@ def _story(connection: Connection, key: int) -> dict[str, Any]:
     return {
         **_case(case),
         "history": [vars_of(row) for row in queries.history(connection, key)],
-        "timers": queries.timers(connection, key, None, limit=1_000),
+        "timers": queries.timers(connection, key, (), limit=1_000),
         "evidence": [vars_of(one) for one in evidence.of_order(connection, key)],
         "reports": queries.reports(connection, key),
         "effects": [dict(row) for row in queries.effects(connection, key)],

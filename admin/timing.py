@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from admin.office import Ahead, Office, now, person, print_json, print_rows, say_if_cut
-from admin.plain import safe
+from admin.plain import counted, safe
 from engine.timekeeping import Done, Wish, keep_time
 from storage import queries
 from storage.timers import Selection
@@ -67,9 +67,10 @@ def _timer(connection: Any, text: str) -> tuple[int, int]:
 @click.option("--trigger", type=click.Choice(TRIGGERS), help="Only those of this clock")
 @click.option(
     "--status",
-    type=click.Choice(("pending", "paused", "fired", "cancelled", "failed", "all")),
-    default="pending",
+    type=click.Choice(("running", "pending", "paused", "fired", "cancelled", "failed", "all")),
+    default="running",
     show_default=True,
+    help="running: pending and paused",
 )
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="List at most so many")
 @JSON
@@ -86,7 +87,7 @@ def timers_command(
     office = Office(ctx)
     with office.ready().read() as connection:
         key = queries.resolve_id(connection, identity) if identity else None
-        found = queries.timers(connection, key, None if status == "all" else status, limit, trigger)
+        found = queries.timers(connection, key, _STATUSES.get(status, (status,)), limit, trigger)
     if as_json:
         print_json(found)
         return
@@ -96,6 +97,9 @@ def timers_command(
     ]
     print_rows("Timers", ("timer", "trigger", "due", "status", "error"), rows, "No such timers.")
     say_if_cut(found, limit)
+
+
+_STATUSES: dict[str, tuple[str, ...]] = {"running": ("pending", "paused"), "all": ()}
 
 
 def _status(row: dict[str, Any]) -> str:
@@ -176,7 +180,7 @@ def _do(office: Office, wanted: Selection, wish: Wish, dry_run: bool) -> None:
     if at_once:
         click.echo(f"{at_once} of them {'would be' if dry_run else 'are'} due at once.")
     left = f"; {len(refused)} left alone" if refused else ""
-    click.echo(f"{len(changed)} timers {'would be ' if dry_run else ''}{_DONE[wish.action]}{left}.")
+    click.echo(f"{counted(len(changed), 'timer')} {'would be ' if dry_run else ''}{_DONE[wish.action]}{left}.")
     if refused and not changed:
         click.get_current_context().exit(1)
 
@@ -197,4 +201,4 @@ def _becomes(office: Office, one: Done, wish: Wish) -> str:
         return f"left alone: {safe(one.refused)}"
     if one.due_at is None:
         return "fires now" if wish.action == "fire" else "ends"
-    return "paused" if one.paused else office.when(one.due_at)
+    return "paused" if one.paused else office.when(one.due_at)  # one that waits for a dispute keeps its instant

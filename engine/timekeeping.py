@@ -151,8 +151,8 @@ def _done(case: Case, timer: Timer) -> Done:
     now = next((one for one in case.timers if one.number == timer.number), None)
     if now is None:
         return Done(case.name, timer.trigger, timer.due_at, None, False)
-    return Done(case.name, timer.trigger, timer.due_at, now.due_at, now.status == "paused")
+    return Done(case.name, timer.trigger, timer.due_at, now.due_at, now.paused_at is not None)
 
 
 def _left_alone(case: Case, timer: Timer, why: str) -> Done:
-    return Done(case.name, timer.trigger, timer.due_at, timer.due_at, timer.status == "paused", why)
+    return Done(case.name, timer.trigger, timer.due_at, timer.due_at, timer.paused_at is not None, why)

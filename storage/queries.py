@@ -119,15 +119,14 @@ def history(connection: Connection, order_id: int) -> list[HistoryRow]:
 def timers(
     connection: Connection,
     order_id: int | None = None,
-    status: str | None = "pending",
+    statuses: Sequence[str] = ("pending",),
     limit: int = 100,
     trigger: str | None = None,
 ) -> list[Found]:
-    """List timers in due order."""
+    """List timers in due order, of some statuses or (none named) of all."""
     query = _with_order(TimerRow, order_id)
     query = query.where(col(TimerRow.trigger) == trigger) if trigger else query
-    if status:
-        query = query.where(col(TimerRow.status) == status)
+    query = query.where(col(TimerRow.status).in_(statuses)) if statuses else query
     return [_plain(row) for row in connection.execute(query.order_by(col(TimerRow.due_at)).limit(limit)).mappings()]
 
 

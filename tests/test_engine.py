@@ -100,7 +100,7 @@ def test_a_row_that_fails_is_set_aside_after_five_tries_and_the_others_go_on(dat
     assert state(database, "2") == "overdue_urged"
     with database.read() as connection:
         assert [row["flag"] for row in queries.attention(connection)] == ["timer_failed"]
-        assert queries.timers(connection, status="failed")[0]["order"] == "main/1"
+        assert queries.timers(connection, statuses=("failed",))[0]["order"] == "main/1"
 
 
 def test_a_lost_race_is_a_named_error_and_nothing_is_stored(database):
