@@ -1,5 +1,7 @@
 """Claims: evidence, verdict, the window for the remedy, money back or a new parcel (docs/process.md, part 8)."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.conftest import Story, day
@@ -235,6 +237,7 @@ def test_lines_are_added_to_the_one_open_claim(claimed):
     told.report("open_claim", 12.5, kind="missing", lines="LAMP-01:1;2:1")
     assert dict(told.case.claim.pieces) == {1: 1, 2: 3}
     assert "fewer pieces are left" in refusal(told.report("open_claim", 13, kind="missing", lines="2:1"))
+    assert "has no such line" in refusal(told.report("open_claim", 13, kind="missing", lines="VASE:1"))
     assert told.effects().count("ask_evidence") == 1
 
 
@@ -469,3 +472,11 @@ def test_what_has_lost_its_point_is_dropped_if_it_has_not_left(story, story_so_f
         told.until(at)
         told.report(trigger, at, **fields)
     assert moot in [kind for kind, _ in told.steps[-1].withdrawn]
+
+
+def test_an_order_that_an_older_program_left_refunding_without_a_request_is_settled_by_its_sum(story):
+    told = story(paid=PAID)
+    told.report("report_oversized", 1)
+    told.case = replace(told.case, ledger=())
+    assert told.report("settle_refund", 2, amount=5).verdict is Verdict.applied
+    assert told.case.state is State.refunded

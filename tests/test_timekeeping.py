@@ -9,7 +9,9 @@ from storage.timers import Selection
 from tests.conftest import day, rules_of
 from tests.test_engine import arrival, report, state, take
 from workflow.durations import Duration
+from workflow.errors import Refused
 from workflow.policy import PolicyError, Rules, read_policy
+from workflow.timekeeping import act
 from workflow.words import State
 
 RULES = rules_of()
@@ -166,6 +168,9 @@ overdue.urge_after = "1d"
 supplier = "Yiwu"
 shop = "main"
 overdue.urge_after = "3d"
+[[overrides]]
+supplier = "Late"
+claims.window = "9wd"
 """
 
 
@@ -176,6 +181,7 @@ overdue.urge_after = "3d"
         ({}, 5, "overdue.urge_after = 5d (overrides 1: route domestic)"),
         ({"supplier": "Yiwu", "shop": "b"}, 1, "overdue.urge_after = 1d (overrides 2: supplier Yiwu)"),
         ({"supplier": "Yiwu"}, 3, "overdue.urge_after = 3d (overrides 3: shop main, supplier Yiwu)"),
+        ({"supplier": "Late"}, 5, "overdue.urge_after = 5d (overrides 1: route domestic)"),
     ],
 )
 def test_the_most_specific_line_of_the_policy_decides_and_is_named(story, order, due, line):
@@ -244,3 +250,9 @@ def test_chases_that_downtime_has_overtaken_come_at_the_planned_distances(story)
     assert second.due_at == told.rules.calendar.deadline(day(90), 5)
     told.case = fire(told.case, second, second.due_at, told.rules).case
     assert told.timer("chase_refund").due_at == told.rules.calendar.deadline(second.due_at, 5)
+
+
+def test_a_timer_that_an_order_does_not_have_is_not_acted_on(story):
+    told = story()
+    with pytest.raises(Refused, match="does not run any more"):
+        act(told.case, "pause", 99, day(1), KIM, told.rules, {})

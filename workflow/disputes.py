@@ -137,8 +137,7 @@ def end_window(draft: Draft) -> None:
 def tell_of_claim(draft: Draft) -> None:
     """Note what a message about the open claim speaks of, and until when the remedy must be done."""
     claim = draft.case.claim
-    if claim is None:
-        return
+    assert claim is not None, "only what concerns an open claim is told of it"
     draft.note(claim=claim.number, kind=claim.kind, pieces=claims.written(draft.case, dict(claim.pieces)))
     sent_by = next((one.due_at for one in draft.case.timers if one.trigger == "lapse_evidence"), None)
     draft.note(evidence_until=sent_by.isoformat() if sent_by else None)

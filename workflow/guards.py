@@ -93,10 +93,8 @@ def _went_back_here(case: Case) -> bool:
 
 
 def _in_time_to_reopen(q: Question) -> bool:
-    claim = last_rejected(q.case)
-    if claim is None or claim.decided_at is None:
-        return False
-    return q.at <= q.rules.of(q.case).claims.reopen_within.after(claim.decided_at, q.rules.calendar)
+    claim, within = last_rejected(q.case), q.rules.of(q.case).claims.reopen_within
+    return claim is not None and q.at <= within.after(claim.decided_at or q.at, q.rules.calendar)
 
 
 def evidence_of(fields: Details) -> tuple[str, ...]:
