@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -87,9 +88,21 @@ def cli(ctx: click.Context, config_file: Path | None, database: str | None) -> N
 def main() -> None:
     """Run the command; what it refuses is said in one line, without a traceback."""
     try:
+        _check_words(sys.argv)
         cli(prog_name="aftersales")
     except AftersalesError as error:
         click.secho(f"aftersales: {safe(str(error))}", err=True, fg="red" if sys.stderr.isatty() else None)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:  # a full disk, a name that is too long, a folder that may not be searched
+        where = f" ({error.filename!r})" if error.filename else ""
+        click.echo(f"aftersales: {safe(str(error.strerror or error))}{safe(where)}", err=True)
+        sys.exit(1)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse words that are not text: no order, file or reason of ours has such a name."""
+    for word in words:
+        if not word.isprintable() and any("\ud800" <= character <= "\udfff" for character in word):
+            raise UsageError(f"{word!a} is not UTF-8 text")

@@ -102,13 +102,18 @@ class OrderFile:
 
     def _build(self, rows: list[Row]) -> tuple[Incoming | None, list[Rejection]]:
         order: Incoming | None = None
+        lines: list[Line] = []
         rejections: list[Rejection] = []
         for row in rows:
             try:
-                order = self._add(order, row, rejections) if order else self._begin(row, rejections)
+                if order is None:
+                    order = self._begin(row, rejections)
+                    lines += order.lines
+                else:
+                    lines += self._later_line(order, row, rejections)
             except _BadRow as bad:
                 rejections.append(bad.rejection)
-        return order, rejections
+        return order and replace(order, lines=tuple(lines)), rejections
 
     def _begin(self, row: Row, rejections: list[Rejection]) -> Incoming:
         """Make the first row of an order into one."""
@@ -118,13 +123,13 @@ class OrderFile:
         reports = self._reports(row, order, rejections)
         return Incoming(order, line, reports, row.line, self._actor)
 
-    def _add(self, first: Incoming, row: Row, rejections: list[Rejection]) -> Incoming:
-        """Add a later row's line to its order."""
+    def _later_line(self, first: Incoming, row: Row, rejections: list[Rejection]) -> tuple[Line, ...]:
+        """Return the line that a later row adds to its order."""
         values = self._values(row, first)
         line = self._line(row, values, self._currency(values, first))
         reports = self._reports(row, first.order, rejections)
         self._agree(first, row, values, reports)
-        return replace(first, lines=first.lines + line)
+        return line
 
     def _values(self, row: Row, first: Incoming | None) -> dict[str, Any]:
         """Read the order-level cells; a later row may leave any of them empty."""

@@ -341,3 +341,18 @@ def test_foreign_text_is_harmless_on_a_terminal(run, tmp_path):
     (tmp_path / "evil.csv").write_text("id,placed_at,supplier\n[red]7,2025-03-03T09:00:00Z,=cmd|'x'\n")
     run("import", "evil.csv")
     assert "[red]7" in run("orders").out
+
+
+def test_words_that_are_no_text_and_a_disk_that_is_full_are_said_in_one_line(run, tmp_path):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-c", "from admin.main import main; main()"]
+    odd = subprocess.run([*command, "show", b"10\xff"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (odd.returncode, odd.stderr) == (2, "aftersales: '10\\udcff' is not UTF-8 text\n")
+    with open("/dev/full", "w") as full:
+        lost = subprocess.run([*command, "diagram"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert lost.returncode != 0
+    assert "Traceback" not in lost.stderr
+    long = subprocess.run([*command, "import", "x" * 5_000], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "File name too long" in long.stderr
