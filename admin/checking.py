@@ -8,7 +8,7 @@ import click
 
 from admin.diagram import mermaid
 from admin.office import Office, iso, now, print_json
-from admin.plain import safe
+from admin.plain import counted, safe
 from admin.timing import retime_command
 from effects.letters import Letters
 from jobs.lock import AlreadyRunning, DaemonLock
@@ -32,8 +32,8 @@ def check_command(ctx: click.Context, as_json: bool) -> None:
         for key, level, text in found:
             click.echo(f"{level:>7} {key}  {safe(text)}")
         click.echo(
-            f"{sum(level == 'error' for _, level, _ in found)} errors, "
-            f"{sum(level == 'warning' for _, level, _ in found)} warnings"
+            f"{counted(sum(level == 'error' for _, level, _ in found), 'error')}, "
+            f"{counted(sum(level == 'warning' for _, level, _ in found), 'warning')}"
         )
     ctx.exit(1 if any(level == "error" for _, level, _ in found) else 0)
 
@@ -135,11 +135,13 @@ def policy_command() -> None:
 
 
 @policy_command.command("show")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@click.option("--defaults", is_flag=True, help="The one that comes with the program, with every number and its meaning")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: every number in force")
 @click.pass_context
-def show_policy(ctx: click.Context, as_json: bool) -> None:
-    """Print the policy in force."""
+def show_policy(ctx: click.Context, defaults: bool, as_json: bool) -> None:
+    """Print the policy in force, as its file stands."""
     settings = Office(ctx).settings
+    settings = settings.model_copy(update={"policy": None}) if defaults else settings
     policy = settings.read_policy()
     if as_json:
         print_json(policy.model_dump(mode="json"))

@@ -16,7 +16,7 @@ from storage import cases, queries
 from storage import evidence as records
 from storage.evidence import Kept
 from workflow import claims
-from workflow.errors import AftersalesError, UsageError
+from workflow.errors import AftersalesError, OrderError, UsageError
 from workflow.money import show_amount
 from workflow.order import Case, Claim
 
@@ -53,7 +53,7 @@ def claims_command(ctx: click.Context, status: str, limit: int, as_json: bool) -
         print_json(found)
         return
     rows = [
-        (row["order"], row["number"], row["kind"], pieces, _stage_of(row), office.when(row["next_due"]))
+        (row["order"], row["number"], row["kind"], pieces, _stage_of(row), office.brief(row["next_due"]))
         for row in found
         for pieces in [claims.written(of_orders[row["order_id"]].case, dict(row["pieces"]))]
     ]
@@ -100,7 +100,7 @@ def show_claims(ctx: click.Context, identity: str, images: Path | None, as_json:
     click.echo(f"Order {safe(case.name)} is {case.state}.")
     for claim in case.claims:
         click.echo(f"\nClaim {claim.number}: {claim.kind}")
-        for name, value in _facts(office, case, claim):
+        for name, value in _facts(office, case, claim, files):
             click.echo(f"  {name}: {safe(value)}")
         _print_files([one for one in files if one.claim == claim.number])
 
@@ -112,7 +112,8 @@ def _claim_json(case: Case, claim: Claim, files: Sequence[Kept]) -> dict[str, An
     return {**told, "worth": None if value is None else show_amount(value, case.order.currency), "files": kept}
 
 
-def _facts(office: Office, case: Case, claim: Claim) -> Iterator[tuple[str, str]]:
+def _facts(office: Office, case: Case, claim: Claim, files: Sequence[Kept]) -> Iterator[tuple[str, str]]:
+    kept = {one.sha256 for one in files}
     value = claims.worth(case, dict(claim.pieces))
     yield "claimed", claims.written(case, dict(claim.pieces))
     yield "worth", "not known: no price" if value is None else show_amount(value, case.order.currency)
@@ -121,6 +122,9 @@ def _facts(office: Office, case: Case, claim: Claim) -> Iterator[tuple[str, str]
     yield "stage", stage(claim.status, claim.verdict, claim.chosen, bool(claim.evidence), claim.verification_due)
     if claim.decided_at:
         yield "verdict", f"{claim.verdict}, {office.when(claim.decided_at)}"
+    named = [one for one in claim.evidence if one not in kept]
+    if named:
+        yield "evidence that is not kept here", ", ".join(named)
     for timer in case.timers:
         if timer.claim == claim.number and timer.status == "pending":
             yield f"deadline ({timer.trigger})", office.when(timer.due_at)
@@ -154,7 +158,7 @@ def _write_page(office: Office, case: Case, files: Sequence[Kept], target: Path)
         {
             "number": claim.number,
             "kind": claim.kind,
-            "facts": [(name, safe(value)) for name, value in _facts(office, case, claim)],
+            "facts": [(name, safe(value)) for name, value in _facts(office, case, claim, files)],
             "files": [_picture(office, vault, one) for one in files if one.claim == claim.number],
         }
         for claim in case.claims
@@ -245,9 +249,13 @@ def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reop
         if not path.exists():
             raise UsageError(f"{path} does not exist")
     trigger = "reopen_claim" if reopen else "submit_evidence"
-    added = add_evidence(
-        database, vault_of(office), Submission(identity, paths, person(), trigger, reason), now(), office.rules()
-    )
+    submission = Submission(identity, paths, person(), trigger, reason)
+    try:
+        added = add_evidence(database, vault_of(office), submission, now(), office.rules())
+    except OrderError as error:
+        if reopen or "reopen_claim" not in error.allowed:
+            raise
+        raise AftersalesError(f"{error} To open the rejected claim again with these files: --reopen.") from error
     case = added.outcome.case
     click.echo(f"Order {safe(case.name)} is {case.state}; claim {len(case.claims)} has {counted(added.new, 'more file')}.")
     _print_files(added.files)

@@ -12,7 +12,7 @@ import click
 from sqlalchemy import RowMapping
 
 from admin.office import Instant, Office, Word, now, person, print_json, print_rows, say_if_cut, vars_of
-from admin.plain import safe
+from admin.plain import counted, safe
 from engine.apply import Arrival, Outcome, apply
 from engine.delivery import preview
 from inbound.cells import BadCell, report_field
@@ -107,6 +107,10 @@ def _say_what_comes_of_it(office: Office, outcome: Outcome, rules: Rules) -> Non
         mode = {"ask": ", which waits for your word (aftersales effects)", "off": ", which the policy keeps"}
         about = what_about(effect.kind, effect.details, currency)
         click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{mode.get(rules.policy.mode(effect.kind), '')}")
+    for row in outcome.case.ledger:
+        short = (row.amount or 0) - (row.settled_amount or 0)
+        if row.decided_at == outcome.steps[0].history.occurred and row.status == "settled" and short > 0:
+            click.echo(f"  {show_amount(short, currency)} less than was asked for")
     for flag in outcome.steps[0].flags:
         click.echo(f"  needs a person: {FLAGS[flag]}")
     for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:
@@ -203,7 +207,7 @@ def effects_command(
     if as_json:
         print_json([dict(row) for row in found])
         return
-    rows = [(r["id"], r["order"], r["kind"], _what(r), r["status"], office.when(r["caused_at"])) for r in found]
+    rows = [(r["id"], r["order"], r["kind"], _what(r), r["status"], office.brief(r["caused_at"])) for r in found]
     print_rows("Effects", ("id", "order", "kind", "what", "status", "caused"), rows, "No such effects.")
     say_if_cut(found, limit)
 
@@ -238,8 +242,9 @@ def show_effect(ctx: click.Context, effect_id: int) -> None:
         (row,) = found
         stored = queries.messages_of(connection, effect_id)
         effect = outbox.effect(connection, effect_id)
+    by = f" by {safe(row['decided_by'])}, {office.when(row['decided_at'])}" if row["decided_by"] else ""
     click.echo(
-        f"Effect {effect_id} of order {safe(row['order'])}: {row['kind']}, {row['status']}; {_what(row) or 'no details'}"
+        f"Effect {effect_id} of order {safe(row['order'])}: {row['kind']}, {row['status']}{by}; {_what(row) or 'no details'}"
     )
     messages: Sequence[Mapping[str, Any]] = stored or [
         vars_of(one) for one in preview(effect, place.rules.policy, place.office)
@@ -283,7 +288,11 @@ def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Co
                 getattr(outbox, name)(connection, fitting, person(), now())
         for row in fitting if dry_run else ():
             click.echo(f"{row['id']}  {safe(row['order'])}  {row['kind']}  {row['status']}")
-        left = f"; {len(found) - len(fitting)} others are not in a status for that" if ids and len(found) > len(fitting) else ""
+        left = (
+            f"; {counted(len(found) - len(fitting), 'other')} in no status for that"
+            if ids and len(found) > len(fitting)
+            else ""
+        )
         click.echo(f"{len(fitting)} {'would be ' if dry_run else ''}{words}{left}.")
 
     return click.command(name, help=f"{name.capitalize()} effects: those that are {', '.join(from_statuses)}.")(decide)

@@ -27,6 +27,8 @@ def erase_command(ctx: click.Context, buyer: str | None, identities: tuple[str, 
     print_rows(
         "Orders", ("order", "buyer", "state"), [(one.name, one.buyer, one.state) for one in found], "No order has that buyer."
     )
+    if found and dry_run:
+        click.echo(f"Nothing was erased. It would be the buyer of {counted(len(found), 'order')}.")
     if not found or dry_run:
         return
     if not yes:
@@ -36,6 +38,8 @@ def erase_command(ctx: click.Context, buyer: str | None, identities: tuple[str, 
         f"Erased the buyer of {counted(done.orders, 'order')}: {counted(done.messages, 'message')}, "
         f"{counted(done.reports, 'report')}, {counted(done.files, 'file')}, {counted(done.lines, 'line')} of the outbox file."
     )
+    if done.shared:
+        click.echo(f"{counted(done.shared, 'file')} stay, without a name here: another buyer's claim has them too.")
     if done.remains:
         click.echo(f"Not yet: {done.remains}", err=True)
         ctx.exit(1)

@@ -7,8 +7,8 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from admin.office import Ahead, Instant, Office, iso, print_json, print_rows, say_if_cut, vars_of
-from admin.plain import safe
+from admin.office import Ahead, Instant, Office, iso, print_json, print_rows, say, say_if_cut, vars_of
+from admin.plain import counted, safe
 from engine.explain import WHAT_FIRES, Explanation, explain
 from engine.rebuild import as_known, as_occurred
 from storage import cases, evidence, queries
@@ -56,7 +56,7 @@ def orders_command(
         (
             f"{row['shop']}/{row['number']}",
             row["state"],
-            office.when(row["next_due"]),
+            office.brief(row["next_due"]),
             row["supplier"],
             row["attention"],
         )
@@ -127,7 +127,7 @@ def _case(case: Case) -> dict[str, Any]:
         "state": str(case.state),
         "since": case.since,
         "facts": vars_of(case.order),
-        "lines": [vars_of(one) for one in case.lines],
+        "lines": [{"number": number, **vars_of(one)} for number, one in enumerate(case.lines, 1)],
         "attempts": [vars_of(one) for one in case.attempts],
         "ledger": [vars_of(one) for one in case.ledger],
         "claims": [{**vars_of(one), "pieces": claims.written(case, dict(one.pieces))} for one in case.claims],
@@ -137,20 +137,21 @@ def _case(case: Case) -> dict[str, Any]:
 _PARTS = {
     "history": ("occurred", "trigger", "source", "target", "actor", "reason"),
     "attempts": ("number", "supplier", "placed_at", "urged_at", "shipped_at", "carrier", "tracking_number"),
-    "timers": ("due_at", "trigger", "status", "nth", "provisional"),
-    "claims": ("number", "kind", "pieces", "remedy", "status", "verdict", "chosen", "opened_at", "replacement"),
-    "evidence": ("claim", "name", "kind", "sha256", "added_at", "elsewhere"),
+    "timers": ("number", "due_at", "trigger", "status", "nth", "provisional"),
+    "claims": ("number", "kind", "pieces", "status", "verdict", "chosen", "replacement"),
+    "evidence": ("claim", "name", "kind", "sha256", "elsewhere"),
     "ledger": ("number", "side", "amount", "status", "requested_at", "settled_amount"),
     "reports": ("occurred", "trigger", "actor", "verdict", "reason"),
     "effects": ("id", "kind", "status", "caused_at"),
     "messages": ("key", "channel", "status", "subject", "error"),
-    "lines": ("sku", "title", "quantity", "price"),
+    "lines": ("number", "sku", "title", "quantity", "price"),
     "attention": ("flag", "raised_at", "detail"),
     "group": ("shop", "number", "state"),
     "replacements": ("number", "state", "generation", "replaces"),
 }
 
 
+SHOWN_REFUSED = 3
 _FACTS = (
     "replaces",
     "placed_at",
@@ -215,7 +216,7 @@ def explain_command(ctx: click.Context, identity: str, as_json: bool) -> None:
         print_json(_explanation_json(told))
         return
     for line in (*_why(office, told), *_claim(office, told), *_next(office, told), *_your_turn(office, told)):
-        click.echo(line)
+        say(line)
 
 
 def _explanation_json(told: Explanation) -> dict[str, Any]:
@@ -240,6 +241,11 @@ def _why(office: Office, told: Explanation) -> Iterator[str]:
     yield f"Order {safe(case.name)} is {case.state}: {told.meaning}."
     cause, supplier = safe(_cause(office, told.why)), safe(told.supplier)
     yield f"Since {office.when(told.why.occurred)}, by {cause}; current supplier: {supplier}."
+    for claim in case.claims:
+        if claim.replacement:
+            yield f"It was replaced by order {safe(case.order.shop)}/{safe(claim.replacement)} (claim {claim.number})."
+    if case.order.replaces:
+        yield f"It replaces order {safe(case.order.shop)}/{safe(case.order.replaces)}."
     if case.returns_to:
         yield f"It goes back to {case.returns_to} if that comes to nothing."
 
@@ -256,11 +262,11 @@ def _claim(office: Office, told: Explanation) -> Iterator[str]:
     if claim is None:
         return
     pieces = safe(claims.written(case, dict(claim.pieces)))
-    asked = f"the customer asks for {claim.remedy}; {len(claim.evidence)} pieces of evidence"
+    asked = f"the customer asks for {claim.remedy}; {counted(len(claim.evidence), 'piece')} of evidence"
     yield f"Claim {claim.number} ({claim.kind}): {pieces}; {asked}."
     for line in told.dispute:
         moment = f" until {office.when(line.until)}" if line.until else ""
-        yield f"{line.party}{moment}: {line.what}{f' If nothing happens: {line.otherwise}.' if line.otherwise else ''}"
+        yield f"{line.party}{moment} {line.what}{f' If nothing happens: {line.otherwise}.' if line.otherwise else ''}"
     for moment_of, trigger in told.meanwhile:
         yield f"Meanwhile the parcel: {trigger} of {office.when(moment_of, how_far=False)}."
     for place in told.seen_elsewhere:
@@ -271,7 +277,8 @@ def _next(office: Office, told: Explanation) -> Iterator[str]:
     for timer in told.timers:
         provisional = "; provisional: that year's working days are not announced yet" if timer.provisional else ""
         moment = office.when(timer.due_at) if timer.status == "pending" else _stopped(office, timer)
-        moved = f"; moved from {office.when(timer.planned_at, how_far=False)}" if timer.planned_at != timer.due_at else ""
+        by = f" by {safe(told.moved_by[timer.number])}" if timer.number in told.moved_by else ""
+        moved = f"; moved from {office.when(timer.planned_at, how_far=False)}{by}" if timer.planned_at != timer.due_at else ""
         counts = f"counts from {office.when(timer.counts_from, how_far=False)}"
         lines = "; ".join(told.decided_by[timer.number])
         yield f"Next: {moment}: {WHAT_FIRES[timer.trigger]}"
@@ -295,7 +302,9 @@ def _your_turn(office: Office, told: Explanation) -> Iterator[str]:
         yield f"Needs a person: {meaning}{why}. When it is dealt with: aftersales resolve {name} WORD"
     if told.exceptions:
         yield f"{told.exceptions} reports had no place: aftersales exceptions"
-    for trigger, at, reason in told.refused:
+    if len(told.refused) > SHOWN_REFUSED:
+        yield f"{len(told.refused)} reports were refused; the last ones:"
+    for trigger, at, reason in told.refused[-SHOWN_REFUSED:]:
         yield f"Refused: {trigger} of {office.when(at, how_far=False)}: {safe(reason)}."
     if told.observed:
         yield "It is observed: its effects are held until you approve or drop them (aftersales effects)."

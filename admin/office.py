@@ -3,21 +3,22 @@
 import getpass
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from babel.dates import format_timedelta
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tzlocal import get_localzone
 
-from admin.plain import safe
+from admin.plain import counted, safe
 from config.settings import Settings, load_settings
 from effects.channel import Channel
 from effects.email import EmailChannel, SmtpServer
@@ -94,10 +95,36 @@ class Office:
         if at is None:
             return "-"
         written = f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M:%S %Z}"
-        if not how_far:
-            return written
-        ago = format_timedelta(at - now(), add_direction=True, locale="en", threshold=1.2)
-        return f"{written} ({ago})"
+        return f"{written} ({far(at - now())})" if how_far else written
+
+    def brief(self, at: datetime | None) -> str:
+        """Write an instant for a table: to the minute, in people's time zone, and how far off it is."""
+        return "-" if at is None else f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M} ({far(at - now())})"
+
+
+_LONG = timedelta(days=2)
+
+
+def far(span: timedelta) -> str:
+    """Write how far off an instant is, rounded down: "in 8 days", "in 1 day 14 hours", "20 minutes ago"."""
+    seconds = abs(int(span.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
+    if seconds >= _LONG.total_seconds():
+        written = counted(days, "day")
+    elif days:
+        written = f"1 day {counted(hours, 'hour')}"
+    elif hours:
+        written = f"{counted(hours, 'hour')} {minutes} min"
+    else:
+        written = f"{minutes} min" if minutes else f"{seconds} s"
+    return f"in {written}" if span > timedelta(0) else f"{written} ago"
+
+
+def say(line: str) -> None:
+    """Print a sentence, broken between words where the terminal ends."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    start = "" if not line.startswith(" ") else " " * (len(line) - len(line.lstrip()))
+    click.echo(textwrap.fill(line, max(width, 40), subsequent_indent=f"{start}  ") if width else line)
 
 
 def now() -> datetime:
@@ -202,11 +229,13 @@ class Ahead(Instant):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Read the instant or the duration."""
-        if isinstance(value, str) and value[-1:] in ("d", "h", "m"):
+        if isinstance(value, str) and len(value) < 8:
             try:
-                return now() + Duration.parse(value).span()
-            except ValueError as error:
-                self.fail(str(error), param, ctx)
+                return now() + Duration.parse(value.strip()).span()
+            except (ValueError, OverflowError):
+                self.fail(
+                    f"{value!r} is neither an instant nor how far it lies ahead: write 2d, 36h, 30m or an instant", param, ctx
+                )
         return super().convert(value, param, ctx)
 
 

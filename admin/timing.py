@@ -12,6 +12,7 @@ from admin.plain import counted, safe
 from engine.timekeeping import Done, Wish, keep_time
 from storage import queries
 from storage.timers import Selection
+from storage.timers import running as running_timers
 from workflow.durations import Duration
 from workflow.errors import UsageError
 from workflow.process import CLOCKS
@@ -27,20 +28,20 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options by which timers are chosen; the command gets them as one Selection."""
 
     @click.argument("timers", nargs=-1, metavar="[TIMER]...")
-    @click.option("--order", "identity", help="Those of this order")
-    @click.option("--trigger", type=click.Choice(TRIGGERS), help="Those of this clock")
+    @click.option("--order", "identities", multiple=True, help="Those of this order (may be repeated)")
+    @click.option("--trigger", type=click.Choice(TRIGGERS), metavar="CLOCK", help="Those of this clock: urge, reroute, …")
     @click.option("--shop", help="Those of this shop's orders")
-    @click.option("--supplier", help="Those of orders whose current supplier this is")
+    @click.option("--supplier", help="Those about this supplier (a recovery's chase: the one that was left)")
     @click.option("--route", type=click.Choice(("domestic", "international")), help="Those of orders of this route")
     @click.option("--due-before", type=Ahead(), help="Those due before this instant, or within 2d, 36h, …")
     @click.option("--due-after", type=Ahead(), help="Those due at this instant or later, or not within 2d, 36h, …")
     @click.option("--all", "everything", is_flag=True, help="Every running timer")
     @wraps(command)
-    def chosen(*args: Any, timers: tuple[str, ...], identity: str | None, everything: bool, **options: Any) -> None:
+    def chosen(*args: Any, timers: tuple[str, ...], identities: tuple[str, ...], everything: bool, **options: Any) -> None:
         names = ("trigger", "shop", "supplier", "route", "due_before", "due_after")
         narrowed = {name: options.pop(name) for name in names}
         office = Office(click.get_current_context())
-        wanted = _selection(office, timers, identity, narrowed)
+        wanted = _selection(office, timers, identities, narrowed)
         if wanted.everything and not everything:
             raise click.UsageError("Name timers as ORDER#NUMBER, choose them by options, or say --all.")
         command(*args, office=office, wanted=wanted, **options)
@@ -48,11 +49,15 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
     return chosen
 
 
-def _selection(office: Office, timers: Sequence[str], identity: str | None, narrowed: dict[str, Any]) -> Selection:
+def _selection(office: Office, timers: Sequence[str], identities: Sequence[str], narrowed: dict[str, Any]) -> Selection:
     with office.ready().read() as connection:
         named = tuple(_timer(connection, text) for text in timers)
-        order_id = queries.resolve_id(connection, identity) if identity else None
-    return Selection(order_id=order_id, timers=named, **narrowed)
+        order_ids = tuple(queries.resolve_id(connection, identity) for identity in identities)
+        running = set(running_timers(connection, Selection(timers=named))) if named else set()
+    for text, timer in zip(timers, named, strict=True):
+        if timer not in running:
+            raise UsageError(f"{text} does not run: `aftersales timers --order {text.rpartition('#')[0]}` lists what does")
+    return Selection(order_ids=order_ids, timers=named, **narrowed)
 
 
 def _timer(connection: Any, text: str) -> tuple[int, int]:
@@ -64,7 +69,7 @@ def _timer(connection: Any, text: str) -> tuple[int, int]:
 
 @click.group("timers", invoke_without_command=True)
 @click.option("--order", "identity", help="Only those of this order")
-@click.option("--trigger", type=click.Choice(TRIGGERS), help="Only those of this clock")
+@click.option("--trigger", type=click.Choice(TRIGGERS), metavar="CLOCK", help="Only those of this clock: urge, reroute, …")
 @click.option(
     "--status",
     type=click.Choice(("running", "pending", "paused", "fired", "cancelled", "failed", "all")),
@@ -92,7 +97,7 @@ def timers_command(
         print_json(found)
         return
     rows = [
-        (f"{row['order']}#{row['number']}", row["trigger"], office.when(row["due_at"]), _status(row), row["error"])
+        (f"{row['order']}#{row['number']}", row["trigger"], office.brief(row["due_at"]), _status(row), row["error"])
         for row in found
     ]
     print_rows("Timers", ("timer", "trigger", "due", "status", "error"), rows, "No such timers.")
@@ -133,7 +138,7 @@ def _span(text: str) -> timedelta:
     try:
         span = Duration.parse(text.removeprefix("-").removeprefix("+")).span()
     except ValueError as error:
-        raise UsageError(f"--by: {error}") from None
+        raise UsageError(f"--by: {text!r} is not a span of time: write 3d, 12h or 30m, and -3d for earlier") from error
     return -span if text.startswith("-") else span
 
 
@@ -172,8 +177,12 @@ def _do(office: Office, wanted: Selection, wish: Wish, dry_run: bool) -> None:
     done = keep_time(office.ready(), wanted, wish, moment, office.rules(), dry_run=dry_run)
     changed = [one for one in done if one.refused is None]
     refused = [one for one in done if one.refused is not None]
-    rows = [(one.order, one.trigger, office.when(one.was_due), _becomes(office, one, wish)) for one in done[:SHOWN]]
-    print_rows("Timers", ("order", "trigger", "due", "becomes"), rows, "No running timers are meant, or none would change.")
+    in_turn = sorted(done, key=lambda one: (one.was_due, one.order))
+    rows = [
+        (f"{one.order}#{one.number}", one.trigger, office.brief(one.was_due), _becomes(office, one, wish))
+        for one in in_turn[:SHOWN]
+    ]
+    print_rows("Timers", ("timer", "trigger", "due", "becomes"), rows, "No running timers are meant, or none would change.")
     if len(done) > SHOWN:
         click.echo(f"… and {len(done) - SHOWN} more")
     at_once = sum(one.due_at is not None and not one.paused and one.due_at <= moment for one in changed)
@@ -201,4 +210,4 @@ def _becomes(office: Office, one: Done, wish: Wish) -> str:
         return f"left alone: {safe(one.refused)}"
     if one.due_at is None:
         return "fires now" if wish.action == "fire" else "ends"
-    return "paused" if one.paused else office.when(one.due_at)  # one that waits for a dispute keeps its instant
+    return f"{'paused, ' if one.paused else ''}{office.brief(one.due_at)}"

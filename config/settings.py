@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workflow.errors import UsageError
-from workflow.policy import Policy, read_policy
+from workflow.policy import Policy, PolicyError, read_policy
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse, read_document
 
@@ -79,8 +79,16 @@ class Settings(BaseModel):
             raise UsageError(f"the policy {error}") from None
 
     def read_policy(self) -> Policy:
-        """Return the policy in force, checked."""
-        return read_policy(self.policy_text())
+        """Return the policy in force, checked.
+
+        Raises:
+            PolicyError: names the file, and what is wrong with it.
+
+        """
+        try:
+            return read_policy(self.policy_text())
+        except PolicyError as error:
+            raise PolicyError(f"{self.policy or 'the policy that comes with the program'}: {error}") from None
 
 
 def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings:

@@ -54,6 +54,7 @@ class Letters:
         self._templates = SandboxedEnvironment(loader=FileSystemLoader(folders), **options)
         self._templates.filters["money"] = _money
         self._templates.filters["instant"] = _instant
+        self._templates.filters["because"] = lambda details, language="en": _because(details, language)
 
     def write(self, kind: str, language: str, matters: Sequence[Matter]) -> Letter:
         """Write the letter of an effect kind about one matter or, as a digest, about many.
@@ -91,6 +92,24 @@ class Letters:
 
 def _money(minor: Any, currency: str) -> str:
     return show_amount(minor, currency) if isinstance(minor, int) else "the full amount paid"
+
+
+_BECAUSE = {
+    "reroute": ("the supplier has not shipped", "供应商未发货"),
+    "report_no_stock": ("the supplier has no stock", "供应商缺货"),
+    "report_unresponsive": ("the supplier does not answer", "供应商无回复"),
+    "report_oversized": ("the goods are too large or too heavy to ship", "货物超大或超重"),
+    "confirm_interception": ("the order was stopped before it arrived", "订单已拦截"),
+    "choose_refund": ("the claim was approved", "申诉已通过"),
+    "lapse_window": ("the claim was approved, and the time for another remedy is over", "申诉已通过，补救期限已过"),
+}
+"""Why money is asked for, by the trigger: in English and Chinese."""
+
+
+def _because(details: Mapping[str, Any], language: str) -> str:
+    """Say why, in the words of whoever reported it, else of the process."""
+    english, chinese = _BECAUSE.get(str(details.get("about")), (str(details.get("about")),) * 2)
+    return str(details.get("reason") or (chinese if language == "zh" else english))
 
 
 def _instant(written: Any) -> str:

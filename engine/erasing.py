@@ -38,6 +38,8 @@ class Erased:
     reports: int
     messages: int
     files: int
+    shared: int
+    """Files that stay, because another buyer's claim has them too."""
     lines: int
     remains: str | None
 
@@ -68,12 +70,13 @@ def erase(
         erasing.erase_notes(connection, ids, texts)
         keys = erasing.erase_messages(connection, ids, texts)
         files = evidence.only_of(connection, ids)
-        evidence.forget_names(connection, ids, at)
+        shared = evidence.forget_names(connection, ids, at) - len(files)
         erasing.erase_orders(connection, ids)
         for sha256 in files:
             vault.remove(sha256)
     lines = erase_lines(outbox, set(keys), ERASED)
-    return Erased(len(ids), reports, len(keys), len(files), lines, database.forget_what_was_overwritten())
+    remains = database.forget_what_was_overwritten()
+    return Erased(len(ids), reports, len(keys), len(files), max(0, shared), lines, remains)
 
 
 def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:

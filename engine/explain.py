@@ -76,6 +76,8 @@ class Explanation:
     observed: bool
     decided_by: dict[int, tuple[str, ...]]
     """By the number of a timer: the lines of the policy that decide when it is due."""
+    moved_by: dict[int, str]
+    """By the number of a timer: who moved it last, and why."""
     dispute: tuple[Turn, ...]
     meanwhile: tuple[tuple[datetime, str], ...]
     """What happened to the parcel since the claim was opened."""
@@ -122,6 +124,7 @@ def explain(database: Database, identity: str, rules: Rules) -> Explanation:
         refused=tuple((row["trigger"], row["occurred"], row["reason"]) for row in refused),
         observed=stored.observed,
         decided_by={one.number: deciding_lines(case, pinned.get(one.policy, rules), one) for one in case.timers},
+        moved_by=dict(_movers(steps)),
         dispute=tuple(_turns(case, rules)),
         meanwhile=tuple(_meanwhile(case, steps)),
         seen_elsewhere=tuple(
@@ -151,7 +154,7 @@ def _turns(case: Case, rules: Rules) -> Iterator[Turn]:
         next_chase = due.get("chase_refund")
         yield Turn("The platform has", "to pay the refund.", next_chase, "it is chased" if next_chase else "")
     else:
-        todo = "to choose a refund or a replacement." if claim.chosen is None else "until the replacement must be confirmed."
+        todo = "to choose a refund or a replacement." if claim.chosen is None else "to have the replacement confirmed."
         yield Turn("You have", todo, due.get("lapse_window"), _at_the_end(case, claim, rules) if "lapse_window" in due else "")
 
 
@@ -164,6 +167,12 @@ def _at_the_end(case: Case, claim: Claim, rules: Rules) -> str:
     amount = claims.to_ask_for(case, claim)
     what = "what was paid" if amount is None else show_amount(amount, case.order.currency)
     return f"a refund of {what} is requested"
+
+
+def _movers(steps: Sequence[HistoryRow]) -> Iterator[tuple[int, str]]:
+    for row in steps:
+        if row.trigger in ("postpone_timer", "shift_timer") and row.details.get("timer"):
+            yield int(row.details["timer"] or 0), f"{row.actor}{f' ({row.reason})' if row.reason else ''}"
 
 
 def _meanwhile(case: Case, steps: Sequence[HistoryRow]) -> Iterator[tuple[datetime, str]]:

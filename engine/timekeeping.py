@@ -43,6 +43,7 @@ class Done:
     """What became of one timer: when it is due now (None: it does not run any more), or why it was left alone."""
 
     order: str
+    number: int
     trigger: str
     was_due: datetime
     due_at: datetime | None
@@ -150,9 +151,9 @@ def _batch(
 def _done(case: Case, timer: Timer) -> Done:
     now = next((one for one in case.timers if one.number == timer.number), None)
     if now is None:
-        return Done(case.name, timer.trigger, timer.due_at, None, False)
-    return Done(case.name, timer.trigger, timer.due_at, now.due_at, now.paused_at is not None)
+        return Done(case.name, timer.number, timer.trigger, timer.due_at, None, False)
+    return Done(case.name, timer.number, timer.trigger, timer.due_at, now.due_at, now.paused_at is not None)
 
 
 def _left_alone(case: Case, timer: Timer, why: str) -> Done:
-    return Done(case.name, timer.trigger, timer.due_at, timer.due_at, timer.paused_at is not None, why)
+    return Done(case.name, timer.number, timer.trigger, timer.due_at, timer.due_at, timer.paused_at is not None, why)

@@ -45,6 +45,14 @@ def identity(cell: Cell) -> str:
     return value
 
 
+def order_number(cell: Cell) -> str:
+    """Read the number of an order of the same shop."""
+    value = identity(cell)
+    if "/" in value or " " in value:
+        raise BadCell(f"{value!r} is not the number of an order alone: leave out its shop and spaces")
+    return value
+
+
 def shop(cell: Cell) -> str:
     """Read a shop's name, which may stand before a slash."""
     value = identity(cell)
@@ -141,7 +149,7 @@ def report_field(known: Field, cell: Cell, code: str, read: Instants = read_inst
         case "pieces":
             return pieces(cell)
         case "number":
-            return identity(cell)
+            return order_number(cell)
         case "text":
             return text(cell)
 

@@ -130,6 +130,8 @@ class ScenarioReader:
         try:
             return Duration.parse(when).after(order.placed_at, self._calendar)
         except ValueError:
+            if len(when) < 8:
+                raise UsageError(f"{place}: {when!r} is not a time: write 36h, 3d, 15wd or an instant") from None
             at: datetime = self._read(f"{place} after", when, partial(cells.instant, read=self._instant))
             return at
 

@@ -59,7 +59,8 @@ def of_order(connection: Connection, order_id: int) -> list[Kept]:
     others = _elsewhere(connection, {row["sha256"] for row in found})
     kept = []
     for row in found:
-        places = [place for key, claim, place in others.get(row["sha256"], ()) if (key, claim) != (order_id, row["claim"])]
+        seen = () if row["erased_at"] else others.get(row["sha256"], ())
+        places = [place for key, claim, place in seen if (key, claim) != (order_id, row["claim"])]
         kept.append(Kept(**{name: row[name] for name in _COLUMNS}, elsewhere=tuple(places)))
     return kept
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select, text, update
 from sqlmodel import col
 
 from storage.persons import raise_flags
-from storage.tables import AttemptRow, OrderRow, TimerRow, table_of
+from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 
 TRIES = 5
 """After so many failures a timer is set aside and its order needs a person (rule 5.6)."""
@@ -31,7 +31,7 @@ def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
 class Selection:
     """Which running timers are meant; what is None does not matter."""
 
-    order_id: int | None = None
+    order_ids: tuple[int, ...] = ()
     timers: tuple[Due, ...] = ()
     trigger: str | None = None
     status: str | None = None
@@ -49,12 +49,17 @@ class Selection:
 
 
 def running(connection: Connection, wanted: Selection) -> list[Due]:
-    """Return the pending and paused timers of a selection, by order."""
-    o, t, a = table_of(OrderRow), table_of(TimerRow), table_of(AttemptRow)
+    """Return the pending and paused timers of a selection, by order.
+
+    The supplier of a recovery's chase is the one that was left, of every other timer the current one.
+    """
+    o, t, a, ledger = table_of(OrderRow), table_of(TimerRow), table_of(AttemptRow), table_of(LedgerTableRow)
     query = select(t.c.order_id, t.c.number).join(o, o.c.id == t.c.order_id)
-    query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == o.c.current))
+    query = query.outerjoin(ledger, (ledger.c.order_id == o.c.id) & (ledger.c.number == t.c.ledger))
+    query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == func.coalesce(ledger.c.attempt, o.c.current)))
     query = query.where(t.c.status == wanted.status if wanted.status else t.c.status.in_(("pending", "paused")))
-    equal = {t.c.order_id: wanted.order_id, t.c.trigger: wanted.trigger, o.c.shop: wanted.shop, o.c.route: wanted.route}
+    query = query.where(t.c.order_id.in_(wanted.order_ids)) if wanted.order_ids else query
+    equal = {t.c.trigger: wanted.trigger, o.c.shop: wanted.shop, o.c.route: wanted.route}
     for column, value in equal.items():
         query = query if value is None else query.where(column == value)
     if wanted.supplier is not None:

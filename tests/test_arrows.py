@@ -27,7 +27,6 @@ ALLOWED = {
         "jobs",
         "click",
         "rich",
-        "babel",
         "jinja2",
         "sqlalchemy",
         "tzlocal",

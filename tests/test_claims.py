@@ -121,7 +121,7 @@ def test_a_rejected_claim_is_opened_again_once_with_new_evidence_and_within_seve
     told = claimed()
     told.report("submit_evidence", 13, evidence="photo-1")
     told.report("reject", 14)
-    assert "new evidence" in refusal(told.report("reopen_claim", 15, evidence="photo-1"))
+    assert "did not have before" in refusal(told.report("reopen_claim", 15, evidence="photo-1"))
     assert told.report("reopen_claim", 21, evidence="photo-2").verdict is Verdict.applied
     assert told.case.state is State.disputed
     assert told.effects()[-1] == "request_verification"

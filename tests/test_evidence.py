@@ -236,7 +236,7 @@ def test_a_rejected_claim_is_opened_again_with_new_files(database, vault, tmp_pa
     dispute(database)
     submit(database, vault, photo(tmp_path / "old.jpg"))
     take(database, arrival("1", report("reject", 4.5), placing=False), now=5)
-    with pytest.raises(OrderError, match="needs new evidence"):
+    with pytest.raises(OrderError, match="did not have before"):
         submit(database, vault, tmp_path / "old.jpg", trigger="reopen_claim")
     again = submit(database, vault, photo(tmp_path / "new.jpg", color="red"), trigger="reopen_claim")
     assert again.outcome.case.state is State.disputed

@@ -108,7 +108,8 @@ def test_what_cannot_be_done_with_claims_is_said(shop, tmp_path):
     assert "has no open claim" in shop("claims", "preview", "1001").out
     assert "does not exist" in shop("claims", "evidence", "add", "1001", "none.jpg").out
     assert "was not applied" in shop("claims", "evidence", "add", "1001", str(photo(tmp_path / "a.jpg"))).out
-    assert "no such line" in shop("report", "1001", "open_claim", "--kind", "wrong", "--lines", "MUG:9").out
+    assert "fewer pieces are left" in shop("report", "1001", "open_claim", "--kind", "wrong", "--lines", "MUG:9").out
+    assert "has no such line" in shop("report", "1001", "open_claim", "--kind", "wrong", "--lines", "VASE:1").out
     assert "is not a line and a quantity" in shop("report", "1001", "open_claim", "--kind", "wrong", "--lines", "MUG").out
     assert "did you mean damaged" in shop("report", "1001", "open_claim", "--kind", "damagd").out
 
@@ -148,9 +149,10 @@ def test_mistakes_with_timers_are_said(shop):
     assert "is not a timer" in shop("timers", "pause", "1002").out
     assert "there is no order" in shop("timers", "pause", "9#1").out
     assert "that instant is past" in shop("timers", "postpone", "1002#1", "--until", "2020-01-01").out
-    assert "is not a duration" in shop("timers", "shift", "--all", "--by", "soon").out
-    assert "15wd has no fixed length" in shop("timers", "shift", "--all", "--by", "15wd").out
-    assert "No running timers are meant" in shop("timers", "pause", "1002#99").out
+    assert "is not a span of time" in shop("timers", "shift", "--all", "--by", "soon").out
+    assert "is not a span of time" in shop("timers", "shift", "--all", "--by", "15wd").out
+    assert "1002#99 does not run" in shop("timers", "pause", "1002#99").out
+    assert "No running timers are meant" in shop("timers", "pause", "--trigger", "close", "--order", "1002").out
 
 
 def test_a_changed_policy_is_shown_tried_and_taken(shop, tmp_path):

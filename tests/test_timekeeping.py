@@ -211,7 +211,9 @@ def test_a_recovery_is_chased_by_the_numbers_of_the_supplier_that_was_left(story
         ),
         ('[[overrides]]\nshop = "a"\noverdue.urg_after = "1d"', "did you mean urge_after"),
         ('[[overrides]]\nshop = "a"\ncontacts.merchant = "a@b.cn"', "contacts"),
-        ('[[overrides]]\nshop = "a"\n[[overrides]]\nshop = "a"', "the same orders as overrides 1"),
+        ('[[overrides]]\nshop = "a"\nsupply = {no_stock = "refund"}\n' * 2, "the same orders as overrides 1"),
+        ('[[overrides]]\nshop = "a"', "changes nothing"),
+        ('[[overrides]]\nshopp = "a"', r"overrides 1.shopp\] is not a setting of the policy; did you mean shop"),
     ],
 )
 def test_a_wrong_override_is_found_when_the_policy_is_read(text, why):

@@ -56,6 +56,12 @@ def named(case: Case, text: str | None) -> Pieces | None:
     return pieces if all(quantity <= remaining.get(number, 0) for number, quantity in pieces.items()) else None
 
 
+def names_lines(case: Case, text: str | None) -> bool:
+    """Say whether every line that a report names is one of the order's."""
+    parts = [part.rpartition(":")[0].strip() for part in text.split(";")] if text else []
+    return all(_line_number(case, name) in ordered(case) for name in parts)
+
+
 def _line_number(case: Case, name: str) -> int | None:
     with_sku = [number for number, line in enumerate(lines_of(case), 1) if line.sku == name]
     if len(with_sku) == 1:
@@ -108,6 +114,8 @@ def to_ask_for(case: Case, claim: Claim | None) -> int | None:
 def window_is_open(case: Case, at: datetime, rules: Rules) -> bool:
     """Say whether a claim may be opened at `at`: from the shipping until some days after the delivery (rule 8.1)."""
     attempt = case.attempt
+    if attempt.shipped_at is not None and at < attempt.shipped_at:
+        return False
     if attempt.delivered_at is None:
         return attempt.shipped_at is not None or case.state is State.delivered
     close_after = rules.of(case).delivery.close_after

@@ -97,7 +97,7 @@ def reopen_claim(draft: Draft) -> None:
     """Open a rejected claim again with its new evidence (rule 8.4)."""
     last, case = draft.case.claims[-1], draft.case
     assert draft.came_from is not None, "the guard has seen where the order is"
-    again = replace(last, status="open", verdict=None, reopened=True, came_from=draft.came_from)
+    again = replace(last, status="open", verdict=None, decided_at=None, reopened=True, came_from=draft.came_from)
     draft.change(claims=(*case.claims[:-1], again))
     _add_evidence(draft)
 
@@ -108,7 +108,9 @@ def withdraw_claim(draft: Draft) -> None:
 
 
 def choose_refund(draft: Draft) -> None:
-    """Money back (rule 8.5)."""
+    """Money back; a replacement that was asked for before may have left already, which a person must see to (rule 8.5)."""
+    if draft.case.claim and draft.case.claim.chosen == "reissue":
+        draft.flags.append("replacement_asked")
     draft.change_claim(chosen="refund")
 
 

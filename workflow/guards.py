@@ -164,9 +164,12 @@ GUARDS: dict[str, Guard] = {
         lambda q: claims.window_is_open(q.case, q.at, q.rules),
         "the claim window is not open: it runs from the shipping until some days after the delivery",
     ),
+    "names_its_lines": Guard(
+        lambda q: claims.names_lines(q.case, _lines(q)), "the order has no such line (`show` lists them with their numbers)"
+    ),
     "pieces_left": Guard(
         lambda q: claims.named(q.case, _lines(q)) is not None,
-        "the order has no such line, or fewer pieces are left than are claimed (`show` lists lines and claims)",
+        "fewer pieces are left than that: the others were not ordered, are claimed already, or were made good",
     ),
     "whole_not_received": Guard(
         _whole_not_received, "before the delivery only the whole order can be claimed, and only as not_received"
@@ -195,7 +198,7 @@ GUARDS: dict[str, Guard] = {
     ),
     "where_it_went_back_to": _by_case(_went_back_here, "the order has moved on since its claim was rejected"),
     "in_time_to_reopen": Guard(_in_time_to_reopen, "the time for opening a rejected claim again is over"),
-    "new_evidence": Guard(_new_evidence, "opening it again needs new evidence: name it in the field evidence"),
+    "new_evidence": Guard(_new_evidence, "opening it again needs evidence that the claim did not have before"),
     "window_escalates": Guard(
         lambda q: q.rules.of(q.case).claims.at_the_end == "escalate", "the policy does not leave it to a person"
     ),

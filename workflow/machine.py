@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from transitions import Machine
@@ -81,6 +82,9 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules, at: datetime
 
 
 def _why_not(rows: tuple[Row, ...], question: Question) -> str:
-    """Collect the sentences of the guards that stood in the way, one per row."""
-    failing = (next((name for name in row.guards if not GUARDS[name].allows(question)), None) for row in rows)
-    return "; ".join(dict.fromkeys(GUARDS[name].refusal if name else "it has nowhere to go back to" for name in failing))
+    """Return the sentences of the guards that stood in the way: of the rows that came closest to being taken."""
+    passed = [list(takewhile(lambda name: GUARDS[name].allows(question), row.guards)) for row in rows]
+    furthest = max(map(len, passed))
+    closest = [row.guards[len(names) :] for row, names in zip(rows, passed, strict=True) if len(names) == furthest]
+    reasons = (GUARDS[left[0]].refusal if left else "it has nowhere to go back to" for left in closest)
+    return "; ".join(dict.fromkeys(reasons))

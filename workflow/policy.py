@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -355,6 +356,8 @@ def _check_overrides(policy: Policy) -> None:
         place = f"overrides {number}"
         if not one.whose:
             raise PolicyError(f"[{place}] names no shop, supplier or route: it would be for every order")
+        if not one.changes:
+            raise PolicyError(f'[{place}] changes nothing: give it a number, such as overdue.urge_after = "3d"')
         for earlier, other in enumerate(policy.overrides[: number - 1], 1):
             if other.whose == one.whose:
                 raise PolicyError(f"[{place}] is for the same orders as overrides {earlier}: write them as one")
@@ -368,6 +371,7 @@ def _check_overrides(policy: Policy) -> None:
 
 def _explain(error: Any, *above: str) -> str:
     place = ".".join(str(part) for part in (*above, *error["loc"]))
+    place = re.sub(r"^overrides\.(\d+)", lambda found: f"overrides {int(found[1]) + 1}", place)
     if error["type"] != "extra_forbidden":
         return f"[{place}]: {error['msg'].removeprefix('Value error, ')}"
     path: list[Any] = [*above[1:], *error["loc"]]

@@ -17,6 +17,7 @@ ANYWHERE = tuple(State)
 DISPUTED = (S.disputed,)
 CLAIMABLE = (S.delivered, S.refunded, S.reissued)
 CLAIMED = ("request_verification",)
+PIECES = ("names_its_lines", "pieces_left")
 FIRST_OF_ROUND = ("claim_open", "verification_due")
 CHASED = ("chase_verification", "notify_merchant")
 VERDICT = ("claim_open", "evidence", "no_verdict")
@@ -86,10 +87,10 @@ ROWS: tuple[Row, ...] = (
     Row("deliver", PAUSED, S.delivered, ("was_unshipped",), ("take_delivery", "mark_gap")),
     Row("deliver", PAUSED, S.delivered, does=("take_delivery",)),
     # claims
-    Row("open_claim", CLAIMABLE, S.disputed, ("claim_window", "pieces_left"), ("open_claim",), ("ask_evidence",)),
+    Row("open_claim", CLAIMABLE, S.disputed, ("claim_window", *PIECES), ("open_claim",), ("ask_evidence",)),
     Row("open_claim", ON_ITS_WAY, S.disputed, ("whole_not_received",), ("open_claim",), ("ask_evidence",)),
-    Row("open_claim", DISPUTED, STAYS, ("no_claim_open", "pieces_left"), ("open_claim",), ("ask_evidence",)),
-    Row("open_claim", DISPUTED, STAYS, ("claim_open", "no_verdict", "pieces_left"), ("add_to_claim",)),
+    Row("open_claim", DISPUTED, STAYS, ("no_claim_open", *PIECES), ("open_claim",), ("ask_evidence",)),
+    Row("open_claim", DISPUTED, STAYS, ("claim_open", "no_verdict", *PIECES), ("add_to_claim",)),
     Row("submit_evidence", DISPUTED, STAYS, FIRST_OF_ROUND, ("take_evidence", "ask_for_verification"), CLAIMED),
     Row("submit_evidence", DISPUTED, STAYS, ("claim_open",), ("take_evidence",)),
     Row("lapse_evidence", DISPUTED, BACK, does=("lapse_claim",), effects=("notify_merchant",)),
@@ -181,6 +182,7 @@ FLAGS: dict[str, str] = {
     "refund_declined": "the refund was declined",
     "recovery_unsettled": "the old supplier has not paid the money back after the last chase",
     "unverified": "the platform has not verified the claim after the last chase",
+    "replacement_asked": "a replacement had been asked for before the refund: make sure that it does not come as well",
     "window_ended": "the 15 working days for the remedy are over, and it is not done",
     "effect_stuck": "a message could not be delivered, or its outcome is unknown",
     "timer_failed": "a timer could not be fired and was set aside",

@@ -11,5 +11,5 @@ def did_you_mean(typed: str, known: Iterable[str]) -> str:
     '; did you mean ship?'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(typed, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(typed, names, n=1, cutoff=0.68)
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}"
