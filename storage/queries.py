@@ -123,11 +123,12 @@ def timers(
     limit: int = 100,
     trigger: str | None = None,
 ) -> list[Found]:
-    """List timers in due order, of some statuses or (none named) of all."""
+    """List timers in due order, paused ones last, of some statuses or (none named) of all."""
     query = _with_order(TimerRow, order_id)
     query = query.where(col(TimerRow.trigger) == trigger) if trigger else query
     query = query.where(col(TimerRow.status).in_(statuses)) if statuses else query
-    return [_plain(row) for row in connection.execute(query.order_by(col(TimerRow.due_at)).limit(limit)).mappings()]
+    in_turn = query.order_by(col(TimerRow.status) == "paused", col(TimerRow.due_at)).limit(limit)
+    return [_plain(row) for row in connection.execute(in_turn).mappings()]
 
 
 def effects(
