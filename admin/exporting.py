@@ -1,6 +1,7 @@
 """export: histories as CSV, and as an event log for process mining."""
 
 import csv
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,8 @@ def _write(file: TextIO, rows: Iterator[Found], form: str) -> int:
 
 def harmless(cell: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
-    if isinstance(cell, str) and cell.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"):
-        return "'" + cell
-    return cell
+    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
+
+
+_FORMULA = re.compile(r"(^\s*|[;|\t]\s*)(?=[=+\-@＝＋－＠])")
+"""Where a spreadsheet, whatever it takes for a separator, would begin to run a cell."""

@@ -1,6 +1,7 @@
 """timers, and policy retime: deadlines looked at and moved."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -11,7 +12,7 @@ from admin.office import Ahead, Office, now, person, print_json, print_rows, say
 from admin.plain import counted, safe
 from engine.timekeeping import Done, Wish, keep_time
 from storage import queries
-from storage.timers import Selection
+from storage.timers import Selection, retry
 from storage.timers import running as running_timers
 from workflow.durations import Duration
 from workflow.errors import UsageError
@@ -53,7 +54,8 @@ def _selection(office: Office, timers: Sequence[str], identities: Sequence[str],
     with office.ready().read() as connection:
         named = tuple(_timer(connection, text) for text in timers)
         order_ids = tuple(queries.resolve_id(connection, identity) for identity in identities)
-        running = set(running_timers(connection, Selection(timers=named))) if named else set()
+        statuses = (None, "failed") if named else ()
+        running = {one for status in statuses for one in running_timers(connection, Selection(timers=named, status=status))}
     for text, timer in zip(timers, named, strict=True):
         if timer not in running:
             raise UsageError(f"{text} does not run: `aftersales timers --order {text.rpartition('#')[0]}` lists what does")
@@ -158,6 +160,15 @@ _plain_action("pause", "Stop timers until they are resumed; an interception or a
 _plain_action("resume", "Let timers run on that a person paused; the paused span is added.")
 _plain_action("fire", "Let timers fire now, due or not.")
 _plain_action("cancel", "End timers for good: nothing happens by itself at that deadline any more.")
+
+
+@timers_command.command("retry")
+@selecting
+def retry_command(office: Office, wanted: Selection) -> None:
+    """Try timers again that could not be fired and were set aside."""
+    with office.ready().write() as connection:
+        count = retry(connection, running_timers(connection, replace(wanted, status="failed")))
+    click.echo(f"{counted(count, 'timer')} will be tried again." if count else "No such timers were set aside.")
 
 
 @click.command("retime")

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -145,7 +146,8 @@ class _Batch:
         stored = cases.load(connection, self._ids.values())
         self._open: dict[Identity, _Open] = {}
         for identity, key in self._ids.items():
-            self._open[identity] = _Open(Run(stored[key].case, rules), stored[key], stored[key].observed)
+            run = Run(stored[key].case, rules, partial(self._place, identity))
+            self._open[identity] = _Open(run, stored[key], stored[key].observed)
         self._chains = chains.load(connection, (one.case for one in stored.values()))
 
     def take(self, arrival: Arrival, observed: bool, oldest: datetime | None) -> Outcome:
@@ -154,7 +156,7 @@ class _Batch:
         if identity not in self._open:
             historical = oldest is not None and arrival.order.placed_at < oldest
             case = Case(arrival.order, lines=arrival.lines, salt=secrets.token_hex(16), historical=historical)
-            self._open[identity] = _Open(Run(case, self._rules), None, observed)
+            self._open[identity] = _Open(Run(case, self._rules, partial(self._place, identity)), None, observed)
         known = self._open[identity]
         was, before = known.run.case.state, known.run.mark()
         fresh, repeated = self._sort_out(arrival, known)
@@ -181,7 +183,8 @@ class _Batch:
             run, stored = one.run, one.stored
             key, before = (stored.order_id, stored.case) if stored else (None, None)
             if run.case.state is not None and (run.steps or run.received):
-                made.append(Change(run.case, run.steps, run.received, self._now, key, before, one.observed))
+                received = _last_verdicts(run.received)
+                made.append(Change(run.case, run.steps, received, self._now, key, before, one.observed))
         return made
 
     def _run(self, known: _Open, reports: Sequence[Report], named: dict[str, int | None]) -> None:
@@ -189,16 +192,12 @@ class _Batch:
         run = known.run
         chain = self._chain_of(run.case)
         run.case = replace(chain.within(run.case) if chain else run.case, known=named)
-        before = len(run.steps)
         if self._until is None:
             run.report(reports, self._now)
         else:
             run.live_through(reports, self._until)
         known.lived = True
         run.case = replace(run.case, known={})
-        for made in run.steps[before:]:
-            if made.replacement:
-                self._place(made, known)
         if chain := self._chain_of(run.case):
             chain.take(run.case)
 
@@ -210,8 +209,11 @@ class _Batch:
             self._chains[key] = Chain(case.order.paid)
         return self._chains[key]
 
-    def _place(self, made: Step, parent: _Open) -> None:
-        """Place the replacement that a step asks for; an order that is known by that number becomes the replacement."""
+    def _place(self, parent: Identity, made: Step) -> dict[str, int | None]:
+        """Place the replacement that a step asks for; an order that is known by that number becomes the replacement.
+
+        Returns that from now on the new order replaces nothing else.
+        """
         assert made.replacement is not None, "only called for steps that have one"
         order, row = made.replacement.order, made.history
         identity = (order.shop, order.number)
@@ -220,10 +222,12 @@ class _Batch:
             linked = replace(known.case.order, replaces=order.replaces, generation=order.generation, chain=order.chain)
             known.case = replace(known.case, order=linked)
             known.step(write(known.case, replace(event, trigger="link"), self._rules, _LINK, None))
-            return
-        run = Run(Case(order, lines=made.replacement.lines, salt=secrets.token_hex(16)), self._rules)
-        run.step(step(run.case, event, self._rules))
-        self._open[identity] = _Open(run, None, parent.observed)
+        else:
+            case = Case(order, lines=made.replacement.lines, salt=secrets.token_hex(16))
+            run = Run(case, self._rules, partial(self._place, identity))
+            run.step(step(run.case, event, self._rules))
+            self._open[identity] = _Open(run, None, self._open[parent].observed)
+        return {order.number: None}
 
     def _known(self, arrival: Arrival) -> dict[str, int | None]:
         """Return which of the new orders that reports name are known: their pieces, None if they cannot replace any."""
@@ -247,6 +251,11 @@ class _Batch:
                 fresh.append(report)
             seen.add(key)
         return fresh, repeated
+
+
+def _last_verdicts(received: Iterable[Received]) -> list[Received]:
+    """Return the last verdict of each report: one that had no place at first may have been given one since."""
+    return [*{(one.report.source, one.report.key): one for one in received if one.verdict is not Verdict.duplicate}.values()]
 
 
 _LINK = Row("link", None, Goes.stays)

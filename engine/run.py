@@ -1,6 +1,7 @@
 """One case as it goes through its reports, and on a virtual clock through its timers too."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from workflow.intake import Received, receive
@@ -10,10 +11,13 @@ from workflow.step import Step, fire
 
 
 class Run:
-    """One case as it goes through its reports, and on a virtual clock through its timers too."""
+    """One case as it goes through its reports, and on a virtual clock through its timers too.
 
-    def __init__(self, case: Case, rules: Rules) -> None:
-        self.case, self._rules = case, rules
+    `placed` is told of every step that asks for a replacement, and returns what is known of new orders from then on.
+    """
+
+    def __init__(self, case: Case, rules: Rules, placed: Callable[[Step], Mapping[str, int | None]] | None = None) -> None:
+        self.case, self._rules, self._placed = case, rules, placed
         self.received: list[Received] = []
         self.steps: list[Step] = []
 
@@ -29,13 +33,21 @@ class Run:
         """Take a step that was made outside."""
         self.case = made.case
         self.steps.append(made)
+        self._look_at(made)
+
+    def _look_at(self, made: Step) -> None:
+        if made.replacement and self._placed:
+            self.case = replace(self.case, known={**self.case.known, **self._placed(made)})
 
     def report(self, reports: Iterable[Report], now: datetime) -> None:
         """Apply reports at `now`."""
         for report in reports:
             self.case, verdicts = receive(self.case, report, now, self._rules)
             self.received += verdicts
-            self.steps += [received.step for received in verdicts if received.step]
+            for received in verdicts:
+                if received.step:
+                    self.steps.append(received.step)
+                    self._look_at(received.step)
 
     def live_through(self, reports: Iterable[Report], until: datetime) -> None:
         """Apply each report at its own instant, and fire every timer at its own, up to `until` (rule 7.6)."""
@@ -53,9 +65,8 @@ class Run:
             at = max(clock, timer.due_at)
             if at > end or (at == end and not including):
                 break
-            made = fire(self.case, timer, at, self._rules)
-            self.case, clock = made.case, at
-            self.steps.append(made)
+            self.step(fire(self.case, timer, at, self._rules))
+            clock = at
         return clock
 
 

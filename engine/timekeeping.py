@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from itertools import groupby
 
 from sqlalchemy import Connection
@@ -33,7 +33,10 @@ class Wish:
 
     def fields(self, timer: Timer) -> Mapping[str, Detail]:
         """Return what the step of a timer is told."""
-        due_at = self.to or (timer.due_at + self.by if self.by is not None else None)
+        try:
+            due_at = self.to or (timer.due_at + self.by if self.by is not None else None)
+        except OverflowError:
+            due_at = timer.due_at.replace(year=MAXYEAR)
         told: dict[str, Detail] = {"reason": self.reason} if self.reason else {}
         return told | {"due_at": due_at.isoformat()} if due_at else told
 
@@ -141,6 +144,8 @@ def _batch(
                 case = made.case
                 steps.append(made)
                 done.append(_done(case, timer))
+        if family:
+            family.take(case)
         if steps:
             changes.append(Change(case, steps, (), at, order_id, before, stored[order_id].observed))
     if not dry_run and changes:

@@ -12,11 +12,14 @@ from inbound.cells import BadCell
 from inbound.files import Cell, Row, columns_of, read_rows
 from inbound.mapping import Mapping, ReportSource, Source
 from inbound.times import read_instant
+from workflow.money import LARGEST
 from workflow.order import Detail, Line, Order, Report, own_key
 from workflow.policy import Orders
 from workflow.reports import FIELDS
 
 DEFAULT_SHOP = "main"
+MOST_LINES = 1_000_000
+"""Lines of one order whose sum must still be a sum that can be kept."""
 SOURCE = "import"
 """What reports of files are unique by, whatever the file is called: tomorrow's export repeats today's."""
 
@@ -180,7 +183,10 @@ class OrderFile:
             value = self._cell(row, source, readers.get(name, cells.text), values)
             if value is not None:
                 found[name] = value
-        return (Line(**found),) if found else ()
+        line = Line(**found)
+        if line.price is not None and line.price * line.quantity > LARGEST // MOST_LINES:
+            raise _BadRow(row.line, None, "quantity and price make more money than can be kept", values)
+        return (line,) if found else ()
 
     def _reports(self, row: Row, order: Order, rejections: list[Rejection]) -> tuple[Report, ...]:
         reports = []

@@ -93,7 +93,7 @@ class ScenarioReader:
 
     def words(self, text: str, order: Order, number: int) -> Report:
         """Read a report from one text: "open_claim@12d kind=damaged lines=1:2"."""
-        head, *rest = text.split()
+        head, *rest = text.split() or [""]
         trigger, at, when = head.partition("@")
         if not at or not all("=" in one for one in rest):
             raise UsageError(f"{text!r} is not a report: write TRIGGER@AFTER FIELD=VALUE …, as 'open_claim@12d kind=damaged'")

@@ -1,5 +1,6 @@
 """Due timers: finding them in due order, and setting aside those that cannot be fired."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,6 +76,17 @@ def running(connection: Connection, wanted: Selection) -> list[Due]:
     return [(order_id, number) for order_id, number in found if not named or (order_id, number) in named]
 
 
+def retry(connection: Connection, wanted: Sequence[Due]) -> int:
+    """Let timers that were set aside be tried again; return how many."""
+    values = {"status": "pending", "tries": 0, "error": None, "wake_at": TimerRow.due_at}
+    aside = col(TimerRow.status) == "failed"
+    changed = 0
+    for order_id, number in wanted:
+        this = (col(TimerRow.order_id) == order_id) & (col(TimerRow.number) == number) & aside
+        changed += connection.execute(update(TimerRow).where(this).values(values)).rowcount
+    return changed
+
+
 def next_wake(connection: Connection) -> datetime | None:
     """Return when the next pending timer is to be looked at."""
     return connection.execute(select(func.min(TimerRow.wake_at)).where(col(TimerRow.status) == "pending")).scalar()
@@ -101,7 +113,9 @@ def set_back(connection: Connection, timer: Due, at: datetime, error: str) -> bo
         "wake_at": at + timedelta(seconds=2**tries),
         "status": "failed" if failed else "pending",
     }
-    connection.execute(update(TimerRow).where(this).values(values))
+    changed = connection.execute(update(TimerRow).where(this, col(TimerRow.status) == "pending").values(values))
+    if changed.rowcount == 0:
+        return False  # it has been ended or paused meanwhile
     if failed:
         raise_flags(connection, [(order_id, "timer_failed", at, error[:500])])
     return failed

@@ -33,8 +33,8 @@ def move_by_hand(draft: Draft) -> None:
     requested = draft.case.open_refund
     if requested and to is not State.refunding:
         _decide(draft, requested, "withdrawn")
-    if draft.case.claim and to is State.disputed:
-        draft.change_claim(chosen=None)
+    if to is State.disputed:
+        disputes.take_up_again(draft)
     elif to is State.refunding and requested is None:
         if draft.case.claim:
             disputes.choose_refund(draft)

@@ -60,9 +60,13 @@ def start(
     ledger: int | None = None,
     claim: int | None = None,
 ) -> None:
-    """Start the timer of `trigger`, counting from what its rule says; one that runs already ends."""
+    """Start the timer of `trigger`, counting from what its rule says; one that runs already ends.
+
+    If a person has paused that one, the new one is paused by them too (rule 3.10).
+    """
     for timer in draft.case.timers:
         if (timer.trigger, timer.ledger, timer.claim) == (trigger, ledger, claim):
+            paused, paused_by = paused or timer.paused_by is not None, paused_by or timer.paused_by
             end(draft, timer)
     made = plan(draft.case, draft.rules, trigger, draft.event.at, ledger=ledger)
     if made is None:
@@ -286,12 +290,12 @@ def _next(draft: Draft, fired: Timer) -> tuple[datetime, Plan] | None:
 
 
 def _base_of_next(fired: Timer, at: datetime, every: Duration, rules: Rules) -> datetime:
-    """Return what the next interval counts from: the last due instant, or the firing when that was late.
+    """Return what the next interval counts from: the firing, which was at the due instant, late, or early by a person.
 
     A deadline in working days lies at the end of a day, which is 00:00 of the next: that next day still counts.
     """
     if every.unit != "wd":
-        return max(fired.due_at, at)
+        return at
     zone = rules.calendar.zone
-    on_time = at.astimezone(zone).date() <= fired.due_at.astimezone(zone).date()
+    on_time = at.astimezone(zone).date() == fired.due_at.astimezone(zone).date()
     return fired.due_at - timedelta(seconds=1) if on_time else at

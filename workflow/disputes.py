@@ -50,6 +50,22 @@ def take_evidence(draft: Draft) -> None:
     clocks.end_all(draft, "lapse_evidence")
 
 
+def take_up_again(draft: Draft) -> None:
+    """A person has moved the order into its dispute: the open claim's clocks count from then (rules 2.11 and 8.3)."""
+    claim, number = draft.case.claim, len(draft.case.claims)
+    if claim is None:
+        draft.flags.append("no_claim")
+        return
+    draft.change_claim(chosen=None)
+    clocks.end_all(draft, "lapse_evidence", "chase_verification", *WINDOW)
+    if claim.verdict == "approved":
+        triggers: tuple[str, ...] = WINDOW
+    else:
+        triggers = ("chase_verification",) if claim.evidence and not claim.verification_due else ("lapse_evidence",)
+    for trigger in triggers:
+        clocks.start(draft, trigger, claim=number)
+
+
 def _add_evidence(draft: Draft) -> None:
     claim = draft.case.claim
     assert claim is not None, "the guard has seen the claim"

@@ -68,7 +68,9 @@ class Draft:
         self.change(attempts=attempts)
 
     def change_claim(self, **values: Any) -> None:
-        """Replace fields of the open claim."""
+        """Replace fields of the open claim, if there is one."""
+        if self.case.claim is None:
+            return
         claims = tuple(replace(one, **values) if one.status == "open" else one for one in self.case.claims)
         self.change(claims=claims)
 

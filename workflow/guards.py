@@ -107,6 +107,11 @@ def _new_evidence(q: Question) -> bool:
     return claim is not None and any(one not in claim.evidence for one in evidence_of(q.fields))
 
 
+def _its_pieces_are_left(case: Case) -> bool:
+    claim, left = last_rejected(case), claims.left(case)
+    return claim is None or all(quantity <= left.get(number, 0) for number, quantity in claim.pieces)
+
+
 def _new_order_is_free(q: Question) -> bool:
     named, claim = str(q.fields.get("new_order") or ""), q.case.claim
     if not named or named == q.case.order.number:
@@ -199,6 +204,8 @@ GUARDS: dict[str, Guard] = {
     "where_it_went_back_to": _by_case(_went_back_here, "the order has moved on since its claim was rejected"),
     "in_time_to_reopen": Guard(_in_time_to_reopen, "the time for opening a rejected claim again is over"),
     "new_evidence": Guard(_new_evidence, "opening it again needs evidence that the claim did not have before"),
+    "its_pieces_are_left": _by_case(_its_pieces_are_left, "what it is about has been claimed or made good since"),
+    "anything_left": _by_case(lambda case: bool(claims.left(case)), "everything of the order was made good already"),
     "window_escalates": Guard(
         lambda q: q.rules.of(q.case).claims.at_the_end == "escalate", "the policy does not leave it to a person"
     ),

@@ -27,7 +27,7 @@ LATE_REISSUE = ("reissue_asked_for", "generation_left")
 SETTLES = ("names_the_refund", "sum_is_known", "within_what_was_paid")
 OTHER_CAME = "earlier_attempt_shipped"
 REOPENED_FROM = (S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued)
-REOPENS = ("a_claim_was_rejected", "where_it_went_back_to", "in_time_to_reopen", "new_evidence")
+REOPENS = ("a_claim_was_rejected", "where_it_went_back_to", "in_time_to_reopen", "new_evidence", "its_pieces_are_left")
 OPEN_RECOVERY = ("a_recovery_is_open", "names_an_open_recovery")
 RETURN = ("take_shipment", "return_to_that_attempt")
 
@@ -71,7 +71,7 @@ ROWS: tuple[Row, ...] = (
     Row("hold", (S.shipped,), S.customs_hold, effects=("customs_reminder",)),
     Row("remind_customs", (S.customs_hold,), STAYS, does=("repeat",), effects=("customs_reminder",), flag="customs"),
     Row("release", (S.customs_hold,), S.shipped),
-    Row("lose", ON_ITS_WAY, S.disputed, does=("open_claim_of_lost_parcel", "ask_for_verification"), effects=CLAIMED),
+    Row("lose", ON_ITS_WAY, S.disputed, ("anything_left",), ("open_claim_of_lost_parcel", "ask_for_verification"), CLAIMED),
     Row("deliver", ON_ITS_WAY, S.delivered, does=("take_delivery",)),
     Row("deliver", UNSHIPPED, S.delivered, does=("take_delivery", "mark_gap")),
     # cancelled or wrongly addressed
@@ -183,6 +183,7 @@ FLAGS: dict[str, str] = {
     "recovery_unsettled": "the old supplier has not paid the money back after the last chase",
     "unverified": "the platform has not verified the claim after the last chase",
     "replacement_asked": "a replacement had been asked for before the refund: make sure that it does not come as well",
+    "no_claim": "the order was moved into a dispute by hand, and no claim is open",
     "window_ended": "the 15 working days for the remedy are over, and it is not done",
     "effect_stuck": "a message could not be delivered, or its outcome is unknown",
     "timer_failed": "a timer could not be fired and was set aside",

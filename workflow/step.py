@@ -20,6 +20,10 @@ from workflow.words import Goes, Row, State
 
 REMEMBERS = (State.intercepting, State.refunding, State.disputed)
 """States that an order may go back from."""
+FROM_A_DISPUTE = (State.disputed, State.intercepting)
+"""A dispute is not gone back to from an interception: its claim is left behind."""
+KEEP_CLAIMS = (State.disputed, State.refunding)
+"""States in which a claim stays open."""
 REMEDIES_BY_HAND = (State.refunded, State.reissued)
 """Where a person moves an order whose claim was made good outside of the process."""
 
@@ -77,7 +81,7 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
 def _move(draft: Draft, target: State) -> None:
     came_from = _goes_back_to(draft, target)
     draft.withdrawn += [(kind, draft.case.current) for kind in _moot(draft.case, target)]
-    if target not in REMEMBERS:  # an order that a person has moved out of its dispute leaves the claim behind
+    if target not in KEEP_CLAIMS:  # an order that a person has moved out of its dispute leaves the claim behind
         draft.change_claim(status=str(target) if target in REMEDIES_BY_HAND else "overridden")
     draft.change(state=target, since=draft.event.at, returns_to=came_from)
     if draft.row.target is Goes.back:
@@ -108,7 +112,8 @@ def _goes_back_to(draft: Draft, target: State) -> State | None:
         return None
     if target is State.disputed and case.claim:
         return case.claim.came_from
-    before = case.returns_to if case.state is target or case.state in CANNOT_RETURN_TO else case.state
+    stays = case.state is target or case.state in CANNOT_RETURN_TO or (case.state, target) == FROM_A_DISPUTE
+    before = case.returns_to if stays else case.state
     return State.delivered if before is target else before
 
 

@@ -10,6 +10,8 @@ from workflow.policy import Rules
 from workflow.step import Step, step, write
 from workflow.words import Goes, Row
 
+FIRST_YEAR, LAST_YEAR = 1990, 2199
+
 ROWS: dict[str, Row] = {
     "postpone": Row("postpone_timer", None, Goes.stays, does=("move_timer",)),
     "shift": Row("shift_timer", None, Goes.stays, does=("move_timer",)),
@@ -33,7 +35,7 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
     timer = next((one for one in case.timers if one.number == number), None)
     if timer is None:
         raise Refused(case.name, case.state, f"{action} of timer {number}", "it does not run any more")
-    if why := _why_not(timer, action):
+    if why := _why_not(timer, action) or _beyond(fields):
         raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
     if action == "fire":
         return step(case, Event(timer.trigger, at, at, actor, fields, timer=timer), rules)
@@ -42,6 +44,14 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
     told = {**fields, "timer": number, "clock": timer.trigger, "was_due": timer.due_at.isoformat()}
     row = ROWS[action]
     return write(case, Event(row.trigger, at, at, actor, told), rules, row, None)
+
+
+def _beyond(fields: Details) -> str | None:
+    """Say that a timer would be moved out of the years that anybody will live through."""
+    due_at = fields.get("due_at")
+    if due_at is None or FIRST_YEAR <= datetime.fromisoformat(str(due_at)).year <= LAST_YEAR:
+        return None
+    return f"it would be due outside the years {FIRST_YEAR}-{LAST_YEAR}"
 
 
 def _why_not(timer: Timer, action: str) -> str | None:
