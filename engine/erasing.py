@@ -69,13 +69,17 @@ def erase(
         reports = erasing.erase_reports(connection, ids, texts)
         erasing.erase_notes(connection, ids, texts)
         keys = erasing.erase_messages(connection, ids, texts)
+        evidence.alone(connection)
         files = evidence.only_of(connection, ids)
         shared = evidence.forget_names(connection, ids, at) - len(files)
         erasing.erase_orders(connection, ids)
         for sha256 in files:
             vault.remove(sha256)
-    lines = erase_lines(outbox, set(keys), ERASED)
-    remains = database.forget_what_was_overwritten()
+    lines, remains = 0, database.forget_what_was_overwritten()
+    try:
+        lines = erase_lines(outbox, set(keys), ERASED, erasing.blotter(texts))
+    except OSError as error:
+        remains = f"{outbox} cannot be written ({error.strerror}): erase again, with --order, when it can"
     return Erased(len(ids), reports, len(keys), len(files), max(0, shared), lines, remains)
 
 

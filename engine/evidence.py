@@ -1,6 +1,7 @@
 """Photos and videos added to a claim: looked at, kept, and reported, or nothing at all."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from tempfile import TemporaryDirectory
 from engine.apply import Arrival, Outcome, apply
 from evidence.examining import Exhibit, examine, gather
 from evidence.findings import BadEvidence
-from evidence.vault import ORIGINALS, SHOWN, Vault
+from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
 from storage import evidence as records
 from storage import queries
 from storage.database import Database
@@ -53,20 +54,31 @@ def add_evidence(database: Database, vault: Vault, submission: Submission, at: d
         raise BadEvidence(f"{len(files)} files are more than a claim may have ({limits.files_per_claim})")
     with TemporaryDirectory(prefix="aftersales-") as folder:
         exhibits = [examine(path, limits, Path(folder), number) for number, path in enumerate(files, 1)]
-        kept: list[tuple[str, str]] = []
         try:
-            for one in exhibits:
-                for place, file in ((ORIGINALS, one.original), (SHOWN, one.seen.shown)):
-                    if vault.put(place, one.sha256, file):
-                        kept.append((place, one.sha256))
-            return _report(database, submission, exhibits, at, rules)
+            _keep(vault, exhibits)  # before the transaction, which then only has to look
+            return _report(database, vault, submission, exhibits, at, rules)
         except BaseException:
-            for place, sha256 in kept:
-                vault.remove_from(place, sha256)
+            _give_up(database, vault, exhibits)
             raise
 
 
-def _report(database: Database, submission: Submission, exhibits: Sequence[Exhibit], at: datetime, rules: Rules) -> Added:
+def _keep(vault: Vault, exhibits: Sequence[Exhibit]) -> None:
+    for one in exhibits:
+        vault.put(ORIGINALS, one.sha256, one.original)
+        vault.put(SHOWN, one.sha256, one.seen.shown)
+
+
+def _give_up(database: Database, vault: Vault, exhibits: Sequence[Exhibit]) -> None:
+    """Remove the files again that no claim has; a store that fails now keeps them, under names that say nothing."""
+    with suppress(VaultFailed), database.write() as connection:
+        records.alone(connection)
+        for sha256 in records.of_nobody(connection, (one.sha256 for one in exhibits)):
+            vault.remove(sha256)
+
+
+def _report(
+    database: Database, vault: Vault, submission: Submission, exhibits: Sequence[Exhibit], at: datetime, rules: Rules
+) -> Added:
     trigger, actor = submission.trigger, submission.actor
     fields = {"evidence": " ".join(one.sha256 for one in exhibits), "reason": submission.reason}
     with database.write() as connection:
@@ -78,7 +90,9 @@ def _report(database: Database, submission: Submission, exhibits: Sequence[Exhib
         if received.verdict is not Verdict.applied:
             raise received.error or BadEvidence("the same was reported a moment ago: nothing changed")
         rows = [_row(one, outcome.case, at, actor) for one in exhibits]
+        records.alone(connection)
         new = records.add(connection, stored.order_id, rows)
+        _keep(vault, exhibits)  # somebody may have removed them since
         mine = {one.sha256 for one in exhibits}
         kept = [one for one in records.of_order(connection, stored.order_id) if one.sha256 in mine]
     return Added(outcome, tuple(one for one in kept if one.claim == len(outcome.case.claims)), new)

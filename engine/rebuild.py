@@ -47,9 +47,26 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
     retold = _Retold(stored, rows[0], queries.reports(connection, order_id, limit=MANY))
     for row in rows:
         if not retold.take(row, pinned.get(row.policy, rules)):
-            last = rows[-1]
-            return Rebuilt(replace(retold.case, state=last.target, timers=()), rows, exact=False)
+            return Rebuilt(_by_its_parts(stored, rows[-1], at), rows, exact=False)
     return Rebuilt(retold.case, rows, exact=True)
+
+
+def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
+    """Return a case as its parts tell it: what had begun by `at`, and decided only if it was by then."""
+    begun = [row for row in case.ledger if row.requested_at <= at]
+    ledger = (
+        row if row.decided_at is None or row.decided_at <= at else replace(row, status="requested", settled_amount=None)
+        for row in begun
+    )
+    return replace(
+        case,
+        state=last.target,
+        since=last.occurred,
+        timers=(),
+        ledger=tuple(ledger),
+        claims=tuple(claim for claim in case.claims if claim.opened_at <= at),
+        attempts=tuple(one for one in case.attempts if one.placed_at <= at) or case.attempts[:1],
+    )
 
 
 def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:

@@ -1,9 +1,11 @@
 """Photos: JPEG, PNG and WebP, decoded whole before they are believed."""
 
 import io
+import re
 import struct
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -25,8 +27,10 @@ def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
         _check_webp_header(file.read(30), max_pixels)
         file.seek(0)
         try:
+            _check_scans(file)
+            file.seek(0)
             with Image.open(file, formats=("JPEG", "PNG", "WEBP")) as image:
-                _check_pixels(image.width, image.height, max_pixels)
+                _check_pixels(image.width, image.height, max_pixels // _cost(image))
                 kind, width, height = KINDS[image.format or ""], image.width, image.height
                 image.load()
                 _show(image, shown)
@@ -37,6 +41,37 @@ def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
         except Exception as error:  # decoders raise whatever they like on what was made to break them
             raise BadEvidence(f"it is damaged or cut off ({_said(error)})") from None
     return Seen(kind, width, height, shown, "image/jpeg")
+
+
+MOST_SCANS = 100
+"""Of a progressive JPEG, which has about ten; each makes the decoder go over the whole picture again."""
+
+
+def _cost(image: Image.Image) -> int:
+    """Return how much dearer the pixels are than those of a plain photo: four colours, or a second picture."""
+    return 2 if image.format == "WEBP" or image.mode in ("CMYK", "RGBA", "LA", "PA", "YCCK") else 1
+
+
+def _check_scans(file: BinaryIO) -> None:
+    """Count the scans of a JPEG marker by marker."""
+    file.seek(0)
+    data = file.read()
+    if not data.startswith(b"\xff\xd8"):
+        return
+    at, scans = 2, 0
+    while found := _MARKER.search(data, at):
+        kind, at = data[found.start() + 1], found.end()
+        if kind == _END:
+            return
+        if kind not in _ALONE:
+            at += int.from_bytes(data[at : at + 2], "big")
+        scans += kind == _SCAN
+        if scans > MOST_SCANS:
+            raise BadEvidence(f"it is painted over more than {MOST_SCANS} times, which no camera does")
+
+
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_SCAN, _END, _ALONE = 0xDA, 0xD9, (0x01, 0xD8)
 
 
 def _check_pixels(width: int, height: int, most: int) -> None:

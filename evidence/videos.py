@@ -28,9 +28,15 @@ MP4 = {
 }
 INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf", b"mvex", b"moof", b"traf"}
 """Boxes that hold boxes."""
-TOLD = {b"udta", b"meta", b"uuid", b"XMP_", b"loci"}
-"""Boxes in which cameras write what they like, the place among it."""
-MOST_BOXES, DEEPEST = 10_000, 12
+KEPT = INSIDE | {
+    *(b"ftyp", b"styp", b"sidx", b"mfra", b"tfra", b"mfro", b"mdat", b"mvhd", b"trex", b"mehd", b"iods"),
+    *(b"tkhd", b"tref", b"elst", b"mdhd", b"hdlr", b"elng", b"vmhd", b"smhd", b"nmhd", b"gmhd", b"dref"),
+    *(b"stsd", b"stts", b"stss", b"ctts", b"cslg", b"stsc", b"stsz", b"stz2", b"stco", b"co64", b"sgpd", b"sbgp", b"sdtp"),
+    *(b"mfhd", b"tfhd", b"tfdt", b"trun"),
+}
+"""Boxes that playing needs; in all others cameras write what they like, the place among it."""
+MOST_BOXES, MOST_TRACKS, DEEPEST = 10_000, 64, 12
+MOST_SAMPLES = 1_000_000
 BLOCK = 1 << 20
 
 
@@ -57,17 +63,20 @@ def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
         boxes = [*_boxes(file, 0, size, ())]
         brand = _brand(file, boxes)
         tracks = [box for box in boxes if box.kind == b"trak"]
+        if len(tracks) > MOST_TRACKS:
+            raise BadEvidence(f"it has {len(tracks)} tracks, which no camera records")
         pictures = [track for track in tracks if _handler(file, boxes, track) == b"vide"]
         _check_parts(boxes, pictures)
         _check_chunks(file, boxes, size)
         width, height = _dimensions(file, boxes, pictures[0])
         others = [track for track in tracks if _handler(file, boxes, track) not in (b"vide", b"soun")]
+        samples = [span for track in others for span in _samples(file, boxes, track, size)]
     if width * height > max_pixels:
         raise BadEvidence(
             f"its pictures have {width} × {height} pixels, and at most {max_pixels // 1_000_000} million are taken"
         )
     copyfile(path, shown)
-    _blank(shown, [*others, *(box for box in boxes if box.kind in TOLD)])
+    _empty(shown, [*others, *(box for box in boxes if box.kind not in KEPT)], samples)
     kind = "video/quicktime" if brand == QUICKTIME else "video/mp4"
     return Seen(kind, width, height, shown, kind)
 
@@ -166,17 +175,58 @@ def _check_chunks(file: BinaryIO, boxes: list[Box], size: int) -> None:
                 count -= len(some) // width
 
 
-def _blank(path: Path, boxes: list[Box]) -> None:
-    """Turn boxes into empty space of the same length, so that everything else stays where it is."""
+def _samples(file: BinaryIO, boxes: list[Box], track: Box, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where the content of a track lies in the file: each chunk's place and length, as its tables have them."""
+    tables = {box.kind: box for box in boxes if track.start <= box.start and box.end <= track.end}
+    places = _numbers(file, tables.get(b"stco"), 4) or _numbers(file, tables.get(b"co64"), 8)
+    lengths = _lengths(file, tables.get(b"stsz"), size)
+    runs = _numbers(file, tables.get(b"stsc"), 4, each=3)
+    sample = 0
+    for chunk, place in enumerate(places, 1):
+        in_chunk = next((runs[at + 1] for at in range(len(runs) - 3, -1, -3) if runs[at] <= chunk), 0)
+        length = sum(lengths[sample : sample + in_chunk])
+        sample += in_chunk
+        yield place, min(length, size - place)
+
+
+def _numbers(file: BinaryIO, box: Box | None, width: int, each: int = 1) -> list[int]:
+    """Return the numbers of a table: after its head, how many entries, and then the entries."""
+    if box is None:
+        return []
+    file.seek(box.content + 4)
+    count = min(int.from_bytes(file.read(4), "big"), MOST_SAMPLES) * each
+    data = file.read(min(count * width, box.end - box.content - 8))
+    return [int.from_bytes(data[at : at + width], "big") for at in range(0, len(data) - width + 1, width)]
+
+
+def _lengths(file: BinaryIO, box: Box | None, size: int) -> list[int]:
+    """Return how long each sample of a track is; of a table that errs no more than the whole file."""
+    if box is None:
+        return []
+    file.seek(box.content + 4)
+    uniform, count = struct.unpack(">II", file.read(8).ljust(8, b"\0"))
+    if uniform:
+        return [min(uniform, size)] * min(count, MOST_SAMPLES)
+    data = file.read(min(count, MOST_SAMPLES) * 4)
+    return [min(int.from_bytes(data[at : at + 4], "big"), size) for at in range(0, len(data) - 3, 4)]
+
+
+def _empty(path: Path, boxes: list[Box], spans: list[tuple[int, int]]) -> None:
+    """Turn boxes into empty space of the same length, so that everything else stays where it is; blank spans of content."""
     with path.open("r+b") as file:
         for box in boxes:
             file.seek(box.start + 4)
             file.write(b"free")
-            file.seek(box.content)
-            left = box.end - box.content
-            while left > 0:
-                file.write(bytes(min(left, BLOCK)))
-                left -= BLOCK
+            _blank(file, box.content, box.end - box.content)
+        for start, length in spans:
+            _blank(file, start, length)
+
+
+def _blank(file: BinaryIO, start: int, length: int) -> None:
+    file.seek(start)
+    while length > 0:
+        file.write(bytes(min(length, BLOCK)))
+        length -= BLOCK
 
 
 def _shown(kind: bytes) -> str:

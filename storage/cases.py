@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, insert, or_, select, tuple_, update
 from sqlmodel import SQLModel, col
 
 from storage import codec
@@ -77,8 +77,7 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, Stored]:
     """Load the cases of orders; those of a server are locked until the transaction ends."""
     stored: dict[int, Stored] = {}
     for some in portions(order_ids):
-        in_turn = select(table_of(OrderRow)).where(col(OrderRow.id).in_(some)).order_by(col(OrderRow.id)).with_for_update()
-        orders = connection.execute(in_turn).mappings().all()  # locked before their parts are read
+        orders = _locked(connection, some)  # before their parts are read
         attempts = _by_order(connection, AttemptRow, some)
         timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
         ledger = _by_order(connection, LedgerTableRow, some)
@@ -98,6 +97,18 @@ def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, Stored]:
             )
             stored[key] = Stored(key, case, row["observed"], row["erased"])
     return stored
+
+
+def _locked(connection: Connection, order_ids: Sequence[int]) -> list[RowMapping]:
+    """Return the rows of orders; a server locks them, and the first orders of their chains, always in the same order."""
+    o = table_of(OrderRow)
+    wanted: ColumnElement[bool] = o.c.id.in_(order_ids)
+    if connection.dialect.name == "postgresql":
+        chains = select(o.c.shop, o.c.chain).where(o.c.id.in_(order_ids), o.c.chain.is_not(None))
+        wanted |= tuple_(o.c.shop, o.c.number).in_(chains)
+    asked = set(order_ids)
+    rows = connection.execute(select(o).where(wanted).order_by(o.c.id).with_for_update()).mappings()
+    return [row for row in rows if row["id"] in asked]
 
 
 def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[int, str, str]]:

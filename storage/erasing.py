@@ -1,21 +1,22 @@
 """A buyer taken out of the tables; history and ledger stay as they are (rule 6.4)."""
 
 import json
-import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 from sqlmodel import SQLModel
 
 from storage.codec import dump
 from storage.portions import portions
 from storage.tables import (
+    AttemptRow,
     AttentionRow,
     ClaimRow,
     EffectRow,
+    LineRow,
     MemberRow,
     MessageRow,
     OrderRow,
@@ -23,8 +24,8 @@ from storage.tables import (
     table_of,
 )
 from workflow.order import PERSONAL
-from workflow.personal import SHORTEST
-from workflow.reports import FIELDS
+from workflow.personal import is_name, pattern_of
+from workflow.reports import FIELDS, Field
 
 ERASED = "(erased)"
 
@@ -40,10 +41,11 @@ class Found:
 
 
 def orders_of(connection: Connection, buyer: str) -> list[int]:
-    """Return the orders whose buyer has this email address or name."""
-    o = table_of(OrderRow)
-    same = or_(func.lower(o.c.buyer_email) == buyer.lower(), func.lower(o.c.buyer_name) == buyer.lower())
-    return [key for (key,) in connection.execute(select(o.c.id).where(same))]
+    """Return the orders whose buyer has this email address or name, whatever its case."""
+    o, wanted = table_of(OrderRow), buyer.casefold()
+    known = or_(o.c.buyer_email.is_not(None), o.c.buyer_name.is_not(None))
+    rows = connection.execute(select(o.c.id, o.c.buyer_email, o.c.buyer_name).where(known).execution_options(yield_per=5_000))
+    return [key for key, email, name in rows if wanted in ((email or "").casefold(), (name or "").casefold())]
 
 
 def with_the_same_buyer(connection: Connection, order_id: int) -> list[int]:
@@ -52,8 +54,8 @@ def with_the_same_buyer(connection: Connection, order_id: int) -> list[int]:
     mine = connection.execute(select(o.c.shop, o.c.number, o.c.chain, o.c.buyer_email).where(o.c.id == order_id)).one()
     first = mine.chain or mine.number
     chain = (o.c.shop == mine.shop) & or_(o.c.number == first, o.c.chain == first)
-    same = o.c.buyer_email == mine.buyer_email if mine.buyer_email else o.c.id == order_id
-    return [key for (key,) in connection.execute(select(o.c.id).where(or_(chain, same, o.c.id == order_id)))]
+    ids = [key for (key,) in connection.execute(select(o.c.id).where(or_(chain, o.c.id == order_id)))]
+    return ids + (orders_of(connection, mine.buyer_email) if mine.buyer_email else [])
 
 
 def described(connection: Connection, order_ids: Iterable[int]) -> list[Found]:
@@ -78,7 +80,7 @@ def personal_texts(connection: Connection, order_ids: Sequence[int]) -> list[str
             said = json.loads(fields)
             known = FIELDS.get(trigger, {})
             texts |= {str(said[name]) for name in said if name in known and known[name].personal and said[name]}
-    return sorted((text for text in texts if len(text) >= SHORTEST), key=len, reverse=True)
+    return sorted((text for text in texts if is_name(text)), key=len, reverse=True)
 
 
 def erase_orders(connection: Connection, order_ids: Iterable[int]) -> None:
@@ -97,15 +99,19 @@ def erase_reports(connection: Connection, order_ids: Iterable[int], texts: Seque
     for some in portions(order_ids):
         for row in connection.execute(select(r).where(r.c.order_id.in_(some))).mappings().all():
             known = FIELDS.get(row["trigger"], {})
-            said = {
-                name: ERASED if name in known and known[name].personal else blot(value)
-                for name, value in json.loads(row["fields"]).items()
-            }
+            said = {name: _blotted(name, value, known, blot) for name, value in json.loads(row["fields"]).items()}
             values = {"fields": dump(said), "reason": blot(row["reason"]), "word": blot(row["word"])}
             if any(row[name] != value for name, value in values.items()):
                 connection.execute(update(r).where(r.c.id == row["id"]).values(values))
                 changed += 1
     return changed
+
+
+def _blotted(name: str, value: Any, known: Mapping[str, Field], blot: Callable[[Any], Any]) -> Any:
+    """Return a field without the buyer: a personal one is gone, a free text is blotted, a word of ours stays."""
+    if name in known and known[name].personal:
+        return ERASED
+    return blot(value) if name not in known or known[name].kind == "text" else value
 
 
 def erase_notes(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> None:
@@ -115,6 +121,8 @@ def erase_notes(connection: Connection, order_ids: Iterable[int], texts: Sequenc
         (AttentionRow, ("detail", "word")),
         (EffectRow, ("details",)),
         (ClaimRow, ("evidence",)),
+        (LineRow, ("title",)),
+        (AttemptRow, ("carrier", "tracking_number")),
     )
     for model, names in notes:
         table = table_of(model)
@@ -131,15 +139,16 @@ def _without(name: str, value: str | None, blot: Callable[[Any], Any]) -> Any:
         return dump([blot(one) for one in json.loads(value)])
     if name != "details" or value is None:
         return blot(value)
+    known = {field: one for fields in FIELDS.values() for field, one in fields.items()}
+    ours = ("about", "supplier", "kind", "chosen", "window_ends", "evidence_until")
     said = json.loads(value)
-    personal = {field for fields in FIELDS.values() for field, known in fields.items() if known.personal}
-    return dump({field: ERASED if field in personal else blot(text) for field, text in said.items()})
+    return dump({field: text if field in ours else _blotted(field, text, known, blot) for field, text in said.items()})
 
 
 def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> list[str]:
-    """Empty the messages about the orders alone, and blot the buyer out of those about others too; return their keys.
+    """Empty the messages about these orders that have left; return their keys.
 
-    One that waits to be sent goes on if it says nothing of the buyer; else it is dropped.
+    One that may still leave goes on with the buyer blotted out. A digest that tells of others too says nothing of buyers.
     """
     m, member, e = table_of(MessageRow), table_of(MemberRow), table_of(EffectRow)
     mine, blot = set(order_ids), blotter(texts)
@@ -150,24 +159,21 @@ def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequ
         for message_id, order_id in connection.execute(everyone.where(member.c.message_id.in_(carried))):
             about.setdefault(message_id, set()).add(order_id)
     keys = []
-    for some in portions(about):
+    for some in portions(key for key, orders in about.items() if orders <= mine):
         for row in connection.execute(select(m).where(m.c.id.in_(some))).mappings().all():
-            blotted = {name: blot(row[name]) for name in ("subject", "body", "recipient")}
-            waits, tells = row["status"] in ("waiting", "sending"), any(row[name] != text for name, text in blotted.items())
-            if not waits and about[row["id"]] <= mine:
-                blotted |= {"subject": ERASED, "body": ERASED}
-            elif waits and tells:
-                blotted["status"] = "dropped"
-            elif not tells:
-                continue
-            connection.execute(update(m).where(m.c.id == row["id"]).values(blotted))
-            keys.append(row["key"])
+            values = {name: blot(row[name]) for name in ("subject", "body", "recipient")}
+            if row["status"] in LEFT_FOR_GOOD:
+                values |= {"subject": ERASED, "body": ERASED}
+                keys.append(row["key"])
+            connection.execute(update(m).where(m.c.id == row["id"]).values(values))
     return keys
 
 
+LEFT_FOR_GOOD = ("sent", "dropped")
+"""Statuses of messages that nothing sends (again)."""
+
+
 def blotter(texts: Sequence[str]) -> Callable[[Any], Any]:
-    """Return what replaces the texts inside any other text, whatever their case."""
-    if not texts:
-        return lambda value: value
-    pattern = re.compile("|".join(re.escape(text) for text in texts), re.IGNORECASE)
-    return lambda value: pattern.sub(ERASED, value) if isinstance(value, str) else value
+    """Return what replaces the texts inside any other text, as whole words and whatever their case."""
+    pattern = pattern_of(tuple(texts))
+    return lambda value: pattern.sub(ERASED, value) if pattern and isinstance(value, str) else value

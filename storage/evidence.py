@@ -30,6 +30,22 @@ class Kept:
     elsewhere: tuple[str, ...] = ()
 
 
+def alone(connection: Connection) -> None:
+    """Wait until nobody else adds or removes files of evidence; on SQLite nobody else writes anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_FILES)))
+
+
+_FILES = 1689
+"""The server-wide lock of whoever adds or removes files of evidence."""
+
+
+def of_nobody(connection: Connection, digests: Iterable[str]) -> list[str]:
+    """Return which of these files no claim has."""
+    wanted = set(digests)
+    return sorted(wanted - set(_elsewhere(connection, wanted)))
+
+
 def add(connection: Connection, order_id: int, files: Sequence[Kept]) -> int:
     """Write down files of a claim; one that it has already is passed over. Return how many were new."""
     e = table_of(EvidenceRow)

@@ -480,3 +480,71 @@ def test_an_order_that_an_older_program_left_refunding_without_a_request_is_sett
     told.case = replace(told.case, ledger=())
     assert told.report("settle_refund", 2, amount=5).verdict is Verdict.applied
     assert told.case.state is State.refunded
+
+
+def test_a_rejected_claim_is_not_opened_again_on_pieces_that_were_made_good_since(claimed):
+    told = claimed()
+    told.report("submit_evidence", 13, evidence="a")
+    told.report("reject", 14)
+    told.report("open_claim", 14.1, kind="damaged", lines="2:3")
+    for n, trigger in enumerate(("submit_evidence", "approve", "choose_refund", "settle_refund"), 1):
+        told.report(trigger, 14.1 + n / 10)
+    assert "was not rejected" in refusal(told.report("reopen_claim", 15, evidence="b"))
+    told = claimed()
+    told.report("submit_evidence", 13, evidence="a")
+    told.report("reject", 14)
+    told.report("override", 14.1, "person:kim", to="refunding", reason="paid by hand")
+    told.report("settle_refund", 14.2)
+    told.report("override", 14.3, "person:kim", to="delivered", reason="it is there")
+    assert "made good since" in refusal(told.report("reopen_claim", 15, evidence="b"))
+
+
+def test_a_parcel_of_which_everything_was_made_good_is_not_claimed_as_lost(story):
+    told = story(paid=5)
+    told.report("report_oversized", 1)
+    told.report("settle_refund", 2)
+    told.report("override", 3, "person:kim", to="shipped", reason="it left after all")
+    assert "made good already" in refusal(told.report("lose", 4))
+
+
+@pytest.mark.parametrize(
+    ("steps", "clocks"),
+    [
+        ((), {"lapse_evidence"}),
+        ((("submit_evidence", 13, {}),), {"chase_verification"}),
+        ((("submit_evidence", 13, {}), ("approve", 14, {})), {"remind_window", "lapse_window"}),
+    ],
+)
+def test_a_person_who_moves_an_order_back_into_its_dispute_starts_the_claims_clocks_anew(claimed, steps, clocks):
+    told = claimed()
+    for trigger, at, fields in steps:
+        told.report(trigger, at, **fields)
+    told.report("override", 15, "person:kim", to="refunding", reason="quick")
+    told.report("override", 16, "person:kim", to="disputed", reason="too quick")
+    assert {one.trigger for one in told.case.timers if one.claim} == clocks
+    assert all(one.counts_from == day(16) for one in told.case.timers if one.claim)
+
+
+def test_a_person_who_moves_an_order_into_a_dispute_without_a_claim_is_reminded(delivered):
+    told = delivered()
+    told.report("override", 12, "person:kim", to="disputed", reason="the buyer called")
+    assert told.flags() == ["no_claim"]
+
+
+def test_an_interception_leaves_the_claim_of_a_disputed_order_behind(claimed):
+    told = claimed()
+    told.report("override", 13, "person:kim", to="intercepting", reason="stop it")
+    assert told.case.claims[0].status == "overridden"
+    told.report("fail_interception", 14)
+    assert told.case.state is State.delivered
+
+
+def test_a_refund_after_a_replacement_was_asked_for_needs_a_person(approved):
+    told = approved()
+    told.report("choose_reissue", 15)
+    told.report("choose_refund", 16)
+    assert told.flags() == ["replacement_asked"]
+
+
+def test_a_claim_that_is_dated_before_the_shipping_is_refused(delivered):
+    assert "window is not open" in refusal(delivered().report("open_claim", 0.5, kind="wrong"))

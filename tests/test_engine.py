@@ -227,3 +227,23 @@ def test_explain_says_why_what_next_and_what_may_be_done(database):
     assert "ship" in told.allowed
     assert "place" not in told.allowed
     assert told.meaning == "the supplier is late and has been urged"
+
+
+def test_two_arrivals_of_one_order_in_one_batch_leave_each_report_one_verdict(database):
+    told = take(database, arrival("1", report("hold", 2)), arrival("1", report("ship", 1), placing=False), now=3)
+    assert told[-1].case.state == "customs_hold"
+    with database.read() as connection:
+        verdicts = [(row["trigger"], row["verdict"]) for row in queries.reports(connection)]
+    assert sorted(verdicts) == [("hold", "applied"), ("place", "applied"), ("ship", "applied")]
+
+
+def test_one_new_order_makes_good_one_claim_only(database):
+    def claim(start, lines):
+        steps = ("open_claim", "submit_evidence", "approve", "choose_reissue", "confirm_reissue")
+        fields = {"open_claim": {"kind": "damaged", "lines": lines}, "confirm_reissue": {"new_order": "x"}}
+        return [report(trigger, start + n / 10, **fields.get(trigger, {})) for n, trigger in enumerate(steps)]
+
+    said = [report("ship", 1), report("deliver", 2), *claim(3, "sku:1"), *claim(4, "sku:1")]
+    (outcome, _) = take(database, arrival("1", *said), now=6)
+    assert [claim.status for claim in outcome.case.claims] == ["reissued", "open"]
+    assert state(database) == "disputed"

@@ -329,3 +329,79 @@ def test_a_vault_that_cannot_be_used_says_so(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(VaultFailed, match="cannot be kept in or fetched"):
         Vault(str(tmp_path / "file" / "inner"), S3Access()).put(SHOWN, "a" * 64, photo(tmp_path / "a.jpg"))
+
+
+# --- what an attacker tried ---
+
+
+@pytest.mark.parametrize("kind", [b"skip", b"free", b"wide", b"meco", b"gps ", b"CNDA", b"ilst"])
+def test_what_playing_does_not_need_is_blanked_wherever_it_stands(look, tmp_path, kind):
+    clip = video_bytes()
+    at = clip.index(b"moov") - 4
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clip[:at] + box(kind, PLACE) + box(b"moov", clip[at + 8 :] + box(kind, PLACE)))
+    assert PLACE not in look(path).seen.shown.read_bytes()
+
+
+def test_the_content_of_a_track_of_places_is_blanked_too(look, tmp_path):
+    clip = video_bytes()
+    at = clip.index(b"moov") - 4
+    where = clip.index(b"mdat") + 4 + 8
+    u32 = lambda *numbers: b"".join(number.to_bytes(4, "big") for number in numbers)  # noqa: E731
+    tables = box(b"stco", u32(0, 1, where)) + box(b"stsc", u32(0, 1, 1, 2, 1)) + box(b"stsz", u32(0, 0, 2, 8, 8))
+    hdlr = box(b"hdlr", bytes(8), b"meta", bytes(13))
+    track = box(b"trak", box(b"mdia", hdlr, box(b"minf", box(b"stbl", tables))))
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clip[:at] + box(b"moov", clip[at + 8 :] + track))
+    shown = look(path).seen.shown.read_bytes()
+    assert shown[where : where + 16] == bytes(16)
+    assert shown[where + 16 :].startswith(b"pictures")
+    uniform = tables.replace(box(b"stsz", u32(0, 0, 2, 8, 8)), box(b"stsz", u32(0, 4, 2)))
+    track = box(b"trak", box(b"mdia", hdlr, box(b"minf", box(b"stbl", uniform))))
+    path.write_bytes(clip[:at] + box(b"moov", clip[at + 8 :] + track))
+    assert look(path).seen.shown.read_bytes()[where : where + 8] == bytes(8)
+
+
+def test_a_photo_that_is_painted_over_without_end_and_a_video_of_a_thousand_tracks_are_refused(look, tmp_path):
+    whole = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(whole, "JPEG", progressive=True)
+    data = whole.getvalue()
+    last = data.rindex(b"\xff\xda")
+    path = tmp_path / "slow.jpg"
+    path.write_bytes(data[:last] + data[last:-2] * 150 + data[-2:])
+    with pytest.raises(BadEvidence, match="painted over more than 100 times"):
+        look(path)
+    path.write_bytes(video_bytes()[:-1] + b"\0" + box(b"moov", box(b"trak") * 1_000))
+    with pytest.raises(BadEvidence, match="1001 tracks"):
+        look(path)
+
+
+def test_a_picture_of_four_colours_may_have_half_as_many_pixels(look, tmp_path):
+    Image.new("RGBA", (1_000, 600)).save(tmp_path / "a.png")
+    with pytest.raises(BadEvidence, match="1000 × 600"):
+        look(tmp_path / "a.png", megapixels=1)
+
+
+def test_a_file_that_another_claim_has_stays_when_a_submission_fails(database, vault, tmp_path):
+    dispute(database)
+    submit(database, vault, photo(tmp_path / "photo.jpg"))
+    take(database, arrival("3"), now=4)
+    with pytest.raises(OrderError):
+        submit(database, vault, tmp_path / "photo.jpg", number="3")
+    assert len(kept_files(tmp_path / "vault")) == 2
+
+
+def test_a_store_that_fails_half_way_leaves_no_file_of_nobody_and_no_record(database, vault, tmp_path, monkeypatch):
+    dispute(database)
+    put = Vault.put
+
+    def fails_on_the_copy(self, folder, sha256, file):
+        put(self, folder, sha256, file)
+        if folder == SHOWN:
+            raise VaultFailed("the answer was lost")
+
+    monkeypatch.setattr(Vault, "put", fails_on_the_copy)
+    with pytest.raises(VaultFailed):
+        submit(database, vault, photo(tmp_path / "photo.jpg"))
+    assert kept_files(tmp_path / "vault") == []
+    assert _rows(database) == 0

@@ -260,7 +260,7 @@ def test_an_erased_buyer_does_not_come_back_with_the_next_import(database, with_
         find(database, Who(orders=("9",)))
 
 
-def test_a_message_that_waits_and_tells_of_the_buyer_is_dropped_and_others_go_on(database, tmp_path):
+def test_a_message_that_waits_goes_on_without_the_buyer(database, tmp_path):
     rules = rules_of("[effects]\ndefault_channels = ['file']")
     address = report("correct_address", 0.2, address="2 Short Street")
     take(database, arrival("1", address, **KIM), arrival("2", report("cancel", 0.2), **KIM), now=1, rules=rules)
@@ -270,8 +270,45 @@ def test_a_message_that_waits_and_tells_of_the_buyer_is_dropped_and_others_go_on
     vault = Vault(str(tmp_path / "vault"), S3Access())
     erase(database, vault, tmp_path / "none.jsonl", find(database, Who("kim lee")), "person:op", day(2), rules)
     with database.read() as connection:
-        statuses = [queries.messages(connection, queries.resolve_id(connection, number))[0]["status"] for number in "12"]
-    assert statuses == ["dropped", "waiting"]
+        waiting = [queries.messages(connection, queries.resolve_id(connection, number))[0] for number in "12"]
+    assert [one["status"] for one in waiting] == ["waiting", "waiting"]
+    assert "The right address is: (erased)" in waiting[0]["body"]
+
+
+def test_a_digest_that_tells_of_others_too_is_left_as_it_is(database, tmp_path):
+    rules = rules_of("[effects]\ndefault_channels = ['file']")
+    take(database, arrival("1", supplier="Yiwu", buyer_name="Day"), arrival("2", supplier="Yiwu"), rules=rules)
+    fire_due(database, day(2), rules)
+    sent = []
+    office = PostOffice({"file": type("Sent", (), {"send": lambda self, message: sent.append(message)})()}, Letters())
+    from engine.delivery import compose_due, send_due
+
+    compose_due(database, day(2), rules, office)
+    vault = Vault(str(tmp_path / "vault"), S3Access())
+    erase(database, vault, tmp_path / "none.jsonl", find(database, Who("day")), "person:op", day(2), rules)
+    send_due(database, day(2), rules, office)
+    assert sent[0].body.startswith("Good day,")
+    assert "order main/2" in sent[0].body
+
+
+@pytest.mark.parametrize("name", ["王伟", "Élodie Ö", "Иван Петров"])
+def test_a_buyer_is_found_and_erased_in_any_script(database, tmp_path, name):
+    told = report("ship", 0.5, reason=f"{name} asked twice", carrier=f"picked up by {name}")
+    take(database, arrival("1", told, buyer_name=name), now=1)
+    vault = Vault(str(tmp_path / "vault"), S3Access())
+    found = find(database, Who(name.upper()))
+    erase(database, vault, tmp_path / "none.jsonl", found, "person:op", day(2), RULES)
+    assert name.lower() not in everything(database)
+
+
+def test_words_of_ours_that_are_a_buyers_name_stay(database, tmp_path):
+    said = (report("ship", 0.1), report("deliver", 0.2), report("open_claim", 0.3, kind="damaged", lines="sku:1"))
+    take(database, arrival("1", *said, buyer_name="damaged", buyer_address="sku"), now=1)
+    vault = Vault(str(tmp_path / "vault"), S3Access())
+    erase(database, vault, tmp_path / "none.jsonl", find(database, Who("damaged")), "person:op", day(2), RULES)
+    with database.read() as connection:
+        reports = queries.reports(connection, queries.resolve_id(connection, "1"))
+    assert reports[-1]["fields"] == {"kind": "damaged", "lines": "sku:1"}
 
 
 def test_the_outbox_file_keeps_the_messages_of_others(tmp_path):
@@ -281,8 +318,13 @@ def test_the_outbox_file_keeps_the_messages_of_others(tmp_path):
     channel = FileChannel(tmp_path / "outbox.jsonl")
     for key in ("a", "b"):
         channel.send(Outgoing(key, "urge_supplier", None, f"subject {key}", f"body {key}"))
-    assert erase_lines(tmp_path / "outbox.jsonl", {"a"}, "(erased)") == 1
-    lines = [json.loads(line) for line in (tmp_path / "outbox.jsonl").read_text().splitlines()]
+    with (tmp_path / "outbox.jsonl").open("a") as torn:
+        torn.write('{"key": "c", "body": "Kim Lee')
+    assert erase_lines(tmp_path / "outbox.jsonl", {"a"}, "(erased)", lambda text: text.replace("Kim Lee", "-")) == 1
+    assert [path.name for path in tmp_path.glob("outbox.jsonl*") if path.suffix != ".lock"] == ["outbox.jsonl"]
+    whole = (tmp_path / "outbox.jsonl").read_text().splitlines()
+    assert whole.pop() == '{"key": "c", "body": "-'
+    lines = [json.loads(line) for line in whole]
     assert [(line["key"], line["body"]) for line in lines] == [("a", "(erased)"), ("b", "body b")]
 
 

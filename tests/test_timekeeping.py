@@ -1,5 +1,7 @@
 """Timers moved by people, policies that differ, and deadlines that move with them (rules 3.9 and 3.10)."""
 
+from datetime import timedelta
+
 import pytest
 
 from engine.firing import fire_due
@@ -258,3 +260,63 @@ def test_a_timer_that_an_order_does_not_have_is_not_acted_on(story):
     told = story()
     with pytest.raises(Refused, match="does not run any more"):
         act(told.case, "pause", 99, day(1), KIM, told.rules, {})
+
+
+def test_carrier_news_do_not_end_a_persons_pause(database):
+    take(database, arrival("1", report("ship", 1)), now=1)
+    keep(database, "pause", at=2, wanted=Selection(trigger="stall"))
+    take(database, arrival("1", report("note_transit", 3), placing=False), now=3)
+    assert (timer(database, "stall").status, timer(database, "stall").paused_by) == ("paused", KIM)
+
+
+def test_what_a_person_fires_early_counts_on_from_then(database):
+    take(database, arrival("1", report("ship", 1)), now=1)
+    keep(database, "fire", at=2, wanted=Selection(trigger="stall"))
+    assert timer(database, "stall").due_at == day(12)
+
+
+@pytest.mark.parametrize("days", [9_999_999, -999_999])
+def test_a_timer_is_not_moved_out_of_the_years_of_the_living(database, days):
+    take(database, arrival("1"))
+    (refused,) = keep(database, "shift", by=timedelta(days=days))
+    assert "outside the years 1990-2199" in refused.refused
+
+
+def test_a_timer_that_was_set_aside_is_tried_again_when_a_person_says_so(database):
+    take(database, arrival("1"))
+    with database.write() as connection:
+        for _ in range(timers.TRIES):
+            timers.set_back(connection, (1, 1), day(2), "broken")
+    assert fire_due(database, day(9), RULES).count == 0
+    with database.write() as connection:
+        assert timers.retry(connection, timers.running(connection, Selection(status="failed"))) == 1
+    assert fire_due(database, day(9), RULES).count == 1
+
+
+def test_a_timer_that_was_ended_meanwhile_is_not_set_back(database):
+    take(database, arrival("1"))
+    keep(database, "cancel")
+    with database.write() as connection:
+        assert timers.set_back(connection, (1, 1), day(2), "broken") is False
+    assert fire_due(database, day(9), RULES).count == 0
+
+
+def test_refunds_of_one_chain_that_are_asked_for_at_once_share_what_was_paid(database):
+    steps = ("ship", "deliver", "open_claim", "submit_evidence", "approve", "choose_reissue", "confirm_reissue")
+    fields = {"open_claim": {"kind": "damaged", "lines": "sku:1"}, "confirm_reissue": {"new_order": "r1"}}
+    said = [report(trigger, n / 10, **fields.get(trigger, {})) for n, trigger in enumerate(steps, 1)]
+    take(database, arrival("1", *said, paid=1_000), now=1)
+    for number, lines in (("1", "sku:1"), ("r1", None)):
+        again = [
+            report("ship", 1.1),
+            report("deliver", 1.2),
+            report("open_claim", 1.3, kind="wrong", **({"lines": lines} if lines else {})),
+        ]
+        again += [report("submit_evidence", 1.4), report("approve", 1.5)]
+        take(database, arrival(number, *again, placing=False), now=2)
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE orders SET paid = 700 WHERE number = '1'")
+    keep(database, "fire", at=3, wanted=Selection(trigger="lapse_window"))
+    with database.read() as connection:
+        asked = [queries.stored_case(connection, number).case.ledger[0].amount for number in ("1", "r1")]
+    assert sum(asked) <= 700

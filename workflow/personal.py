@@ -1,12 +1,13 @@
-"""What is known of the buyer kept out of the history (rule 6.3)."""
+"""What is known of the buyer kept out of the history, and found again when the buyer is erased (rules 6.3 and 6.4)."""
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from workflow.order import PERSONAL, Order
 
 SHORTEST = 3
-"""Characters; a shorter name would be found in every other word."""
+"""Letters of a name in a Latin script; a shorter one would be found in every other word. In others two are a name."""
 STANDS_FOR_IT = "(the buyer)"
 
 
@@ -15,11 +16,30 @@ def without_buyer(order: Order, text: str, also: Iterable[str] = ()) -> str:
 
     >>> from datetime import UTC, datetime
     >>> order = Order("main", "1", datetime(2025, 3, 3, tzinfo=UTC), "CNY", buyer_name="Kim Lee")
-    >>> without_buyer(order, "called kim lee")
+    >>> without_buyer(order, "called kim  lee")
     'called (the buyer)'
     """
-    known = [getattr(order, name) for name in PERSONAL]
-    theirs = {value for value in (*known, *also) if value and len(value) >= SHORTEST}
-    for value in sorted(theirs, key=len, reverse=True):
-        text = re.sub(re.escape(value), STANDS_FOR_IT, text, flags=re.IGNORECASE)
-    return text
+    pattern = pattern_of((*(getattr(order, name) for name in PERSONAL), *also))
+    return pattern.sub(STANDS_FOR_IT, text) if pattern else text
+
+
+@lru_cache(maxsize=1_024)
+def pattern_of(texts: tuple[str | None, ...]) -> re.Pattern[str] | None:
+    """Return what finds these texts as whole words, whatever their case and spaces; None where none is long enough."""
+    words = {text.strip() for text in texts if text and is_name(text.strip())}
+    if not words:
+        return None
+    return re.compile("|".join(_whole(text) for text in sorted(words, key=len, reverse=True)), re.IGNORECASE)
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text is long enough to be looked for."""
+    return len(text) >= (SHORTEST if text.isascii() else 2)
+
+
+def _whole(text: str) -> str:
+    """Match a text between words; scripts that are written without spaces have no such borders."""
+    found = r"\s+".join(re.escape(part) for part in text.split())
+    before = r"(?<!\w)" if text[0].isascii() and text[0].isalnum() else ""
+    after = r"(?!\w)" if text[-1].isascii() and text[-1].isalnum() else ""
+    return f"{before}{found}{after}"

@@ -179,12 +179,16 @@ def _details(draft: Draft) -> dict[str, Detail]:
     known, case = FIELDS.get(draft.event.trigger, {}), draft.case
     details: dict[str, Detail] = {}
     for name, value in draft.event.fields.items():
-        if value is not None and name != "reason":
-            if name in known and known[name].personal:
-                details[name] = f"sha256:{_digest(case.salt, str(value))}"
-            else:
-                details[name] = without_buyer(case.order, value) if isinstance(value, str) else value
-    return details | draft.details
+        if value is None or name == "reason":
+            continue
+        if name in known and known[name].personal:
+            details[name] = f"sha256:{_digest(case.salt, str(value))}"
+        elif isinstance(value, str) and (name not in known or known[name].kind == "text"):
+            details[name] = without_buyer(case.order, value)
+        else:
+            details[name] = value
+    pieces = draft.details.get("pieces")
+    return details | draft.details | ({"pieces": without_buyer(case.order, str(pieces))} if pieces else {})
 
 
 def _digest(salt: str, text: str) -> str:

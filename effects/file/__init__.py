@@ -2,9 +2,11 @@
 
 import json
 import os
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import mkstemp
+from typing import Any
 
 from filelock import FileLock
 
@@ -38,28 +40,46 @@ class FileChannel:
             raise NotSent(f"cannot write {self._path}: {error.strerror}", try_again=True) from None
 
 
-def erase_lines(path: Path, keys: Set[str], instead: str) -> int:
+def erase_lines(path: Path, keys: Set[str], instead: str, blot: Callable[[str], str]) -> int:
     """Put `instead` in the place of subject and body of the messages with these keys; return how many lines those are.
 
-    The file is written anew and put in its place at once; who appends to it meanwhile waits.
+    A line that was torn when its writer was killed is no message: `blot` takes the buyer out of it. The file is
+    written anew and put in its place at once; who appends to it meanwhile waits.
+
+    Raises:
+        OSError: the file cannot be written.
+
     """
-    if not keys or not path.exists():
+    if not path.exists():
         return 0
     changed = 0
-    with _alone(path):
-        fresh = path.with_name(f"{path.name}.new")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as target, path.open(encoding="utf-8") as source:
-            for line in source:
-                message = json.loads(line)
-                if message["key"] in keys:
-                    line = json.dumps({**message, "subject": instead, "body": instead}, ensure_ascii=False) + "\n"
-                    changed += 1
-                target.write(line)
-            target.flush()
-            os.fsync(target.fileno())
-        fresh.replace(path)
+    with _alone(path), path.open(encoding="utf-8", errors="replace") as source:
+        handle, fresh = mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as target:
+                for line in source:
+                    message = _message(line)
+                    if message is None:
+                        line = blot(line)
+                    elif message.get("key") in keys:
+                        line = json.dumps({**message, "subject": instead, "body": instead}, ensure_ascii=False) + "\n"
+                        changed += 1
+                    target.write(line)
+                target.flush()
+                os.fsync(target.fileno())
+            os.replace(fresh, path)
+        except BaseException:
+            os.unlink(fresh)
+            raise
     return changed
+
+
+def _message(line: str) -> dict[str, Any] | None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None
 
 
 def _alone(path: Path) -> FileLock:
