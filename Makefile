@@ -15,7 +15,7 @@ demo: setup
 	$(BIN)/aftersales demo
 
 test: setup
-	$(BIN)/python -m pytest -n auto -p no:cacheprovider
+	$(BIN)/python -m pytest -n auto --dist worksteal -p no:cacheprovider
 
 lint: setup
 	$(BIN)/ruff check .

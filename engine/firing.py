@@ -43,7 +43,7 @@ def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH)
 
 
 def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules) -> Fired:
-    stored = cases.load(connection, {order_id for order_id, _ in due})
+    stored = cases.load(connection, {order_id for order_id, _ in due}, for_timers=True)
     now: dict[int, Case] = {order_id: one.case for order_id, one in stored.items()}
     families = chains.load(connection, now.values())
     steps: dict[int, list[Step]] = defaultdict(list)

@@ -73,16 +73,20 @@ def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identit
     return known
 
 
-def load(connection: Connection, order_ids: Iterable[int]) -> dict[int, Stored]:
-    """Load the cases of orders; those of a server are locked until the transaction ends."""
+def load(connection: Connection, order_ids: Iterable[int], *, for_timers: bool = False) -> dict[int, Stored]:
+    """Load the cases of orders; those of a server are locked until the transaction ends.
+
+    `for_timers` leaves out what no timer looks at: the lines of orders that nothing was claimed of.
+    """
     stored: dict[int, Stored] = {}
     for some in portions(order_ids):
         orders = _locked(connection, some)  # before their parts are read
         attempts = _by_order(connection, AttemptRow, some)
         timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
         ledger = _by_order(connection, LedgerTableRow, some)
-        lines = _by_order(connection, LineRow, some)
-        claims = _by_order(connection, ClaimRow, some)
+        claimed = [row["id"] for row in orders if row["claims_made"]]
+        claims = _by_order(connection, ClaimRow, claimed)
+        lines = _by_order(connection, LineRow, claimed if for_timers else some)
         waiting = _by_order(connection, ReportRow, some, *_WAITING)
         for row in orders:
             key = row["id"]
@@ -316,6 +320,8 @@ def _by_order(
     connection: Connection, model: type[SQLModel], order_ids: Sequence[int], *conditions: Any
 ) -> dict[int, list[RowMapping]]:
     """Return the rows of a table by order, each order's in the order of their keys."""
+    if not order_ids:
+        return defaultdict(list)
     table = table_of(model)
     query = select(table).where(table.c.order_id.in_(order_ids), *conditions).order_by(*table.primary_key.columns)
     found: dict[int, list[RowMapping]] = defaultdict(list)

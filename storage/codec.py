@@ -30,6 +30,7 @@ def order_values(case: Case) -> Values:
         "historical": case.historical,
         "carrier_status": case.carrier_status,
         "timers_made": case.timers_made,
+        "claims_made": len(case.claims),
         "version": case.steps,
         "last_hash": case.last_hash,
     }

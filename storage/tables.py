@@ -66,6 +66,7 @@ class OrderRow(SQLModel, table=True):
     historical: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     carrier_status: str | None = None
     timers_made: int
+    claims_made: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     version: int
     last_hash: str
 

@@ -249,7 +249,8 @@ def test_before_the_delivery_only_the_whole_order_can_be_claimed_as_not_received
     told = story(lines=LINES)
     told.report("ship", 1)
     assert "only the whole order" in refusal(told.report("open_claim", 5, kind="damaged"))
-    assert "only the whole order" in refusal(told.report("open_claim", 5, kind="not_received", lines="1:1"))
+    for lines in ("1:1", "VASE:1"):
+        assert "only the whole order" in refusal(told.report("open_claim", 5, kind="not_received", lines=lines))
     told.report("open_claim", 6, kind="not_received")
     assert told.case.state is State.disputed
     assert told.timer("stall").status == "paused"

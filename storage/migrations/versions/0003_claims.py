@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("replaces", sa.String(), nullable=True))
     op.add_column("orders", sa.Column("generation", sa.Integer(), nullable=False, server_default=sa.text("0")))
     op.add_column("orders", sa.Column("chain", sa.String(), nullable=True))
+    op.add_column("orders", sa.Column("claims_made", sa.Integer(), nullable=False, server_default=sa.text("0")))
     op.add_column("orders", sa.Column("erased", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("orders", sa.Column("historical", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index(
