@@ -15,7 +15,7 @@ from storage.cases import Change, Identity, Stored
 from storage.chains import Chain
 from workflow.draft import Event
 from workflow.intake import Received, Verdict
-from workflow.order import LINKS, PERSONAL, Case, Line, Order, Report
+from workflow.order import LINKS, PERSONAL, Case, Line, Order, Report, altered
 from workflow.policy import Rules
 from workflow.process import EFFECTS
 from workflow.step import Step, step, write
@@ -191,13 +191,13 @@ class _Batch:
         """Let reports (and on a virtual clock timers) move an order that knows what its chain has had."""
         run = known.run
         chain = self._chain_of(run.case)
-        run.case = replace(chain.within(run.case) if chain else run.case, known=named)
+        run.case = altered(chain.within(run.case) if chain else run.case, known=named)
         if self._until is None:
             run.report(reports, self._now)
         else:
             run.live_through(reports, self._until)
         known.lived = True
-        run.case = replace(run.case, known={})
+        run.case = altered(run.case, known={})
         if chain := self._chain_of(run.case):
             chain.take(run.case)
 
@@ -220,7 +220,7 @@ class _Batch:
         event = Event("place", row.occurred, row.recorded, row.actor, {"replaces": order.replaces})
         if identity in self._open and (known := self._open[identity].run).case.state is not None:
             linked = replace(known.case.order, replaces=order.replaces, generation=order.generation, chain=order.chain)
-            known.case = replace(known.case, order=linked)
+            known.case = altered(known.case, order=linked)
             known.step(write(known.case, replace(event, trigger="link"), self._rules, _LINK, None))
         else:
             case = Case(order, lines=made.replacement.lines, salt=secrets.token_hex(16))

@@ -14,7 +14,7 @@ from workflow.draft import Event
 from workflow.errors import OrderError
 from workflow.history import HistoryRow
 from workflow.intake import receive
-from workflow.order import Case, Details, Report
+from workflow.order import Case, Details, Report, altered
 from workflow.policy import Rules
 from workflow.process import PARCEL
 from workflow.step import fire, step, write
@@ -55,10 +55,10 @@ def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
     """Return a case as its parts tell it: what had begun by `at`, and decided only if it was by then."""
     begun = [row for row in case.ledger if row.requested_at <= at]
     ledger = (
-        row if row.decided_at is None or row.decided_at <= at else replace(row, status="requested", settled_amount=None)
+        row if row.decided_at is None or row.decided_at <= at else altered(row, status="requested", settled_amount=None)
         for row in begun
     )
-    return replace(
+    return altered(
         case,
         state=last.target,
         since=last.occurred,
@@ -138,14 +138,14 @@ class _Retold:
             self.case = step(self.case, event, rules).case
             return
         if row.trigger == "link":
-            self.case = replace(self.case, order=self._links)
+            self.case = altered(self.case, order=self._links)
         self.case = write(self.case, event, rules, Row(row.trigger, None, Goes.stays), None).case
 
     def _receive(self, row: HistoryRow, rules: Rules) -> None:
         """Tell the report of `row`, and before it what had come without a place."""
         told = next(one for one in self._reports if one["id"] not in self._told and _is_of(one, row))
         for one in self._waiting(told):
-            self.case = replace(self.case, waiting=(*self.case.waiting, _report(one)))
+            self.case = altered(self.case, waiting=(*self.case.waiting, _report(one)))
         self._told.add(told["id"])
         self.case, _ = receive(self.case, _report(told), row.recorded, rules)
 

@@ -1,11 +1,10 @@
 """One case as it goes through its reports, and on a virtual clock through its timers too."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from workflow.intake import Received, receive
-from workflow.order import Case, Report, Timer
+from workflow.order import Case, Report, Timer, altered
 from workflow.policy import Rules
 from workflow.step import Step, fire
 
@@ -37,7 +36,7 @@ class Run:
 
     def _look_at(self, made: Step) -> None:
         if made.replacement and self._placed:
-            self.case = replace(self.case, known={**self.case.known, **self._placed(made)})
+            self.case = altered(self.case, known={**self.case.known, **self._placed(made)})
 
     def report(self, reports: Iterable[Report], now: datetime) -> None:
         """Apply reports at `now`."""

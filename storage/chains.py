@@ -1,14 +1,14 @@
 """Chains of replacements: what was paid for the first order, and what has come back for each (rule 8.6)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select, tuple_
 from sqlmodel import col
 
 from storage.portions import portions
 from storage.tables import LedgerTableRow, OrderRow, table_of
-from workflow.order import Case, LedgerRow
+from workflow.order import Case, LedgerRow, altered
 
 Key = tuple[str, str]
 """Shop, and number of the chain's first order."""
@@ -25,7 +25,7 @@ class Chain:
         """Return the case knowing what the others of its chain have had."""
         others = [sums for number, sums in self.refunds.items() if number != case.order.number]
         settled, requested = (sum(one[part] for one in others) for part in (0, 1))
-        return replace(case, chain_paid=self.paid, settled_elsewhere=settled, requested_elsewhere=requested)
+        return altered(case, chain_paid=self.paid, settled_elsewhere=settled, requested_elsewhere=requested)
 
     def take(self, case: Case) -> None:
         """Remember the refunds of a case as they stand now."""

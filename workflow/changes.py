@@ -1,12 +1,11 @@
 """What rows of the process table do to the case file, by the names the table uses."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from workflow import claims, clocks, disputes, moves
 from workflow.draft import Draft, EffectDraft
-from workflow.order import Attempt, LedgerRow
+from workflow.order import Attempt, LedgerRow, altered
 from workflow.words import State
 
 
@@ -20,7 +19,7 @@ def begin(draft: Draft) -> None:
 def take_promise(draft: Draft) -> None:
     """The current attempt has a new promised ship date; running overdue clocks count from it (rule 3.2)."""
     ship_by = datetime.fromisoformat(str(draft.event.fields["ship_by"]))
-    draft.change_attempt(replace(draft.case.attempt, ship_by=ship_by, counts_from=None))
+    draft.change_attempt(altered(draft.case.attempt, ship_by=ship_by, counts_from=None))
     clocks.restart_if_running(draft, "urge", "reroute")
 
 
@@ -28,7 +27,7 @@ def move_by_hand(draft: Draft) -> None:
     """A person has moved the order: what was promised, urged or asked for before counts no more (rules 3.2 and 2.11)."""
     at, to = draft.event.at, State(str(draft.event.fields["to"]))
     delivered_at = at if to is State.delivered else draft.case.attempt.delivered_at
-    draft.change_attempt(replace(draft.case.attempt, counts_from=at, urged_at=None, delivered_at=delivered_at))
+    draft.change_attempt(altered(draft.case.attempt, counts_from=at, urged_at=None, delivered_at=delivered_at))
     draft.change(historical=False)
     requested = draft.case.open_refund
     if requested and to is not State.refunding:
@@ -43,7 +42,7 @@ def move_by_hand(draft: Draft) -> None:
 
 def note_urge(draft: Draft) -> None:
     """Remember when the supplier was urged: it has its chance from then on (rule 3.2)."""
-    draft.change_attempt(replace(draft.case.attempt, urged_at=draft.event.at))
+    draft.change_attempt(altered(draft.case.attempt, urged_at=draft.event.at))
 
 
 def turn_to_the_next_supplier(draft: Draft) -> None:
@@ -71,7 +70,7 @@ def take_shipment(draft: Draft) -> None:
     attempt = draft.case.named_attempt(draft.event.fields) or draft.case.attempt
     fields = draft.event.fields
     carrier, tracking = fields.get("carrier"), fields.get("tracking_number")
-    shipped = replace(
+    shipped = altered(
         attempt,
         shipped_at=attempt.shipped_at or draft.event.at,
         carrier=str(carrier) if carrier else attempt.carrier,
@@ -107,7 +106,7 @@ def take_carrier_news(draft: Draft) -> None:
 
 def take_delivery(draft: Draft) -> None:
     """The parcel arrived (rule 2.5)."""
-    draft.change_attempt(replace(draft.case.attempt, delivered_at=draft.event.at))
+    draft.change_attempt(altered(draft.case.attempt, delivered_at=draft.event.at))
     draft.note(attempt=draft.case.current)
 
 
@@ -179,7 +178,7 @@ def _decide(draft: Draft, row: LedgerRow, status: str) -> None:
     """Close a ledger row, and end the timer that chases it."""
     given = draft.event.fields.get("amount")
     settled = (row.amount if given is None else int(given)) if status == "settled" else None
-    draft.change_ledger(replace(row, status=status, settled_amount=settled, decided_at=draft.event.at))
+    draft.change_ledger(altered(row, status=status, settled_amount=settled, decided_at=draft.event.at))
     draft.note(**{row.side: row.number})
     for timer in draft.case.timers:
         if timer.ledger == row.number:

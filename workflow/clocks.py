@@ -1,12 +1,12 @@
 """When timers start, pause, resume, repeat and end (docs/process.md, part 3)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from workflow.draft import Draft
 from workflow.durations import Duration
-from workflow.order import Case, Timer
+from workflow.order import Case, Timer, altered
 from workflow.policy import Policy, Rules, whose_case
 from workflow.process import CLOCKS
 from workflow.table import CLOCK_OF
@@ -100,7 +100,7 @@ def restart_if_running(draft: Draft, *triggers: str) -> None:
 
 def end(draft: Draft, timer: Timer) -> None:
     """End a timer that will not fire any more."""
-    draft.drop_timer(replace(timer, status="cancelled", paused_at=None))
+    draft.drop_timer(altered(timer, status="cancelled", paused_at=None))
 
 
 def end_all(draft: Draft, *triggers: str) -> None:
@@ -135,13 +135,13 @@ def repeat(draft: Draft, fired: Timer) -> bool:
 
 def _pause(draft: Draft, timer: Timer) -> None:
     if timer.status == "pending":
-        draft.change_timer(replace(timer, status="paused", paused_at=draft.event.at))
+        draft.change_timer(altered(timer, status="paused", paused_at=draft.event.at))
 
 
 def _wait(draft: Draft, timer: Timer) -> None:
     """Stop a timer that keeps its instant; what is past when the order comes back fires then."""
     if timer.status == "pending":
-        draft.change_timer(replace(timer, status="paused"))
+        draft.change_timer(altered(timer, status="paused"))
 
 
 def _resume(draft: Draft, timer: Timer) -> None:
@@ -153,7 +153,7 @@ def _resume(draft: Draft, timer: Timer) -> None:
         draft.note(paused_seconds=int(span.total_seconds()))
     elif draft.event.trigger in BY_END_OF_CLAIM:
         due_at = max(due_at, draft.rules.of(draft.case).claims.reopen_within.after(at, draft.rules.calendar))
-    draft.change_timer(replace(timer, status="pending", due_at=due_at, paused_at=None))
+    draft.change_timer(altered(timer, status="pending", due_at=due_at, paused_at=None))
 
 
 # --- when a timer is due ---
@@ -202,7 +202,7 @@ def _policy_of(case: Case, rules: Rules, ledger: int | None) -> Policy:
     row = next((row for row in case.ledger if row.number == ledger), None)
     if row is None or row.attempt is None:
         return rules.of(case)
-    return rules.of(replace(case, current=row.attempt))
+    return rules.of(altered(case, current=row.attempt))
 
 
 def _overdue_base(ask: Ask) -> datetime | None:
@@ -265,7 +265,7 @@ SETTINGS: dict[str, tuple[tuple[str, str], ...]] = {
 def deciding_lines(case: Case, rules: Rules, timer: Timer) -> tuple[str, ...]:
     """Name the lines of the policy that decide when a timer is due (rule 3.9)."""
     row = next((row for row in case.ledger if row.number == timer.ledger), None)
-    whose = whose_case(replace(case, current=row.attempt) if row and row.attempt else case)
+    whose = whose_case(altered(case, current=row.attempt) if row and row.attempt else case)
     return tuple(rules.policy.line_of(whose, section, name) for section, name in SETTINGS[timer.trigger])
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from workflow import claims, clocks
 from workflow.draft import Draft, Replacement
 from workflow.guards import evidence_of
-from workflow.order import Claim, Detail
+from workflow.order import Claim, Detail, altered
 from workflow.process import WINDOW
 from workflow.words import State
 
@@ -113,7 +113,7 @@ def reopen_claim(draft: Draft) -> None:
     """Open a rejected claim again with its new evidence (rule 8.4)."""
     last, case = draft.case.claims[-1], draft.case
     assert draft.came_from is not None, "the guard has seen where the order is"
-    again = replace(last, status="open", verdict=None, decided_at=None, reopened=True, came_from=draft.came_from)
+    again = altered(last, status="open", verdict=None, decided_at=None, reopened=True, came_from=draft.came_from)
     draft.change(claims=(*case.claims[:-1], again))
     _add_evidence(draft)
 

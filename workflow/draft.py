@@ -1,10 +1,10 @@
 """A step being written: the case as it changes, and all that the step will leave behind."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from workflow.order import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer
+from workflow.order import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer, altered
 from workflow.policy import Rules
 from workflow.words import Row, State
 
@@ -56,7 +56,7 @@ class Draft:
 
     def change(self, **values: Any) -> None:
         """Replace fields of the case."""
-        self.case = replace(self.case, **values)
+        self.case = altered(self.case, **values)
 
     def note(self, **details: Detail) -> None:
         """Add to the details of the history row."""
@@ -71,7 +71,7 @@ class Draft:
         """Replace fields of the open claim, if there is one."""
         if self.case.claim is None:
             return
-        claims = tuple(replace(one, **values) if one.status == "open" else one for one in self.case.claims)
+        claims = tuple(altered(one, **values) if one.status == "open" else one for one in self.case.claims)
         self.change(claims=claims)
 
     def add_ledger(self, side: str, amount: int | None, *, attempt: int | None = None, claim: int | None = None) -> LedgerRow:

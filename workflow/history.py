@@ -10,7 +10,7 @@ from workflow.order import Details
 from workflow.words import State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HistoryRow:
     """One step of an order. `due` is set when a timer fired it; `hash` covers the row and the hash before."""
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from workflow.draft import Event
 from workflow.errors import NoPlace, OrderError, Refused
-from workflow.order import Case, Report
+from workflow.order import Case, Report, altered
 from workflow.policy import Rules
 from workflow.process import PARCEL, UNSHIPPED
 from workflow.step import Step, step, write
@@ -48,7 +48,7 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
         return case, verdicts
     for later in sorted(case.waiting, key=lambda one: one.at):
         if report.at < later.at <= now + rules.policy.reports.ahead_of_now.span():
-            again = _judge(replace(case, waiting=_without(case.waiting, later)), later, now, rules)
+            again = _judge(altered(case, waiting=_without(case.waiting, later)), later, now, rules)
             if again.step is not None:
                 case = again.step.case
                 verdicts.append(again)
@@ -61,7 +61,7 @@ def _after(case: Case, received: Received) -> Case:
     if received.step is not None:
         return received.step.case
     if report.trigger in PARCEL:
-        return replace(case, waiting=(*case.waiting, report))
+        return altered(case, waiting=(*case.waiting, report))
     return case
 
 
@@ -181,5 +181,5 @@ def _remember_parcel(made: Step, report: Report) -> Step:
     else:
         told.append((report.at, report.trigger))
     parcel = tuple(sorted(told, key=lambda one: one[0]))
-    attempts = tuple(replace(one, parcel=parcel) if one.number == attempt.number else one for one in made.case.attempts)
-    return replace(made, case=replace(made.case, attempts=attempts))
+    attempts = tuple(altered(one, parcel=parcel) if one.number == attempt.number else one for one in made.case.attempts)
+    return replace(made, case=altered(made.case, attempts=attempts))

@@ -1,11 +1,10 @@
 """What the steps of a person's timekeeping do to a timer (rule 3.10)."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from workflow import clocks
 from workflow.draft import Draft
-from workflow.order import Case, Timer
+from workflow.order import Case, Timer, altered
 from workflow.policy import Rules
 from workflow.table import CLOCK_OF
 
@@ -19,7 +18,7 @@ def retimed(case: Case, timer: Timer, rules: Rules) -> Timer | None:
     if (planned_at, provisional) == (timer.planned_at, timer.provisional):
         return timer
     moved = timer.due_at - timer.planned_at
-    return replace(
+    return altered(
         timer,
         planned_at=planned_at,
         due_at=planned_at + moved,
@@ -36,25 +35,25 @@ def _named(draft: Draft) -> Timer:
 def move_timer(draft: Draft) -> None:
     """Give a timer another due instant."""
     due_at = datetime.fromisoformat(str(draft.event.fields["due_at"]))
-    draft.change_timer(replace(_named(draft), due_at=due_at))
+    draft.change_timer(altered(_named(draft), due_at=due_at))
 
 
 def pause_timer(draft: Draft) -> None:
     """Stop a timer until a person lets it run on."""
     timer = _named(draft)
     since = timer.paused_at if timer.status == "paused" and timer.paused_at else draft.event.at
-    draft.change_timer(replace(timer, status="paused", paused_at=since, paused_by=draft.event.actor))
+    draft.change_timer(altered(timer, status="paused", paused_at=since, paused_by=draft.event.actor))
 
 
 def resume_timer(draft: Draft) -> None:
     """Let a timer run on, the paused span added; in a state that pauses it, it stays paused until that ends."""
-    timer, state = replace(_named(draft), paused_by=None), draft.case.state
+    timer, state = altered(_named(draft), paused_by=None), draft.case.state
     clock = CLOCK_OF[timer.trigger]
     if state in clock.runs_in:
         due_at = timer.due_at + timer.paused_span(draft.event.at)
-        timer = replace(timer, status="pending", due_at=due_at, paused_at=None)
+        timer = altered(timer, status="pending", due_at=due_at, paused_at=None)
     elif state in clock.waits_in:
-        timer = replace(timer, due_at=timer.due_at + timer.paused_span(draft.event.at), paused_at=None)
+        timer = altered(timer, due_at=timer.due_at + timer.paused_span(draft.event.at), paused_at=None)
     draft.change_timer(timer)
     draft.note(due_at=timer.due_at.isoformat())
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from workflow import clocks
@@ -10,7 +10,7 @@ from workflow.changes import CHANGES, begin
 from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.history import HistoryRow, chain
 from workflow.machine import decide
-from workflow.order import Case, Detail, Timer
+from workflow.order import Case, Detail, Timer, altered
 from workflow.personal import without_buyer
 from workflow.policy import Rules
 from workflow.process import MOOT
@@ -63,7 +63,7 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
     """Carry out `row`: the case as it is afterwards, and all that comes of it."""
     draft = Draft(case, event, rules, row, came_from=case.state)
     if event.timer:
-        draft.drop_timer(replace(event.timer, status="fired", fired_at=event.at))
+        draft.drop_timer(altered(event.timer, status="fired", fired_at=event.at))
     if case.state is None:
         begin(draft)
     for name in row.does:
@@ -158,8 +158,8 @@ def _finish(draft: Draft) -> Step:
         details=_details(draft),
         policy=draft.rules.version,
     )
-    row = replace(row, hash=chain(before.name, before.last_hash, row))
-    case = replace(before, steps=row.sequence, last_hash=row.hash)
+    row = altered(row, hash=chain(before.name, before.last_hash, row))
+    case = altered(before, steps=row.sequence, last_hash=row.hash)
     return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.withdrawn), tuple(draft.flags), draft.replacement)
 
 
