@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, or_, select, tuple_, update
 from sqlmodel import SQLModel, col
 
 from storage import codec
+from storage.bulk import insert_rows, update_rows
 from storage.persons import raise_flags
 from storage.portions import portions
 from storage.tables import (
@@ -150,14 +151,11 @@ def _advance(connection: Connection, changes: Sequence[Change]) -> None:
     if not changes:
         return
     rows = [
-        {"key": change.order_id, "seen": change.before.steps, **codec.order_values(change.after)}
+        {"id": change.order_id, "seen": change.before.steps, **codec.order_values(change.after)}
         for change in changes
         if change.before
     ]
-    names = [name for name in rows[0] if name not in ("key", "seen")]
-    same = (col(OrderRow.id) == bindparam("key")) & (col(OrderRow.version) == bindparam("seen"))
-    moved = connection.execute(_update_table(OrderRow).where(same).values({name: bindparam(name) for name in names}), rows)
-    if moved.rowcount != len(rows):
+    if update_rows(connection, OrderRow, ("id",), rows, seen="version") != len(rows):
         _name_the_loser(connection, changes)
 
 
@@ -184,16 +182,18 @@ def _insert_orders(connection: Connection, changes: Sequence[Change]) -> list[in
     rows = [
         {"id": key, **codec.new_order_values(change.after, change.observed)} for key, change in zip(ids, changes, strict=True)
     ]
-    connection.execute(insert(table_of(OrderRow)), rows)
+    insert_rows(connection, OrderRow, rows)
     lines = [
         codec.line_values(key, number, line)
         for key, change in zip(ids, changes, strict=True)
         for number, line in enumerate(change.after.lines, 1)
     ]
-    _insert(connection, LineRow, lines)
+    insert_rows(connection, LineRow, lines)
     return ids
 
 
+NUMBERED = ("order_id", "number")
+"""What the process itself numbers is known by."""
 _PLACING = 1688
 """The server-wide lock of whoever hands out the ids of new orders."""
 
@@ -202,7 +202,7 @@ Placed = Sequence[tuple[int, Change]]
 
 def _store_parts(connection: Connection, placed: Placed) -> None:
     """Store history, attempts and ledger rows: new ones are added, changed ones replaced."""
-    _insert(connection, HistoryTableRow, [codec.history_values(key, s.history) for key, c in placed for s in c.steps])
+    insert_rows(connection, HistoryTableRow, [codec.history_values(key, s.history) for key, c in placed for s in c.steps])
     parts: tuple[tuple[type[SQLModel], str, Callable[[int, Any], codec.Values]], ...] = (
         (AttemptRow, "attempts", codec.attempt_values),
         (LedgerTableRow, "ledger", codec.ledger_values),
@@ -216,8 +216,8 @@ def _store_parts(connection: Connection, placed: Placed) -> None:
             after = getattr(change.after, name)
             added += [values(key, one) for one in after[len(before) :]]
             changed += [values(key, b) for a, b in zip(before, after, strict=False) if a is not b]
-        _insert(connection, model, added)
-        _update(connection, model, changed)
+        insert_rows(connection, model, added)
+        update_rows(connection, model, NUMBERED, changed)
 
 
 def _store_timers(connection: Connection, placed: Placed) -> None:
@@ -228,8 +228,8 @@ def _store_timers(connection: Connection, placed: Placed) -> None:
         made = change.before.timers_made if change.before else 0
         for number, timer in touched.items():
             (added if number > made else changed).append(codec.timer_values(key, timer))
-    _insert(connection, TimerRow, added)
-    _update(connection, TimerRow, changed)
+    insert_rows(connection, TimerRow, added)
+    update_rows(connection, TimerRow, NUMBERED, changed)
 
 
 def _store_reports(connection: Connection, placed: Placed) -> None:
@@ -246,7 +246,7 @@ def _store_reports(connection: Connection, placed: Placed) -> None:
                 told = {"source": report.source, "key": report.key, "trigger": report.trigger, "occurred": report.at}
                 kept = {"received": change.at, "actor": report.actor, "fields": codec.dump(dict(report.fields))}
                 added.append({"order_id": key, **told, **kept, **verdict})
-    _insert(connection, ReportRow, added)
+    insert_rows(connection, ReportRow, added)
     if changed:
         values: codec.Values = {"verdict": bindparam("verdict"), "reason": bindparam("reason")}
         connection.execute(_update_table(ReportRow).where(col(ReportRow.id) == bindparam("of_report")).values(values), changed)
@@ -259,7 +259,7 @@ def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]
             for effect in made.effects:
                 status = "held" if change.observed else _STATUS_BY_MODE[modes[effect.kind]]
                 rows.append({**codec.effect_values(key, made.history, effect), "status": status})
-    _insert(connection, EffectRow, rows)
+    insert_rows(connection, EffectRow, rows)
     _withdraw(
         connection,
         [
@@ -296,24 +296,6 @@ _WAITING = (
 
 def _update_table(model: type[SQLModel]) -> Any:
     return update(table_of(model))
-
-
-def _insert(connection: Connection, model: type[SQLModel], rows: Sequence[codec.Values]) -> None:
-    if rows:
-        connection.execute(insert(table_of(model)), rows)
-
-
-def _update(connection: Connection, model: type[SQLModel], rows: Sequence[codec.Values]) -> None:
-    """Replace rows that are keyed by order and number."""
-    if not rows:
-        return
-    table = table_of(model)
-    names = [name for name in rows[0] if name not in ("order_id", "number")]
-    key = (table.c.order_id == bindparam("of_order")) & (table.c.number == bindparam("at_number"))
-    parameters = [{**row, "of_order": row["order_id"], "at_number": row["number"]} for row in rows]
-    for row in parameters:
-        del row["order_id"], row["number"]
-    connection.execute(update(table).where(key).values({name: bindparam(name) for name in names}), parameters)
 
 
 def _by_order(

@@ -13,7 +13,7 @@ from workflow.guards import GUARDS, Question
 from workflow.order import Case, Details
 from workflow.policy import Rules
 from workflow.table import MOVES, NOTHING, PLACES, Move, allowed_now
-from workflow.words import Row, State
+from workflow.words import Goes, Row, State
 
 
 class _Mover:
@@ -74,11 +74,19 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules, at: datetime
     rows = PLACES.get((here, trigger))
     if rows is None:
         raise NoPlace(case.name, case.state, trigger, f"it has no place in {here}", allowed_now(case))
+    if (here, trigger) in _DECIDED:
+        return _DECIDED[here, trigger]
     question = Question(case, fields, rules, at)
     mover = _Mover(here, question)
     if not _MACHINE.events[trigger].trigger(mover) or mover.move is None:
         raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_now(case))
+    if len(rows) == 1 and not rows[0].guards and rows[0].target not in (Goes.back, Goes.named):
+        _DECIDED[here, trigger] = mover.move.row, mover.move.target
     return mover.move.row, mover.move.target
+
+
+_DECIDED: dict[tuple[str, str], tuple[Row, State | None]] = {}
+"""What `transitions` decided where the table alone decides: one row, no guard, and a state by name or none."""
 
 
 def _why_not(rows: tuple[Row, ...], question: Question) -> str:

@@ -1,0 +1,94 @@
+"""Whole rows written in batches.
+
+On SQLite they go to the driver as tuples, past the layers that would look at each value again, which cost more than
+the writing itself; the statements are those that SQLAlchemy makes, and the values are written as its types would.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Table, bindparam, insert, update
+from sqlmodel import SQLModel
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+from storage.tables import table_of
+
+SEEN = "seen"
+Rows = Sequence[Mapping[str, Any]]
+
+
+def insert_rows(connection: Connection, model: type[SQLModel], rows: Rows) -> None:
+    """Insert rows that all name the same columns."""
+    if not rows:
+        return
+    table = table_of(model)
+    if connection.dialect.name != "sqlite":
+        connection.execute(insert(table), [dict(row) for row in rows])
+        return
+    statement, order, moments, usual = _insert(table, tuple(rows[0]), connection.dialect)
+    connection.exec_driver_sql(statement, _tuples(rows, order, moments, usual))
+
+
+def update_rows(
+    connection: Connection, model: type[SQLModel], key: Sequence[str], rows: Rows, *, seen: str | None = None
+) -> int:
+    """Replace the columns of the rows that have the columns of `key`; return how many rows that were.
+
+    `seen` names a column that must still have the value under "seen": whoever came second changes nothing.
+    """
+    if not rows:
+        return 0
+    table = table_of(model)
+    if connection.dialect.name != "sqlite":
+        named = [{f"{name}_is" if name in key else name: value for name, value in row.items()} for row in rows]
+        return connection.execute(_update_of(table, tuple(rows[0]), tuple(key), seen), named).rowcount
+    statement, order, moments = _update(table, tuple(rows[0]), tuple(key), seen, connection.dialect)
+    return connection.exec_driver_sql(statement, _tuples(rows, order, moments, {})).rowcount
+
+
+@lru_cache(maxsize=256)
+def _insert(
+    table: Table, names: tuple[str, ...], dialect: Dialect
+) -> tuple[str, tuple[str, ...], tuple[int, ...], dict[str, Any]]:
+    made = insert(table).values({name: bindparam(name) for name in names}).compile(dialect=dialect)
+    order = tuple(made.positiontup or ())
+    usual = {name: table.c[name].default.arg for name in order if name not in names}  # type: ignore[union-attr]
+    return str(made), order, _moments(table, order), usual
+
+
+@lru_cache(maxsize=256)
+def _update(
+    table: Table, names: tuple[str, ...], key: tuple[str, ...], seen: str | None, dialect: Dialect
+) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+    made = _update_of(table, names, key, seen).compile(dialect=dialect)
+    order = tuple(name.removesuffix("_is") for name in made.positiontup or ())
+    return str(made), order, _moments(table, order)
+
+
+@lru_cache(maxsize=256)
+def _update_of(table: Table, names: tuple[str, ...], key: tuple[str, ...], seen: str | None) -> Any:
+    statement = update(table).values({name: bindparam(name) for name in names if name not in (*key, SEEN)})
+    statement = statement.where(*(table.c[name] == bindparam(f"{name}_is") for name in key))
+    return statement.where(table.c[seen] == bindparam(SEEN)) if seen else statement
+
+
+def _moments(table: Table, order: Sequence[str]) -> tuple[int, ...]:
+    return tuple(at for at, name in enumerate(order) if name != SEEN and isinstance(table.c[name].type, UTCDateTime))
+
+
+def _tuples(rows: Rows, order: tuple[str, ...], moments: tuple[int, ...], usual: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    take = itemgetter(*order)
+    return [_written(take({**usual, **row} if usual else row), moments) for row in rows]
+
+
+def _written(values: tuple[Any, ...], moments: tuple[int, ...]) -> tuple[Any, ...]:
+    """Write the instants of a row as SQLite keeps them: UTC, to the microsecond, without the zone."""
+    changed = list(values)
+    for at in moments:
+        moment: datetime | None = changed[at]
+        if moment is not None:
+            changed[at] = moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+    return tuple(changed)
