@@ -160,7 +160,10 @@ def read_history(row: RowMapping) -> HistoryRow:
 
 def dump(value: Any) -> str:
     """Write JSON as it is kept in the tables."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    return _written(value)
+
+
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str).encode
 
 
 def _read_attempt(row: RowMapping) -> Attempt:

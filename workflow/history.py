@@ -45,7 +45,10 @@ def chain(order: str, previous: str, row: HistoryRow) -> str:
         dict(sorted(row.details.items())),
         row.policy,
     ]
-    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_written(parts).encode()).hexdigest()
+
+
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def broken_at(order: str, rows: Iterable[HistoryRow], count: int, last_hash: str) -> str | None:
