@@ -13,7 +13,8 @@ from admin.timing import retime_command
 from effects.letters import Letters
 from jobs.lock import AlreadyRunning, DaemonLock
 from storage import heartbeats, queries, timers
-from workflow.errors import AftersalesError
+from storage.database import Database
+from workflow.errors import AftersalesError, UsageError
 from workflow.policy import calendar_of
 
 Finding = tuple[str, str, str]
@@ -172,7 +173,7 @@ def diagram_command() -> None:
 
 @click.group("db")
 def db_command() -> None:
-    """Make or upgrade the tables; back the database up."""
+    """Make or upgrade the tables; back the database up; copy it to another."""
 
 
 @db_command.command("upgrade")
@@ -193,6 +194,38 @@ def upgrade_command(ctx: click.Context) -> None:
     finally:
         lock.free()
     click.echo(f"{database.place}: version {before or 'none'} -> {database.schema()}")
+
+
+@db_command.command("copy")
+@click.argument("target")
+@click.pass_context
+def copy_command(ctx: click.Context, target: str) -> None:
+    """Copy everything into the database TARGET, such as postgresql://… or sqlite:///new.db, and check it there.
+
+    Its tables are made if there are none. Stop what works on either database first; a copy that was interrupted goes on.
+    Evidence files are not in the database: they stay where they are.
+    """
+    from storage.copying import copy, verify
+    from storage.schema import upgrade
+
+    source, copied_to = Office(ctx).ready(), Database(target)
+    ctx.call_on_close(copied_to.close)
+    if copied_to.url == source.url or (copied_to.file and copied_to.file == source.file):
+        raise UsageError("that is the same database")
+    locks = [DaemonLock(database) for database in (source, copied_to) if database.exists()]
+    try:
+        for lock in locks:
+            lock.take()
+        upgrade(copied_to)
+        for one in copy(source, copied_to):
+            resumed = f", {one.before} were there" if one.before else ""
+            click.echo(f"{one.table:>16}  {counted(one.rows, 'row')}{resumed}")
+        orders = verify(source, copied_to)
+    finally:
+        for lock in locks:
+            lock.free()
+    click.echo(f"Copied to {copied_to.place}, and checked: {counted(orders, 'order')}, every history holds.")
+    click.echo("To work with it, set `database` in the settings, or AFTERSALES_DATABASE.")
 
 
 @db_command.command("backup")

@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("admin.checking", "Check that no history was edited, deleted, reordered or cut off."),
     "policy": ("admin.checking", "Show or check the policy; move running timers to it."),
     "diagram": ("admin.checking", "Print the state machine, drawn from the process table."),
-    "db": ("admin.checking", "Make or upgrade the tables; back the database up."),
+    "db": ("admin.checking", "Make or upgrade the tables; back the database up; copy it to another."),
     "demo": ("admin.demo", "Live through two hundred sample orders, in a folder of its own."),
 }
 

@@ -1,0 +1,142 @@
+"""A whole database copied into another, of the same kind or of the other one; a copy that was interrupted goes on."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Result, RowMapping, Table, func, insert, select, text, tuple_
+from sqlmodel import SQLModel
+
+from storage import queries
+from storage.database import Database
+from workflow.errors import AftersalesError
+
+BATCH = 5_000
+"""Rows in one transaction of the target."""
+LEFT_OUT = ("heartbeats",)
+"""Signs of life belong to the daemons of the database that they were written to."""
+
+
+class CopyFailed(AftersalesError):
+    """The target holds something else, or does not hold what the source holds; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """How many rows of a table were copied now, and how many were there from a copy that was interrupted."""
+
+    table: str
+    rows: int
+    before: int
+
+
+Told = Callable[[str, int], None]
+"""Told of a table and how many of its rows were copied since the last call."""
+
+
+def copied_tables() -> list[Table]:
+    """Return the tables that are copied, each behind those that it refers to."""
+    return [table for table in SQLModel.metadata.sorted_tables if table.name not in LEFT_OUT]
+
+
+def copy(source: Database, target: Database, told: Told = lambda table, rows: None) -> list[Copied]:
+    """Copy every row of `source` that `target` does not have, table by table in the order of keys.
+
+    Nothing may work on either meanwhile.
+
+    Raises:
+        CopyFailed: the target holds rows that did not come from the source.
+
+    """
+    done = []
+    for table in copied_tables():
+        before, last = _where_it_stands(source, target, table)
+        copied = 0
+        for rows in _batches(source, table, last):
+            with target.write() as connection:
+                connection.execute(insert(table), rows)
+            copied += len(rows)
+            told(table.name, len(rows))
+        done.append(Copied(table.name, copied, before))
+    _set_sequences(target)
+    return done
+
+
+def verify(source: Database, target: Database) -> int:
+    """Check that both have the same rows table by table, and that every history of the target holds; return how many.
+
+    Raises:
+        CopyFailed: they differ, or a history is broken.
+
+    """
+    with source.read() as one, target.read() as other:
+        for table in copied_tables():
+            here, there = _count(one, table), _count(other, table)
+            if here != there:
+                raise CopyFailed(f"{table.name} has {here} rows in {source.place} and {there} in {target.place}: copy again")
+        broken = next(queries.broken_chains(other), None)
+        if broken:
+            raise CopyFailed(f"the history of order {broken[0]} does not hold in {target.place}: {broken[1]}")
+        orders = SQLModel.metadata.tables["orders"]
+        heads = select(orders.c.id, orders.c.version, orders.c.last_hash).order_by(orders.c.id)
+        with _streamed(one, heads) as here, _streamed(other, heads) as there:
+            for mine, copied in zip(iter(here), iter(there), strict=True):
+                if tuple(mine) != tuple(copied):
+                    raise CopyFailed(
+                        f"order row {mine[0]} has moved on since: stop what works on {source.place}, and copy anew"
+                    )
+        return _count(other, orders)
+
+
+def _streamed(connection: Connection, query: Any) -> closing[Result[Any]]:
+    return closing(connection.execute(query.execution_options(yield_per=BATCH)))
+
+
+def _where_it_stands(source: Database, target: Database, table: Table) -> tuple[int, RowMapping | None]:
+    """Return how many rows the target has, and the last of them, which must be one of the source's."""
+    key = list(table.primary_key.columns)
+    with target.read() as connection:
+        count = _count(connection, table)
+        last = connection.execute(select(table).order_by(*(column.desc() for column in key)).limit(1)).mappings().first()
+    if last is None:
+        return 0, None
+    with source.read() as connection:
+        same = connection.execute(select(table).where(*(column == last[column.name] for column in key))).mappings().first()
+    if same is None or dict(same) != dict(last):
+        raise CopyFailed(f"{target.place} holds other rows in {table.name}: name a database that is empty")
+    return count, last
+
+
+def _batches(source: Database, table: Table, last: RowMapping | None) -> Iterator[Sequence[dict[str, Any]]]:
+    key = list(table.primary_key.columns)
+    query = select(table).order_by(*key).limit(BATCH)
+    while True:
+        behind = query
+        if last is not None:
+            behind = query.where(tuple_(*key) > tuple_(*(last[column.name] for column in key)))
+        with source.read() as connection:
+            rows = [dict(row) for row in connection.execute(behind).mappings()]
+        if not rows:
+            return
+        yield rows
+        last = rows[-1]  # type: ignore[assignment]
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar() or 0
+
+
+def _set_sequences(target: Database) -> None:
+    """Let a server hand out ids behind those that were copied."""
+    if target.is_sqlite:
+        return
+    with target.write() as connection:
+        for table in copied_tables():
+            first = next(iter(table.primary_key.columns))
+            named = {"table_name": table.name, "column_name": first.name}
+            owns = text("SELECT pg_get_serial_sequence(:table_name, :column_name)")
+            sequence = connection.execute(owns, named).scalar()
+            highest = connection.execute(select(func.max(first))).scalar()
+            if sequence and highest:
+                connection.execute(text("SELECT setval(:sequence, :highest)"), {"sequence": sequence, "highest": highest})
