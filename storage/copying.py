@@ -80,8 +80,8 @@ def verify(source: Database, target: Database) -> int:
             raise CopyFailed(f"the history of order {broken[0]} does not hold in {target.place}: {broken[1]}")
         orders = SQLModel.metadata.tables["orders"]
         heads = select(orders.c.id, orders.c.version, orders.c.last_hash).order_by(orders.c.id)
-        with _streamed(one, heads) as here, _streamed(other, heads) as there:
-            for mine, copied in zip(iter(here), iter(there), strict=True):
+        with _streamed(one, heads) as ours, _streamed(other, heads) as theirs:
+            for mine, copied in zip(ours, theirs, strict=True):
                 if tuple(mine) != tuple(copied):
                     raise CopyFailed(
                         f"order row {mine[0]} has moved on since: stop what works on {source.place}, and copy anew"
