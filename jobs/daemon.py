@@ -16,6 +16,7 @@ from jobs.lock import DaemonLock
 from jobs.tick import Workplace
 from storage import heartbeats
 from storage.database import DatabaseFailed
+from storage.waking import Listener
 
 _LOG = logging.getLogger("aftersales.jobs")
 LONGEST_SLEEP = timedelta(seconds=1)
@@ -24,6 +25,7 @@ HOUSE_EVERY = timedelta(minutes=5)
 DEAD_AFTER_SECONDS = 60.0
 """A ticker that has not ticked for so long is dead, and the daemon ends with an error."""
 BEAT_EVERY_SECONDS = 10.0
+LISTEN_SECONDS = 1.0
 END_WITHIN_SECONDS = 3.0
 """How long a stop signal waits for what is being done; a mail server that hangs is not waited for."""
 
@@ -53,6 +55,9 @@ class Daemon:
             (self.keep_house, HOUSE_EVERY),
         )
         self._at_work = {job.__name__: threading.Lock() for job, _ in self._jobs}
+        self._listening = (
+            None if place.database.is_sqlite else threading.Thread(target=self._listen, name="listening", daemon=True)
+        )
         self._drained = threading.Lock()
         """Held while timers fire, so that a digest is not written in the middle of it (rule 5.3)."""
         self._ticked = time.monotonic()
@@ -115,6 +120,21 @@ class Daemon:
                 self._survive, Heartbeat(every), args=[job], id=job.__name__, next_run_time=_now(), **options
             )
         self.scheduler.start()
+        if self._listening:
+            self._listening.start()
+
+    def _listen(self) -> None:
+        """Look at once when somebody else has stored what can be done at once; whoever cannot listen looks at the clock."""
+        listener = Listener(self._place.database)
+        while not self._stop.is_set():
+            try:
+                if listener.wait(LISTEN_SECONDS):
+                    self._wake(self.fire_due_timers, _now())
+                    self._wake(self.send_effects, _now())
+            except Exception as error:  # the server is gone for a while; the jobs say so where it matters
+                _LOG.debug("cannot listen: %s", error)
+                self._stop.wait(LISTEN_SECONDS)
+        listener.close()
 
     def _survive(self, job: Callable[[], None]) -> None:
         """Run a job; a database that is locked or gone for a while is met again at the next tick."""
@@ -159,6 +179,8 @@ class Daemon:
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
         until = time.monotonic() + END_WITHIN_SECONDS
+        if self._listening and self._listening.is_alive():
+            self._listening.join(END_WITHIN_SECONDS)
         stuck = [
             name for name, at_work in self._at_work.items() if not at_work.acquire(timeout=max(0, until - time.monotonic()))
         ]

@@ -25,6 +25,7 @@ from storage.tables import (
     TimerRow,
     table_of,
 )
+from storage.waking import announce, is_soon
 from workflow.errors import OrderChanged
 from workflow.intake import Received, Verdict
 from workflow.order import Case
@@ -142,8 +143,10 @@ def store(connection: Connection, changes: Sequence[Change], modes: dict[str, st
     _store_parts(connection, placed)
     _store_timers(connection, placed)
     _store_reports(connection, placed)
-    _store_effects(connection, placed, modes)
+    leaves = _store_effects(connection, placed, modes)
     raise_flags(connection, [(key, flag, change.at, None) for key, change in placed for s in change.steps for flag in s.flags])
+    if leaves or any(is_soon(made.timers.values(), change.at) for _, change in placed for made in change.steps):
+        announce(connection)
 
 
 def _advance(connection: Connection, changes: Sequence[Change]) -> None:
@@ -252,7 +255,8 @@ def _store_reports(connection: Connection, placed: Placed) -> None:
         connection.execute(_update_table(ReportRow).where(col(ReportRow.id) == bindparam("of_report")).values(values), changed)
 
 
-def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]) -> None:
+def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]) -> bool:
+    """Store effects, and drop those that have lost their point; return whether any may leave."""
     rows: list[codec.Values] = []
     for key, change in placed:
         for made in change.steps:
@@ -269,6 +273,7 @@ def _store_effects(connection: Connection, placed: Placed, modes: dict[str, str]
             for kind, attempt in made.withdrawn
         ],
     )
+    return any(row["status"] == "ready" for row in rows)
 
 
 _STATUS_BY_MODE = {"auto": "ready", "ask": "asked", "off": "off"}

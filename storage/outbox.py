@@ -15,6 +15,7 @@ from storage.cases import NOT_LEFT
 from storage.persons import raise_flags
 from storage.portions import portions
 from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow, table_of
+from storage.waking import announce
 from workflow.order import Order
 
 STUCK = ("dead", "parked")
@@ -159,6 +160,7 @@ def approve(connection: Connection, effects: Sequence[RowMapping], by: str, at: 
     chosen = [row for row in effects if row["status"] in ("held", "asked")]
     _decide(connection, _ids(chosen), "ready", by, at)
     _go_live(connection, chosen)
+    announce(connection)
     return len(chosen)
 
 
@@ -184,6 +186,7 @@ def retry(connection: Connection, effects: Sequence[RowMapping], by: str, at: da
     _decide(connection, carried, "leaving", by, at)
     _decide(connection, set(chosen) - carried, "ready", by, at)
     _settle_messages(connection, chosen, "waiting", at)
+    announce(connection)
     return len(chosen)
 
 

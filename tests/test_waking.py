@@ -1,0 +1,123 @@
+"""Daemons of one server that wake each other."""
+
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from effects.letters import Letters
+from engine.apply import Arrival, apply
+from engine.delivery import PostOffice
+from jobs import daemon as daemons
+from jobs.daemon import Daemon
+from jobs.tick import Workplace
+from storage import outbox, queries
+from storage.database import Database
+from storage.waking import Listener, announce
+from tests.conftest import day, rules_of
+from tests.test_engine import arrival, report, take
+from tests.test_jobs import PATIENCE_SECONDS
+from tests.test_jobs import log as log
+from workflow.order import Order, Report
+
+RULES = rules_of("[effects]\ndefault_channels = ['log']\n")
+
+
+@pytest.fixture
+def server(postgres, postgres_template):
+    url = postgres.new_database(postgres_template)
+    made = Database(url)
+    yield made
+    made.close()
+    postgres.drop(url)
+
+
+@pytest.fixture
+def listener(server):
+    made = Listener(server)
+    assert made.wait(0), "what was announced before the connection was opened counts as heard"
+    yield made
+    made.close()
+
+
+def heard(listener) -> int:
+    count = 0
+    while listener.wait(0.2):
+        count += 1
+    return count
+
+
+def test_what_can_be_done_at_once_is_announced_once_a_transaction(server, listener):
+    take(server, arrival("1"), arrival("2"), now=0)
+    assert heard(listener) == 0, "their deadlines are days ahead"
+    take(server, *(arrival(number, report("correct_address", 1), placing=False) for number in "12"), now=1)
+    assert heard(listener) == 1, "two requests may leave"
+    take(server, arrival("3"), now=9)
+    assert heard(listener) == 1, "its urge is due already"
+
+
+def test_what_a_person_approves_is_announced(server, listener):
+    take(server, arrival("1", report("report_oversized", 1)), now=1)
+    heard(listener)
+    with server.write() as connection:
+        outbox.approve(connection, queries.effects(connection), "person:kim", day(1))
+    assert heard(listener) == 1
+
+
+def test_a_transaction_that_is_rolled_back_announces_nothing(server, listener):
+    class Crash(Exception):
+        pass
+
+    def crash():
+        with server.write() as connection:
+            announce(connection)
+            raise Crash
+
+    with pytest.raises(Crash):
+        crash()
+    assert heard(listener) == 0
+
+
+def test_a_listener_whose_connection_is_cut_hears_again(server, listener):
+    with server.write() as connection:
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+    with pytest.raises(Exception, match=r"terminat|clos|lost"):
+        listener.wait(1)
+    assert listener.wait(1)
+    with server.write() as connection:
+        announce(connection)
+    assert heard(listener) == 1
+
+
+def test_nobody_listens_at_a_server_that_is_gone(postgres):
+    url = postgres.new_database()
+    gone = Database(url)
+    postgres.drop(url)
+    with pytest.raises(OperationalError):
+        Listener(gone).wait(0)
+    gone.close()
+
+
+def test_a_daemon_that_sleeps_for_long_is_woken_by_somebody_elses_report(server, log, monkeypatch):
+    monkeypatch.setattr(daemons, "LONGEST_SLEEP", timedelta(hours=1))
+    logging.getLogger("aftersales.effects").setLevel(logging.CRITICAL)
+    from effects.log import LogChannel
+
+    daemon = Daemon(Workplace(server, RULES, PostOffice({"log": LogChannel()}, Letters())))
+    worker = threading.Thread(target=daemon.run)
+    worker.start()
+    try:
+        log.wait_for("works on")
+        late = datetime.now(UTC) - timedelta(days=2)
+        placing = Report("place", late, "test", "place", "import:test")
+        with server.write() as connection:
+            apply(connection, [Arrival(Order("main", "1", late, "CNY"), (), (), placing)], datetime.now(UTC), RULES)
+        log.wait_for("fired 1 timers")
+        log.wait_for("sent 1 messages")
+    finally:
+        daemon.stop()
+        worker.join(PATIENCE_SECONDS)
+    assert not worker.is_alive()
