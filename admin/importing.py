@@ -12,7 +12,8 @@ import click
 from rich.progress import Progress
 
 from admin.office import Instant, Office, iso, now, print_json, print_rows
-from engine.importing import import_orders
+from admin.plain import counted
+from engine.importing import Imported, import_orders
 from engine.replay import Progress as Report
 from engine.replay import Replayed, replay
 from inbound.files import columns_of
@@ -60,10 +61,23 @@ def import_command(
             urge_historical=urge_historical,
             progress=progress,
         )
+    if as_json:
+        print_json({**_import_json(done), "rejections": [_rejection(one) for one in done.rejected]})
+    else:
+        _print_summary(_import_json(done))
+        _print_rejections(done.rejected)
+        if done.tally.historical:
+            old = counted(done.tally.historical, "order")
+            click.echo(f"{old} of long ago: nobody is urged for them (--urge-historical does).")
+    ctx.exit(3 if done.rejected else 0)
+
+
+def _import_json(done: Imported) -> dict[str, object]:
     tally = done.tally
-    summary = {
+    return {
         "orders": tally.orders,
         "new": tally.new,
+        "historical": tally.historical,
         "rejected": len(done.rejected),
         "reported": dict(tally.reported),
         "refused": dict(tally.refused),
@@ -71,12 +85,6 @@ def import_command(
         "duplicates": tally.duplicates,
         "resumed_after": done.resumed_after,
     }
-    if as_json:
-        print_json({**summary, "rejections": [_rejection(one) for one in done.rejected]})
-    else:
-        _print_summary(summary)
-        _print_rejections(done.rejected)
-    ctx.exit(3 if done.rejected else 0)
 
 
 @click.command("replay")

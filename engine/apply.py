@@ -56,6 +56,7 @@ class Tally:
 
     orders: int = 0
     new: int = 0
+    historical: int = 0
     fired: Counter[str] = field(default_factory=Counter)
     reported: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -68,6 +69,7 @@ class Tally:
         """Count one outcome."""
         self.orders += 1
         self.new += outcome.new
+        self.historical += outcome.new and outcome.case.historical
         self.steps += len(outcome.steps)
         self.states[str(outcome.case.state)] += 1
         if outcome.was:

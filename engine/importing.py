@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from engine.apply import Tally, apply
+from engine.apply import Outcome, Tally, apply
 from engine.replay import BATCH, Progress, arrival_of
 from inbound.orders import Incoming, OrderFile, Rejection
 from storage import imports
@@ -22,6 +22,12 @@ class Imported:
     rejected: list[Rejection] = field(default_factory=list)
     resumed_after: int = 0
 
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of one order; one that is stored with other facts is rejected (rule 7.3)."""
+        self.tally.add(outcome)
+        if outcome.conflict:
+            self.rejected.append(Rejection(outcome.arrival.line, None, outcome.conflict, outcome.case.name))
+
 
 def import_orders(
     database: Database,
@@ -36,9 +42,8 @@ def import_orders(
 ) -> Imported:
     """Store a file's orders and apply all its reports at `now`, before timers are looked at (rule 7.1).
 
-    `observed` holds every effect that the new orders cause (rule 5.4); `urge_historical` lets old ones be urged
-    too (rule 7.7). A second run changes nothing; a run
-    that was interrupted goes on behind its last stored batch.
+    `observed` holds every effect that the new orders cause (rule 5.4); `urge_historical` lets old ones be urged too
+    (rule 7.7). A second run changes nothing; a run that was interrupted goes on behind its last stored batch.
     """
     imported = Imported()
     older_than = None if urge_historical else rules.policy.orders.historical_after.span()
@@ -57,9 +62,7 @@ def import_orders(
         with database.write() as connection:
             arrivals = [arrival_of(one) for _, one in batch]
             for outcome in apply(connection, arrivals, now, rules, observed=observed, older_than=older_than):
-                imported.tally.add(outcome)
-                if outcome.conflict:
-                    imported.rejected.append(Rejection(outcome.arrival.line, None, outcome.conflict, outcome.case.name))
+                imported.add(outcome)
             imports.advance(connection, digest, passed)
     with database.write() as connection:
         imports.finish(connection, digest)

@@ -69,8 +69,9 @@ def test_a_mistyped_command_gets_a_suggestion(run):
 
 
 def test_an_import_lists_what_it_did_not_take_and_a_second_one_changes_nothing(run):
-    said = run("import", "orders.csv", "--urge-historical")
+    said = run("import", "orders.csv")
     assert said.code == 3
+    assert "3 orders of long ago: nobody is urged for them" in said.out
     assert "is not an amount" in said.out
     assert "'yesterday' is not a time" in said.out
     again = run("import", "orders.csv", "--json")
