@@ -207,3 +207,11 @@ def test_a_pass_after_a_year_of_downtime_fires_in_due_order_and_sends_each_suppl
     fired, sent = single_pass(place, day(367))
     assert (fired.count, sent.sent) == (700, 700)  # `place_supply` waits for a word, each recovery is asked for
     assert day(365) > START
+
+
+def test_of_two_people_and_a_timer_that_meet_one_wins_and_the_others_are_told(database):
+    from tests.racing import Race
+
+    race = Race(database, 50)
+    race.run()
+    race.check()
