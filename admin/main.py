@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("admin.erasing", "Remove a buyer's name, addresses, messages and evidence everywhere."),
     "export": ("admin.exporting", "Write histories as CSV, or as an event log for process mining."),
     "resolve": ("admin.deciding", "Say what was done about an order that needs a person."),
+    "stats": ("admin.statistics", "Counts, how late timers fired, and how each supplier does."),
     "check": ("admin.checking", "Check settings, policy, calendar, database and daemon."),
     "audit": ("admin.checking", "Check that no history was edited, deleted, reordered or cut off."),
     "policy": ("admin.checking", "Show or check the policy; move running timers to it."),

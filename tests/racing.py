@@ -37,7 +37,7 @@ class Race:
         for first in range(0, self._rounds, 1_000):
             with self._database.write() as connection:
                 numbers = range(first, min(first + 1_000, self._rounds))
-                apply(connection, [self._placed(number) for number in numbers], START, RULES)
+                apply(connection, [self._placed(number) for number in numbers], self._now(0), RULES)
         parts = (self._person("kim", "report_oversized"), self._person("lee", "deliver"), self._timer)
         runners = [threading.Thread(target=self._every_round, args=[part]) for part in parts]
         for runner in runners:

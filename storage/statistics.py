@@ -1,0 +1,74 @@
+"""How the shop and its suppliers do, in numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, func, select
+
+from storage.tables import AttemptRow, ClaimRow, OrderRow, TimerRow, table_of
+
+NO_NAME = "(no supplier named)"
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How late the timers of a clock fired, in seconds; those that a person fired early count as on time."""
+
+    trigger: str
+    fired: int
+    mean_seconds: float
+    most_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What became of the attempts with a supplier. `days_to_ship` is the mean of those that shipped."""
+
+    supplier: str
+    attempts: int
+    shipped: int
+    urged: int
+    left: int
+    claims: int
+    days_to_ship: float | None
+
+
+def lateness(connection: Connection) -> list[Lateness]:
+    """Return how late the timers of each clock have fired."""
+    t = table_of(TimerRow)
+    late = _seconds(connection, t.c.due_at, t.c.fired_at)
+    late = case((late < 0, 0), else_=late)
+    query = select(t.c.trigger, func.count(), func.avg(late), func.max(late)).where(t.c.fired_at.is_not(None))
+    rows = connection.execute(query.group_by(t.c.trigger).order_by(t.c.trigger))
+    return [Lateness(trigger, count, round(float(mean), 3), round(float(most), 3)) for trigger, count, mean, most in rows]
+
+
+def scores(connection: Connection) -> list[Score]:
+    """Return the suppliers' scorecard, those with the most attempts first."""
+    o, a, c = table_of(OrderRow), table_of(AttemptRow), table_of(ClaimRow)
+    name = func.coalesce(a.c.supplier, NO_NAME)
+    claimed = select(c.c.order_id, func.count().label("claims")).group_by(c.c.order_id).subquery()
+    current = a.c.number == o.c.current
+    shipped = _seconds(connection, a.c.placed_at, a.c.shipped_at) / 86_400
+    columns: Any = (
+        name,
+        func.count(),
+        func.count(a.c.shipped_at),
+        func.count(a.c.urged_at),
+        func.sum(case((a.c.number < o.c.current, 1), else_=0)),
+        func.sum(case((current, func.coalesce(claimed.c.claims, 0)), else_=0)),
+        func.avg(shipped),
+    )
+    query = select(*columns).join(o, o.c.id == a.c.order_id).outerjoin(claimed, claimed.c.order_id == o.c.id)
+    rows = connection.execute(query.group_by(name).order_by(func.count().desc(), name))
+    return [
+        Score(supplier, n, s, u, int(left), int(claims), None if days is None else round(float(days), 1))
+        for supplier, n, s, u, left, claims, days in rows
+    ]
+
+
+def _seconds(connection: Connection, begin: Any, end: Any) -> Any:
+    """Return the seconds between two instants, as the database at hand counts them."""
+    if connection.dialect.name == "sqlite":
+        return (func.julianday(end) - func.julianday(begin)) * 86_400.0
+    return func.extract("epoch", end - begin)
