@@ -1,14 +1,13 @@
 """claims: what buyers claim, with their photos and videos."""
 
 import base64
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from admin.office import Office, now, person, print_json, print_rows, say_if_cut
+from admin.office import Office, new_file, now, person, print_json, print_rows, refuse_existing, say_if_cut, vars_of
 from admin.plain import counted, safe
 from engine.evidence import Submission, add_evidence
 from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
@@ -107,9 +106,8 @@ def show_claims(ctx: click.Context, identity: str, images: Path | None, as_json:
 
 def _claim_json(case: Case, claim: Claim, files: Sequence[Kept]) -> dict[str, Any]:
     value = claims.worth(case, dict(claim.pieces))
-    told = {name: getattr(claim, name) for name in Claim.__dataclass_fields__}
-    kept = [{name: getattr(one, name) for name in Kept.__dataclass_fields__} for one in files if one.claim == claim.number]
-    return {**told, "worth": None if value is None else show_amount(value, case.order.currency), "files": kept}
+    kept = [vars_of(one) for one in files if one.claim == claim.number]
+    return {**vars_of(claim), "worth": None if value is None else show_amount(value, case.order.currency), "files": kept}
 
 
 def _facts(office: Office, case: Case, claim: Claim, files: Sequence[Kept]) -> Iterator[tuple[str, str]]:
@@ -150,8 +148,7 @@ def _print_files(files: Sequence[Kept]) -> None:
 def _write_page(office: Office, case: Case, files: Sequence[Kept], target: Path) -> None:
     from jinja2 import Environment, FileSystemLoader
 
-    if target.exists():
-        raise UsageError(f"{target} exists already: name a file that does not")
+    refuse_existing(target)
     page = Environment(loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True).get_template("claim.html")
     vault = vault_of(office)
     told = [
@@ -165,11 +162,8 @@ def _write_page(office: Office, case: Case, files: Sequence[Kept], target: Path)
     ]
     written = office.when(now(), how_far=False)
     text = page.render(order=safe(case.name), state=case.state, written=written, claims=told)
-    try:
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+    with new_file(target) as file:
+        file.write(text.encode())
     click.echo(f"Wrote {target}: {counted(len(files), 'file')} of {counted(len(case.claims), 'claim')}.")
 
 
@@ -273,8 +267,7 @@ def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reop
 def save_command(ctx: click.Context, identity: str, digest: str, target: Path, original: bool) -> None:
     """Save the file that begins with DIGEST, of a claim of the order ID, as the new file TARGET."""
     office = Office(ctx)
-    if target.exists():
-        raise UsageError(f"{target} exists already: name a file that does not")
+    refuse_existing(target)
     with office.ready().read() as connection:
         files = records.of_order(connection, queries.resolve_id(connection, identity))
     found = {one.sha256: one for one in files if digest and one.sha256.startswith(digest.lower())}
@@ -285,9 +278,6 @@ def save_command(ctx: click.Context, identity: str, digest: str, target: Path, o
     if one.erased_at:
         raise AftersalesError("that file was erased with its buyer")
     content = vault_of(office).get(ORIGINALS if original else SHOWN, one.sha256)
-    try:
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+    with new_file(target) as file:
+        file.write(content)
     click.echo(f"Saved {target} ({one.kind if original else one.shown}, {len(content):,} bytes).")

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from admin.office import Instant, Office, Word, now, person, print_json, print_rows, say_if_cut, vars_of
 from admin.plain import counted, safe
@@ -236,10 +236,7 @@ def show_effect(ctx: click.Context, effect_id: int) -> None:
     office = Office(ctx)
     place = office.workplace()
     with place.database.read() as connection:
-        found = queries.effects_by_id(connection, [effect_id])
-        if not found:
-            raise UsageError(f"there is no effect {effect_id}: `aftersales effects` lists them")
-        (row,) = found
+        (row,) = _by_id(connection, [effect_id])
         stored = queries.messages_of(connection, effect_id)
         effect = outbox.effect(connection, effect_id)
     by = f" by {safe(row['decided_by'])}, {office.when(row['decided_at'])}" if row["decided_by"] else ""
@@ -253,6 +250,13 @@ def show_effect(ctx: click.Context, effect_id: int) -> None:
         left = one.get("status") or "not written yet"
         click.echo(f"\nby {one['channel']} to {safe(one['recipient'] or '-')} ({left})\n{safe(one['subject'])}\n")
         click.echo(safe(one["body"]))
+
+
+def _by_id(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
+    found = queries.effects_by_id(connection, ids)
+    if missing := set(ids) - {row["id"] for row in found}:
+        raise UsageError(f"there is no effect {min(missing)}: `aftersales effects` lists them")
+    return found
 
 
 def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Command:
@@ -276,13 +280,7 @@ def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Co
             raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
         office = Office(ctx)
         with office.ready().write() as connection:
-            if ids:
-                found = queries.effects_by_id(connection, ids)
-                missing = set(ids) - {row["id"] for row in found}
-                if missing:
-                    raise UsageError(f"there is no effect {min(missing)}: `aftersales effects` lists them")
-            else:
-                found = _chosen(office, identity, None, kind, 100_000)
+            found = _by_id(connection, ids) if ids else _chosen(office, identity, None, kind, 100_000)
             fitting = [row for row in found if row["status"] in from_statuses]
             if not dry_run:
                 getattr(outbox, name)(connection, fitting, person(), now())

@@ -4,15 +4,15 @@ import csv
 import re
 import sys
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from admin.office import Office, iso
+from admin.office import Office, iso, new_file, refuse_existing
 from storage import queries
 from storage.queries import Found
-from workflow.errors import UsageError
 
 HISTORY = (
     "order",
@@ -30,6 +30,8 @@ HISTORY = (
 )
 EVENTS = ("case", "activity", "timestamp", "resource")
 FORMATS = ("csv", "events")
+_READABLE = 0o666
+"""As far as the umask allows, as with any file that is exported for others."""
 
 
 @click.command("export")
@@ -50,19 +52,16 @@ def export_command(ctx: click.Context, target: Path | None, identity: str | None
     A cell that a spreadsheet would run as a formula begins with an apostrophe.
     """
     office = Office(ctx)
-    if target and target.exists():
-        raise UsageError(f"{target} exists already: name a file that does not")
+    if target:
+        refuse_existing(target)
     with office.ready().read() as connection:
         key = queries.resolve_id(connection, identity) if identity else None
         rows = queries.all_history(connection, key)
         if target is None:
             _write(sys.stdout, rows, form)
             return
-        try:
-            with target.open("x", encoding="utf-8", newline="") as file:
-                count = _write(file, rows, form)
-        except OSError as error:
-            raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+        with new_file(target, _READABLE) as file, TextIOWrapper(file, "utf-8", newline="") as text:
+            count = _write(text, rows, form)
     click.echo(f"Wrote {count} rows to {target}.")
 
 

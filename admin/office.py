@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import click
@@ -161,6 +163,32 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     for row in rows:
         table.add_row(*("-" if value is None else escape(safe(str(value))) for value in row))
     console().print(table)
+
+
+def refuse_existing(target: Path) -> None:
+    """Refuse to write over a file.
+
+    Raises:
+        UsageError: there is one by that name.
+
+    """
+    if target.exists():
+        raise UsageError(f"{target} exists already: name a file that does not")
+
+
+@contextmanager
+def new_file(target: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Open a file that does not exist yet for writing; by default its owner alone can read it.
+
+    Raises:
+        UsageError: it cannot be made or written.
+
+    """
+    try:
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            yield file
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
 
 
 def vars_of(value: object) -> dict[str, object]:

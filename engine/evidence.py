@@ -16,7 +16,7 @@ from storage import queries
 from storage.database import Database
 from storage.evidence import Kept
 from workflow.intake import Verdict
-from workflow.order import Case, Report
+from workflow.order import Case, Report, own_key
 from workflow.policy import Rules
 
 
@@ -84,7 +84,7 @@ def _report(
     with database.write() as connection:
         stored = queries.stored_case(connection, submission.identity)
         _check_count(records.count(connection, stored.order_id, len(stored.case.claims)), exhibits, rules)
-        report = Report(trigger, at, actor, f"{trigger}@{at.isoformat()}", actor, fields)
+        report = Report(trigger, at, actor, own_key(trigger, at), actor, fields)
         (outcome,) = apply(connection, [Arrival(stored.case.order, (report,))], at, rules)
         received = outcome.received[0]
         if received.verdict is not Verdict.applied:

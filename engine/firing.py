@@ -53,7 +53,7 @@ def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules
         timer = next((one for one in case.timers if one.number == number and one.status == "pending"), None)
         if timer is None or timer.due_at > at:
             continue  # an earlier timer of this batch ended, paused or moved it
-        family = families.get(chains.key_of(case) or ("", ""))
+        family = chains.of(case, families)
         made = fire(family.within(case) if family else case, timer, at, rules)
         now[order_id] = made.case
         if family:

@@ -12,8 +12,8 @@ from storage import cases, chains, policies, timers
 from storage.cases import Change
 from storage.database import Database
 from storage.timers import Due, Selection
-from workflow.errors import AftersalesError, Refused
-from workflow.order import Case, Detail, Timer
+from workflow.errors import AftersalesError, OrderError
+from workflow.order import Detail, Timer
 from workflow.policy import Rules, calendar_of, read_policy
 from workflow.timekeeping import act
 
@@ -78,9 +78,7 @@ def settle_provisional(database: Database, at: datetime, rules: Rules) -> int:
     wish, settled = Wish("retime", "timer", "that year's working days have been announced"), 0
     for some in _batches(found):
         with database.write() as connection:
-            by_version: dict[int, Rules] = {}
-            pinned = _pinned(connection, rules, by_version)
-            settled += len(_batch(connection, some, wish, at, pinned, dry_run=False))
+            settled += len(_batch(connection, some, wish, at, _pinned(connection, rules), dry_run=False))
     return settled
 
 
@@ -96,8 +94,9 @@ def pinned_rules(connection: Connection, versions: Iterable[int], rules: Rules) 
     return found
 
 
-def _pinned(connection: Connection, rules: Rules, known: dict[int, Rules]) -> Callable[[Timer], Rules]:
+def _pinned(connection: Connection, rules: Rules) -> Callable[[Timer], Rules]:
     """Return what gives each timer the numbers of its own policy, with the calendar as it is known today."""
+    known: dict[int, Rules] = {}
 
     def of(timer: Timer) -> Rules:
         if timer.policy not in known:
@@ -126,7 +125,7 @@ def _batch(
     done, changes, modes = list[Done](), list[Change](), dict[str, str]()
     for order_id, group in groupby(found, key=lambda due: due[0]):
         before = case = stored[order_id].case
-        family = families.get(chains.key_of(case) or ("", ""))
+        family = chains.of(case, families)
         case = family.within(case) if family else case
         steps = []
         for _, number in group:
@@ -137,13 +136,14 @@ def _batch(
             modes = modes or modes_of(rules)
             try:
                 made = act(case, wish.action, number, at, wish.actor, rules, wish.fields(timer))
-            except (Refused, AftersalesError) as error:
-                done.append(_left_alone(case, timer, str(getattr(error, "why", error))))
+            except OrderError as error:
+                done.append(_done(timer, timer, case.name, error.why))
                 continue
             if made is not None:
                 case = made.case
                 steps.append(made)
-                done.append(_done(case, timer))
+                now = next((one for one in case.timers if one.number == number), None)
+                done.append(_done(timer, now, case.name))
         if family:
             family.take(case)
         if steps:
@@ -153,12 +153,6 @@ def _batch(
     return done
 
 
-def _done(case: Case, timer: Timer) -> Done:
-    now = next((one for one in case.timers if one.number == timer.number), None)
-    if now is None:
-        return Done(case.name, timer.number, timer.trigger, timer.due_at, None, False)
-    return Done(case.name, timer.number, timer.trigger, timer.due_at, now.due_at, now.paused_at is not None)
-
-
-def _left_alone(case: Case, timer: Timer, why: str) -> Done:
-    return Done(case.name, timer.number, timer.trigger, timer.due_at, timer.due_at, timer.paused_at is not None, why)
+def _done(was: Timer, now: Timer | None, order: str, refused: str | None = None) -> Done:
+    due_at, paused = (now.due_at, now.paused_at is not None) if now else (None, False)
+    return Done(order, was.number, was.trigger, was.due_at, due_at, paused, refused)

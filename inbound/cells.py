@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from inbound.files import Cell
 from inbound.times import BadInstant, read_instant
@@ -158,3 +159,15 @@ def _one_of(value: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise BadCell(f"{value[:40]!r} is not one of the known words{did_you_mean(value, known)}")
     return value
+
+
+ORDER_READERS: dict[str, Callable[[Cell], Any]] = {
+    "id": identity,
+    "shop": shop,
+    "alternatives": names,
+    "route": route,
+    "currency": currency,
+    "buyer_email": email,
+    "merchant_email": email,
+}
+"""What reads a fact of an order that is more than a text, and depends on nothing but its cell."""

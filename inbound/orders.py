@@ -161,7 +161,7 @@ class OrderFile:
             case "paid":
                 return partial(cells.amount, code=self._currency(values, first))
             case _:
-                return _READERS.get(name, cells.text)
+                return cells.ORDER_READERS.get(name, cells.text)
 
     def _currency(self, values: dict[str, Any], first: Incoming | None) -> str:
         return values.get("currency") or (first.order.currency if first else self._defaults.currency)
@@ -252,17 +252,6 @@ class _BadRow(Exception):
         since = told.get("since") or told.get("placed_at")
         self.rejection = Rejection(line, column, reason, told.get("id"), since)
         super().__init__(reason)
-
-
-_READERS: dict[str, Callable[[Cell], Any]] = {
-    "id": cells.identity,
-    "shop": cells.shop,
-    "alternatives": cells.names,
-    "route": cells.route,
-    "currency": cells.currency,
-    "buyer_email": cells.email,
-    "merchant_email": cells.email,
-}
 
 
 def _order(values: dict[str, Any]) -> Order:

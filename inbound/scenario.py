@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from inbound import cells
 from inbound.cells import BadCell
+from inbound.mapping import LINE_FIELDS, ORDER_FIELDS
 from inbound.times import read_instant
 from workflow.calendars import WorkingCalendar
 from workflow.durations import Duration
@@ -19,20 +20,9 @@ from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse, read_document
 
-ORDER = (
-    "number",
-    "shop",
-    "placed_at",
-    "supplier",
-    "alternatives",
-    "route",
-    "country",
-    "currency",
-    "paid",
-    "ship_by",
-    "language",
-)
-LINE = ("sku", "title", "quantity", "price")
+OF_PEOPLE = ("id", "group", "buyer_name", "buyer_email", "buyer_address", "merchant_email")
+"""Facts of an order in a file that nothing in a scenario depends on; its number is `number` here."""
+ORDER = ("number", *(name for name in ORDER_FIELDS if name not in OF_PEOPLE))
 TABLES = ("days", "order", "line", "report")
 
 
@@ -53,13 +43,10 @@ class ScenarioReader:
         _known("order", facts, ORDER)
         currency = self._read("order.currency", facts.get("currency", self._defaults.currency), cells.currency)
         readers = {
+            **cells.ORDER_READERS,
             **dict.fromkeys(("placed_at", "ship_by"), partial(cells.instant, read=self._instant)),
-            "alternatives": cells.names,
-            "route": cells.route,
-            "currency": cells.currency,
             "paid": partial(cells.amount, code=currency),
             "number": cells.identity,
-            "shop": cells.shop,
         }
         given = {name: self._read(f"order.{name}", value, readers.get(name, cells.text)) for name, value in facts.items()}
         usual = {"shop": "main", "number": "1", "placed_at": self._now, "route": self._defaults.route}
@@ -70,7 +57,7 @@ class ScenarioReader:
         readers = {"quantity": cells.count, "price": partial(cells.amount, code=currency)}
         made = []
         for number, table in enumerate(tables, 1):
-            _known(f"line {number}", table, LINE)
+            _known(f"line {number}", table, LINE_FIELDS)
             values = {n: self._read(f"line {number}.{n}", value, readers.get(n, cells.text)) for n, value in table.items()}
             made.append(Line(**values))
         return tuple(made)

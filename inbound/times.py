@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-FIRST_YEAR, LAST_YEAR = 1990, 2199
+from workflow.durations import FIRST_YEAR, LAST_YEAR
 
 
 class BadInstant(ValueError):

@@ -1,14 +1,14 @@
 """Chains of replacements: what was paid for the first order, and what has come back for each (rule 8.6)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, or_, select, tuple_
 from sqlmodel import col
 
 from storage.portions import portions
 from storage.tables import LedgerTableRow, OrderRow, table_of
-from workflow.order import Case, LedgerRow, altered
+from workflow.order import Case, altered
 
 Key = tuple[str, str]
 """Shop, and number of the chain's first order."""
@@ -29,18 +29,19 @@ class Chain:
 
     def take(self, case: Case) -> None:
         """Remember the refunds of a case as they stand now."""
-        self.refunds[case.order.number] = sums_of(case.ledger)
+        self.refunds[case.order.number] = (0, 0)
+        for row in case.ledger:
+            if row.side == "refund":
+                self.add(case.order.number, row.status, row.amount, row.settled_amount)
 
-
-def sums_of(ledger: Iterable[LedgerRow]) -> tuple[int, int]:
-    """Return what was refunded, and what is asked for, in minor units."""
-    settled = requested = 0
-    for row in ledger:
-        if row.side == "refund" and row.status == "settled":
-            settled += row.settled_amount or 0
-        elif row.side == "refund" and row.status == "requested":
-            requested += row.amount or 0
-    return settled, requested
+    def add(self, number: str, status: str, amount: int | None, settled_amount: int | None) -> None:
+        """Add one refund of an order to its sums."""
+        settled, requested = self.refunds.get(number, (0, 0))
+        if status == "settled":
+            settled += settled_amount or 0
+        elif status == "requested":
+            requested += amount or 0
+        self.refunds[number] = (settled, requested)
 
 
 def key_of(case: Case) -> Key | None:
@@ -63,7 +64,17 @@ def load(connection: Connection, cases: Iterable[Case]) -> dict[Key, Chain]:
         for shop, chain, number, status, amount, settled in connection.execute(
             members.where(in_chain, col(LedgerTableRow.side) == "refund")
         ):
-            before = chains[shop, chain].refunds.get(number, (0, 0))
-            more = (settled or 0, 0) if status == "settled" else (0, amount or 0) if status == "requested" else (0, 0)
-            chains[shop, chain].refunds[number] = (before[0] + more[0], before[1] + more[1])
+            chains[shop, chain].add(number, status, amount, settled)
     return chains
+
+
+def of(case: Case, chains: Mapping[Key, Chain]) -> Chain | None:
+    """Return the chain of a case, if it has one."""
+    key = key_of(case)
+    return chains.get(key) if key else None
+
+
+def members(shop: str, number: str, chain: str | None) -> ColumnElement[bool]:
+    """Return the condition for being in one chain with an order; itself alone where it has none."""
+    o, first = table_of(OrderRow), chain or number
+    return (o.c.shop == shop) & or_(o.c.number == first, o.c.chain == first)

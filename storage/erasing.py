@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 from sqlmodel import SQLModel
 
+from storage.chains import members
 from storage.codec import dump
 from storage.portions import portions
 from storage.tables import (
@@ -52,8 +53,7 @@ def with_the_same_buyer(connection: Connection, order_id: int) -> list[int]:
     """Return an order, those of its chain of replacements, and all others with its buyer's email address."""
     o = table_of(OrderRow)
     mine = connection.execute(select(o.c.shop, o.c.number, o.c.chain, o.c.buyer_email).where(o.c.id == order_id)).one()
-    first = mine.chain or mine.number
-    chain = (o.c.shop == mine.shop) & or_(o.c.number == first, o.c.chain == first)
+    chain = members(mine.shop, mine.number, mine.chain)
     ids = [key for (key,) in connection.execute(select(o.c.id).where(or_(chain, o.c.id == order_id)))]
     return ids + (orders_of(connection, mine.buyer_email) if mine.buyer_email else [])
 
@@ -85,12 +85,9 @@ def personal_texts(connection: Connection, order_ids: Sequence[int]) -> list[str
 
 def erase_orders(connection: Connection, order_ids: Iterable[int]) -> None:
     """Take the buyer off orders; a new salt makes the digests in their histories unguessable."""
-    for some in portions(order_ids):
-        rows = [{"key": key, "salt": secrets.token_hex(16)} for key in some]
-        o = table_of(OrderRow)
-        for row in rows:
-            gone: dict[str, Any] = dict.fromkeys(PERSONAL)
-            connection.execute(update(o).where(o.c.id == row["key"]).values(**gone, erased=True, salt=row["salt"]))
+    o, gone = table_of(OrderRow), dict[str, Any](dict.fromkeys(PERSONAL))
+    for key in order_ids:
+        connection.execute(update(o).where(o.c.id == key).values(**gone, erased=True, salt=secrets.token_hex(16)))
 
 
 def erase_reports(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> int:

@@ -68,9 +68,8 @@ def stored_case(connection: Connection, identity: str, *, with_chain: bool = Fal
     """Return the case of one order by its name; on wish one that knows what its chain of replacements has had."""
     order_id = resolve_id(connection, identity)
     stored = cases.load(connection, [order_id])[order_id]
-    chain = chains.load(connection, [stored.case]) if with_chain else {}
-    key = chains.key_of(stored.case)
-    return replace(stored, case=chain[key].within(stored.case)) if key in chain else stored
+    chain = chains.of(stored.case, chains.load(connection, [stored.case])) if with_chain else None
+    return replace(stored, case=chain.within(stored.case)) if chain else stored
 
 
 def orders(connection: Connection, wanted: OrderFilter) -> list[Found]:
@@ -217,8 +216,7 @@ def relatives(connection: Connection, order_id: int) -> list[Found]:
     """Return the orders of one chain of replacements, the first one first; itself alone where it has no chain."""
     o = table_of(OrderRow)
     mine = connection.execute(select(o.c.shop, o.c.number, o.c.chain).where(o.c.id == order_id)).one()
-    first = mine.chain or mine.number
-    same = (o.c.shop == mine.shop) & or_(o.c.number == first, o.c.chain == first)
+    same = chains.members(mine.shop, mine.number, mine.chain)
     columns = (o.c.shop, o.c.number, o.c.state, o.c.generation, o.c.replaces)
     return [_plain(row) for row in connection.execute(select(*columns).where(same).order_by(o.c.generation, o.c.id)).mappings()]
 

@@ -28,12 +28,9 @@ class WorkingCalendar:
         both = sorted(set(closures) & set(extra_working_days))
         if both:
             raise ValueError(f"{both[0]} is both a closure and an extra working day: keep one")
-        try:
-            if country not in holidays.list_supported_countries():
-                raise NotImplementedError
-            self._holidays = holidays.country_holidays(country)
-        except NotImplementedError:
-            raise ValueError(f"no holiday calendar for country {country!r}: use an ISO 3166 code such as CN") from None
+        if country not in holidays.list_supported_countries():
+            raise ValueError(f"no holiday calendar for country {country!r}: use an ISO 3166 code such as CN")
+        self._holidays = holidays.country_holidays(country)
         self.country = country
         self.zone = ZoneInfo(time_zone)
         self._closures = frozenset(closures)

@@ -1,6 +1,7 @@
 """What may be claimed of an order, and what it is worth (docs/process.md, part 8). Pure arithmetic over the case file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from workflow.order import Case, Claim, Line, Order
@@ -135,10 +136,7 @@ def _name(line: Line, number: int) -> str:
 def replacement(case: Case, claim: Claim, number: str, at: datetime) -> tuple[Order, tuple[Line, ...]]:
     """Return the order that replaces the claimed pieces of `case`, placed at `at` under the platform's `number` (rule 8.7)."""
     order, pieces = case.order, dict(claim.pieces)
-    lines = tuple(
-        Line(lines_of(case)[line - 1].sku, lines_of(case)[line - 1].title, quantity, lines_of(case)[line - 1].price)
-        for line, quantity in claim.pieces
-    )
+    lines = tuple(replace(lines_of(case)[line - 1], quantity=quantity) for line, quantity in claim.pieces)
     facts = {name: getattr(order, name) for name in _INHERITED}
     return Order(
         number=number,

@@ -181,7 +181,7 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
 
     The overdue clocks count from the promised ship date instead (rule 3.2).
     """
-    ask = Ask(case, _policy_of(case, rules, ledger), at, rules)
+    ask = Ask(case, rules.of(_with_its_supplier(case, ledger)), at, rules)
     if trigger in _CHASES:
         chases = _CHASES[trigger](ask)
         deadlines = [(at, chases[nth - 1])] if nth <= len(chases) else []
@@ -197,12 +197,10 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
     return due_at, base, duration.unit == "wd" and rules.calendar.is_provisional(base, due_at)
 
 
-def _policy_of(case: Case, rules: Rules, ledger: int | None) -> Policy:
-    """Return the policy of the supplier that the timer is about: of a recovery, the one that was left."""
+def _with_its_supplier(case: Case, ledger: int | None) -> Case:
+    """Return the case with the supplier that a timer is about as the current one: of a recovery, the one that was left."""
     row = next((row for row in case.ledger if row.number == ledger), None)
-    if row is None or row.attempt is None:
-        return rules.of(case)
-    return rules.of(altered(case, current=row.attempt))
+    return altered(case, current=row.attempt) if row and row.attempt else case
 
 
 def _overdue_base(ask: Ask) -> datetime | None:
@@ -264,8 +262,7 @@ SETTINGS: dict[str, tuple[tuple[str, str], ...]] = {
 
 def deciding_lines(case: Case, rules: Rules, timer: Timer) -> tuple[str, ...]:
     """Name the lines of the policy that decide when a timer is due (rule 3.9)."""
-    row = next((row for row in case.ledger if row.number == timer.ledger), None)
-    whose = whose_case(altered(case, current=row.attempt) if row and row.attempt else case)
+    whose = whose_case(_with_its_supplier(case, timer.ledger))
     return tuple(rules.policy.line_of(whose, section, name) for section, name in SETTINGS[timer.trigger])
 
 
@@ -276,7 +273,7 @@ def _next(draft: Draft, fired: Timer) -> tuple[datetime, Plan] | None:
     comes the planned distance after the firing, so that nothing comes in a burst.
     """
     case, rules, at = draft.case, draft.rules, draft.event.at
-    ask = Ask(case, _policy_of(case, rules, fired.ledger), at, rules)
+    ask = Ask(case, rules.of(_with_its_supplier(case, fired.ledger)), at, rules)
     nth = fired.nth + 1
     if fired.trigger in _EVERY:
         every, _ = _EVERY[fired.trigger](ask)

@@ -13,7 +13,7 @@ from workflow.words import State
 def open_claim(draft: Draft) -> None:
     """Open a claim on the pieces that the report names; the customer has some days to send evidence (rule 8.2)."""
     _open(draft, str(draft.event.fields["kind"]))
-    clocks.start(draft, "lapse_evidence", claim=len(draft.case.claims))
+    _start(draft, "lapse_evidence")
     tell_of_claim(draft)
 
 
@@ -35,8 +35,7 @@ def _open(draft: Draft, kind: str) -> None:
 
 def add_to_claim(draft: Draft) -> None:
     """Add pieces to the open claim (rule 8.2)."""
-    claim = draft.case.claim
-    assert claim is not None, "the guard has seen the claim"
+    claim = _the_claim(draft)
     pieces = dict(claim.pieces)
     for number, quantity in (claims.named(draft.case, _text(draft.event.fields.get("lines"))) or {}).items():
         pieces[number] = pieces.get(number, 0) + quantity
@@ -52,23 +51,22 @@ def take_evidence(draft: Draft) -> None:
 
 def take_up_again(draft: Draft) -> None:
     """A person has moved the order into its dispute: the open claim's clocks count from then (rules 2.11 and 8.3)."""
-    claim, number = draft.case.claim, len(draft.case.claims)
+    claim = draft.case.claim
     if claim is None:
         draft.flags.append("no_claim")
         return
     draft.change_claim(chosen=None)
     clocks.end_all(draft, "lapse_evidence", "chase_verification", *WINDOW)
     if claim.verdict == "approved":
-        triggers: tuple[str, ...] = WINDOW
+        _start(draft, *WINDOW)
+    elif claim.evidence and not claim.verification_due:
+        _start(draft, "chase_verification")
     else:
-        triggers = ("chase_verification",) if claim.evidence and not claim.verification_due else ("lapse_evidence",)
-    for trigger in triggers:
-        clocks.start(draft, trigger, claim=number)
+        _start(draft, "lapse_evidence")
 
 
 def _add_evidence(draft: Draft) -> None:
-    claim = draft.case.claim
-    assert claim is not None, "the guard has seen the claim"
+    claim = _the_claim(draft)
     sent = evidence_of(draft.event.fields) or ("reported",)
     draft.change_claim(evidence=tuple(dict.fromkeys((*claim.evidence, *sent))))
 
@@ -76,14 +74,14 @@ def _add_evidence(draft: Draft) -> None:
 def ask_for_verification(draft: Draft) -> None:
     """The platform is asked for its verdict, and chased until it gives one (rule 8.3)."""
     draft.change_claim(verification_due=False)
-    clocks.start(draft, "chase_verification", claim=len(draft.case.claims))
+    _start(draft, "chase_verification")
     tell_of_claim(draft)
 
 
 def begin_next_round(draft: Draft) -> None:
     """The platform wants more: the customer has some days again (rule 8.3)."""
     draft.change_claim(verification_due=True)
-    clocks.start(draft, "lapse_evidence", claim=len(draft.case.claims))
+    _start(draft, "lapse_evidence")
     tell_of_claim(draft)
 
 
@@ -97,8 +95,7 @@ def approve_claim(draft: Draft) -> None:
     """The window for the remedy begins (rule 8.5)."""
     draft.change_claim(verdict="approved", decided_at=draft.event.at)
     clocks.end_all(draft, "lapse_evidence", "chase_verification")
-    for trigger in WINDOW:
-        clocks.start(draft, trigger, claim=len(draft.case.claims))
+    _start(draft, *WINDOW)
     tell_of_claim(draft)
 
 
@@ -138,8 +135,7 @@ def choose_reissue(draft: Draft) -> None:
 
 def place_replacement(draft: Draft) -> None:
     """The platform has placed the new order: what was claimed is made good by it (rule 8.7)."""
-    case, claim, number = draft.case, draft.case.claim, str(draft.event.fields["new_order"])
-    assert claim is not None, "the guard has seen the claim"
+    case, claim, number = draft.case, _the_claim(draft), str(draft.event.fields["new_order"])
     draft.replacement = Replacement(*claims.replacement(case, claim, number, draft.event.at))
     draft.change_claim(status="reissued", replacement=number)
     draft.change(order=replace(case.order, chain=case.order.chain or case.order.number))
@@ -154,14 +150,28 @@ def end_window(draft: Draft) -> None:
 
 def tell_of_claim(draft: Draft) -> None:
     """Note what a message about the open claim speaks of, and until when the remedy must be done."""
-    claim = draft.case.claim
-    assert claim is not None, "only what concerns an open claim is told of it"
+    claim = _the_claim(draft)
     draft.note(claim=claim.number, kind=claim.kind, pieces=claims.written(draft.case, dict(claim.pieces)))
-    sent_by = next((one.due_at for one in draft.case.timers if one.trigger == "lapse_evidence"), None)
-    draft.note(evidence_until=sent_by.isoformat() if sent_by else None)
+    draft.note(evidence_until=_due(draft, "lapse_evidence"))
     if claim.verdict == "approved":
-        ends = next((one.due_at for one in draft.case.timers if one.trigger == "lapse_window"), None)
-        draft.note(chosen=claim.chosen, window_ends=ends.isoformat() if ends else None)
+        draft.note(chosen=claim.chosen, window_ends=_due(draft, "lapse_window"))
+
+
+def _due(draft: Draft, trigger: str) -> str | None:
+    """Return when a clock of the claim is due, as the history writes it."""
+    return next((one.due_at.isoformat() for one in draft.case.timers if one.trigger == trigger), None)
+
+
+def _start(draft: Draft, *triggers: str) -> None:
+    """Start clocks of the open claim, which is the last one."""
+    for trigger in triggers:
+        clocks.start(draft, trigger, claim=len(draft.case.claims))
+
+
+def _the_claim(draft: Draft) -> Claim:
+    claim = draft.case.claim
+    assert claim is not None, "the guards and the timers have seen the claim"
+    return claim
 
 
 def _text(value: Detail) -> str | None:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from workflow.calendars import WorkingCalendar
 
+FIRST_YEAR, LAST_YEAR = 1990, 2199
+"""The years in which anything of ours can happen."""
 _FORM = re.compile(r"(\d{1,4})(wd|d|h|m)", re.ASCII)
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60}
 

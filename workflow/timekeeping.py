@@ -3,14 +3,13 @@
 from datetime import datetime
 
 from workflow.draft import Event
+from workflow.durations import FIRST_YEAR, LAST_YEAR
 from workflow.errors import Refused
 from workflow.moves import retimed
 from workflow.order import Case, Details, Timer
 from workflow.policy import Rules
 from workflow.step import Step, step, write
 from workflow.words import Goes, Row
-
-FIRST_YEAR, LAST_YEAR = 1990, 2199
 
 ROWS: dict[str, Row] = {
     "postpone": Row("postpone_timer", None, Goes.stays, does=("move_timer",)),

@@ -21,8 +21,18 @@ ATTEMPTS = sa.table(
 )
 
 
+INSTANT = sqlmodel.sql.sqltypes.UTCDateTime
+
+
 def upgrade() -> None:
-    instant = sqlmodel.sql.sqltypes.UTCDateTime
+    _orders()
+    _attempts_timers_and_ledger()
+    _claims()
+    _evidence()
+    _remember_deliveries()
+
+
+def _orders() -> None:
     op.add_column("orders", sa.Column("replaces", sa.String(), nullable=True))
     op.add_column("orders", sa.Column("generation", sa.Integer(), nullable=False, server_default=sa.text("0")))
     op.add_column("orders", sa.Column("chain", sa.String(), nullable=True))
@@ -36,15 +46,18 @@ def upgrade() -> None:
         sqlite_where=sa.text("chain IS NOT NULL"),
         postgresql_where=sa.text("chain IS NOT NULL"),
     )
+
+
+def _attempts_timers_and_ledger() -> None:
     with op.batch_alter_table("attempts") as batch_op:
-        batch_op.add_column(sa.Column("delivered_at", instant(), nullable=True))
+        batch_op.add_column(sa.Column("delivered_at", INSTANT(), nullable=True))
     with op.batch_alter_table("timers") as batch_op:
-        batch_op.add_column(sa.Column("planned_at", instant(), nullable=True))
+        batch_op.add_column(sa.Column("planned_at", INSTANT(), nullable=True))
         batch_op.add_column(sa.Column("claim", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("paused_by", sa.String(), nullable=True))
     op.execute("UPDATE timers SET planned_at = due_at")
     with op.batch_alter_table("timers") as batch_op:
-        batch_op.alter_column("planned_at", existing_type=instant(), nullable=False)
+        batch_op.alter_column("planned_at", existing_type=INSTANT(), nullable=False)
     op.create_index(
         "timers_provisional",
         "timers",
@@ -54,12 +67,15 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger") as batch_op:
         batch_op.add_column(sa.Column("claim", sa.Integer(), nullable=True))
+
+
+def _claims() -> None:
     op.create_table(
         "claims",
         sa.Column("order_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("opened_at", instant(), nullable=False),
+        sa.Column("opened_at", INSTANT(), nullable=False),
         sa.Column("came_from", sa.String(), nullable=False),
         sa.Column("pieces", sa.Text(), nullable=False),
         sa.Column("remedy", sa.String(), nullable=False),
@@ -67,7 +83,7 @@ def upgrade() -> None:
         sa.Column("evidence", sa.Text(), nullable=False),
         sa.Column("verification_due", sa.Boolean(), nullable=False),
         sa.Column("verdict", sa.String(), nullable=True),
-        sa.Column("decided_at", instant(), nullable=True),
+        sa.Column("decided_at", INSTANT(), nullable=True),
         sa.Column("chosen", sa.String(), nullable=True),
         sa.Column("went_back_to", sa.String(), nullable=True),
         sa.Column("reopened", sa.Boolean(), nullable=False),
@@ -77,6 +93,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("claims_by_status", "claims", ["status"])
+
+
+def _evidence() -> None:
     op.create_table(
         "evidence",
         sa.Column("order_id", sa.Integer(), nullable=False),
@@ -88,15 +107,14 @@ def upgrade() -> None:
         sa.Column("width", sa.Integer(), nullable=True),
         sa.Column("height", sa.Integer(), nullable=True),
         sa.Column("shown", sa.String(), nullable=False),
-        sa.Column("added_at", instant(), nullable=False),
+        sa.Column("added_at", INSTANT(), nullable=False),
         sa.Column("added_by", sa.String(), nullable=False),
-        sa.Column("erased_at", instant(), nullable=True),
+        sa.Column("erased_at", INSTANT(), nullable=True),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"]),
         sa.PrimaryKeyConstraint("order_id", "claim", "sha256"),
         sqlite_with_rowid=False,
     )
     op.create_index("evidence_by_digest", "evidence", ["sha256"])
-    _remember_deliveries()
 
 
 def _remember_deliveries() -> None:
