@@ -108,9 +108,9 @@ def _say_what_comes_of_it(office: Office, outcome: Outcome, rules: Rules) -> Non
         about = what_about(effect.kind, effect.details, currency)
         click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{mode.get(rules.policy.mode(effect.kind), '')}")
     for row in outcome.case.ledger:
-        short = (row.amount or 0) - (row.settled_amount or 0)
-        if row.decided_at == outcome.steps[0].history.occurred and row.status == "settled" and short > 0:
-            click.echo(f"  {show_amount(short, currency)} less than was asked for")
+        more = (row.settled_amount or 0) - (row.amount or 0) if row.amount is not None else 0
+        if row.decided_at == outcome.steps[0].history.occurred and row.status == "settled" and more:
+            click.echo(f"  {show_amount(abs(more), currency)} {'more' if more > 0 else 'less'} than was asked for")
     for flag in outcome.steps[0].flags:
         click.echo(f"  needs a person: {FLAGS[flag]}")
     for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:

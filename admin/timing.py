@@ -196,9 +196,9 @@ def _do(office: Office, wanted: Selection, wish: Wish, dry_run: bool) -> None:
     print_rows("Timers", ("timer", "trigger", "due", "becomes"), rows, "No running timers are meant, or none would change.")
     if len(done) > SHOWN:
         click.echo(f"… and {len(done) - SHOWN} more")
-    at_once = sum(one.due_at is not None and not one.paused and one.due_at <= moment for one in changed)
+    at_once = sum(one.due_at is not None and one.stands == "pending" and one.due_at <= moment for one in changed)
     if at_once:
-        click.echo(f"{at_once} of them {'would be' if dry_run else 'are'} due at once.")
+        click.echo(f"Of these {'would be ' if dry_run else ''}due at once: {at_once}.")
     left = f"; {len(refused)} left alone" if refused else ""
     click.echo(f"{counted(len(changed), 'timer')} {'would be ' if dry_run else ''}{_DONE[wish.action]}{left}.")
     if refused and not changed:
@@ -221,4 +221,4 @@ def _becomes(office: Office, one: Done, wish: Wish) -> str:
         return f"left alone: {safe(one.refused)}"
     if one.due_at is None:
         return "fires now" if wish.action == "fire" else "ends"
-    return f"{'paused, ' if one.paused else ''}{office.brief(one.due_at)}"
+    return f"{'' if one.stands == 'pending' else f'{one.stands}, '}{office.brief(one.due_at)}"

@@ -50,7 +50,8 @@ class Done:
     trigger: str
     was_due: datetime
     due_at: datetime | None
-    paused: bool
+    stands: str
+    """How it stands: pending, paused, waits (for the end of a dispute), or ended."""
     refused: str | None = None
 
 
@@ -154,5 +155,7 @@ def _batch(
 
 
 def _done(was: Timer, now: Timer | None, order: str, refused: str | None = None) -> Done:
-    due_at, paused = (now.due_at, now.paused_at is not None) if now else (None, False)
-    return Done(order, was.number, was.trigger, was.due_at, due_at, paused, refused)
+    if now is None:
+        return Done(order, was.number, was.trigger, was.due_at, None, "ended", refused)
+    stands = "waits" if now.status == "paused" and now.paused_at is None else now.status
+    return Done(order, was.number, was.trigger, was.due_at, now.due_at, stands, refused)

@@ -46,12 +46,12 @@ def copy(source: Database, target: Database, told: Told = lambda table, rows: No
     Nothing may work on either meanwhile.
 
     Raises:
-        CopyFailed: the target holds rows that did not come from the source.
+        CopyFailed: the target holds rows that are not the source's, or were and have changed since; nothing was written.
 
     """
+    standing = {table: _where_it_stands(source, target, table) for table in copied_tables()}  # before anything is written
     done = []
-    for table in copied_tables():
-        before, last = _where_it_stands(source, target, table)
+    for table, (before, last) in standing.items():
         copied = 0
         for rows in _batches(source, table, last):
             with target.write() as connection:
@@ -94,17 +94,15 @@ def _streamed(connection: Connection, query: Any) -> closing[Result[Any]]:
 
 
 def _where_it_stands(source: Database, target: Database, table: Table) -> tuple[int, RowMapping | None]:
-    """Return how many rows the target has, and the last of them, which must be one of the source's."""
-    key = list(table.primary_key.columns)
-    with target.read() as connection:
-        count = _count(connection, table)
-        last = connection.execute(select(table).order_by(*(column.desc() for column in key)).limit(1)).mappings().first()
-    if last is None:
-        return 0, None
-    with source.read() as connection:
-        same = connection.execute(select(table).where(*(column == last[column.name] for column in key))).mappings().first()
-    if same is None or dict(same) != dict(last):
-        raise CopyFailed(f"{target.place} holds other rows in {table.name}: name a database that is empty")
+    """Return how many rows the target has, and the last of them; each must be one of the source's as it is now."""
+    in_turn = select(table).order_by(*table.primary_key.columns)
+    count, last = 0, None
+    with source.read() as one, target.read() as other, _streamed(one, in_turn) as ours, _streamed(other, in_turn) as theirs:
+        mine = ours.mappings()
+        for last in theirs.mappings():
+            count += 1
+            if last != next(mine, None):
+                raise CopyFailed(f"{target.place} holds other rows in {table.name} (an older copy?): name an empty database")
     return count, last
 
 

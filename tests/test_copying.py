@@ -118,3 +118,13 @@ def test_the_command_copies_to_a_server_and_back(run, postgres):
     assert "the same database" in run("db", "copy", "sqlite:///aftersales.db").out
     assert "is not a database URL" in run("db", "copy", "nowhere").out
     postgres.drop(url)
+
+
+def test_an_older_copy_is_refused_before_anything_is_written(both):
+    source, target = both
+    copy(source, target)
+    take(source, arrival("1", report("ship", 6), placing=False), arrival("4"), now=7)
+    before = {table.name: rows(target, table) for table in copied_tables()}
+    with pytest.raises(CopyFailed, match="an older copy"):
+        copy(source, target)
+    assert {table.name: rows(target, table) for table in copied_tables()} == before

@@ -141,7 +141,7 @@ def test_timers_are_moved_one_by_one_and_in_bulk(shop):
     assert "overdue_urged" in shop("orders", "--text", "1002").out
     assert "1 timer cancelled" in shop("timers", "cancel", "--order", "1003").out
     assert "nothing fires by itself" in shop("explain", "1003").out
-    assert "due at once" in shop("timers", "shift", "--by", "-99d", "--order", "1002").out
+    assert "due at once: 1" in shop("timers", "shift", "--by", "-99d", "--order", "1002").out
 
 
 def test_mistakes_with_timers_are_said(shop):
@@ -254,3 +254,17 @@ def test_an_erasure_that_leaves_traces_behind_says_so(claimed, tmp_path):
     assert "Not yet:" in said.out
     assert json.loads(claimed("orders", "--json").out)
     assert claimed("erase", "--order", "1002", "--yes").code == 0
+
+
+@pytest.mark.parametrize(("amount", "remark"), [("25", "5.20 CNY more"), ("15", "4.80 CNY less")])
+def test_a_refund_of_another_sum_than_was_asked_for_is_remarked_on(claimed, amount, remark):
+    claimed("claims", "evidence", "add", "1001", "photo.jpg")
+    for trigger in ("approve", "choose_refund"):
+        assert claimed("report", "1001", trigger).code == 0
+    assert f"{remark} than was asked for" in claimed("report", "1001", "settle_refund", "--amount", amount).out
+
+
+def test_a_timer_that_waits_for_a_dispute_is_not_said_to_be_due_at_once(claimed):
+    said = claimed("timers", "shift", "--by", "-40d", "--trigger", "close")
+    assert "waits, " in said.out
+    assert "due at once" not in said.out
