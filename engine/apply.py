@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from engine.run import Run
 from storage import cases, chains
-from storage.cases import Change, Identity, Stored
+from storage.cases import Identity, Stored
 from storage.chains import Chain
+from storage.writes import Change
 from workflow.draft import Event
 from workflow.intake import Received, Verdict
 from workflow.order import LINKS, PERSONAL, Case, Line, Order, Report, altered

@@ -11,9 +11,9 @@ from effects.file import erase_lines
 from engine.apply import modes_of
 from evidence.vault import Vault
 from storage import cases, erasing, evidence, queries
-from storage.cases import Change
 from storage.database import Database
 from storage.erasing import ERASED, Found
+from storage.writes import Change
 from workflow.draft import Event
 from workflow.policy import Rules
 from workflow.step import write

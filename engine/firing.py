@@ -7,16 +7,18 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from engine.alike import fire_alike
 from engine.apply import modes_of
 from storage import cases, chains, timers
-from storage.cases import Change, Stored
+from storage.cases import Stored
 from storage.database import Database, DatabaseFailed
 from storage.timers import Due
+from storage.writes import Change
 from workflow.order import Case
 from workflow.policy import Rules
 from workflow.step import Step, fire
 
-BATCH = 1_000
+BATCH = 5_000
 
 
 @dataclass(slots=True)
@@ -26,6 +28,11 @@ class Fired:
     count: int = 0
     lateness_seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
+
+    def take(self, due_at: datetime, at: datetime) -> None:
+        """Count a timer that fired at `at`."""
+        self.count += 1
+        self.lateness_seconds = max(self.lateness_seconds, (at - due_at).total_seconds())
 
 
 def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH) -> Fired:
@@ -38,17 +45,24 @@ def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH)
             return _fire(connection, timers.due(connection, at, limit), at, rules)
     except DatabaseFailed:
         raise  # the database itself is locked or gone: nothing is wrong with a row
-    except Exception:
-        return _fire_one_by_one(database, at, rules, limit)
+    except Exception as error:
+        alone = _fire_one_by_one(database, at, rules, limit)
+        if not alone.failures:
+            alone.failures.append(f"{alone.count} timers could be fired only one by one ({type(error).__name__}: {error})")
+        return alone
 
 
 def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules) -> Fired:
-    stored = cases.load(connection, {order_id for order_id, _ in due}, for_timers=True)
+    """Fire those that are alike together, and the others one after the other."""
+    fired = Fired()
+    together, others = fire_alike(connection, due, at, rules)
+    for due_at in together:
+        fired.take(due_at, at)
+    stored = cases.load(connection, {order_id for order_id, _ in others}, for_timers=True)
     now: dict[int, Case] = {order_id: one.case for order_id, one in stored.items()}
     families = chains.load(connection, now.values())
     steps: dict[int, list[Step]] = defaultdict(list)
-    fired = Fired()
-    for order_id, number in due:
+    for order_id, number in others:
         case = now[order_id]
         timer = next((one for one in case.timers if one.number == number and one.status == "pending"), None)
         if timer is None or timer.due_at > at:
@@ -59,10 +73,9 @@ def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules
         if family:
             family.take(made.case)
         steps[order_id].append(made)
-        fired.lateness_seconds = max(fired.lateness_seconds, (at - timer.due_at).total_seconds())
+        fired.take(timer.due_at, at)
     changes = [_change(stored[key], now[key], made, at) for key, made in steps.items()]
     cases.store(connection, changes, modes_of(rules))
-    fired.count = sum(map(len, steps.values()))
     return fired
 
 

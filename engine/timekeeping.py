@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from engine.apply import modes_of
 from storage import cases, chains, policies, timers
-from storage.cases import Change
 from storage.database import Database
 from storage.timers import Due, Selection
+from storage.writes import Change
 from workflow.errors import AftersalesError, OrderError
 from workflow.order import Detail, Timer
 from workflow.policy import Rules, calendar_of, read_policy

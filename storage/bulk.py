@@ -4,6 +4,7 @@ On SQLite they go to the driver as tuples, past the layers that would look at ea
 the writing itself; the statements are those that SQLAlchemy makes, and the values are written as its types would.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,8 +16,8 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage.tables import table_of
+from storage.writes import SEEN
 
-SEEN = "seen"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -35,17 +36,22 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Rows) -> No
 def update_rows(
     connection: Connection, model: type[SQLModel], key: Sequence[str], rows: Rows, *, seen: str | None = None
 ) -> int:
-    """Replace the columns of the rows that have the columns of `key`; return how many rows that were.
+    """Replace the columns that the rows name of those that have the columns of `key`; return how many rows that were.
 
     `seen` names a column that must still have the value under "seen": whoever came second changes nothing.
     """
-    if not rows:
-        return 0
-    table = table_of(model)
+    alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        alike[tuple(row)].append(row)
+    return sum(_update_alike(connection, table_of(model), tuple(key), some, seen) for some in alike.values())
+
+
+def _update_alike(connection: Connection, table: Table, key: tuple[str, ...], rows: Rows, seen: str | None) -> int:
+    """Replace the columns of rows that all name the same."""
     if connection.dialect.name != "sqlite":
         named = [{f"{name}_is" if name in key else name: value for name, value in row.items()} for row in rows]
-        return connection.execute(_update_of(table, tuple(rows[0]), tuple(key), seen), named).rowcount
-    statement, order, moments = _update(table, tuple(rows[0]), tuple(key), seen, connection.dialect)
+        return connection.execute(_update_of(table, tuple(rows[0]), key, seen), named).rowcount
+    statement, order, moments = _update(table, tuple(rows[0]), key, seen, connection.dialect)
     return connection.exec_driver_sql(statement, _tuples(rows, order, moments, {})).rowcount
 
 
@@ -85,10 +91,15 @@ def _tuples(rows: Rows, order: tuple[str, ...], moments: tuple[int, ...], usual:
 
 
 def _written(values: tuple[Any, ...], moments: tuple[int, ...]) -> tuple[Any, ...]:
-    """Write the instants of a row as SQLite keeps them: UTC, to the microsecond, without the zone."""
+    """Write the instants of a row as SQLite keeps them: in UTC, to the microsecond, without the zone."""
     changed = list(values)
     for at in moments:
         moment: datetime | None = changed[at]
         if moment is not None:
-            changed[at] = moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+            changed[at] = as_sqlite_writes(moment)
     return tuple(changed)
+
+
+def as_sqlite_writes(moment: datetime) -> str:
+    """Return an instant as SQLite keeps it."""
+    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]

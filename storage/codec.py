@@ -1,12 +1,13 @@
 """Cases as rows and rows as cases."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
 
+from workflow.blanks import plain
 from workflow.draft import EffectDraft
 from workflow.history import HistoryRow
 from workflow.order import Attempt, Case, Claim, Details, LedgerRow, Line, Order, Report, Timer
@@ -49,29 +50,25 @@ def new_order_values(case: Case, observed: bool) -> Values:
     }
 
 
-def attempt_values(order_id: int, attempt: Attempt) -> Values:
-    """Return the columns of an attempt."""
-    values = {name: getattr(attempt, name) for name in _ATTEMPT}
-    parcel = [[at.isoformat(), trigger] for at, trigger in attempt.parcel]
-    return {"order_id": order_id, **values, "parcel": dump(parcel)}
+def part_values(order_id: int, part: Attempt | LedgerRow | Claim) -> Values:
+    """Return all columns of an attempt, a ledger row or a claim."""
+    return {"order_id": order_id, **_encoded(part, vars(part))}
+
+
+def part_changes(order_id: int, was: Any, now: Any) -> Values:
+    """Return the columns of an attempt, a ledger row or a claim that have changed, and its key."""
+    return {"order_id": order_id, "number": now.number, **_encoded(now, _difference(was, now))}
 
 
 def timer_values(order_id: int, timer: Timer) -> Values:
-    """Return the columns of a timer that a step may change."""
-    return {"order_id": order_id, "wake_at": timer.due_at, **{name: getattr(timer, name) for name in _TIMER}}
+    """Return the columns of a new timer."""
+    return {"order_id": order_id, **vars(timer), "wake_at": timer.due_at}
 
 
-def ledger_values(order_id: int, row: LedgerRow) -> Values:
-    """Return the columns of a ledger row."""
-    return {"order_id": order_id, **{name: getattr(row, name) for name in _LEDGER}}
-
-
-def claim_values(order_id: int, claim: Claim) -> Values:
-    """Return the columns of a claim."""
-    values = {name: getattr(claim, name) for name in _CLAIM}
-    back = claim.went_back_to and str(claim.went_back_to)
-    written = {"pieces": dump(claim.pieces), "evidence": dump(claim.evidence)}
-    return {"order_id": order_id, **values, **written, "came_from": str(claim.came_from), "went_back_to": back}
+def timer_changes(order_id: int, was: Timer, now: Timer) -> Values:
+    """Return the columns of a timer that have changed, and its key; one that runs is looked at again when it is due."""
+    changes = {"order_id": order_id, "number": now.number, **_difference(was, now)}
+    return {**changes, "wake_at": now.due_at} if now.status == "pending" else changes
 
 
 def history_values(order_id: int, row: HistoryRow) -> Values:
@@ -163,7 +160,26 @@ def dump(value: Any) -> str:
     return _written(value)
 
 
-_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str).encode
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=plain).encode
+
+
+def _difference(was: Any, now: Any) -> Values:
+    before = vars(was)
+    return {name: value for name, value in vars(now).items() if value is not before[name]}
+
+
+def _encoded(part: Any, values: Values) -> Values:
+    """Write those values that have no column type of their own."""
+    ways = _ENCODED.get(type(part), {})
+    return {name: ways[name](value) if name in ways else value for name, value in values.items()}
+
+
+def _parcel(parcel: Iterable[tuple[datetime, str]]) -> str:
+    return dump([[at.isoformat(), trigger] for at, trigger in parcel])
+
+
+def _state(state: State | None) -> str | None:
+    return state and str(state)
 
 
 def _read_attempt(row: RowMapping) -> Attempt:
@@ -188,6 +204,10 @@ def _names(kind: Any, *without: str) -> tuple[str, ...]:
     return tuple(name for name in kind.__dataclass_fields__ if name not in without)
 
 
+_ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
+    Attempt: {"parcel": _parcel},
+    Claim: {"pieces": dump, "evidence": dump, "came_from": _state, "went_back_to": _state},
+}
 _FACTS = _names(Order, "alternatives")
 _ATTEMPT = _names(Attempt, "parcel")
 _TIMER = _names(Timer)

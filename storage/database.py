@@ -1,9 +1,10 @@
 """Databases: opening them safely, and saying plainly why one cannot be used."""
 
+import gc
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -62,7 +63,11 @@ class Database:
             DatabaseFailed: it is locked by another writer, or gone.
 
         """
-        with self._named_failures(), self.engine.connect().execution_options(write=True) as connection, connection.begin():
+        with ExitStack() as left:
+            left.enter_context(self._named_failures())
+            left.enter_context(_uncollected())
+            connection = left.enter_context(self.engine.connect().execution_options(write=True))
+            left.enter_context(connection.begin())
             yield connection
 
     @contextmanager
@@ -208,7 +213,19 @@ class Database:
         return found.st_dev, found.st_ino
 
 
-_DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no circular garbage: a batch makes very many objects that live to its end, and each search sees them all."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+_DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
 _SCRATCH = ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY", "locking_mode = EXCLUSIVE")
 
 

@@ -8,6 +8,7 @@ from engine.explain import explain
 from engine.firing import fire_due
 from storage import cases, queries, timers
 from storage.queries import OrderFilter
+from storage.writes import Change
 from tests.conftest import START, day, rules_of
 from workflow.errors import OrderChanged, UnknownOrder
 from workflow.intake import Verdict
@@ -120,7 +121,7 @@ def _lose_the_race(database, before):
     with database.write() as connection:
         (outcome,) = apply(connection, [arrival("1", report("ship", 1), placing=False)], day(1), RULES)
         connection.execute(text("UPDATE orders SET version = 9"))
-        change = cases.Change(outcome.case, outcome.steps, (), day(1), 1, before)
+        change = Change(outcome.case, outcome.steps, (), day(1), 1, before)
         cases.store(connection, [change], {})
 
 

@@ -1,11 +1,11 @@
 """The history of an order: append-only rows, each chained to the one before by its hash (rule 6.1)."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from workflow.blanks import digest, plain
 from workflow.order import Details
 from workflow.words import State
 
@@ -37,18 +37,18 @@ def chain(order: str, previous: str, row: HistoryRow) -> str:
         row.trigger,
         row.source,
         row.target,
-        row.occurred.isoformat(),
-        row.due and row.due.isoformat(),
-        row.recorded.isoformat(),
+        row.occurred,
+        row.due,
+        row.recorded,
         row.actor,
         row.reason,
         dict(sorted(row.details.items())),
         row.policy,
     ]
-    return hashlib.sha256(_written(parts).encode()).hexdigest()
+    return digest(previous, _written(parts))
 
 
-_written = json.JSONEncoder(separators=(",", ":")).encode
+_written = json.JSONEncoder(separators=(",", ":"), default=plain).encode
 
 
 def broken_at(order: str, rows: Iterable[HistoryRow], count: int, last_hash: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from workflow.addresses import email_address
+from workflow.alike import Tree
 from workflow.calendars import WorkingCalendar
 from workflow.durations import Duration
 from workflow.errors import AftersalesError
@@ -295,6 +296,8 @@ class Rules:
     policy: Policy
     calendar: WorkingCalendar
     _seen: dict[Whose, Policy] = field(default_factory=dict, repr=False, compare=False)
+    trees: dict[Any, Tree[Any]] = field(default_factory=dict, repr=False, compare=False)
+    """What has been worked out under these rules for orders that are alike."""
 
     def of(self, case: Case) -> Policy:
         """Return the policy as it counts for the case's order and current supplier (rule 3.9)."""
