@@ -25,7 +25,9 @@ class NoServer(Exception):
 class Server:
     """A server with one empty database after another; all of them are made from a template that has the tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False, **settings: str | int) -> None:
+        """Start a server, if none is named; a durable one waits for the disk, as one in use does."""
+        self._settings = {"fsync": "on" if durable else "off", **settings}
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
@@ -68,7 +70,7 @@ class Server:
             shutil.chown(self._folder, "nobody", "nogroup")
         make = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
         subprocess.run(make, check=True, stdout=subprocess.DEVNULL, **as_nobody)
-        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
+        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **self._settings}
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen([binaries / "postgres", "-D", data, *settings], stderr=log, **as_nobody)
