@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, Int
 
 from workflow.errors import AftersalesError, UsageError
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The newest migration; a test holds it against the migrations folder."""
 
 

@@ -32,8 +32,13 @@ def empty(request, tmp_path):
 
 def differences(database):
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"render_as_batch": True})
+        options = {"render_as_batch": True, "include_object": lambda *about: database.is_sqlite or not only_sqlite(*about)}
+        context = MigrationContext.configure(connection, opts=options)
         return compare_metadata(context, SQLModel.metadata)
+
+
+def only_sqlite(found, name, kind, reflected, compared):
+    return kind == "foreign_key_constraint" and found.table.name in ("timers", "history", "effects") and not reflected
 
 
 def test_the_migrations_lead_to_the_tables_that_the_program_declares(empty):
