@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jobs.daemon import Daemon
 
 _LOG = logging.getLogger("aftersales.jobs")
+STATEMENT_SECONDS = 60
+"""No statement of a daemon takes so long; what does is ended by the server and done again."""
 
 
 def log_to_stderr(verbose: bool = False) -> None:
@@ -51,7 +53,9 @@ def run_command(ctx: click.Context, verbose: bool) -> None:
     log_to_stderr(verbose)
     office = Office(ctx)
     office.made()
-    ctx.exit(run_until_told(Daemon(office.workplace())))
+    place = office.workplace()
+    place.database.limit_statements(STATEMENT_SECONDS)
+    ctx.exit(run_until_told(Daemon(place)))
 
 
 @click.command("once")

@@ -22,7 +22,9 @@ _DUE = {
 _KEYS = {"sqlite": "WITHOUT ROWID", "postgresql": "ON COMMIT DELETE ROWS"}
 _LOCKED = {"sqlite": "", "postgresql": "FOR UPDATE OF o SKIP LOCKED"}
 _EFFECT = """'{"about":"urge","supplier":"' || supplier || '"}'"""
-_COLUMNS = "order_id bigint PRIMARY KEY, number int, due_at {instant}, version int, current int, supplier text, made int, hash text"
+_COLUMNS = (
+    "order_id bigint PRIMARY KEY, number int, due_at {instant}, version int, current int, supplier text, made int, hash text"
+)
 _CLAIM = """INSERT INTO due SELECT t.order_id, t.number, t.due_at, o.version, o.current, a.supplier, o.timers_made, {hash}
 FROM timers t JOIN orders o ON o.id = t.order_id JOIN attempts a ON a.order_id = o.id AND a.number = o.current
 WHERE t.status = 'pending' AND t.wake_at <= '{at}' ORDER BY t.wake_at, t.order_id, t.number LIMIT {limit} {locked}"""

@@ -25,6 +25,7 @@ HOUSE_EVERY = timedelta(minutes=5)
 DEAD_AFTER_SECONDS = 60.0
 """A ticker that has not ticked for so long is dead, and the daemon ends with an error."""
 BEAT_EVERY_SECONDS = 10.0
+BEAT_LATE_EVERY_SECONDS = 1.0
 LISTEN_SECONDS = 1.0
 END_WITHIN_SECONDS = 3.0
 """How long a stop signal waits for what is being done; a mail server that hangs is not waited for."""
@@ -61,7 +62,7 @@ class Daemon:
         self._drained = threading.Lock()
         """Held while timers fire, so that a digest is not written in the middle of it (rule 5.3)."""
         self._ticked = time.monotonic()
-        self._beaten = 0.0
+        self._beaten = self._late_seconds = 0.0
         self.scheduler = BackgroundScheduler(timezone=UTC)
         self.left_behind = False
         """After `run`: whether a job was still stuck in something outside; the process must not wait for it."""
@@ -169,9 +170,12 @@ class Daemon:
         return 0
 
     def _beat(self, lateness_seconds: float) -> None:
-        if lateness_seconds or time.monotonic() - self._beaten > BEAT_EVERY_SECONDS:
-            tick.beat(self._place, self._name, _now(), lateness_seconds)
-            self._beaten = time.monotonic()
+        """Write a sign of life now and then; what was late is told sooner, but not with each batch."""
+        self._late_seconds = max(self._late_seconds, lateness_seconds)
+        since = time.monotonic() - self._beaten
+        if since > BEAT_EVERY_SECONDS or (self._late_seconds and since > BEAT_LATE_EVERY_SECONDS):
+            tick.beat(self._place, self._name, _now(), self._late_seconds)
+            self._beaten, self._late_seconds = time.monotonic(), 0.0
 
     def _end(self) -> None:
         """Let the jobs come to an end, for a while; what is not finished then is taken over by the next daemon."""

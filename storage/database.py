@@ -48,6 +48,7 @@ class Database:
         self.file = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
         self.patience_ms = 5_000
         """How long an SQLite writer waits for another one."""
+        self._statement_seconds = 0
         self.engine = self._engine(scratch)
 
     @property
@@ -83,12 +84,15 @@ class Database:
 
     @contextmanager
     def _named_failures(self) -> Iterator[None]:
+        driver: Any = self.engine.dialect.loaded_dbapi
         try:
             yield
         except (DatabaseError, InterfaceError) as error:
-            if type(error) not in _FAILURES:
+            if type(error) not in _FAILURES and not _is_a_standby(error):
                 raise
             raise DatabaseFailed(f"the database {self.place} cannot be used now: {error.orig}") from error
+        except (driver.OperationalError, driver.InterfaceError) as error:  # where rows go past SQLAlchemy
+            raise DatabaseFailed(f"the database {self.place} cannot be used now: {error}") from error
 
     def exists(self) -> bool:
         """Say whether the SQLite file is there; a server is asked only when it is used."""
@@ -174,6 +178,11 @@ class Database:
             return f"{self.place} could not be rewritten ({error.orig}): erase again, with --order, when nobody else uses it"
         return None
 
+    def limit_statements(self, seconds: int) -> None:
+        """Let a server end every statement that takes longer from now on; 0: none."""
+        self._statement_seconds = seconds
+        self.engine.dispose()
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -181,11 +190,13 @@ class Database:
     def _engine(self, scratch: bool) -> Engine:
         if not self.is_sqlite:
             try:
-                return create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
+                engine = create_engine(_with_patience(self.url), hide_parameters=True, pool_pre_ping=True)
             except NoSuchModuleError:
                 raise UsageError(f"{self.url.drivername} is not a driver that is known: write postgresql://…") from None
             except ModuleNotFoundError as error:
                 raise UsageError(f"PostgreSQL needs the extra `aftersales[postgres]`: {error}") from None
+            event.listen(engine, "connect", self._connected)
+            return engine
         # mode=rw: a file that is missing for a moment must not be replaced by an empty one
         url = URL.create("sqlite", database=f"file:{quote(str(self.file))}", query={"mode": "rw", "uri": "true"})
         engine = create_engine(url, hide_parameters=True, connect_args={"isolation_level": None})
@@ -193,6 +204,14 @@ class Database:
         event.listen(engine, "checkout", self._taken)
         event.listen(engine, "begin", _begin)
         return engine
+
+    def _connected(self, connection: Any, _record: Any) -> None:
+        """Let nobody wait for ever: neither for a lock, nor for a client that is gone, nor (a daemon) for one statement."""
+        limits = {**_WAITS_SECONDS, "statement_timeout": self._statement_seconds}
+        with connection.cursor() as cursor:
+            for name, seconds in limits.items():
+                cursor.execute(f"SET {name} = '{seconds}s'")
+        connection.commit()
 
     def _opened(self, connection: Any, record: Any, scratch: bool) -> None:
         record.info["file"] = self._identity()
@@ -223,6 +242,25 @@ def _uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+_WAITS_SECONDS = {"lock_timeout": 10, "idle_in_transaction_session_timeout": 300}
+_CONNECTING = {"connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
+"""A host that is silent is given up within seconds; `tcp_user_timeout` would be in milliseconds."""
+
+
+def _with_patience(url: URL) -> URL:
+    """Return the URL with our time-outs where it has none; of several hosts it wants the one that can be written to."""
+    wanted = {**_CONNECTING, "tcp_user_timeout": "30000"}
+    hosts = url.query.get("host", ())
+    if len(hosts if isinstance(hosts, tuple) else hosts.split(",")) > 1:
+        wanted["target_session_attrs"] = "read-write"
+    return url.update_query_dict({name: value for name, value in wanted.items() if name not in url.query})
+
+
+def _is_a_standby(error: DatabaseError | InterfaceError) -> bool:
+    """Say whether a server refuses to be written to: it is (or has become) a standby."""
+    return getattr(error.orig, "sqlstate", None) == "25006"
 
 
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")

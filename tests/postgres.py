@@ -38,15 +38,50 @@ class Server:
         """Return the URL of one of its databases."""
         return f"{self._address.rsplit('/', 1)[0]}/{database}"
 
+    @property
+    def host(self) -> str:
+        """Its host and port."""
+        return self._address.split("@")[1].split("/")[0]
+
     def new_database(self, template: str = "template1") -> str:
         """Make a database and return its URL."""
         name = f"{self._name}_{next(self._numbers)}"
-        self._command(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self.command(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
     def drop(self, url: str) -> None:
         """Drop a database, whoever still uses it."""
-        self._command(f'DROP DATABASE IF EXISTS "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
+        self.command(f'DROP DATABASE IF EXISTS "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
+
+    def crash(self) -> None:
+        """End the server as if the power had gone; what it has acknowledged is on the disk."""
+        assert self._process, "only a server of ours"
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(PATIENCE_SECONDS)
+
+    def start_again(self) -> None:
+        """Start the server after it has crashed, at the same address."""
+        self._run()
+
+    def standby(self) -> "Server":
+        """Return a server that follows this one; whatever is committed here waits for it from now on."""
+        follower = Server.__new__(Server)
+        follower._follow(self)
+        self.command("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.command("SELECT pg_reload_conf()")
+        return follower
+
+    def promote(self) -> None:
+        """Let a standby be the one that is written to."""
+        self.command("SELECT pg_promote()")
+
+    def _follow(self, other: "Server") -> None:
+        assert other._folder
+        self._settings, self._numbers, self._name = other._settings, count(1), f"{other._name}_standby"
+        self._prepare()
+        copy = [self._binaries / "pg_basebackup", "-d", other.url(), "-D", self._data, "-R", "-X", "stream", "-c", "fast"]
+        subprocess.run(copy, check=True, stdout=subprocess.DEVNULL, **self._as_nobody)
+        self._address = self._run()
 
     def stop(self) -> None:
         """End the server, if it is ours."""
@@ -56,25 +91,35 @@ class Server:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _command(self, sql: str) -> None:
+    def command(self, sql: str) -> None:
+        """Carry out one statement, by itself."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(sql.encode())
 
     def _start(self) -> str:
+        self._prepare()
+        make = ["-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
+        subprocess.run([self._binaries / "initdb", *make], check=True, stdout=subprocess.DEVNULL, **self._as_nobody)
+        return self._run()
+
+    def _prepare(self) -> None:
+        """Make a folder that belongs to whoever runs the server, and find its programs."""
         self._folder = Path(mkdtemp(prefix="aftersales-postgres-"))
-        binaries = _binaries(self._folder)
-        data, port = self._folder / "data", _free_port()
-        as_nobody: dict[str, Any] = {"cwd": self._folder}
+        self._binaries = _binaries(self._folder)
+        self._data, self._port = self._folder / "data", _free_port()
+        self._as_nobody: dict[str, Any] = {"cwd": self._folder}
         if os.geteuid() == 0:  # the server refuses to run as root
-            as_nobody |= {"user": "nobody", "group": "nogroup", "extra_groups": []}
+            self._as_nobody |= {"user": "nobody", "group": "nogroup", "extra_groups": []}
             shutil.chown(self._folder, "nobody", "nogroup")
-        make = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
-        subprocess.run(make, check=True, stdout=subprocess.DEVNULL, **as_nobody)
-        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **self._settings}
+
+    def _run(self) -> str:
+        assert self._folder
+        options = {"listen_addresses": "127.0.0.1", "port": self._port, "unix_socket_directories": "", **self._settings}
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen([binaries / "postgres", "-D", data, *settings], stderr=log, **as_nobody)
-        address = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        program = [self._binaries / "postgres", "-D", self._data, *settings]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(program, stderr=log, **self._as_nobody)
+        address = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
         self._wait(address)
         return address
 
