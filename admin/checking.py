@@ -12,13 +12,13 @@ from admin.plain import counted, safe
 from admin.timing import retime_command
 from effects.letters import Letters
 from jobs.lock import AlreadyRunning, DaemonLock
-from storage import heartbeats, queries, timers
+from storage import heartbeats, queries, sizes, timers
 from storage.database import Database
 from workflow.errors import AftersalesError, UsageError
 from workflow.policy import calendar_of
 
 Finding = tuple[str, str, str]
-"""Stable id, "error" or "warning", and the sentence."""
+"""Stable id, "error", "warning" or "info", and the sentence."""
 
 
 @click.command("check")
@@ -55,6 +55,7 @@ def _findings(ctx: click.Context) -> Iterator[Finding]:
         return
     yield from _daemon_findings(office)
     yield from _work_findings(office)
+    yield _size_finding(office)
 
 
 def _policy_findings(office: Office) -> Iterator[Finding]:
@@ -115,6 +116,14 @@ def _work_findings(office: Office) -> Iterator[Finding]:
             "warning",
             f"{sum(counted['attention'].values())} flags ask for a person: aftersales orders --attention",
         )
+
+
+def _size_finding(office: Office) -> Finding:
+    with office.database.read() as connection:
+        rows, size = sizes.rows(connection), sizes.bytes_used(connection)
+    about = "" if office.database.is_sqlite else "about "
+    told = ", ".join(f"{name} {count:,}" for name, count in rows.items())
+    return "A020", "info", f"{size / 1_000_000:,.1f} MB; {about}so many rows: {told}"
 
 
 @click.command("audit")

@@ -14,6 +14,19 @@ Work = Callable[[str, int], float]
 """Does all that is due of a database's first orders; returns the seconds that took."""
 
 
+def in_shares(url: str, share: int, shares: int) -> list[float]:
+    """Fire one share of the due orders after the other, as the daemon does; return the seconds of each."""
+    database, taken = Database(url), []
+    for number in range(1, shares + 1):
+        begun, done = time.perf_counter(), 0
+        while fired := fire_due(database, due_by(share * number), RULES).count:
+            done += fired
+        taken.append(time.perf_counter() - begun)
+        assert abs(done - share) < share / 5, f"{done} fired where {share} are due"
+    database.close()
+    return taken
+
+
 def by_hand(url: str, count: int) -> float:
     """Fire with SQL written by hand."""
     return _in_batches(url, count, lambda database: limit.fire(database, due_by(count), BATCH))
@@ -45,4 +58,7 @@ CONTENDERS: dict[str, Work] = {
 
 if __name__ == "__main__":
     name, address, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if len(sys.argv) > 4:
+        print(json.dumps({"shares": in_shares(address, number, int(sys.argv[4]))}))
+        sys.exit()
     print(json.dumps({"seconds": CONTENDERS[name](address, number), "count": number}))

@@ -13,9 +13,10 @@ from typing import Any
 from bench.work import sealed
 from storage.database import Database
 
-THREADS = {"sqlite": 1, "postgresql": 8}
-"""More threads only wait for each other: SQLite has one writer, and two cores are soon busy."""
-JOBS_AT_ONCE = 20
+THREADS = {"sqlite": 1, "postgresql": 20}
+PROCRASTINATE_AT_ONCE = 10
+DBOS_AT_ONCE = 40
+"""At these numbers each of them is fastest on two processors; more of them wait for each other."""
 NEXT = timedelta(days=2)
 
 _LOOK = (
@@ -114,14 +115,14 @@ async def _procrastinate(url: str, count: int) -> float:
     import psycopg_pool
     from procrastinate import App, PsycopgConnector
 
-    app = App(connector=PsycopgConnector(conninfo=url, max_size=JOBS_AT_ONCE + 2))
+    app = App(connector=PsycopgConnector(conninfo=url, max_size=PROCRASTINATE_AT_ONCE + 2))
     done = 0
 
     @app.task(queue="later")
     async def later(order_id: int) -> None:
         """Never runs: it is due in two days."""
 
-    async with app.open_async(), psycopg_pool.AsyncConnectionPool(url, min_size=JOBS_AT_ONCE) as pool:
+    async with app.open_async(), psycopg_pool.AsyncConnectionPool(url, min_size=PROCRASTINATE_AT_ONCE) as pool:
 
         @app.task(queue="urges")
         async def urge(order_id: int) -> None:
@@ -138,7 +139,11 @@ async def _procrastinate(url: str, count: int) -> float:
         await urge.batch_defer_async(*({"order_id": order_id} for order_id in range(1, count + 1)))
         begun = time.perf_counter()
         await app.run_worker_async(
-            queues=["urges"], wait=False, concurrency=JOBS_AT_ONCE, install_signal_handlers=False, delete_jobs="successful"
+            queues=["urges"],
+            wait=False,
+            concurrency=PROCRASTINATE_AT_ONCE,
+            install_signal_handlers=False,
+            delete_jobs="successful",
         )
         seconds = time.perf_counter() - begun
     assert done == count, f"{done} of {count} done"
@@ -151,8 +156,8 @@ def dbos(url: str, count: int) -> float:
     from dbos import DBOS, SetEnqueueOptions
 
     counter = _Counter(count)
-    pool = psycopg_pool.ConnectionPool(_plain(url), min_size=JOBS_AT_ONCE)
-    DBOS(config={"name": "bench", "system_database_url": url, "sys_db_pool_size": JOBS_AT_ONCE, "log_level": "ERROR"})
+    pool = psycopg_pool.ConnectionPool(_plain(url), min_size=DBOS_AT_ONCE)
+    DBOS(config={"name": "bench", "system_database_url": url, "sys_db_pool_size": DBOS_AT_ONCE, "log_level": "ERROR"})
 
     @DBOS.workflow()
     def later(order_id: int) -> None:
@@ -176,7 +181,7 @@ def dbos(url: str, count: int) -> float:
     for order_id in range(1, count + 1):
         DBOS.enqueue_workflow("urges", urge, order_id)
     return _timed(
-        lambda: DBOS.register_queue("urges", worker_concurrency=JOBS_AT_ONCE, polling_interval_sec=0.05),
+        lambda: DBOS.register_queue("urges", worker_concurrency=DBOS_AT_ONCE, polling_interval_sec=0.05),
         counter,
         DBOS.destroy,
     )

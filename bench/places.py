@@ -45,6 +45,11 @@ class Place:
         for end in ("", "-wal", "-shm", ".lock"):
             Path(url.removeprefix("sqlite:///") + end).unlink(missing_ok=True)
 
+    def forget(self) -> None:
+        """Remove what databases were copied from."""
+        while self._templates:
+            self.drop(self._templates.popitem()[1])
+
     def _copy(self, template: str) -> str:
         if self._server:
             return self._server.new_database(template.rsplit("/", 1)[1])
@@ -56,7 +61,7 @@ class Place:
 @contextmanager
 def places() -> Iterator[list[Place]]:
     """Open both places, and leave nothing behind."""
-    server = Server(durable=True, shared_buffers="1GB", max_wal_size="8GB", checkpoint_timeout="30min")
+    server = Server(durable=True, own=True, shared_buffers="1GB", max_wal_size="8GB", checkpoint_timeout="30min")
     try:
         with TemporaryDirectory(prefix="aftersales-bench-") as folder:
             yield [Place("sqlite", Path(folder), None), Place("postgresql", Path(folder), server)]

@@ -6,8 +6,9 @@ durable, and exactly once.
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -20,7 +21,9 @@ from storage.schema import upgrade
 from workflow.order import Line, Order, Report
 from workflow.policy import Policy, Rules, calendar_of
 
-BEGIN = datetime(2025, 3, 3, 9, tzinfo=UTC)
+DAY = date.fromisoformat(os.environ.setdefault("AFTERSALES_BENCH_DAY", f"{datetime.now(UTC):%Y-%m-%d}"))
+"""Of this run, and of all processes that belong to it."""
+BEGIN = datetime.combine(DAY, datetime.min.time(), UTC) - timedelta(days=9)
 SUPPLIERS = 50
 COPIED = ("orders", "attempts", "timers", "history")
 """What there is of an order that has been placed and nothing else."""
@@ -36,10 +39,14 @@ def due_by(count: int) -> datetime:
 
 def order(number: int) -> Arrival:
     """Return an order as it is placed."""
-    at = BEGIN + timedelta(seconds=number)
+    return order_at(str(number), BEGIN + timedelta(seconds=number), f"supplier {number % SUPPLIERS}")
+
+
+def order_at(number: str, at: datetime, supplier: str = "supplier 0") -> Arrival:
+    """Return an order as it is placed at an instant."""
     placed = Report("place", at, "bench", "place", "import:bench")
-    facts = {"route": "domestic", "supplier": f"supplier {number % SUPPLIERS}", "alternatives": ("other",), "paid": 1_000}
-    return Arrival(Order("main", str(number), at, "CNY", **facts), (), (Line("sku", "lamp", 1, 1_000),), placed)
+    made = Order("main", number, at, "CNY", "domestic", supplier=supplier, alternatives=("other",), paid=1_000)
+    return Arrival(made, (), (Line("sku", "lamp", 1, 1_000),), placed)
 
 
 def fill(url: str, due: int, waiting: int = 0, *, scattered: bool = False) -> None:

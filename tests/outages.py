@@ -169,7 +169,7 @@ def check(counts: dict[str, int], orders: int) -> None:
 
 if __name__ == "__main__":
     words = sys.argv[1:] or ["300000", "20"]
-    whole, server = int(words[-1 if words[0] == "standby" else 0]), Server(durable=True)
+    whole, server = int(words[-1 if words[0] == "standby" else 0]), Server(durable=True, own=True)
     try:
         with TemporaryDirectory() as scratch:
             if words[0] == "standby":

@@ -25,13 +25,13 @@ class NoServer(Exception):
 class Server:
     """A server with one empty database after another; all of them are made from a template that has the tables."""
 
-    def __init__(self, *, durable: bool = False, **settings: str | int) -> None:
-        """Start a server, if none is named; a durable one waits for the disk, as one in use does."""
+    def __init__(self, *, durable: bool = False, own: bool = False, **settings: str | int) -> None:
+        """Start a server, if none is named or it must be our own; a durable one waits for the disk, as one in use does."""
         self._settings = {"fsync": "on" if durable else "off", **settings}
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
-        self._address = os.environ.get("AFTERSALES_TEST_POSTGRES") or self._start()
+        self._address = (None if own else os.environ.get("AFTERSALES_TEST_POSTGRES")) or self._start()
         self._name = f"aftersales_{os.getpid()}"
 
     def url(self, database: str = "postgres") -> str:

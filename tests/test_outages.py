@@ -14,7 +14,7 @@ from tests.postgres import Server
 @pytest.fixture
 def own_server(postgres):
     """A server that may crash; like the shared one it is skipped where there is none."""
-    server = Server(durable=True)
+    server = Server(durable=True, own=True)
     yield server
     server.stop()
 

@@ -1,0 +1,75 @@
+"""A daemon whose timers are due at a steady pace: prints how long after its due instant each was committed."""
+
+import json
+import sys
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from bench.work import order_at
+from effects.letters import Letters
+from engine.apply import apply
+from engine.delivery import PostOffice
+from jobs.daemon import Daemon
+from jobs.tick import Workplace
+from storage.database import Database
+from workflow.policy import Rules, calendar_of, read_policy
+
+SILENT = read_policy('[effects.modes]\nurge_supplier = "off"\n')
+"""Nothing leaves: this is about the timers."""
+
+
+class Watched(Database):
+    """A database that remembers when its transactions were committed."""
+
+    committed: list[datetime]
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a write transaction, and note its end."""
+        with super().write() as connection:
+            yield connection
+        self.committed.append(datetime.now(UTC))
+
+
+def milliseconds(url: str, a_second: int, seconds: int) -> list[float]:
+    """Let timers be due at a pace, and return how late each was committed."""
+    database, rules = Watched(url), Rules(1, SILENT, calendar_of(SILENT))
+    database.committed = []
+    first = datetime.now(UTC) + timedelta(seconds=12)
+    with database.write() as connection:
+        placed = first - timedelta(days=2)
+        orders = [order_at(f"late {n}", placed + timedelta(seconds=n / a_second)) for n in range(a_second * seconds)]
+        apply(connection, orders, datetime.now(UTC), rules)
+    daemon = Daemon(Workplace(database, rules, PostOffice({}, Letters(None))))
+    working = threading.Thread(target=daemon.run)
+    working.start()
+    time.sleep((first - datetime.now(UTC)).total_seconds() + seconds + 2)
+    daemon.stop()
+    working.join()
+    with database.read() as connection:
+        found = connection.execute(
+            text(
+                "SELECT t.due_at, t.fired_at FROM timers t JOIN orders o ON o.id = t.order_id "
+                "WHERE o.number LIKE 'late %' AND t.number = 1 AND t.status = 'fired'"
+            )
+        ).all()
+    committed = sorted(database.committed)
+    late = []
+    for due_at, fired_at in ((_instant(due), _instant(fired)) for due, fired in found):
+        late.append((committed[bisect_left(committed, fired_at)] - due_at).total_seconds() * 1_000)
+    assert len(late) == a_second * seconds, "all of them have fired"
+    return late
+
+
+def _instant(stored: str | datetime) -> datetime:
+    return stored if isinstance(stored, datetime) else datetime.fromisoformat(f"{stored}+00:00")
+
+
+if __name__ == "__main__":
+    print(json.dumps({"milliseconds": milliseconds(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))}))

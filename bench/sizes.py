@@ -1,0 +1,86 @@
+"""Whether the cost of a firing stays the same however many timers wait, and how much memory a daemon needs for it."""
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.places import Place, elsewhere, places
+from bench.report import say
+from storage import timers
+from storage.database import Database
+
+ROUNDS = 5
+DUE = 100_000
+SMALLEST = 10_000
+
+
+def flatness(largest: int) -> list[dict[str, Any]]:
+    """Return what a firing costs as the number of orders grows, with due instants in order and in none."""
+    found = []
+    with places() as both:
+        for place in both:
+            sizes = [size for size in (SMALLEST, 100_000, 500_000, 1_000_000, 5_000_000) if size <= largest]
+            for size in sizes:
+                due = min(DUE, size) // ROUNDS
+                found.append(_cost(place, due, size - due * ROUNDS, scattered=False))
+            found.append(_cost(place, DUE // ROUNDS, largest - DUE, scattered=True))
+    alone = {row["database"]: row["microseconds"] for row in found if row["waiting"] == 0 and row["due"] == DUE}
+    return [{**row, "ratio_to_none_waiting": round(row["microseconds"] / alone[row["database"]], 2)} for row in found]
+
+
+def _cost(place: Place, due: int, waiting: int, *, scattered: bool) -> dict[str, Any]:
+    """Fire one share after the other in one database; the median share counts."""
+    say(f"{place.database}: {due * ROUNDS:,} due, {waiting:,} waiting{', scattered' if scattered else ''}")
+    url = place.full(due * ROUNDS, waiting, scattered=scattered)
+    seconds = elsewhere("bench.contender", "aftersales", url, str(due), str(ROUNDS), seconds=1_200)["shares"]
+    place.drop(url)
+    place.forget()
+    return {
+        "database": place.database,
+        "orders": due * ROUNDS + waiting,
+        "due": due * ROUNDS,
+        "waiting": waiting,
+        "instants": "scattered" if scattered else "in order",
+        "microseconds": round(statistics.median(seconds) / due * 1e6, 2),
+    }
+
+
+def memory(largest: int) -> list[dict[str, Any]]:
+    """Return the most memory that the daemon has had when it has fired what was due."""
+    found = []
+    with places() as both:
+        for place in both:
+            say(f"{place.database}: a daemon with {largest:,} orders, {DUE:,} of them due")
+            url = place.full(DUE, largest - DUE)
+            found.append({"database": place.database, "orders": largest, "due": DUE, "mebibytes": round(_most(url), 1)})
+            place.drop(url)
+            place.forget()
+    return found
+
+
+def _most(url: str) -> float:
+    with TemporaryDirectory() as folder:
+        environment = {**os.environ, "AFTERSALES_DATABASE": url}
+        command = [sys.executable, "-c", "from admin.main import main; main()", "run"]
+        daemon = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.DEVNULL)
+        database, status = Database(url), Path(f"/proc/{daemon.pid}/status")
+        from bench.work import due_by
+
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline:
+            time.sleep(1)
+            with database.read() as connection:
+                if not timers.backlog(connection, due_by(DUE)):
+                    break
+        time.sleep(5)  # what was fired is being composed into messages
+        most = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait()
+        database.close()
+        return int(most.split()[1]) / 1024
