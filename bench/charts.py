@@ -43,7 +43,9 @@ def _sizes(rows: list[dict[str, Any]], file: Path) -> None:
     picture, panel = plt.subplots(figsize=(6.5, 3))
     for database, name in NAMES.items():
         mine = sorted(
-            (row["orders"], row["microseconds"]) for row in rows if row["database"] == database and row["instants"] == "in order"
+            (row["orders"], row["microseconds"])
+            for row in rows
+            if row["database"] == database and row["instants"] == "in order"
         )
         panel.plot(*zip(*mine, strict=True), marker="o", color=COLOURS[database], label=f"{name}, due in order of creation")
         for row in rows:

@@ -19,40 +19,40 @@ from workflow.outline import AT, ORDER_ID, blanked
 from workflow.policy import Rules
 from workflow.step import fire
 
-FEW = 8
-"""So many orders are not worth a form of their own."""
-
 MOST_SHAPES = 1_000
 """So many shapes are remembered; then all are worked out anew."""
 Firing = tuple[Form, int]
 """What a step leaves behind, and the place at which the due instant of its timer stands."""
 
 
-def fire_alike(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules) -> tuple[list[datetime], list[Due]]:
-    """Fire the timers of orders that are alike; return the due instants of those, and the timers that are left, in turn."""
-    if len(due) < FEW:
-        return [], [*due]
+def fire_alike(
+    connection: Connection, due: Sequence[Due], at: datetime, rules: Rules
+) -> tuple[list[datetime], list[Due], bool]:
+    """Fire the timers of orders that are alike.
+
+    Returns the due instants of those, the timers that are left, in turn, and whether somebody has something to do at once.
+    """
     if len(rules.trees) > MOST_SHAPES:
         rules.trees.clear()
     timers = Counter(order_id for order_id, _ in due)
     alone = [timer for timer in due if timers[timer[0]] == 1]
     staging: Staging | None = None
+    leaves = False
     fired: dict[int, datetime] = {}
     for shape, columns in outlines.read(connection, alone, at).items():
         number, ids = shape[0], columns.stored(ORDER_ID)
         tree: Tree[Firing] = rules.trees.setdefault((connection.dialect.name, shape), Tree())
         for end, orders in tree.sort(columns, partial(_work_out, connection, number, ids, rules)):
-            if len(orders) < FEW:
-                continue
             some = columns.some(orders)
             some.seal(end.seals)
             form, due_at = end.made
+            leaves = leaves or form.wakes
             staging = staging or Staging(connection)
             staging.fill(form, some, at)
             fired |= zip(some.stored(ORDER_ID), some.of(due_at, None), strict=True)
     if staging:
         staging.end()
-    return [*fired.values()], [timer for timer in due if timer[0] not in fired]
+    return [*fired.values()], [timer for timer in due if timer[0] not in fired], leaves
 
 
 def _work_out(connection: Connection, number: int, ids: Sequence[int], rules: Rules, asked: Asked, order: int) -> Firing:
@@ -72,7 +72,7 @@ def _work_out(connection: Connection, number: int, ids: Sequence[int], rules: Ru
     if step.replacement:
         raise CannotTell
     change = Change(step.case, [step], (), at, order_id, case, observed=stored.observed)
-    return form_of(change, modes_of(rules), asked, connection.dialect.name), _place(fired.due_at)
+    return form_of(change, modes_of(rules), asked, connection.dialect), _place(fired.due_at)
 
 
 def _as_instant(blank: Any) -> datetime:

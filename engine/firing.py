@@ -28,6 +28,10 @@ class Fired:
     count: int = 0
     lateness_seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
+    leaves: bool = False
+    """Whether something may be sent because of it."""
+    next_wake: datetime | None = None
+    """When the next timer is to be looked at; known after the last round."""
 
     def take(self, due_at: datetime, at: datetime) -> None:
         """Count a timer that fired at `at`."""
@@ -52,12 +56,19 @@ def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH)
         return alone
 
 
-def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules) -> Fired:
-    """Fire those that are alike together, and the others one after the other."""
+def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules, *, by_themselves: bool = False) -> Fired:
+    """Fire those that are alike together, and the others one after the other; or all of them by themselves."""
     fired = Fired()
-    together, others = fire_alike(connection, due, at, rules)
-    for due_at in together:
-        fired.take(due_at, at)
+    others = due
+    if not by_themselves:
+        together, others, fired.leaves = fire_alike(connection, due, at, rules)
+        for due_at in together:
+            fired.take(due_at, at)
+    return _fire_in_turn(connection, others, at, rules, fired) if others else fired
+
+
+def _fire_in_turn(connection: Connection, others: Sequence[Due], at: datetime, rules: Rules, fired: Fired) -> Fired:
+    """Fire timers one after the other, on what the one before has left."""
     stored = cases.load(connection, {order_id for order_id, _ in others}, for_timers=True)
     now: dict[int, Case] = {order_id: one.case for order_id, one in stored.items()}
     families = chains.load(connection, now.values())
@@ -75,7 +86,7 @@ def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules
         steps[order_id].append(made)
         fired.take(timer.due_at, at)
     changes = [_change(stored[key], now[key], made, at) for key, made in steps.items()]
-    cases.store(connection, changes, modes_of(rules))
+    fired.leaves |= cases.store(connection, changes, modes_of(rules))
     return fired
 
 
@@ -91,7 +102,7 @@ def _fire_one_by_one(database: Database, at: datetime, rules: Rules, limit: int)
     for one in due:
         try:
             with database.write() as connection:
-                alone = _fire(connection, [one], at, rules)
+                alone = _fire(connection, [one], at, rules, by_themselves=True)
         except DatabaseFailed:
             raise
         except Exception as error:

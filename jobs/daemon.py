@@ -21,6 +21,8 @@ from storage.waking import Listener
 _LOG = logging.getLogger("aftersales.jobs")
 LONGEST_SLEEP = timedelta(seconds=1)
 """So that a jump of the clock is seen."""
+A_MOMENT = timedelta(milliseconds=20)
+"""To be woken by the scheduler takes a few milliseconds, which nobody needs to wait for who is awake."""
 HOUSE_EVERY = timedelta(minutes=5)
 DEAD_AFTER_SECONDS = 60.0
 """A ticker that has not ticked for so long is dead, and the daemon ends with an error."""
@@ -88,16 +90,25 @@ class Daemon:
         self._stop.set()
 
     def fire_due_timers(self) -> None:
-        """Fire what is due, then sleep until the next timer is."""
+        """Fire what is due, then sleep until the next timer is; what is due in a moment is waited for here."""
+        while True:
+            wake = self._fire_once()
+            if wake is None or wake > _now() + A_MOMENT or not self._tick():
+                break
+            self._stop.wait(max(0.0, (wake - _now()).total_seconds()))
+        if wake is not None and wake < _now() + LONGEST_SLEEP:
+            self._wake(self.fire_due_timers, max(wake, _now()))
+
+    def _fire_once(self) -> datetime | None:
+        """Fire what is due; return when the next timer is."""
         with self._drained:
             fired = tick.fire_due_timers(self._place, _now(), self._tick)
         if fired.count:
             _LOG.info("fired %d timers, the first %.3f s late", fired.count, fired.lateness_seconds)
+        if fired.leaves:
             self._wake(self.send_effects, _now())
         self._beat(fired.lateness_seconds)
-        wake = tick.next_wake(self._place)
-        if wake is not None and wake < _now() + LONGEST_SLEEP:
-            self._wake(self.fire_due_timers, max(wake, _now()))
+        return fired.next_wake
 
     def send_effects(self) -> None:
         """Compose what may leave, and send what is due."""

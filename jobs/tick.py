@@ -45,7 +45,9 @@ def fire_due_timers(place: Workplace, at: datetime, keep_on: KeepOn = to_the_end
         total.failures += fired.failures
         for failure in fired.failures:
             _LOG.error("%s", failure)
-        if fired.count == 0 or not keep_on():
+        total.leaves = total.leaves or fired.leaves
+        total.next_wake = wake = next_wake(place)  # looking costs less than an attempt that finds nothing
+        if fired.count == 0 or not keep_on() or wake is None or wake > at:
             return total
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, or_, select, tuple_, update
 from sqlmodel import SQLModel, col
 
 from storage import codec
@@ -87,14 +87,18 @@ def load(connection: Connection, order_ids: Iterable[int], *, for_timers: bool =
 
 def _locked(connection: Connection, order_ids: Sequence[int]) -> list[RowMapping]:
     """Return the rows of orders; a server locks them, and the first orders of their chains, always in the same order."""
-    o = table_of(OrderRow)
-    wanted: ColumnElement[bool] = o.c.id.in_(order_ids)
-    if connection.dialect.name == "postgresql":
-        chains = select(o.c.shop, o.c.chain).where(o.c.id.in_(order_ids), o.c.chain.is_not(None))
-        wanted |= tuple_(o.c.shop, o.c.number).in_(chains)
-    asked = set(order_ids)
-    rows = connection.execute(select(o).where(wanted).order_by(o.c.id).with_for_update()).mappings()
+    o, asked = table_of(OrderRow), set(order_ids)
+    wanted = asked if connection.dialect.name == "sqlite" else asked | _first_of_chains(connection, order_ids)
+    rows = connection.execute(select(o).where(o.c.id.in_(sorted(wanted))).order_by(o.c.id).with_for_update()).mappings()
     return [row for row in rows if row["id"] in asked]
+
+
+def _first_of_chains(connection: Connection, order_ids: Sequence[int]) -> set[int]:
+    """Return the ids of the first orders of chains; looked up by itself, for as a condition it would scan the whole table."""
+    mine, first = table_of(OrderRow).alias("mine"), table_of(OrderRow).alias("first")
+    same = (first.c.shop == mine.c.shop) & (first.c.number == mine.c.chain)
+    found = select(first.c.id).join(mine, same).where(mine.c.id.in_(order_ids), mine.c.chain.is_not(None))
+    return {int(order_id) for order_id in connection.execute(found).scalars()}
 
 
 def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[int, str, str]]:
@@ -108,8 +112,10 @@ def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[in
     return keys
 
 
-def store(connection: Connection, changes: Sequence[Change], modes: Mapping[str, str]) -> None:
-    """Store a batch of changes. `modes` gives each effect kind its mode: auto, ask or off.
+def store(connection: Connection, changes: Sequence[Change], modes: Mapping[str, str]) -> bool:
+    """Store a batch of changes; return whether somebody has something to do at once.
+
+    `modes` gives each effect kind its mode: auto, ask or off.
 
     Raises:
         OrderChanged: an order was moved by somebody else since it was loaded; nothing may be committed.
@@ -129,6 +135,7 @@ def store(connection: Connection, changes: Sequence[Change], modes: Mapping[str,
     raise_flags(connection, writes.flags)
     if writes.wakes:
         announce(connection)
+    return writes.wakes
 
 
 def _name_the_loser(connection: Connection, changes: Sequence[Change]) -> None:

@@ -4,10 +4,10 @@ What differs from order to order is put into a temporary table first; each row t
 one statement that takes its blanks from there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Dialect,
     Executable,
     Integer,
     MetaData,
@@ -29,13 +30,14 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import ColumnDefault, CreateTable
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage.bulk import as_sqlite_writes
 from storage.cases import NOT_LEFT
 from storage.codec import Values
 from storage.persons import raise_flags
+from storage.quick import Prepared, carry_out, prepare
 from storage.tables import EffectRow, OrderRow, table_of
 from storage.waking import announce
 from storage.writes import ADDED_IN_TURN, KEYS, SEEN, Change, Model, Writes, writes_of
@@ -56,22 +58,23 @@ _STAGED = Table(
     postgresql_on_commit="DELETE ROWS",
     sqlite_with_rowid=False,
 )
-_FORM = bindparam("form", type_=Integer)
+_FORM = bindparam("form", None, type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """The statements of one step, and what is to be filled in: columns of the temporary table, and instants of the batch."""
 
-    statements: tuple[tuple[Executable, bool], ...]
-    """Each with whether it must change a row of every order."""
+    statements: tuple[Prepared, ...]
+    of_each: tuple[bool, ...]
+    """Which of the statements must change a row of every order."""
     columns: tuple[Callable[[Columns], Sequence[Any]], ...]
     common: tuple[tuple[str, Blank], ...]
     flags: tuple[str, ...]
     wakes: bool
 
 
-def form_of(change: Change, modes: Mapping[str, str], asked: Asked, dialect: str) -> Form:
+def form_of(change: Change, modes: Mapping[str, str], asked: Asked, dialect: Dialect) -> Form:
     """Return the form of a change that has blanks in it.
 
     Raises:
@@ -86,7 +89,8 @@ def form_of(change: Change, modes: Mapping[str, str], asked: Asked, dialect: str
     statements = [*_changes(writer, writes, before.changed[OrderRow][0]), *_additions(writer, writes)]
     statements += [(writer.dropped(moot), False) for moot in writes.moot]
     flags = tuple(flag for _, flag, _, _ in writes.flags)
-    return Form(tuple(statements), tuple(writer.columns), tuple(writer.common.items()), flags, writes.wakes)
+    prepared, of_each = tuple(prepare(one, dialect) for one, _ in statements), tuple(each for _, each in statements)
+    return Form(prepared, of_each, tuple(writer.columns), tuple(writer.common.items()), flags, writes.wakes)
 
 
 def _changes(writer: "_Writer", writes: Writes, before: Values) -> list[tuple[Executable, bool]]:
@@ -112,8 +116,8 @@ def _same(one: Any, other: Any) -> bool:
 class _Writer:
     """Writes rows with blanks as statements, and notes what is to be filled in."""
 
-    def __init__(self, asked: Asked, dialect: str) -> None:
-        self._asked, self._sqlite = asked, dialect == "sqlite"
+    def __init__(self, asked: Asked, dialect: Dialect) -> None:
+        self._asked, self._sqlite = asked, dialect.name == "sqlite"
         self.columns: list[Callable[[Columns], Sequence[Any]]] = []
         self.common: dict[str, Blank] = {}
         self._numbers: dict[Any, int] = {}
@@ -121,9 +125,12 @@ class _Writer:
     def added(self, model: Model, row: Values) -> Executable:
         """Return the statement that adds a row for every order."""
         table = table_of(model)
-        filled = {name: self._value(table.c[name], value) for name, value in row.items() if value is not None}
+        defaults = {column.name: column.default for column in table.columns}
+        usual = {name: made.arg for name, made in defaults.items() if isinstance(made, ColumnDefault) and made.is_scalar}
+        whole = {**usual, **row}
+        filled = {name: self._value(table.c[name], value) for name, value in whole.items() if value is not None}
         chosen = select(*filled.values()).where(_STAGED.c.form == _FORM)
-        return insert(table).from_select([*filled], chosen)
+        return insert(table).from_select([*filled], chosen, include_defaults=False)
 
     def changed(self, model: Model, row: Values) -> Executable:
         """Return the statement that changes a row of every order."""
@@ -174,7 +181,7 @@ class _Writer:
         if isinstance(value, Blank) and value.place == AT:
             name = f"at{len(self.common)}"
             self.common[name] = value
-            return bindparam(name, type_=column.type)
+            return bindparam(name, None, type_=column.type)
         if isinstance(value, Blank) and value.place == ORDER_ID:
             return _STAGED.c.order_id
         staged = _STAGED.c[f"c{self._number(column, value)}"]
@@ -216,7 +223,8 @@ def _moved(at: datetime, shift: Any) -> datetime:
     return moved
 
 
-_COUNTED = {"preserve_rowcount": True}
+COPIED_FROM = 200
+"""So many rows are copied into a server; fewer go there in one trip with what becomes of them."""
 
 
 class Staging:
@@ -224,34 +232,56 @@ class Staging:
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._forms = connection, 0
-        connection.execute(CreateTable(_STAGED, if_not_exists=True))
+        self._sqlite = connection.dialect.name == "sqlite"
 
     def fill(self, form: Form, columns: Columns, at: datetime) -> None:
         """Write what a step leaves behind for all orders of the columns."""
         self._forms += 1
         ids = columns.stored(ORDER_ID)
-        self._stage([ids, *(column(columns) for column in form.columns)])
+        staged = [ids, *(column(columns) for column in form.columns)]
         shared = {"form": self._forms, **{name: _moved(at, blank.shift) for name, blank in form.common}}
-        for statement, of_each in form.statements:
-            changed = self._connection.execute(statement, shared, execution_options=_COUNTED).rowcount
-            assert not of_each or changed == columns.count, "an order was moved while it was locked"
+        first = [_made(self._connection.dialect)] if self._forms == 1 else []
+        if self._sqlite or columns.count >= COPIED_FROM:
+            carry_out(self._connection, first, {})
+            self._stage(staged)
+            cursors = carry_out(self._connection, form.statements, shared)
+        else:
+            cursors = carry_out(self._connection, [*first, *self._inserts(staged), *form.statements], shared)
+        changed = [cursor.rowcount for cursor in cursors[-len(form.statements) :]]
+        held = all(count == columns.count for count, each in zip(changed, form.of_each, strict=True) if each)
+        assert held, "an order was moved while it was locked"
         raise_flags(self._connection, [(key, flag, at, None) for key in ids for flag in form.flags])
         if form.wakes:
             announce(self._connection)
 
     def _stage(self, columns: Sequence[Sequence[Any]]) -> None:
-        rows = zip([self._forms] * len(columns[0]), *columns, strict=True)
-        names = ["form", "order_id", *(f"c{number}" for number in range(len(columns) - 1))]
-        if self._connection.dialect.name == "sqlite":
-            marks = ", ".join("?" * len(names))
-            self._connection.exec_driver_sql(f"INSERT INTO staged ({', '.join(names)}) VALUES ({marks})", [*rows])  # noqa: S608
-            return
+        names, rows = _named(columns), zip([self._forms] * len(columns[0]), *columns, strict=True)
         driver: Any = self._connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY staged ({', '.join(names)}) FROM STDIN") as copy:
+        if self._sqlite:
+            marks = ", ".join("?" * (len(columns) + 1))
+            driver.executemany(f"INSERT INTO staged ({names}) VALUES ({marks})", rows)  # noqa: S608
+            return
+        with driver.cursor() as cursor, cursor.copy(f"COPY staged ({names}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
 
+    def _inserts(self, columns: Sequence[Sequence[Any]]) -> Iterator[Prepared]:
+        """Yield a statement for each row."""
+        names, marks = _named(columns), ", ".join(f"%(v{number})s" for number in range(len(columns)))
+        sql = f"INSERT INTO staged ({names}) VALUES (%(form)s, {marks})"  # noqa: S608
+        for row in zip(*columns, strict=True):
+            yield Prepared(sql, {f"v{number}": value for number, value in enumerate(row)}, ())
+
     def end(self) -> None:
         """Leave the temporary table empty; a server empties it when the transaction ends."""
-        if self._connection.dialect.name == "sqlite":
+        if self._sqlite:
             self._connection.exec_driver_sql("DELETE FROM staged")
+
+
+def _named(columns: Sequence[Any]) -> str:
+    return ", ".join(["form", "order_id", *(f"c{number}" for number in range(len(columns) - 1))])
+
+
+@lru_cache
+def _made(dialect: Dialect) -> Prepared:
+    return prepare(CreateTable(_STAGED, if_not_exists=True), dialect)

@@ -5,18 +5,19 @@ What the process would need to look at in full is left to the case file: orders 
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, bindparam, case, column, func, select, type_coerce
+from sqlalchemy import ARRAY, BigInteger, Connection, Dialect, bindparam, case, column, func, select, type_coerce
 from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from storage.quick import Prepared, carry_out, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 from storage.timers import Due
 from workflow.columns import Columns, Read
@@ -52,6 +53,7 @@ _TIMERS = _Part(
     OWN[Timer],
 )
 _LEDGER = _Part(LedgerTableRow, "order_id", ("number", "side", "currency", "attempt", "claim", "status"), OWN[LedgerRow])
+_PARTS = (_ATTEMPTS, _TIMERS, _LEDGER)
 _LIST = OWN[Order].index("alternatives")
 
 
@@ -60,11 +62,13 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Sh
 
     A shape begins with the number of the timer. Left out are the orders that have no outline.
     """
-    numbers = dict(timers)
-    ids = [*numbers]
-    parts = [_by_order(connection, part, ids) for part in (_ATTEMPTS, _TIMERS, _LEDGER)]
+    numbers, sqlite = dict(timers), connection.dialect.name == "sqlite"
+    wanted = {"ids": json.dumps([*numbers]) if sqlite else [*numbers]}
+    read = carry_out(connection, [_query(part, connection.dialect) for part in (_ORDERS, *_PARTS)], wanted)
+    orders, *others = (_split(cursor.fetchall(), part) for cursor, part in zip(read, (_ORDERS, *_PARTS), strict=True))
+    parts = [_by_order(rows) for rows in others]
     alike: dict[Shape, list[tuple[Any, ...]]] = defaultdict(list)
-    for key, shape, own in _rows(connection, _ORDERS, ids):
+    for key, shape, own in orders:
         shapes, values = [numbers[key], shape], (key, *own)
         for part in parts:
             if key in part:
@@ -74,16 +78,24 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Sh
             else:
                 shapes.append(())
         alike[tuple(shapes)].append(values)
-    sqlite = connection.dialect.name == "sqlite"
     return {
         shape: Columns([*zip(*rows, strict=True)], len(rows), _reads(shape, sqlite), (at,)) for shape, rows in alike.items()
     }
 
 
-def _by_order(connection: Connection, part: _Part, ids: Sequence[int]) -> dict[int, tuple[Shape, tuple[Any, ...]]]:
+Row = tuple[int, Shape, tuple[Any, ...]]
+"""A row's order, its share of the shape (with what is empty), and its own values."""
+
+
+def _split(rows: Iterable[tuple[Any, ...]], part: _Part) -> list[Row]:
+    end = 2 + len(part.shared)
+    return [(row[0], row[1:end], row[end:]) for row in rows]
+
+
+def _by_order(rows: Iterable[Row]) -> dict[int, tuple[Shape, tuple[Any, ...]]]:
     """Return the rows of a part, those of one order together."""
     found: dict[int, tuple[Shape, tuple[Any, ...]]] = {}
-    for key, shape, own in _rows(connection, part, ids):
+    for key, shape, own in rows:
         if key in found:
             shapes, values = found[key]
             found[key] = (*shapes, shape), values + own
@@ -92,19 +104,11 @@ def _by_order(connection: Connection, part: _Part, ids: Sequence[int]) -> dict[i
     return found
 
 
-def _rows(connection: Connection, part: _Part, ids: Sequence[int]) -> Iterable[tuple[int, Shape, tuple[Any, ...]]]:
-    """Return each row: its order, its share of the shape (with what is empty), and its own values."""
-    end = 2 + len(part.shared)
-    named = {"ids": json.dumps(ids) if connection.dialect.name == "sqlite" else ids}
-    cursor: Any = connection.execute(_query(part, connection.dialect.name), named).cursor
-    return [(row[0], row[1:end], row[end:]) for row in cursor.fetchall()]
-
-
 def _reads(shape: Shape, sqlite: bool) -> dict[int, Read]:
     """Return how the values of a shape are read, by their places."""
     reads: dict[int, Read] = {FIRST + _LIST: _names}
     place = FIRST
-    parts = [_ORDERS, *(part for part, rows in zip((_ATTEMPTS, _TIMERS, _LEDGER), shape[2:], strict=True) for _ in rows)]
+    parts = [_ORDERS, *(part for part, rows in zip(_PARTS, shape[2:], strict=True) for _ in rows)]
     for part in parts:
         reads |= {place + at: _from_text if sqlite else _in_utc for at in part.instants}
         place += len(part.own)
@@ -112,7 +116,7 @@ def _reads(shape: Shape, sqlite: bool) -> dict[int, Read]:
 
 
 @lru_cache
-def _query(part: _Part, dialect: str) -> Any:
+def _query(part: _Part, dialect: Dialect) -> Prepared:
     """Select the columns as they are stored, past the layers that would look at each value."""
     t = table_of(part.model)
     stored = {name: type_coerce(t.c[name], NullType()) for name in (part.key, *part.shared, *part.own)}
@@ -120,18 +124,16 @@ def _query(part: _Part, dialect: str) -> Any:
     query = select(
         *(stored[name] for name in (part.key, *part.shared)), reduce(add, empty), *(stored[name] for name in part.own)
     )
-    if dialect == "sqlite":
-        listed = func.json_each(bindparam("ids")).table_valued("value")
+    if dialect.name == "sqlite":
+        listed = func.json_each(bindparam("ids", None)).table_valued("value")
         query = query.where(t.c[part.key].in_(select(column("value")).select_from(listed)))
     else:
-        query = query.where(t.c[part.key] == func.any(bindparam("ids", type_=ARRAY(BigInteger))))
+        query = query.where(t.c[part.key] == func.any(bindparam("ids", None, type_=ARRAY(BigInteger))))
     if part is _ORDERS:
         query = query.where(t.c.claims_made == 0, t.c.chain.is_(None))
     if part is _TIMERS:
         query = query.where(t.c.status.in_(("pending", "paused")))
-    return query.order_by(
-        *(t.c[name] for name in (part.key, "number") if name in ("order_id", "number") and part is not _ORDERS)
-    )
+    return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), dialect)
 
 
 def _from_text(stored: str) -> datetime:

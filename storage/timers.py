@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, Dialect, bindparam, func, select, text, update
 from sqlmodel import col
 
 from storage.persons import raise_flags
+from storage.quick import Prepared, carry_out, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 
 TRIES = 5
@@ -19,13 +21,21 @@ Due = tuple[int, int]
 
 def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
     """Return the timers due at `at` in due order; several daemons of a server get different ones."""
+    (cursor,) = carry_out(connection, [_due(connection.dialect)], {"at": at, "most": limit})
+    return [(order_id, number) for order_id, number in cursor.fetchall()]
+
+
+@lru_cache
+def _due(dialect: Dialect) -> Prepared:
     columns = select(col(TimerRow.order_id), col(TimerRow.number))
-    pending = columns.where(col(TimerRow.status) == "pending", col(TimerRow.wake_at) <= at)
-    query = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(limit)
-    if connection.dialect.name == "postgresql":  # the order is what everybody locks, and first of all
+    pending = columns.where(
+        text("timers.status = 'pending'"), col(TimerRow.wake_at) <= bindparam("at", None)
+    )  # as its index has it
+    query = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(bindparam("most", None))
+    if dialect.name == "postgresql":  # the order is what everybody locks, and first of all
         query = query.join(OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
         query = query.with_for_update(of=OrderRow, skip_locked=True)
-    return [(order_id, number) for order_id, number in connection.execute(query)]
+    return prepare(query, dialect)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
-import engine.alike
+import engine.firing
 from engine.apply import Arrival, apply
 from engine.firing import fire_due
 from storage import queries, timers
@@ -19,8 +19,6 @@ from workflow.blanks import CannotTell, Unread, digest, is_marked, plain
 from workflow.columns import Columns
 from workflow.order import Line, Order, Report
 
-NOBODY = 10**9
-"""So many alike there never are: everybody is fired alone."""
 POLICIES = (
     "",
     '[overdue]\nhandling_time = "1d"\nreroute_after_urge = "2wd"\n[delivery]\nclose_after = "3wd"\n',
@@ -111,10 +109,11 @@ def left_behind(database):
 )
 def test_orders_fired_together_leave_behind_what_each_would_have_alone(make_database, kinds, policy, ticks, limit):
     orders, rows = [*orders_of(kinds)], []
-    for few in (NOBODY, 1):
+    for together in (False, True):
         database = make_database()
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(engine.alike, "FEW", few)
+            if not together:
+                patched.setattr(engine.firing, "fire_alike", lambda connection, due, at, rules: ([], due, False))
             live(database, rules_of(policy), orders, ticks, limit)
         rows.append(left_behind(database))
         database.close()

@@ -91,7 +91,7 @@ def test_after_a_week_of_downtime_urge_and_reroute_do_not_fire_in_one_sweep(data
 def test_a_row_that_fails_is_set_aside_after_five_tries_and_the_others_go_on(database):
     take(database, arrival("1"), arrival("2"))
     with database.write() as connection:
-        connection.execute(text("UPDATE attempts SET parcel = 'nonsense' WHERE order_id = 1"))
+        connection.execute(text("UPDATE orders SET returns_to = 'nonsense' WHERE id = 1"))
     at, failures = day(2), []
     for _ in range(6):
         failures += fire_due(database, at, RULES).failures

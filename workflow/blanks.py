@@ -83,7 +83,7 @@ class Blank:
         return hash(self.seen())
 
     def __bool__(self) -> bool:
-        return bool(self.seen())
+        return self._asked.truth(self)
 
     def __str__(self) -> str:
         return str(self.seen())
@@ -165,6 +165,12 @@ class Asked:
                 raise CannotTell
             self.path[question] = self._columns.answers(question, [0])[0]
         return self.path[question]
+
+    def truth(self, blank: Blank) -> bool:
+        """Say whether a value counts as true, as every instant does."""
+        if blank.place < len(self._values) and isinstance(self._values[blank.place], datetime):
+            return True
+        return bool(self.ask(("truth", blank.place, None, blank.shift)))
 
     def before(self, one: Any, other: Any) -> bool:
         """Ask whether one value lies before the other; at least one of them is a blank."""

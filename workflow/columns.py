@@ -95,6 +95,8 @@ class Columns:
         match kind:
             case "value":
                 return [asked[order] for order in orders]
+            case "truth":
+                return [bool(asked[order]) for order in orders]
             case "date":
                 return [asked[order].astimezone(other).date() for order in orders]
             case "before":

@@ -1,0 +1,49 @@
+"""Statements written once and carried out past SQLAlchemy's layers, several of them in one trip to a server."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy.sql import ClauseElement
+
+from storage.bulk import as_sqlite_writes
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement as the driver takes it. `names` are its parameters in turn, where the driver counts them."""
+
+    sql: str
+    given: Mapping[str, Any]
+    names: tuple[str, ...]
+
+    def values(self, values: Mapping[str, Any]) -> Any:
+        """Return its parameters, those that were given with it among them."""
+        named = {**self.given, **values}
+        return tuple(_for_sqlite(named[name]) for name in self.names) if self.names else named
+
+
+def prepare(statement: Executable, dialect: Dialect) -> Prepared:
+    """Write a statement for a driver."""
+    assert isinstance(statement, ClauseElement), "a statement that SQLAlchemy has put together"
+    made: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    given = {name: value for name, value in (made.params or {}).items() if value is not None}
+    return Prepared(str(made), given, tuple(getattr(made, "positiontup", None) or ()))
+
+
+def carry_out(connection: Connection, statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[Any]:
+    """Carry out statements one after the other; return their cursors."""
+    driver: Any = connection.connection.driver_connection
+    together = driver.pipeline() if connection.dialect.name == "postgresql" else nullcontext()
+    with together:
+        cursors = [driver.cursor() for _ in statements]
+        for cursor, statement in zip(cursors, statements, strict=True):
+            cursor.execute(statement.sql, statement.values(values))
+    return cursors
+
+
+def _for_sqlite(value: Any) -> Any:
+    return as_sqlite_writes(value) if isinstance(value, datetime) else value
