@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -31,7 +31,7 @@ class Fired:
     leaves: bool = False
     """Whether something may be sent because of it."""
     next_wake: datetime | None = None
-    """When the next timer is to be looked at; known after the last round."""
+    """When the next timer is to be looked at."""
 
     def take(self, due_at: datetime, at: datetime) -> None:
         """Count a timer that fired at `at`."""
@@ -46,7 +46,9 @@ def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH)
     """
     try:
         with database.write() as connection:
-            return _fire(connection, timers.due(connection, at, limit), at, rules)
+            fired = _fire(connection, timers.due(connection, at, limit), at, rules)
+            fired.next_wake = timers.next_wake(connection)
+            return fired
     except DatabaseFailed:
         raise  # the database itself is locked or gone: nothing is wrong with a row
     except Exception as error:
@@ -108,8 +110,11 @@ def _fire_one_by_one(database: Database, at: datetime, rules: Rules, limit: int)
         except Exception as error:
             fired.failures.append(_set_back(database, one, at, error))
         else:
-            fired = replace(fired, count=fired.count + alone.count)
+            fired.count += alone.count
+            fired.leaves |= alone.leaves
             fired.lateness_seconds = max(fired.lateness_seconds, alone.lateness_seconds)
+    with database.read() as connection:
+        fired.next_wake = timers.next_wake(connection)
     return fired
 
 

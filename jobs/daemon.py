@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from engine.firing import Fired
 from jobs import tick
 from jobs.lock import DaemonLock
 from jobs.tick import Workplace
@@ -92,15 +93,16 @@ class Daemon:
     def fire_due_timers(self) -> None:
         """Fire what is due, then sleep until the next timer is; what is due in a moment is waited for here."""
         while True:
-            wake = self._fire_once()
+            fired = self._fire_once()
+            wake = fired.next_wake
             if wake is None or wake > _now() + A_MOMENT or not self._tick():
                 break
-            self._stop.wait(max(0.0, (wake - _now()).total_seconds()))
+            least = 0.0 if fired.count else A_MOMENT.total_seconds()  # another daemon is at what is due
+            self._stop.wait(max(least, (wake - _now()).total_seconds()))
         if wake is not None and wake < _now() + LONGEST_SLEEP:
             self._wake(self.fire_due_timers, max(wake, _now()))
 
-    def _fire_once(self) -> datetime | None:
-        """Fire what is due; return when the next timer is."""
+    def _fire_once(self) -> Fired:
         with self._drained:
             fired = tick.fire_due_timers(self._place, _now(), self._tick)
         if fired.count:
@@ -108,7 +110,7 @@ class Daemon:
         if fired.leaves:
             self._wake(self.send_effects, _now())
         self._beat(fired.lateness_seconds)
-        return fired.next_wake
+        return fired
 
     def send_effects(self) -> None:
         """Compose what may leave, and send what is due."""

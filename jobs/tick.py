@@ -46,7 +46,7 @@ def fire_due_timers(place: Workplace, at: datetime, keep_on: KeepOn = to_the_end
         for failure in fired.failures:
             _LOG.error("%s", failure)
         total.leaves = total.leaves or fired.leaves
-        total.next_wake = wake = next_wake(place)  # looking costs less than an attempt that finds nothing
+        total.next_wake = wake = fired.next_wake
         if fired.count == 0 or not keep_on() or wake is None or wake > at:
             return total
 

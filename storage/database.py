@@ -190,7 +190,7 @@ class Database:
     def _engine(self, scratch: bool) -> Engine:
         if not self.is_sqlite:
             try:
-                engine = create_engine(_with_patience(self.url), hide_parameters=True, pool_pre_ping=True)
+                engine = create_engine(_with_patience(self.url), hide_parameters=True)
             except NoSuchModuleError:
                 raise UsageError(f"{self.url.drivername} is not a driver that is known: write postgresql://…") from None
             except ModuleNotFoundError as error:
