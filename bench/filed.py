@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.work import RULES
 from engine.importing import import_orders
+from inbound.files import columns_of
 from inbound.mapping import own_mapping
 from inbound.orders import OrderFile
 from storage.database import Database
@@ -18,6 +19,6 @@ if __name__ == "__main__":
     database, path = Database(sys.argv[1]), Path(sys.argv[2])
     upgrade(database)
     begun = time.perf_counter()
-    import_orders(database, OrderFile(path, own_mapping(path), Orders()), datetime.now(UTC), RULES)
+    import_orders(database, OrderFile(path, own_mapping(columns_of(path)), Orders()), datetime.now(UTC), RULES)
     print(json.dumps({"seconds": time.perf_counter() - begun}))
     database.close()

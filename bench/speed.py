@@ -12,11 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import insert, select, text
 from sqlmodel import SQLModel
 
 from bench.places import Place, elsewhere, places
 from bench.report import say
+from engine.replay import BATCH
 from storage.database import Database
 from storage.schema import upgrade
 
@@ -122,7 +123,7 @@ def _import(place: Place, count: int) -> Iterator[tuple[str, float]]:
         file = Path(folder) / "orders.csv"
         write_orders(file, count)
         url = place.empty()
-        said = elsewhere("bench.filed", "import", url, str(file))
+        said = elsewhere("bench.filed", url, str(file))
     yield "import", said["seconds"]
     database, other = Database(url), Database(place.empty())
     upgrade(other)
@@ -134,23 +135,19 @@ def _import(place: Place, count: int) -> Iterator[tuple[str, float]]:
 
 def _insert_again(database: Database, other: Database) -> float:
     """Insert into another database the rows that there are, in as many transactions as an import makes."""
+    batches: dict[int, dict[Any, list[dict[str, Any]]]] = {}
     with database.read() as connection:
-        tables = [table for table in SQLModel.metadata.sorted_tables if table.name not in ("policies", "imports", "heartbeats")]
-        rows = {table: [dict(row) for row in connection.execute(select(table)).mappings()] for table in tables}
+        for table in SQLModel.metadata.sorted_tables:
+            if table.name == "orders" or "order_id" in table.c:
+                key = "id" if table.name == "orders" else "order_id"
+                for row in connection.execute(select(table)).mappings():
+                    batches.setdefault((row[key] - 1) // BATCH, {}).setdefault(table, []).append(dict(row))
     begun = time.perf_counter()
-    for first in range(0, len(rows[tables[0]]), 500):
+    for batch in batches.values():
         with other.write() as connection:
-            _insert_some(connection, rows, first)
+            for table, rows in batch.items():
+                connection.execute(insert(table), rows)
     return time.perf_counter() - begun
-
-
-def _insert_some(connection: Connection, rows: Any, first: int) -> None:
-    orders = len(next(iter(rows.values())))
-    for table, all_rows in rows.items():
-        share = len(all_rows) / orders
-        some = all_rows[int(first * share) : int((first + 500) * share)]
-        if some:
-            connection.execute(insert(table), some)
 
 
 def replaying() -> list[dict[str, Any]]:

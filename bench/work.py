@@ -21,7 +21,7 @@ from storage.schema import upgrade
 from workflow.order import Line, Order, Report
 from workflow.policy import Policy, Rules, calendar_of
 
-DAY = date.fromisoformat(os.environ.setdefault("AFTERSALES_BENCH_DAY", f"{datetime.now(UTC):%Y-%m-%d}"))
+DAY = date.fromisoformat(os.environ.setdefault("BENCH_DAY", f"{datetime.now(UTC):%Y-%m-%d}"))
 """Of this run, and of all processes that belong to it."""
 BEGIN = datetime.combine(DAY, datetime.min.time(), UTC) - timedelta(days=9)
 SUPPLIERS = 50

@@ -117,6 +117,7 @@ def apply(
     outcomes = [batch.take(arrival, observed, oldest) for arrival in batch.arrivals]
     outcomes += batch.live_on()
     cases.store(connection, batch.changes(), modes_of(rules))
+    batch.close()
     return outcomes
 
 
@@ -189,6 +190,10 @@ class _Batch:
                 received = _last_verdicts(run.received)
                 made.append(Change(run.case, run.steps, received, self._now, key, before, one.observed))
         return made
+
+    def close(self) -> None:
+        """Let go of the orders, which know the batch in turn: what only a search for circles would find stays for long."""
+        self._open.clear()
 
     def _run(self, known: _Open, reports: Sequence[Report], named: dict[str, int | None]) -> None:
         """Let reports (and on a virtual clock timers) move an order that knows what its chain has had."""

@@ -12,12 +12,15 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, bindparam, insert, update
+from sqlalchemy.schema import ColumnDefault
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage.tables import table_of
 from storage.writes import SEEN
 
+COPIED_FROM = 50
+"""So many rows are streamed into a server."""
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -27,10 +30,29 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Rows) -> No
         return
     table = table_of(model)
     if connection.dialect.name != "sqlite":
-        connection.execute(insert(table), [dict(row) for row in rows])
+        _copy(connection, table, rows) if len(rows) >= COPIED_FROM else connection.execute(insert(table), [*map(dict, rows)])
         return
-    statement, order, moments, usual = _insert(table, tuple(rows[0]), connection.dialect)
-    connection.exec_driver_sql(statement, _tuples(rows, order, moments, usual))
+    names = tuple(rows[0])
+    statement, moments, usual = _insert(table, names, connection.dialect)
+    connection.exec_driver_sql(statement, _tuples(rows, names, moments, usual))
+
+
+def _copy(connection: Connection, table: Table, rows: Rows) -> None:
+    """Stream rows into a server; what they leave out gets its usual value."""
+    usual = {name: value for name, value in usual_values(table).items() if name not in rows[0]}
+    names = (*rows[0], *usual)
+    quote = connection.dialect.identifier_preparer.quote
+    take, rest = itemgetter(*rows[0]), tuple(usual.values())
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(map(quote, names))}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(take(row) + rest)
+
+
+def usual_values(table: Table) -> dict[str, Any]:
+    """Return the values that columns have when a row does not name them."""
+    defaults = {column.name: column.default for column in table.columns}
+    return {name: made.arg for name, made in defaults.items() if isinstance(made, ColumnDefault) and made.is_scalar}
 
 
 def update_rows(
@@ -52,17 +74,17 @@ def _update_alike(connection: Connection, table: Table, key: tuple[str, ...], ro
         named = [{f"{name}_is" if name in key else name: value for name, value in row.items()} for row in rows]
         return connection.execute(_update_of(table, tuple(rows[0]), key, seen), named).rowcount
     statement, order, moments = _update(table, tuple(rows[0]), key, seen, connection.dialect)
-    return connection.exec_driver_sql(statement, _tuples(rows, order, moments, {})).rowcount
+    return connection.exec_driver_sql(statement, _tuples(rows, order, moments, ())).rowcount
 
 
 @lru_cache(maxsize=256)
-def _insert(
-    table: Table, names: tuple[str, ...], dialect: Dialect
-) -> tuple[str, tuple[str, ...], tuple[int, ...], dict[str, Any]]:
-    made = insert(table).values({name: bindparam(name) for name in names}).compile(dialect=dialect)
-    order = tuple(made.positiontup or ())
-    usual = {name: table.c[name].default.arg for name in order if name not in names}  # type: ignore[union-attr]
-    return str(made), order, _moments(table, order), usual
+def _insert(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, tuple[int, ...], tuple[Any, ...]]:
+    """Return the statement, which of its values are instants, and the usual values that follow those of the row."""
+    usual = {name: value for name, value in usual_values(table).items() if name not in names}
+    quoted = map(dialect.identifier_preparer.quote, (*names, *usual))
+    marks = ", ".join("?" * (len(names) + len(usual)))
+    statement = f"INSERT INTO {table.name} ({', '.join(quoted)}) VALUES ({marks})"  # noqa: S608
+    return statement, _moments(table, names), tuple(usual.values())
 
 
 @lru_cache(maxsize=256)
@@ -85,13 +107,13 @@ def _moments(table: Table, order: Sequence[str]) -> tuple[int, ...]:
     return tuple(at for at, name in enumerate(order) if name != SEEN and isinstance(table.c[name].type, UTCDateTime))
 
 
-def _tuples(rows: Rows, order: tuple[str, ...], moments: tuple[int, ...], usual: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    take = itemgetter(*order)
-    return [_written(take({**usual, **row} if usual else row), moments) for row in rows]
+def _tuples(rows: Rows, names: tuple[str, ...], moments: tuple[int, ...], usual: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    take = itemgetter(*names)
+    return [_written(take(row), moments) + usual for row in rows]
 
 
 def _written(values: tuple[Any, ...], moments: tuple[int, ...]) -> tuple[Any, ...]:
-    """Write the instants of a row as SQLite keeps them: in UTC, to the microsecond, without the zone."""
+    """Write the instants of a row as SQLite keeps them."""
     changed = list(values)
     for at in moments:
         moment: datetime | None = changed[at]
@@ -100,6 +122,8 @@ def _written(values: tuple[Any, ...], moments: tuple[int, ...]) -> tuple[Any, ..
     return tuple(changed)
 
 
+@lru_cache(maxsize=20_000)
 def as_sqlite_writes(moment: datetime) -> str:
-    """Return an instant as SQLite keeps it."""
-    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+    """Return an instant as SQLite keeps it: in UTC, to the microsecond, without the zone. One instant stands in many rows."""
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(" ", "microseconds")[:26]

@@ -157,9 +157,11 @@ def read_history(row: RowMapping) -> HistoryRow:
 
 def dump(value: Any) -> str:
     """Write JSON as it is kept in the tables."""
-    return _written(value)
+    empty = None if value else _EMPTY.get(type(value))  # most of it is
+    return empty or _written(value)
 
 
+_EMPTY: Mapping[type, str] = {dict: "{}", list: "[]", tuple: "[]"}
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=plain).encode
 
 

@@ -30,10 +30,10 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.schema import ColumnDefault, CreateTable
+from sqlalchemy.schema import CreateTable
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from storage.bulk import as_sqlite_writes
+from storage.bulk import as_sqlite_writes, usual_values
 from storage.cases import NOT_LEFT
 from storage.codec import Values
 from storage.persons import raise_flags
@@ -125,9 +125,7 @@ class _Writer:
     def added(self, model: Model, row: Values) -> Executable:
         """Return the statement that adds a row for every order."""
         table = table_of(model)
-        defaults = {column.name: column.default for column in table.columns}
-        usual = {name: made.arg for name, made in defaults.items() if isinstance(made, ColumnDefault) and made.is_scalar}
-        whole = {**usual, **row}
+        whole = {**usual_values(table), **row}
         filled = {name: self._value(table.c[name], value) for name, value in whole.items() if value is not None}
         chosen = select(*filled.values()).where(_STAGED.c.form == _FORM)
         return insert(table).from_select([*filled], chosen, include_defaults=False)

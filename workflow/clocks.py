@@ -8,8 +8,7 @@ from workflow.draft import Draft
 from workflow.durations import Duration
 from workflow.order import Case, Timer, altered
 from workflow.policy import Policy, Rules, whose_case
-from workflow.process import CLOCKS
-from workflow.table import CLOCK_OF
+from workflow.table import CLOCK_OF, STARTED_BY
 from workflow.words import State
 
 BY_END_OF_CLAIM = ("reject", "lapse_evidence")
@@ -26,9 +25,8 @@ def enter(draft: Draft, state: State) -> None:
             _pause(draft, timer)
         elif state in clock.starts_on or state not in clock.runs_in:
             end(draft, timer)
-    for clock in CLOCKS:
-        if state in clock.starts_on:
-            start(draft, clock.trigger)
+    for trigger in STARTED_BY[state]:
+        start(draft, trigger)
 
 
 def go_back(draft: Draft, state: State) -> None:
@@ -46,9 +44,8 @@ def return_later_to(draft: Draft, state: State) -> None:
         clock = CLOCK_OF[timer.trigger]
         if timer.status == "paused" and draft.case.state not in clock.runs_in and state not in clock.runs_in:
             end(draft, timer)
-    for clock in CLOCKS:
-        if state in clock.starts_on:
-            start(draft, clock.trigger, paused=True)
+    for trigger in STARTED_BY[state]:
+        start(draft, trigger, paused=True)
 
 
 def start(

@@ -37,15 +37,20 @@ def chain(order: str, previous: str, row: HistoryRow) -> str:
         row.trigger,
         row.source,
         row.target,
-        row.occurred,
-        row.due,
-        row.recorded,
+        _written_at(row.occurred),
+        _written_at(row.due),
+        _written_at(row.recorded),
         row.actor,
         row.reason,
         dict(sorted(row.details.items())),
         row.policy,
     ]
     return digest(previous, _written(parts))
+
+
+def _written_at(at: datetime | None) -> str | datetime | None:
+    """Return an instant as it is sealed; a blank is written when it is filled in."""
+    return at.isoformat() if isinstance(at, datetime) else at
 
 
 _written = json.JSONEncoder(separators=(",", ":"), default=plain).encode

@@ -182,4 +182,4 @@ def _remember_parcel(made: Step, report: Report) -> Step:
         told.append((report.at, report.trigger))
     parcel = tuple(sorted(told, key=lambda one: one[0]))
     attempts = tuple(altered(one, parcel=parcel) if one.number == attempt.number else one for one in made.case.attempts)
-    return replace(made, case=altered(made.case, attempts=attempts))
+    return altered(made, case=altered(made.case, attempts=attempts))

@@ -28,7 +28,11 @@ REMEDIES_BY_HAND = (State.refunded, State.reissued)
 """Where a person moves an order whose claim was made good outside of the process."""
 
 
-@dataclass(frozen=True, slots=True)
+MOOT_IN = {state: tuple(kind for kind, states in MOOT.items() if state in states) for state in State}
+"""Which effects lose their point when an order enters a state."""
+
+
+@dataclass(frozen=True)
 class Step:
     """What a step leaves behind; it is stored together or not at all (rule 5.1)."""
 
@@ -92,7 +96,8 @@ def _move(draft: Draft, target: State) -> None:
 
 def _moot(case: Case, target: State) -> Iterator[str]:
     """Yield the kinds of effects that lose their point in `target`, of those that the case can have caused."""
-    if case.state is None or not case.attempts:
+    kinds = MOOT_IN[target]
+    if case.state is None or not case.attempts or not kinds:
         return
     attempt, claim = case.attempt, case.claims[-1] if case.claims else None
     caused = {
@@ -102,7 +107,7 @@ def _moot(case: Case, target: State) -> Iterator[str]:
         "request_refund": case.state is State.refunding,
         "place_reissue": claim is not None and claim.chosen is not None,
     }
-    yield from (kind for kind, states in MOOT.items() if caused[kind] and target in states)
+    yield from (kind for kind in kinds if caused[kind])
 
 
 def _goes_back_to(draft: Draft, target: State) -> State | None:

@@ -14,6 +14,8 @@ CANNOT_RETURN_TO = (State.intercepting, State.refunding)
 NOTHING = "nothing"
 TIMED = frozenset(clock.trigger for clock in CLOCKS)
 CLOCK_OF = {clock.trigger: clock for clock in CLOCKS}
+STARTED_BY = {state: tuple(clock.trigger for clock in CLOCKS if state in clock.starts_on) for state in State}
+"""Which clocks start when an order enters a state."""
 EFFECT_OF = {effect.kind: effect for effect in EFFECTS}
 
 
