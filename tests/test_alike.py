@@ -1,7 +1,7 @@
 """Orders that are alike are fired together: what they leave behind is what each would have left behind alone."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -181,6 +181,33 @@ def test_what_was_not_read_cannot_be_looked_at(look):
         look(Unread())
 
 
+LOOKS = {
+    "added": lambda number, at, name: (number + number, 5 + number, sum([number, number])),
+    "taken away": lambda number, at, name: (10 - number, at - at, at - START),
+    "moved": lambda number, at, name: (number - 2 < number, number + 1 < number + 2, at + timedelta(days=1) > START),
+    "compared": lambda number, at, name: (number < 4, number > 4, number >= 3, number <= 3, number == 3, number != name),
+    "read in a zone": lambda number, at, name: (at.astimezone(UTC).date(), at.astimezone(UTC).year, at.astimezone(UTC).hour),
+    "measured": lambda number, at, name: (len(name), int(number), str(name), [*name], name.upper(), f"{name:>5}"),
+    "true": lambda number, at, name: (bool(number), bool(at), bool(name), not name),
+    "joined": lambda number, at, name: (name + "!", {name: 1}[name]),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_blank_answers_as_its_value_would(look):
+    rows = [(3, START, "a"), (0, START + timedelta(hours=20), ""), (7, START - timedelta(days=400), "long")]
+    ends = sorted_by(Tree(), rows, lambda asked, order: repr(LOOKS[look](*(asked.blank(place) for place in range(3)))))
+    for made, orders in ends.items():
+        assert {repr(LOOKS[look](*rows[order])) for order in orders} == {made}
+
+
+def test_what_is_made_later_cannot_be_looked_at():
+    tree = Tree()
+    made = lambda asked, order: str(digest(asked.blank(0), f"{asked.blank(0)}"))  # noqa: E731
+    assert sorted_by(tree, [("before",)], made) == {}
+    assert tree.closed
+
+
 def test_a_digest_of_blanks_is_that_of_the_text_with_the_values_in_them():
     rows = [("before", 'a "quoted" 名', START, 5), ("other", "%s \\ %d", START + timedelta(days=1), 7)]
 
@@ -188,7 +215,8 @@ def test_a_digest_of_blanks_is_that_of_the_text_with_the_values_in_them():
         previous, name, at, sum_ = (asked.blank(place) for place in range(4))
         text = json.dumps([previous, f"main/{name}", at, sum_, sum_ + 1, None], default=plain)
         assert is_marked(text)
-        digest(digest(previous, text), text)
+        following = json.dumps([digest(previous, text), START], default=plain)
+        digest(previous, following)
         return tuple(asked.seals)
 
     columns = Columns([*zip(*rows, strict=True)], 2, {})
@@ -197,4 +225,4 @@ def test_a_digest_of_blanks_is_that_of_the_text_with_the_values_in_them():
     for order, (previous, name, at, sum_) in enumerate(rows):
         text = json.dumps([previous, f"main/{name}", at.isoformat(), sum_, sum_ + 1, None])
         assert columns.stored(4)[order] == digest("", text)
-    assert columns.stored(5) == columns.stored(4)
+        assert columns.stored(5)[order] == digest("", json.dumps([digest("", text), START.isoformat()]))

@@ -105,12 +105,10 @@ class Tree(Generic[Result]):
         if self._root is None:
             self._root = below
             return
-        at: Any = self._root
-        for _, answer in forks:
-            assert isinstance(below, _Fork), "ends stand where the answers end"
-            assert at.question == below.question, "the process asks the same after the same answers"
-            below = below.ways[answer]
-            if answer not in at.ways:
-                at.ways[answer] = below
-                return
-            at = at.ways[answer]
+        known: Any = self._root
+        new: Any = below
+        answers = iter([answer for _, answer in forks])
+        while (answer := next(answers)) in known.ways:
+            known, new = known.ways[answer], new.ways[answer]
+            assert known.question == new.question, "the process asks the same after the same answers"
+        known.ways[answer] = new.ways[answer]
