@@ -74,7 +74,7 @@ def _copy(connection: Connection, first: int, count: int, later: int, scattered:
     if sqlite:
         numbers = f"WITH RECURSIVE n(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM n WHERE n < {first + count - 1})"
     else:
-        numbers = f"WITH n(n) AS (SELECT generate_series({first}, {first + count - 1}))"
+        numbers = f"WITH n(n) AS (SELECT generate_series(CAST({first} AS bigint), {first + count - 1}))"
     seconds = f"({later} + (n * 7919) % {max(count, 1)})" if scattered else f"({later} + n)"
     for name in COPIED:
         table = SQLModel.metadata.tables[name]
