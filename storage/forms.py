@@ -4,10 +4,10 @@ What differs from order to order is put into a temporary table first; each row t
 one statement that takes its blanks from there.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -41,7 +41,7 @@ from storage.quick import Prepared, carry_out, prepare
 from storage.tables import EffectRow, OrderRow, table_of
 from storage.waking import announce
 from storage.writes import ADDED_IN_TURN, KEYS, SEEN, Change, Model, Writes, writes_of
-from workflow.blanks import Asked, Blank, CannotTell, is_marked
+from workflow.blanks import Asked, Blank, CannotTell, is_marked, plain
 from workflow.columns import Columns
 from workflow.columns import Text as Filled
 from workflow.outline import AT, ORDER_ID
@@ -66,6 +66,8 @@ class Form:
     """The statements of one step, and what is to be filled in: columns of the temporary table, and instants of the batch."""
 
     statements: tuple[Prepared, ...]
+    with_rows: tuple[Prepared, ...]
+    """The same for a server that gets the rows along with each."""
     of_each: tuple[bool, ...]
     """Which of the statements must change a row of every order."""
     columns: tuple[Callable[[Columns], Sequence[Any]], ...]
@@ -90,7 +92,8 @@ def form_of(change: Change, modes: Mapping[str, str], asked: Asked, dialect: Dia
     statements += [(writer.dropped(moot), False) for moot in writes.moot]
     flags = tuple(flag for _, flag, _, _ in writes.flags)
     prepared, of_each = tuple(prepare(one, dialect) for one, _ in statements), tuple(each for _, each in statements)
-    return Form(prepared, of_each, tuple(writer.columns), tuple(writer.common.items()), flags, writes.wakes)
+    along = () if dialect.name == "sqlite" else tuple(_with_rows(one, 1 + len(writer.columns)) for one in prepared)
+    return Form(prepared, along, of_each, tuple(writer.columns), tuple(writer.common.items()), flags, writes.wakes)
 
 
 def _changes(writer: "_Writer", writes: Writes, before: Values) -> list[tuple[Executable, bool]]:
@@ -222,14 +225,14 @@ def _moved(at: datetime, shift: Any) -> datetime:
 
 
 COPIED_FROM = 200
-"""So many rows are copied into a server; fewer go there in one trip with what becomes of them."""
+"""So many rows are copied into a server's temporary table; fewer go along with each statement, in one trip."""
 
 
 class Staging:
     """Forms filled in within one transaction, one after the other."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection, self._forms = connection, 0
+        self._connection, self._forms, self._made = connection, 0, False
         self._sqlite = connection.dialect.name == "sqlite"
 
     def fill(self, form: Form, columns: Columns, at: datetime) -> None:
@@ -238,14 +241,13 @@ class Staging:
         ids = columns.stored(ORDER_ID)
         staged = [ids, *(column(columns) for column in form.columns)]
         shared = {"form": self._forms, **{name: _moved(at, blank.shift) for name, blank in form.common}}
-        first = [_made(self._connection.dialect)] if self._forms == 1 else []
         if self._sqlite or columns.count >= COPIED_FROM:
-            carry_out(self._connection, first, {})
             self._stage(staged)
             cursors = carry_out(self._connection, form.statements, shared)
         else:
-            cursors = carry_out(self._connection, [*first, *self._inserts(staged), *form.statements], shared)
-        changed = [cursor.rowcount for cursor in cursors[-len(form.statements) :]]
+            along = {name: [*map(_as_text, column)] for name, column in zip(_arrays(len(staged)), staged, strict=True)}
+            cursors = carry_out(self._connection, form.with_rows, {**shared, **along})
+        changed = [cursor.rowcount for cursor in cursors]
         held = all(count == columns.count for count, each in zip(changed, form.of_each, strict=True) if each)
         assert held, "an order was moved while it was locked"
         raise_flags(self._connection, [(key, flag, at, None) for key in ids for flag in form.flags])
@@ -253,22 +255,18 @@ class Staging:
             announce(self._connection)
 
     def _stage(self, columns: Sequence[Sequence[Any]]) -> None:
-        names, rows = _named(columns), zip([self._forms] * len(columns[0]), *columns, strict=True)
+        if not self._made:
+            carry_out(self._connection, [prepare(CreateTable(_STAGED, if_not_exists=True), self._connection.dialect)], {})
+            self._made = True
+        names, rows = _named(len(columns)), zip([self._forms] * len(columns[0]), *columns, strict=True)
         driver: Any = self._connection.connection.driver_connection
         if self._sqlite:
             marks = ", ".join("?" * (len(columns) + 1))
-            driver.executemany(f"INSERT INTO staged ({names}) VALUES ({marks})", rows)  # noqa: S608
+            driver.executemany(f"INSERT INTO staged (form, {names}) VALUES ({marks})", rows)  # noqa: S608
             return
-        with driver.cursor() as cursor, cursor.copy(f"COPY staged ({names}) FROM STDIN") as copy:
+        with driver.cursor() as cursor, cursor.copy(f"COPY staged (form, {names}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
-
-    def _inserts(self, columns: Sequence[Sequence[Any]]) -> Iterator[Prepared]:
-        """Yield a statement for each row."""
-        names, marks = _named(columns), ", ".join(f"%(v{number})s" for number in range(len(columns)))
-        sql = f"INSERT INTO staged ({names}) VALUES (%(form)s, {marks})"  # noqa: S608
-        for row in zip(*columns, strict=True):
-            yield Prepared(sql, {f"v{number}": value for number, value in enumerate(row)}, ())
 
     def end(self) -> None:
         """Leave the temporary table empty; a server empties it when the transaction ends."""
@@ -276,10 +274,21 @@ class Staging:
             self._connection.exec_driver_sql("DELETE FROM staged")
 
 
-def _named(columns: Sequence[Any]) -> str:
-    return ", ".join(["form", "order_id", *(f"c{number}" for number in range(len(columns) - 1))])
+def _named(count: int) -> str:
+    return ", ".join(["order_id", *(f"c{number}" for number in range(count - 1))])
 
 
-@lru_cache
-def _made(dialect: Dialect) -> Prepared:
-    return prepare(CreateTable(_STAGED, if_not_exists=True), dialect)
+def _arrays(count: int) -> list[str]:
+    return [f"array{number}" for number in range(count)]
+
+
+def _with_rows(statement: Prepared, count: int) -> Prepared:
+    """Return a server's statement that brings the rows of the temporary table along, as arrays."""
+    arrays = ", ".join(f"CAST(%({name})s AS text[])" for name in _arrays(count))
+    columns = _named(count).replace("order_id", "CAST(order_id AS bigint)")
+    come = f"SELECT CAST(%(form)s AS int), {columns} FROM unnest({arrays}) AS come ({_named(count)})"  # noqa: S608
+    return replace(statement, sql=f"WITH staged (form, {_named(count)}) AS ({come}) {statement.sql}")
+
+
+def _as_text(value: Any) -> str | None:
+    return None if value is None else plain(value)

@@ -66,15 +66,18 @@ class StoredMessage:
 def ready(connection: Connection, limit: int) -> list[ReadyEffect]:
     """Return the effects that may leave and that no message carries yet: the oldest, and all that goes with them.
 
-    With one urge come all others that wait for its supplier, however many: they become one digest (rule 5.3).
+    With the first urge come all others that wait for its supplier, however many: they become one digest (rule 5.3). Urges to
+    other suppliers wait for their turn, if there are more effects than `limit`: all at once would fill the memory.
     """
     waiting = select(table_of(EffectRow)).where(col(EffectRow.status) == "ready")
     in_turn = waiting.order_by(col(EffectRow.id)).with_for_update()
     rows = [*connection.execute(in_turn.limit(limit)).mappings()]
-    urged = {row["supplier"] for row in rows if row["kind"] == "urge_supplier" and row["supplier"]}
+    urged = [row["supplier"] for row in rows if row["kind"] == "urge_supplier" and row["supplier"]]
     if urged and len(rows) == limit:
-        same = (col(EffectRow.kind) == "urge_supplier") & col(EffectRow.supplier).in_(urged)
-        rows += connection.execute(in_turn.where(same, col(EffectRow.id) > rows[-1]["id"])).mappings()
+        last, others = rows[-1]["id"], {*urged} - {urged[0]}
+        rows = [row for row in rows if row["kind"] != "urge_supplier" or row["supplier"] not in others]
+        same = (col(EffectRow.kind) == "urge_supplier") & (col(EffectRow.supplier) == urged[0])
+        rows += connection.execute(in_turn.where(same, col(EffectRow.id) > last)).mappings()
     orders = _orders(connection, {row["order_id"] for row in rows})
     return [_ready(row, orders[row["order_id"]]) for row in rows]
 
