@@ -124,7 +124,9 @@ def promote_a_standby(primary: Server, folder: Path, orders: int, seconds: float
     daemons = Daemons(f"postgresql://postgres@/{url.rsplit('/', 1)[1]}?{both}", folder)
     there = standby.url(url.rsplit("/", 1)[1])
     try:
-        time.sleep(2 + seconds / 2)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while daemons.acknowledged() < orders / 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
         primary.crash()
         time.sleep(1)
         acknowledged, arrived = daemons.acknowledged(), counted(there, quick=True)["fired"]
