@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, DisconnectionError, NoSuchModuleError
 
 from workflow.errors import AftersalesError, UsageError
 
@@ -21,10 +21,6 @@ SCHEMA = "0004"
 
 class DatabaseUnready(AftersalesError):
     """The database is missing, is not ours, or its tables are of another version."""
-
-
-_FAILURES = (OperationalError, InterfaceError, DatabaseError)
-"""Of the database as a whole; the last, when it is none of its kinds, of a damaged file. All others are of a row."""
 
 
 class DatabaseFailed(AftersalesError):
@@ -87,12 +83,11 @@ class Database:
         driver: Any = self.engine.dialect.loaded_dbapi
         try:
             yield
-        except (DatabaseError, InterfaceError) as error:
-            if type(error) not in _FAILURES and not _is_a_standby(error):
+        except (DBAPIError, driver.Error) as error:  # rows go past SQLAlchemy here and there
+            original: Any = error.orig if isinstance(error, DBAPIError) else error
+            if not _is_of_the_whole(original, driver):
                 raise
-            raise DatabaseFailed(f"the database {self.place} cannot be used now: {error.orig}") from error
-        except (driver.OperationalError, driver.InterfaceError) as error:  # where rows go past SQLAlchemy
-            raise DatabaseFailed(f"the database {self.place} cannot be used now: {error}") from error
+            raise DatabaseFailed(f"the database {self.place} cannot be used now: {original}") from error
 
     def exists(self) -> bool:
         """Say whether the SQLite file is there; a server is asked only when it is used."""
@@ -258,9 +253,15 @@ def _with_patience(url: URL) -> URL:
     return url.update_query_dict({name: value for name, value in wanted.items() if name not in url.query})
 
 
-def _is_a_standby(error: DatabaseError | InterfaceError) -> bool:
-    """Say whether a server refuses to be written to: it is (or has become) a standby."""
-    return getattr(error.orig, "sqlstate", None) == "25006"
+_READ_ONLY = "25006"
+"""What a server says that is (or has become) a standby."""
+
+
+def _is_of_the_whole(error: Any, driver: Any) -> bool:
+    """Say whether an error is of the database as a whole, and not of a row: it is gone, locked, damaged, or a standby."""
+    if isinstance(error, driver.OperationalError | driver.InterfaceError):
+        return True
+    return type(error) is driver.DatabaseError or getattr(error, "sqlstate", None) == _READ_ONLY
 
 
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")

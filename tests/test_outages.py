@@ -6,9 +6,12 @@ import pytest
 from sqlalchemy import text
 
 import storage.database
+from engine.firing import fire_due
 from storage.database import Database, DatabaseFailed
+from tests.conftest import day
 from tests.outages import check, crash_at_random, promote_a_standby
 from tests.postgres import Server
+from tests.test_engine import RULES, arrival, take
 
 
 @pytest.fixture
@@ -67,6 +70,18 @@ def test_a_server_that_may_only_be_read_is_a_failure_of_the_database_not_of_a_ro
         connection.execute(text("SET TRANSACTION READ ONLY"))
         connection.execute(text("CREATE TABLE nothing (n int)"))
     database.close()
+
+
+@pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
+def test_a_tick_on_a_standby_is_tried_again_and_sets_no_timer_back(make_database):
+    database = make_database()
+    take(database, *(arrival(str(n)) for n in range(3)), now=0)
+    url = database.url.update_query_dict({"options": "-c default_transaction_read_only=on"})
+    standby = Database(url.render_as_string(hide_password=False))
+    with pytest.raises(DatabaseFailed, match="read-only"):
+        fire_due(standby, day(2), RULES)
+    standby.close()
+    assert fire_due(database, day(2), RULES).count == 3
 
 
 def test_of_several_hosts_the_one_that_can_be_written_to_is_found(own_server):
