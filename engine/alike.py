@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import cast
 
 from sqlalchemy import Connection
 
@@ -64,21 +64,12 @@ def _work_out(connection: Connection, number: int, ids: Sequence[int], rules: Ru
     """
     order_id = ids[order]
     stored = cases.load(connection, [order_id], for_timers=True)[order_id]
-    case, at = blanked(stored.case, asked), _as_instant(asked.blank(AT))
-    fired = next((one for one in case.timers if one.number == number and one.status == "pending"), None)
-    if fired is None or fired.due_at > at:
+    case, at = blanked(stored.case, asked), cast(datetime, asked.blank(AT))
+    timer = case.due_timer(number, at)
+    if timer is None:
         raise CannotTell
-    step = fire(case, fired, at, rules)
+    step = fire(case, timer, at, rules)
     if step.replacement:
         raise CannotTell
     change = Change(step.case, [step], (), at, order_id, case, observed=stored.observed)
-    return form_of(change, modes_of(rules), asked, connection.dialect), _place(fired.due_at)
-
-
-def _as_instant(blank: Any) -> datetime:
-    return blank  # type: ignore[no-any-return]
-
-
-def _place(due_at: Any) -> int:
-    assert isinstance(due_at, Blank), "a timer that runs has a due instant"
-    return due_at.place
+    return form_of(change, modes_of(rules), asked, connection.dialect), cast(Blank, timer.due_at).place

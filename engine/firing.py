@@ -38,6 +38,14 @@ class Fired:
         self.count += 1
         self.lateness_seconds = max(self.lateness_seconds, (at - due_at).total_seconds())
 
+    def add(self, later: "Fired") -> None:
+        """Add a round that came after."""
+        self.count += later.count
+        self.lateness_seconds = max(self.lateness_seconds, later.lateness_seconds)
+        self.failures += later.failures
+        self.leaves |= later.leaves
+        self.next_wake = later.next_wake
+
 
 def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH) -> Fired:
     """Fire up to `limit` timers that are due at `at`, in one transaction (rules 3.8 and 5.1).
@@ -62,7 +70,7 @@ def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules
     """Fire those that are alike together, and the others one after the other; or all of them by themselves."""
     fired = Fired()
     others = due
-    if not by_themselves:
+    if due and not by_themselves:
         together, others, fired.leaves = fire_alike(connection, due, at, rules)
         for due_at in together:
             fired.take(due_at, at)
@@ -77,8 +85,8 @@ def _fire_in_turn(connection: Connection, others: Sequence[Due], at: datetime, r
     steps: dict[int, list[Step]] = defaultdict(list)
     for order_id, number in others:
         case = now[order_id]
-        timer = next((one for one in case.timers if one.number == number and one.status == "pending"), None)
-        if timer is None or timer.due_at > at:
+        timer = case.due_timer(number, at)
+        if timer is None:
             continue  # an earlier timer of this batch ended, paused or moved it
         family = chains.of(case, families)
         made = fire(family.within(case) if family else case, timer, at, rules)
@@ -110,9 +118,7 @@ def _fire_one_by_one(database: Database, at: datetime, rules: Rules, limit: int)
         except Exception as error:
             fired.failures.append(_set_back(database, one, at, error))
         else:
-            fired.count += alone.count
-            fired.leaves |= alone.leaves
-            fired.lateness_seconds = max(fired.lateness_seconds, alone.lateness_seconds)
+            fired.add(alone)
     with database.read() as connection:
         fired.next_wake = timers.next_wake(connection)
     return fired

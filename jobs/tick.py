@@ -40,14 +40,10 @@ def fire_due_timers(place: Workplace, at: datetime, keep_on: KeepOn = to_the_end
     total = Fired()
     while True:
         fired = fire_due(place.database, at, place.rules)
-        total.count += fired.count
-        total.lateness_seconds = max(total.lateness_seconds, fired.lateness_seconds)
-        total.failures += fired.failures
+        total.add(fired)
         for failure in fired.failures:
             _LOG.error("%s", failure)
-        total.leaves = total.leaves or fired.leaves
-        total.next_wake = wake = fired.next_wake
-        if fired.count == 0 or not keep_on() or wake is None or wake > at:
+        if fired.count == 0 or not keep_on() or fired.next_wake is None or fired.next_wake > at:
             return total
 
 

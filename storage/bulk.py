@@ -1,11 +1,11 @@
 """Whole rows written in batches.
 
-On SQLite they go to the driver as tuples, past the layers that would look at each value again, which cost more than
-the writing itself; the statements are those that SQLAlchemy makes, and the values are written as its types would.
+Many at once go to the driver as tuples, past the layers that would look at each value again, which cost more than
+the writing itself; the values are written as SQLAlchemy's types would.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -19,7 +19,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 from storage.tables import table_of
 from storage.writes import SEEN
 
-COPIED_FROM = 50
+STREAMED_FROM = 50
 """So many rows are streamed into a server."""
 Rows = Sequence[Mapping[str, Any]]
 
@@ -28,28 +28,31 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Rows) -> No
     """Insert rows that all name the same columns."""
     if not rows:
         return
-    table = table_of(model)
-    if connection.dialect.name != "sqlite":
-        _copy(connection, table, rows) if len(rows) >= COPIED_FROM else connection.execute(insert(table), [*map(dict, rows)])
+    table, sqlite = table_of(model), connection.dialect.name == "sqlite"
+    if not sqlite and len(rows) < STREAMED_FROM:
+        connection.execute(insert(table), [*map(dict, rows)])
         return
     names = tuple(rows[0])
-    statement, moments, usual = _insert(table, names, connection.dialect)
-    connection.exec_driver_sql(statement, _tuples(rows, names, moments, usual))
+    usual = {name: value for name, value in usual_values(table).items() if name not in names}
+    moments = _moments(table, names) if sqlite else ()
+    stream(connection, table, (*names, *usual), _tuples(rows, names, moments, tuple(usual.values())))
 
 
-def _copy(connection: Connection, table: Table, rows: Rows) -> None:
-    """Stream rows into a server; what they leave out gets its usual value."""
-    usual = {name: value for name, value in usual_values(table).items() if name not in rows[0]}
-    names = (*rows[0], *usual)
-    quote = connection.dialect.identifier_preparer.quote
-    take, rest = itemgetter(*rows[0]), tuple(usual.values())
+def stream(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Send rows to the driver as they are; their instants are written as the database keeps them."""
+    columns = ", ".join(map(connection.dialect.identifier_preparer.quote, names))
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(map(quote, names))}) FROM STDIN") as copy:
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(names))
+        driver.executemany(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", rows)  # noqa: S608
+        return
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
         for row in rows:
-            copy.write_row(take(row) + rest)
+            copy.write_row(row)
 
 
-def usual_values(table: Table) -> dict[str, Any]:
+@lru_cache
+def usual_values(table: Table) -> Mapping[str, Any]:
     """Return the values that columns have when a row does not name them."""
     defaults = {column.name: column.default for column in table.columns}
     return {name: made.arg for name, made in defaults.items() if isinstance(made, ColumnDefault) and made.is_scalar}
@@ -74,17 +77,7 @@ def _update_alike(connection: Connection, table: Table, key: tuple[str, ...], ro
         named = [{f"{name}_is" if name in key else name: value for name, value in row.items()} for row in rows]
         return connection.execute(_update_of(table, tuple(rows[0]), key, seen), named).rowcount
     statement, order, moments = _update(table, tuple(rows[0]), key, seen, connection.dialect)
-    return connection.exec_driver_sql(statement, _tuples(rows, order, moments, ())).rowcount
-
-
-@lru_cache(maxsize=256)
-def _insert(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, tuple[int, ...], tuple[Any, ...]]:
-    """Return the statement, which of its values are instants, and the usual values that follow those of the row."""
-    usual = {name: value for name, value in usual_values(table).items() if name not in names}
-    quoted = map(dialect.identifier_preparer.quote, (*names, *usual))
-    marks = ", ".join("?" * (len(names) + len(usual)))
-    statement = f"INSERT INTO {table.name} ({', '.join(quoted)}) VALUES ({marks})"  # noqa: S608
-    return statement, _moments(table, names), tuple(usual.values())
+    return connection.exec_driver_sql(statement, _tuples(rows, order, moments)).rowcount
 
 
 @lru_cache(maxsize=256)
@@ -107,8 +100,10 @@ def _moments(table: Table, order: Sequence[str]) -> tuple[int, ...]:
     return tuple(at for at, name in enumerate(order) if name != SEEN and isinstance(table.c[name].type, UTCDateTime))
 
 
-def _tuples(rows: Rows, names: tuple[str, ...], moments: tuple[int, ...], usual: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+def _tuples(rows: Rows, names: tuple[str, ...], moments: tuple[int, ...], usual: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     take = itemgetter(*names)
+    if not moments:
+        return [take(row) + usual for row in rows]
     return [_written(take(row), moments) + usual for row in rows]
 
 

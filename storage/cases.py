@@ -131,7 +131,7 @@ def store(connection: Connection, changes: Sequence[Change], modes: Mapping[str,
         insert_rows(connection, model, writes.added[model])
     for model, rows in writes.changed.items():
         update_rows(connection, model, KEYS[model], rows)
-    withdraw(connection, writes.moot)
+    _withdraw(connection, writes.moot)
     raise_flags(connection, writes.flags)
     if writes.wakes:
         announce(connection)
@@ -164,15 +164,17 @@ _PLACING = 1688
 """The server-wide lock of whoever hands out the ids of new orders."""
 NOT_LEFT = ("held", "asked", "ready")
 """Statuses of effects that no message carries yet."""
+DROPPED = {"status": "dropped", "decided_by": "the process"}
+"""What is written of an effect that has lost its point."""
 
 
-def withdraw(connection: Connection, moot: Sequence[codec.Values]) -> None:
+def _withdraw(connection: Connection, moot: Sequence[codec.Values]) -> None:
     """Drop effects of earlier steps that have not left yet and have lost their point (rule 5.7)."""
     if not moot:
         return
     same = (col(EffectRow.order_id) == bindparam("of_order")) & (col(EffectRow.kind) == bindparam("of_kind"))
     same &= (col(EffectRow.attempt) == bindparam("of_attempt")) & (col(EffectRow.sequence) < bindparam("before"))
-    dropped: codec.Values = {"status": "dropped", "decided_by": "the process", "decided_at": bindparam("at")}
+    dropped: codec.Values = {**DROPPED, "decided_at": bindparam("at")}
     unsent = or_(*(col(EffectRow.status) == status for status in NOT_LEFT))
     connection.execute(update(table_of(EffectRow)).where(same & unsent).values(dropped), moot)
 

@@ -7,7 +7,7 @@ one statement that takes its blanks from there.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -33,9 +33,9 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateTable
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from storage.bulk import as_sqlite_writes, usual_values
-from storage.cases import NOT_LEFT
-from storage.codec import Values
+from storage.bulk import as_sqlite_writes, stream, usual_values
+from storage.cases import DROPPED, NOT_LEFT
+from storage.codec import Values, order_values
 from storage.persons import raise_flags
 from storage.quick import Prepared, carry_out, prepare
 from storage.tables import EffectRow, OrderRow, table_of
@@ -43,7 +43,6 @@ from storage.waking import announce
 from storage.writes import ADDED_IN_TURN, KEYS, SEEN, Change, Model, Writes, writes_of
 from workflow.blanks import Asked, Blank, CannotTell, is_marked, plain
 from workflow.columns import Columns
-from workflow.columns import Text as Filled
 from workflow.outline import AT, ORDER_ID
 
 MOST_COLUMNS = 24
@@ -87,8 +86,7 @@ def form_of(change: Change, modes: Mapping[str, str], asked: Asked, dialect: Dia
     writer = _Writer(asked, dialect)
     writes = writes_of([(blank, change)], modes)
     assert change.before is not None, "only orders that are stored have timers"
-    before = writes_of([(blank, replace(change, after=change.before, steps=change.steps[:1], received=()))], modes)
-    statements = [*_changes(writer, writes, before.changed[OrderRow][0]), *_additions(writer, writes)]
+    statements = [*_changes(writer, writes, order_values(change.before)), *_additions(writer, writes)]
     statements += [(writer.dropped(moot), False) for moot in writes.moot]
     flags = tuple(flag for _, flag, _, _ in writes.flags)
     prepared, of_each = tuple(prepare(one, dialect) for one, _ in statements), tuple(each for _, each in statements)
@@ -147,7 +145,7 @@ class _Writer:
         e = table_of(EffectRow)
         theirs = e.c.order_id.in_(select(_STAGED.c.order_id).where(_STAGED.c.form == _FORM))
         same = (e.c.kind == moot["of_kind"]) & (e.c.attempt == moot["of_attempt"]) & (e.c.sequence < moot["before"])
-        values = {"status": "dropped", "decided_by": "the process", "decided_at": self._value(e.c.decided_at, moot["at"])}
+        values = {**DROPPED, "decided_at": self._value(e.c.decided_at, moot["at"])}
         return update(e).where(theirs, same, e.c.status.in_(NOT_LEFT)).values(values)
 
     def _is_staged(self, table: Table, key: Sequence[str], row: Values) -> ColumnElement[bool]:
@@ -200,23 +198,16 @@ class _Writer:
         return self._numbers[key]
 
     def _filling(self, value: Any, as_text: bool) -> Callable[[Columns], Sequence[Any]]:
+        """Return what fills a column: texts, instants as SQLite keeps them (as unmoved ones are already), or plain values."""
         if not isinstance(value, Blank):
-            return partial(_texts, self._asked.text(value))
-        return partial(_written, value) if as_text else partial(_plain, value)
-
-
-def _texts(text: Filled, columns: Columns) -> Sequence[Any]:
-    return columns.texts(text)
-
-
-def _written(blank: Blank, columns: Columns) -> Sequence[Any]:
-    if blank.shift is None:
-        return columns.stored(blank.place)
-    return columns.written(blank.place, blank.shift, as_sqlite_writes)
-
-
-def _plain(blank: Blank, columns: Columns) -> Sequence[Any]:
-    return columns.of(blank.place, blank.shift)
+            text = self._asked.text(value)
+            return lambda columns: columns.texts(text)
+        place, shift = value.place, value.shift
+        if not as_text:
+            return lambda columns: columns.of(place, shift)
+        if shift is None:
+            return lambda columns: columns.stored(place)
+        return lambda columns: columns.written(place, shift, as_sqlite_writes)
 
 
 def _moved(at: datetime, shift: Any) -> datetime:
@@ -256,17 +247,10 @@ class Staging:
 
     def _stage(self, columns: Sequence[Sequence[Any]]) -> None:
         if not self._made:
-            carry_out(self._connection, [prepare(CreateTable(_STAGED, if_not_exists=True), self._connection.dialect)], {})
+            carry_out(self._connection, [_made(self._connection.dialect)], {})
             self._made = True
-        names, rows = _named(len(columns)), zip([self._forms] * len(columns[0]), *columns, strict=True)
-        driver: Any = self._connection.connection.driver_connection
-        if self._sqlite:
-            marks = ", ".join("?" * (len(columns) + 1))
-            driver.executemany(f"INSERT INTO staged (form, {names}) VALUES ({marks})", rows)  # noqa: S608
-            return
-        with driver.cursor() as cursor, cursor.copy(f"COPY staged (form, {names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        rows = zip([self._forms] * len(columns[0]), *columns, strict=True)
+        stream(self._connection, _STAGED, ("form", *_names(len(columns))), rows)
 
     def end(self) -> None:
         """Leave the temporary table empty; a server empties it when the transaction ends."""
@@ -274,8 +258,13 @@ class Staging:
             self._connection.exec_driver_sql("DELETE FROM staged")
 
 
-def _named(count: int) -> str:
-    return ", ".join(["order_id", *(f"c{number}" for number in range(count - 1))])
+@lru_cache
+def _made(dialect: Dialect) -> Prepared:
+    return prepare(CreateTable(_STAGED, if_not_exists=True), dialect)
+
+
+def _names(count: int) -> list[str]:
+    return ["order_id", *(f"c{number}" for number in range(count - 1))]
 
 
 def _arrays(count: int) -> list[str]:
@@ -285,9 +274,10 @@ def _arrays(count: int) -> list[str]:
 def _with_rows(statement: Prepared, count: int) -> Prepared:
     """Return a server's statement that brings the rows of the temporary table along, as arrays."""
     arrays = ", ".join(f"CAST(%({name})s AS text[])" for name in _arrays(count))
-    columns = _named(count).replace("order_id", "CAST(order_id AS bigint)")
-    come = f"SELECT CAST(%(form)s AS int), {columns} FROM unnest({arrays}) AS come ({_named(count)})"  # noqa: S608
-    return replace(statement, sql=f"WITH staged (form, {_named(count)}) AS ({come}) {statement.sql}")
+    names = ", ".join(_names(count))
+    columns = names.replace("order_id", "CAST(order_id AS bigint)")
+    come = f"SELECT CAST(%(form)s AS int), {columns} FROM unnest({arrays}) AS come ({names})"  # noqa: S608
+    return replace(statement, sql=f"WITH staged (form, {names}) AS ({come}) {statement.sql}")
 
 
 def _as_text(value: Any) -> str | None:

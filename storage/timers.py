@@ -15,6 +15,8 @@ from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table
 TRIES = 5
 """After so many failures a timer is set aside and its order needs a person (rule 5.6)."""
 
+_PENDING = text("timers.status = 'pending'")
+"""As the index of pending timers has it; with a parameter in its place a prepared statement may not use it."""
 Due = tuple[int, int]
 """Order and number of a timer."""
 
@@ -28,9 +30,7 @@ def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
 @lru_cache
 def _due(dialect: Dialect) -> Prepared:
     columns = select(col(TimerRow.order_id), col(TimerRow.number))
-    pending = columns.where(
-        text("timers.status = 'pending'"), col(TimerRow.wake_at) <= bindparam("at", None)
-    )  # as its index has it
+    pending = columns.where(_PENDING, col(TimerRow.wake_at) <= bindparam("at", None))
     query = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(bindparam("most", None))
     if dialect.name == "postgresql":  # the order is what everybody locks, and first of all
         query = query.join(OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
@@ -102,7 +102,7 @@ def next_wake(connection: Connection) -> datetime | None:
     return connection.execute(_NEXT_WAKE).scalar()
 
 
-_NEXT_WAKE = select(func.min(TimerRow.wake_at)).where(text("timers.status = 'pending'"))  # as its index has it
+_NEXT_WAKE = select(func.min(TimerRow.wake_at)).where(_PENDING)
 
 
 def backlog(connection: Connection, at: datetime) -> int:

@@ -244,6 +244,11 @@ class Case:
         """The refund that is requested and not decided, if there is one."""
         return next((row for row in self.ledger if row.side == "refund" and row.status == "requested"), None)
 
+    def due_timer(self, number: int, at: datetime) -> Timer | None:
+        """Return the timer with a number if it runs and is due at `at`."""
+        pending = (timer for timer in self.timers if timer.number == number and timer.status == "pending")
+        return next((timer for timer in pending if timer.due_at <= at), None)
+
     def named_attempt(self, fields: Details) -> Attempt | None:
         """Return the attempt that a report's `attempt` or `supplier` names; the current one by default."""
         number, supplier = fields.get("attempt"), fields.get("supplier")
