@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select
+from sqlmodel import col
 
 from bench.work import order_at
 from effects.letters import Letters
@@ -19,6 +20,7 @@ from engine.delivery import PostOffice
 from jobs.daemon import Daemon
 from jobs.tick import Workplace
 from storage.database import Database
+from storage.tables import OrderRow, TimerRow, table_of
 from workflow.policy import Rules, calendar_of, read_policy
 
 SILENT = read_policy('[effects.modes]\nurge_supplier = "off"\n')
@@ -56,23 +58,16 @@ def milliseconds(url: str, a_second: int, seconds: int) -> list[float]:
     time.sleep((first - datetime.now(UTC)).total_seconds() + seconds + 2)
     daemon.stop()
     working.join()
+    timer = table_of(TimerRow)
+    mine = select(timer.c.due_at, timer.c.fired_at).join(OrderRow, col(OrderRow.id) == timer.c.order_id)
+    mine = mine.where(col(OrderRow.number).like("late %"), timer.c.number == 1, timer.c.status == "fired")
     with database.read() as connection:
-        found = connection.execute(
-            text(
-                "SELECT t.due_at, t.fired_at FROM timers t JOIN orders o ON o.id = t.order_id "
-                "WHERE o.number LIKE 'late %' AND t.number = 1 AND t.status = 'fired'"
-            )
-        ).all()
+        found = connection.execute(mine).all()
     committed = sorted(database.committed)
-    late = []
-    for due_at, fired_at in ((_instant(due), _instant(fired)) for due, fired in found):
-        late.append((committed[bisect_left(committed, fired_at)] - due_at).total_seconds() * 1_000)
+    ends = ((committed[bisect_left(committed, fired_at)], due_at) for due_at, fired_at in found)
+    late = [(end - due_at).total_seconds() * 1_000 for end, due_at in ends]
     assert len(late) == a_second * seconds, "all of them have fired"
     return late
-
-
-def _instant(stored: str | datetime) -> datetime:
-    return stored if isinstance(stored, datetime) else datetime.fromisoformat(f"{stored}+00:00")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.work import sealed
+from storage.bulk import as_sqlite_writes
 from storage.database import Database
 
 THREADS = {"sqlite": 1, "postgresql": 20}
@@ -77,7 +78,7 @@ def _apscheduler_job(order_id: int) -> None:
     now = datetime.now(UTC)
     with _database.write() as connection:
         sqlite = connection.dialect.name == "sqlite"
-        at = now.strftime("%Y-%m-%d %H:%M:%S.%f") if sqlite else now
+        at = as_sqlite_writes(now) if sqlite else now
         _urge(connection.connection.driver_connection, order_id, at, "?" if sqlite else "%s")
     _scheduler.add_job(_apscheduler_next, "date", run_date=now + NEXT, args=[order_id])
     _counter.one()

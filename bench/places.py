@@ -14,6 +14,9 @@ from typing import Any
 from bench.work import fill
 from tests.postgres import Server
 
+AFTERSALES = (sys.executable, "-c", "from admin.main import main; main()")
+"""The command, as it is in this folder."""
+
 
 class Place:
     """Makes databases that are full of orders; those of one size are copies of the first."""

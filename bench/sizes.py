@@ -4,13 +4,12 @@ import os
 import signal
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.places import Place, elsewhere, places
+from bench.places import AFTERSALES, Place, elsewhere, places
 from bench.report import say
 from storage import timers
 from storage.database import Database
@@ -67,8 +66,7 @@ def memory(largest: int) -> list[dict[str, Any]]:
 def _most(url: str) -> float:
     with TemporaryDirectory() as folder:
         environment = {**os.environ, "AFTERSALES_DATABASE": url}
-        command = [sys.executable, "-c", "from admin.main import main; main()", "run"]
-        daemon = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.DEVNULL)
+        daemon = subprocess.Popen([*AFTERSALES, "run"], env=environment, cwd=folder, stderr=subprocess.DEVNULL)
         database, status = Database(url), Path(f"/proc/{daemon.pid}/status")
         from bench.work import due_by
 

@@ -4,7 +4,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Any
 from sqlalchemy import insert, select, text
 from sqlmodel import SQLModel
 
-from bench.places import Place, elsewhere, places
+from bench.places import AFTERSALES, Place, elsewhere, places
 from bench.report import say
 from engine.replay import BATCH
 from storage.database import Database
@@ -25,7 +24,6 @@ ROUNDS = 5
 A_SECOND = 500
 SECONDS = 12
 WAITING = 500_000
-AFTERSALES = (sys.executable, "-c", "from admin.main import main; main()")
 OLIST = Path(__file__).parents[2] / "shared" / "data" / "olist"
 FIRST_REPLAY = 8_100
 """Steps a second of the first replay, on the machine that the other figures come from."""

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from engine.apply import Arrival, apply
 from storage import heartbeats, queries
@@ -23,6 +24,7 @@ from tests.conftest import rules_of
 from workflow.order import Order, Report
 
 ORDERS = 6_000
+COMMAND = (sys.executable, "-c", "from admin.main import main; main()", "run")
 QUESTIONS = {
     "lost": "SELECT count(*) FROM timers WHERE status = 'pending' AND due_at < :now",
     "early": "SELECT count(*) FROM timers WHERE status = 'fired' AND fired_at < due_at",
@@ -41,37 +43,38 @@ def kill_at_random(kills: int, folder: Path, seed: int = 1688) -> dict[str, int]
     database = Database(f"sqlite:///{folder / 'killed.db'}")
     upgrade(database)
     seconds = 0.6 * kills + 4
-    _place(database, seconds)
+    place_urges(database, ORDERS, seconds, datetime.now(UTC) - timedelta(seconds=2))
     environment = {**os.environ, "AFTERSALES_DATABASE": f"sqlite:///{folder / 'killed.db'}"}
-    command = [sys.executable, "-c", "from admin.main import main; main()", "run"]
     for _ in range(kills):
-        daemon = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, cwd=folder)
+        daemon = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.DEVNULL, cwd=folder)
         time.sleep(dice.uniform(0.3, 1.6))
         daemon.send_signal(signal.SIGKILL)
         daemon.wait()
-    _finish(database, command, environment, folder)
-    counts = _counts(database)
+    _finish(database, environment, folder)
+    counts = counted(database)
     database.close()
     return counts
 
 
-def _place(database: Database, seconds: float) -> None:
-    begin = datetime.now(UTC) - timedelta(days=2) - timedelta(seconds=2)
-    arrivals = []
-    for n in range(ORDERS):
-        at = begin + timedelta(seconds=seconds * n / ORDERS)
-        order = Order("main", str(n), at, "CNY", "domestic", supplier="Yiwu")
-        arrivals.append(Arrival(order, (), (), Report("place", at, "test", "place", "import:test")))
-    with database.write() as connection:
-        apply(connection, arrivals, datetime.now(UTC), rules_of())
+def place_urges(database: Database, orders: int, seconds: float, first: datetime) -> None:
+    """Place orders whose suppliers are to be urged over so many seconds from an instant on."""
+    placed = first - timedelta(days=2)
+    for begin in range(0, orders, 5_000):
+        arrivals = []
+        for n in range(begin, min(begin + 5_000, orders)):
+            at = placed + timedelta(seconds=seconds * n / orders)
+            order = Order("main", str(n), at, "CNY", "domestic", supplier=f"supplier {n % 50}")
+            arrivals.append(Arrival(order, (), (), Report("place", at, "test", "place", "import:test")))
+        with database.write() as connection:
+            apply(connection, arrivals, datetime.now(UTC), rules_of())
 
 
-def _finish(database: Database, command: list[str], environment: dict[str, str], folder: Path) -> None:
+def _finish(database: Database, environment: dict[str, str], folder: Path) -> None:
     """Let one more daemon do what is left, and stop it as it should be stopped."""
-    daemon = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, cwd=folder)
+    daemon = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.DEVNULL, cwd=folder)
     deadline = time.monotonic() + 120
     begun = datetime.now(UTC)
-    while time.monotonic() < deadline and not (_is_alive(database, begun) and _counts(database)["urged"] >= ORDERS):
+    while time.monotonic() < deadline and not (_is_alive(database, begun) and counted(database, "urged")["urged"] >= ORDERS):
         time.sleep(0.3)
     daemon.terminate()
     assert daemon.wait(timeout=5) == 0, "the daemon did not end cleanly"
@@ -83,19 +86,21 @@ def _is_alive(database: Database, since: datetime) -> bool:
     return sign is not None and sign["last_tick"] > since
 
 
-def _counts(database: Database) -> dict[str, int]:
+def counted(database: Database, *names: str) -> dict[str, int]:
+    """Return what there is of what is named; of all, the histories are told again too."""
+    counts = {}
     with database.read() as connection:
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        counts = {}
-        for name, question in QUESTIONS.items():
-            given = {"now": now} if ":now" in question else {}
-            counts[name] = int(connection.execute(text(question), given).scalar() or 0)
-        return {**counts, "broken": len([*queries.broken_chains(connection)])}
+        for name in names or QUESTIONS:
+            question = text(QUESTIONS[name])
+            if ":now" in QUESTIONS[name]:
+                question = question.bindparams(bindparam("now", datetime.now(UTC), UTCDateTime))
+            counts[name] = int(connection.execute(question).scalar() or 0)
+        return counts if names else {**counts, "broken": len([*queries.broken_chains(connection)])}
 
 
-def check(counts: dict[str, int]) -> None:
+def check(counts: dict[str, int], orders: int = ORDERS) -> None:
     """Hold the counts against what must be true."""
-    assert counts["urged"] == counts["orders"] == counts["effects"] == ORDERS, counts
+    assert counts["urged"] == counts["orders"] == counts["effects"] == orders, counts
     assert counts["fired"] == counts["written"], counts
     assert counts["lost"] == counts["early"] == counts["failed"] == counts["broken"] == 0, counts
 

@@ -15,19 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import text
-
-from engine.apply import Arrival, apply
-from storage import queries
 from storage.database import Database, DatabaseFailed
 from storage.schema import upgrade
-from tests.conftest import rules_of
-from tests.killing import QUESTIONS
+from tests.killing import COMMAND, check, counted, place_urges
 from tests.postgres import Server
-from workflow.order import Order, Report
 
 DAEMONS = 4
-COMMAND = (sys.executable, "-c", "from admin.main import main; main()", "run")
 POLICY = '[effects.modes]\nurge_supplier = "ask"\n'
 """The effects stay where they are: this is about the timers."""
 PATIENCE_SECONDS = 300
@@ -76,18 +69,10 @@ class Daemons:
 
 
 def place(url: str, orders: int, seconds: float) -> None:
-    """Place orders whose suppliers are to be urged over the next seconds."""
+    """Place orders whose suppliers are to be urged over the next seconds, when all of them are placed."""
     database = Database(url)
     upgrade(database)
-    begin = datetime.now(UTC) - timedelta(days=2) + timedelta(seconds=orders / 5_000)
-    for first in range(0, orders, 5_000):
-        arrivals = []
-        for n in range(first, min(first + 5_000, orders)):
-            at = begin + timedelta(seconds=seconds * n / orders)
-            order = Order("main", str(n), at, "CNY", "domestic", supplier=f"supplier {n % 50}")
-            arrivals.append(Arrival(order, (), (), Report("place", at, "test", "place", "import:test")))
-        with database.write() as connection:
-            apply(connection, arrivals, datetime.now(UTC), rules_of())
+    place_urges(database, orders, seconds, datetime.now(UTC) + timedelta(seconds=orders / 5_000))
     database.close()
 
 
@@ -109,7 +94,7 @@ def crash_at_random(server: Server, folder: Path, orders: int, crashes: int, sec
         _wait_for_the_end(url, orders, daemons)
     finally:
         daemons.end()
-    return counted(url)
+    return there_is(url)
 
 
 def promote_a_standby(primary: Server, folder: Path, orders: int, seconds: float) -> tuple[dict[str, int], int, int]:
@@ -129,10 +114,10 @@ def promote_a_standby(primary: Server, folder: Path, orders: int, seconds: float
             time.sleep(0.1)
         primary.crash()
         time.sleep(1)
-        acknowledged, arrived = daemons.acknowledged(), counted(there, quick=True)["fired"]
+        acknowledged, arrived = daemons.acknowledged(), there_is(there, "fired")["fired"]
         standby.promote()
         _wait_for_the_end(there, orders, daemons)
-        counts = counted(there)
+        counts = there_is(there)
     finally:
         daemons.end()
         standby.stop()
@@ -144,29 +129,18 @@ def _wait_for_the_end(url: str, orders: int, daemons: Daemons) -> None:
     while time.monotonic() < deadline:
         daemons.keep_running()
         with suppress(DatabaseFailed):
-            if counted(url, quick=True)["urged"] >= orders:
+            if there_is(url, "urged")["urged"] >= orders:
                 return
         time.sleep(0.5)
 
 
-def counted(url: str, *, quick: bool = False) -> dict[str, int]:
-    """Return what there is; the histories are told again unless it is to be quick."""
-    database, counts = Database(url), {}
-    with database.read() as connection:
-        for name in ("fired", "urged") if quick else QUESTIONS:
-            given = {"now": datetime.now(UTC)} if ":now" in QUESTIONS[name] else {}
-            counts[name] = int(connection.execute(text(QUESTIONS[name]), given).scalar() or 0)
-        if not quick:
-            counts["broken"] = len([*queries.broken_chains(connection)])
-    database.close()
-    return counts
-
-
-def check(counts: dict[str, int], orders: int) -> None:
-    """Hold the counts against what must be true."""
-    assert counts["urged"] == counts["orders"] == counts["effects"] == orders, counts
-    assert counts["fired"] == counts["written"], counts
-    assert counts["lost"] == counts["early"] == counts["failed"] == counts["broken"] == 0, counts
+def there_is(url: str, *names: str) -> dict[str, int]:
+    """Return what there is in a database, of what is named."""
+    database = Database(url)
+    try:
+        return counted(database, *names)
+    finally:
+        database.close()
 
 
 if __name__ == "__main__":

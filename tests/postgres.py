@@ -63,25 +63,12 @@ class Server:
         """Start the server after it has crashed, at the same address."""
         self._run()
 
-    def standby(self) -> "Server":
+    def standby(self) -> "Standby":
         """Return a server that follows this one; whatever is committed here waits for it from now on."""
-        follower = Server.__new__(Server)
-        follower._follow(self)
+        follower = Standby(self)
         self.command("ALTER SYSTEM SET synchronous_standby_names = '*'")
         self.command("SELECT pg_reload_conf()")
         return follower
-
-    def promote(self) -> None:
-        """Let a standby be the one that is written to."""
-        self.command("SELECT pg_promote()")
-
-    def _follow(self, other: "Server") -> None:
-        assert other._folder
-        self._settings, self._numbers, self._name = other._settings, count(1), f"{other._name}_standby"
-        self._prepare()
-        copy = [self._binaries / "pg_basebackup", "-d", other.url(), "-D", self._data, "-R", "-X", "stream", "-c", "fast"]
-        subprocess.run(copy, check=True, stdout=subprocess.DEVNULL, **self._as_nobody)
-        self._address = self._run()
 
     def stop(self) -> None:
         """End the server, if it is ours."""
@@ -134,6 +121,21 @@ class Server:
                 time.sleep(0.05)
             else:
                 return
+
+
+class Standby(Server):
+    """A server that began as a copy of another one, and follows it."""
+
+    def __init__(self, primary: Server) -> None:
+        self._settings, self._numbers, self._name = primary._settings, count(1), f"{primary._name}_standby"
+        self._prepare()
+        copy = [self._binaries / "pg_basebackup", "-d", primary.url(), "-D", self._data, "-R", "-X", "stream", "-c", "fast"]
+        subprocess.run(copy, check=True, stdout=subprocess.DEVNULL, **self._as_nobody)
+        self._address = self._run()
+
+    def promote(self) -> None:
+        """Let it be the one that is written to."""
+        self.command("SELECT pg_promote()")
 
 
 def _binaries(folder: Path) -> Path:

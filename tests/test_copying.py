@@ -85,21 +85,22 @@ def test_a_target_that_holds_other_orders_is_left_alone(both):
     assert len(rows(target, copied_tables()[[t.name for t in copied_tables()].index("orders")])) == 1
 
 
+def edit(database, sql):
+    with database.write() as connection:
+        connection.execute(text(sql))
+
+
 def test_a_source_that_went_on_and_a_history_that_broke_are_found(both):
     source, target = both
     copy(source, target)
-    with target.write() as connection:
-        connection.execute(text("UPDATE history SET reason = 'edited' WHERE order_id = 1 AND sequence = 1"))
+    edit(target, "UPDATE history SET reason = 'edited' WHERE order_id = 1 AND sequence = 1")
     with pytest.raises(CopyFailed, match="the history of order main/1 does not hold"):
         verify(source, target)
-    with target.write() as connection:
-        connection.execute(text("UPDATE history SET reason = NULL WHERE order_id = 1 AND sequence = 1"))
-    with source.write() as connection:
-        connection.execute(text("UPDATE orders SET last_hash = 'x' WHERE id = 2"))
+    edit(target, "UPDATE history SET reason = NULL WHERE order_id = 1 AND sequence = 1")
+    edit(source, "UPDATE orders SET last_hash = 'x' WHERE id = 2")
     with pytest.raises(CopyFailed, match="has moved on since"):
         verify(source, target)
-    with source.write() as connection:
-        connection.execute(text("DELETE FROM reports"))
+    edit(source, "DELETE FROM reports")
     with pytest.raises(CopyFailed, match="reports has 0 rows"):
         verify(source, target)
 
