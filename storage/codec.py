@@ -176,10 +176,6 @@ def _encoded(part: Any, values: Values) -> Values:
     return {name: ways[name](value) if name in ways else value for name, value in values.items()}
 
 
-def _parcel(parcel: Iterable[tuple[datetime, str]]) -> str:
-    return dump([[at.isoformat(), trigger] for at, trigger in parcel])
-
-
 def _state(state: State | None) -> str | None:
     return state and str(state)
 
@@ -207,7 +203,7 @@ def _names(kind: Any, *without: str) -> tuple[str, ...]:
 
 
 _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
-    Attempt: {"parcel": _parcel},
+    Attempt: {"parcel": dump},
     Claim: {"pieces": dump, "evidence": dump, "came_from": _state, "went_back_to": _state},
 }
 _FACTS = _names(Order, "alternatives")

@@ -4,7 +4,7 @@ import gc
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -60,11 +60,12 @@ class Database:
             DatabaseFailed: it is locked by another writer, or gone.
 
         """
-        with ExitStack() as left:
-            left.enter_context(self._named_failures())
-            left.enter_context(_uncollected())
-            connection = left.enter_context(self.engine.connect().execution_options(write=True))
-            left.enter_context(connection.begin())
+        with (
+            self._named_failures(),
+            _uncollected(),
+            self.engine.connect().execution_options(write=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -240,13 +241,19 @@ def _uncollected() -> Iterator[None]:
 
 
 _WAITS_SECONDS = {"lock_timeout": 10, "idle_in_transaction_session_timeout": 300}
-_CONNECTING = {"connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
-"""A host that is silent is given up within seconds; `tcp_user_timeout` would be in milliseconds."""
+_CONNECTING = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""A host that is silent is given up within half a minute; the last is in milliseconds, the others in seconds."""
 
 
 def _with_patience(url: URL) -> URL:
     """Return the URL with our time-outs where it has none; of several hosts it wants the one that can be written to."""
-    wanted = {**_CONNECTING, "tcp_user_timeout": "30000"}
+    wanted = {**_CONNECTING}
     hosts = url.query.get("host", ())
     if len(hosts if isinstance(hosts, tuple) else hosts.split(",")) > 1:
         wanted["target_session_attrs"] = "read-write"
