@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
 
 from engine.firing import Fired
 from jobs import tick
 from jobs.lock import DaemonLock
+from jobs.rounds import Round
 from jobs.tick import Workplace
 from storage import heartbeats
 from storage.database import DatabaseFailed
@@ -34,17 +35,6 @@ END_WITHIN_SECONDS = 3.0
 """How long a stop signal waits for what is being done; a mail server that hangs is not waited for."""
 
 
-class Heartbeat(BaseTrigger):  # type: ignore[misc]
-    """Fires again after at most `every`; a job may set itself an earlier time."""
-
-    def __init__(self, every: timedelta) -> None:
-        self._every = every
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """Return the next time, which always lies ahead."""
-        return now + self._every
-
-
 class Daemon:
     """Fires timers, sends effects and keeps house until it is told to stop."""
 
@@ -53,12 +43,10 @@ class Daemon:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._stop = threading.Event()
         self._lock = DaemonLock(place.database)
-        self._jobs: tuple[tuple[Callable[[], None], timedelta], ...] = (
-            (self.fire_due_timers, LONGEST_SLEEP),
-            (self.send_effects, LONGEST_SLEEP),
-            (self.keep_house, HOUSE_EVERY),
-        )
-        self._at_work = {job.__name__: threading.Lock() for job, _ in self._jobs}
+        self.scheduler = BackgroundScheduler(timezone=UTC)
+        self._firing = self._round(self.fire_due_timers, LONGEST_SLEEP)
+        self._sending = self._round(self.send_effects, LONGEST_SLEEP)
+        self._rounds = (self._firing, self._sending, self._round(self.keep_house, HOUSE_EVERY))
         self._listening = (
             None if place.database.is_sqlite else threading.Thread(target=self._listen, name="listening", daemon=True)
         )
@@ -66,7 +54,6 @@ class Daemon:
         """Held while timers fire, so that a digest is not written in the middle of it (rule 5.3)."""
         self._ticked = time.monotonic()
         self._beaten = self._late_seconds = 0.0
-        self.scheduler = BackgroundScheduler(timezone=UTC)
         self.left_behind = False
         """After `run`: whether a job was still stuck in something outside; the process must not wait for it."""
 
@@ -100,7 +87,7 @@ class Daemon:
             least = 0.0 if fired.count else A_MOMENT.total_seconds()  # another daemon is at what is due
             self._stop.wait(max(least, (wake - _now()).total_seconds()))
         if wake is not None and wake < _now() + LONGEST_SLEEP:
-            self._wake(self.fire_due_timers, max(wake, _now()))
+            self._wake(self._firing, max(wake, _now()))
 
     def _fire_once(self) -> Fired:
         with self._drained:
@@ -108,7 +95,7 @@ class Daemon:
         if fired.count:
             _LOG.info("fired %d timers, the first %.3f s late", fired.count, fired.lateness_seconds)
         if fired.leaves:
-            self._wake(self.send_effects, _now())
+            self._wake(self._sending, _now())
         self._beat(fired.lateness_seconds)
         return fired
 
@@ -128,11 +115,8 @@ class Daemon:
         tick.keep_house(self._place, _now())
 
     def _start(self) -> None:
-        options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        for job, every in self._jobs:
-            self.scheduler.add_job(
-                self._survive, Heartbeat(every), args=[job], id=job.__name__, next_run_time=_now(), **options
-            )
+        for one in self._rounds:
+            one.start()
         self.scheduler.start()
         if self._listening:
             self._listening.start()
@@ -143,24 +127,28 @@ class Daemon:
         while not self._stop.is_set():
             try:
                 if listener.wait(LISTEN_SECONDS):
-                    self._wake(self.fire_due_timers, _now())
-                    self._wake(self.send_effects, _now())
+                    self._wake(self._firing, _now())
+                    self._wake(self._sending, _now())
             except Exception as error:  # the server is gone for a while; the jobs say so where it matters
                 _LOG.debug("cannot listen: %s", error)
                 self._stop.wait(LISTEN_SECONDS)
         listener.close()
 
-    def _survive(self, job: Callable[[], None]) -> None:
-        """Run a job; a database that is locked or gone for a while is met again at the next tick."""
-        if self._stop.is_set():
-            return
-        with self._at_work[job.__name__]:
+    def _round(self, work: Callable[[], None], every: timedelta) -> Round:
+        """Return a round whose work meets a database that is locked or gone for a while again at the next one."""
+
+        @wraps(work)
+        def survive() -> None:
+            if self._stop.is_set():
+                return
             try:
-                job()
+                work()
             except DatabaseFailed as error:
                 _LOG.warning("trying again: %s", error)
-        if job == self.fire_due_timers:
-            self._tick()
+            if work == self.fire_due_timers:
+                self._tick()
+
+        return Round(self.scheduler, survive, every)
 
     def _keep_on(self) -> bool:
         return not self._stop.is_set()
@@ -169,9 +157,9 @@ class Daemon:
         self._ticked = time.monotonic()
         return self._keep_on()
 
-    def _wake(self, job: Callable[[], None], at: datetime) -> None:
-        if self.scheduler.running and not self._stop.is_set():
-            self.scheduler.modify_job(job.__name__, next_run_time=at)
+    def _wake(self, sleeper: Round, at: datetime) -> None:
+        if not self._stop.is_set():
+            sleeper.ask(at)
 
     def _watch(self) -> int:
         """Wait for the end; a ticker that is dead ends the process with an error."""
@@ -198,9 +186,7 @@ class Daemon:
         until = time.monotonic() + END_WITHIN_SECONDS
         if self._listening and self._listening.is_alive():
             self._listening.join(END_WITHIN_SECONDS)
-        stuck = [
-            name for name, at_work in self._at_work.items() if not at_work.acquire(timeout=max(0, until - time.monotonic()))
-        ]
+        stuck = [one.name for one in self._rounds if not one.at_work.acquire(timeout=max(0, until - time.monotonic()))]
         self.left_behind = bool(stuck)
         if stuck:
             _LOG.warning("%s did not come to an end; the next daemon takes over what it left", ", ".join(stuck))

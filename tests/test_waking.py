@@ -1,6 +1,5 @@
 """Daemons of one server that wake each other."""
 
-import logging
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -11,18 +10,19 @@ from effects.letters import Letters
 from engine.apply import Arrival, apply
 from engine.delivery import PostOffice
 from jobs import daemon as daemons
-from jobs.daemon import Daemon
+from jobs import tick
+from jobs.rounds import Round
 from jobs.tick import Workplace
 from storage import outbox, queries
 from storage.database import Database
 from storage.waking import Listener, announce
 from tests.conftest import day, rules_of
 from tests.test_engine import arrival, report, take
-from tests.test_jobs import PATIENCE_SECONDS
+from tests.test_jobs import PATIENCE_SECONDS, Hanging, at_work
 from tests.test_jobs import log as log
 from workflow.order import Order, Report
 
-RULES = rules_of("[effects]\ndefault_channels = ['log']\n")
+RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
 
 
 @pytest.fixture
@@ -101,23 +101,47 @@ def test_nobody_listens_at_a_server_that_is_gone(postgres):
     gone.close()
 
 
-def test_a_daemon_that_sleeps_for_long_is_woken_by_somebody_elses_report(server, log, monkeypatch):
-    monkeypatch.setattr(daemons, "LONGEST_SLEEP", timedelta(hours=1))
-    logging.getLogger("aftersales.effects").setLevel(logging.CRITICAL)
-    from effects.log import LogChannel
+def place_an_order_whose_urge_is_due(database: Database) -> None:
+    late = datetime.now(UTC) - timedelta(days=2)
+    placing = Report("place", late, "test", "place", "import:test")
+    with database.write() as connection:
+        apply(connection, [Arrival(Order("main", "1", late, "CNY"), (), (), placing)], datetime.now(UTC), RULES)
 
-    daemon = Daemon(Workplace(server, RULES, PostOffice({"log": LogChannel()}, Letters())))
-    worker = threading.Thread(target=daemon.run)
-    worker.start()
-    try:
+
+@pytest.fixture
+def place(server, monkeypatch):
+    monkeypatch.setattr(daemons, "LONGEST_SLEEP", timedelta(hours=1))
+    channel = Hanging()
+    channel.let_go.set()
+    return Workplace(server, RULES, PostOffice({"file": channel}, Letters()))
+
+
+def test_a_daemon_that_sleeps_for_long_is_woken_by_somebody_elses_report(place, log):
+    with at_work(place):
         log.wait_for("works on")
-        late = datetime.now(UTC) - timedelta(days=2)
-        placing = Report("place", late, "test", "place", "import:test")
-        with server.write() as connection:
-            apply(connection, [Arrival(Order("main", "1", late, "CNY"), (), (), placing)], datetime.now(UTC), RULES)
+        place_an_order_whose_urge_is_due(place.database)
         log.wait_for("fired 1 timers")
         log.wait_for("sent 1 messages")
-    finally:
-        daemon.stop()
-        worker.join(PATIENCE_SECONDS)
-    assert not worker.is_alive()
+
+
+def test_a_daemon_that_is_woken_while_it_ends_a_round_goes_another_round(place, log, monkeypatch):
+    look, ask, woken = tick.fire_due_timers, Round.ask, threading.Event()
+
+    def ask_and_tell(asked, at):
+        ask(asked, at)
+        if asked.name == "fire_due_timers":
+            woken.set()
+
+    def look_just_before_somebody_reports(*asked):
+        found = look(*asked)
+        monkeypatch.setattr(tick, "fire_due_timers", look)
+        woken.clear()
+        place_an_order_whose_urge_is_due(place.database)
+        assert woken.wait(PATIENCE_SECONDS)
+        return found
+
+    monkeypatch.setattr(Round, "ask", ask_and_tell)
+    monkeypatch.setattr(tick, "fire_due_timers", look_just_before_somebody_reports)
+    with at_work(place):
+        log.wait_for("fired 1 timers")
+        log.wait_for("sent 1 messages")
