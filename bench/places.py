@@ -1,6 +1,7 @@
 """Where is measured: one SQLite file, and a PostgreSQL server of our own that waits for the disk."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -54,10 +55,15 @@ class Place:
             self.drop(self._templates.popitem()[1])
 
     def _copy(self, template: str) -> str:
+        """Copy a database, and wait until the copy is on the disk: who is measured must not pay for writing it."""
         if self._server:
-            return self._server.new_database(template.rsplit("/", 1)[1])
+            url = self._server.new_database(template.rsplit("/", 1)[1])
+            self._server.command("CHECKPOINT")
+            return url
         url = self.empty()
-        shutil.copy(template.removeprefix("sqlite:///"), url.removeprefix("sqlite:///"))
+        copy = shutil.copy(template.removeprefix("sqlite:///"), url.removeprefix("sqlite:///"))
+        with Path(copy).open("rb+") as file:
+            os.fsync(file.fileno())
         return url
 
 

@@ -23,8 +23,10 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    func,
     insert,
     literal,
+    literal_column,
     null,
     select,
     tuple_,
@@ -65,8 +67,8 @@ class Form:
     """The statements of one step, and what is to be filled in: columns of the temporary table, and instants of the batch."""
 
     statements: tuple[Prepared, ...]
-    with_rows: tuple[Prepared, ...]
-    """The same for a server that gets the rows along with each."""
+    together: Prepared | None
+    """All of them as one, which brings the rows along, for a server; it returns how many rows each changed."""
     of_each: tuple[bool, ...]
     """Which of the statements must change a row of every order."""
     columns: tuple[Callable[[Columns], Sequence[Any]], ...]
@@ -90,8 +92,8 @@ def form_of(change: Change, modes: Mapping[str, str], asked: Asked, dialect: Dia
     statements += [(writer.dropped(moot), False) for moot in writes.moot]
     flags = tuple(flag for _, flag, _, _ in writes.flags)
     prepared, of_each = tuple(prepare(one, dialect) for one, _ in statements), tuple(each for _, each in statements)
-    along = () if dialect.name == "sqlite" else tuple(_with_rows(one, 1 + len(writer.columns)) for one in prepared)
-    return Form(prepared, along, of_each, tuple(writer.columns), tuple(writer.common.items()), flags, writes.wakes)
+    together = None if dialect.name == "sqlite" else _together([one for one, _ in statements], len(writer.columns), dialect)
+    return Form(prepared, together, of_each, tuple(writer.columns), tuple(writer.common.items()), flags, writes.wakes)
 
 
 def _changes(writer: "_Writer", writes: Writes, before: Values) -> list[tuple[Executable, bool]]:
@@ -216,7 +218,7 @@ def _moved(at: datetime, shift: Any) -> datetime:
 
 
 COPIED_FROM = 200
-"""So many rows are copied into a server's temporary table; fewer go along with each statement, in one trip."""
+"""So many rows are copied into a server's temporary table; fewer go along with one statement that does everything."""
 
 
 class Staging:
@@ -232,16 +234,17 @@ class Staging:
         ids = columns.stored(ORDER_ID)
         staged = [ids, *(column(columns) for column in form.columns)]
         shared = {"form": self._forms, **{name: _moved(at, blank.shift) for name, blank in form.common}}
-        if self._sqlite or columns.count >= COPIED_FROM:
+        if form.together is None or columns.count >= COPIED_FROM:
             self._stage(staged)
-            cursors = carry_out(self._connection, form.statements, shared)
+            changed = [cursor.rowcount for cursor in carry_out(self._connection, form.statements, shared)]
         else:
             along = {name: [*map(_as_text, column)] for name, column in zip(_arrays(len(staged)), staged, strict=True)}
-            cursors = carry_out(self._connection, form.with_rows, {**shared, **along})
-        changed = [cursor.rowcount for cursor in cursors]
+            (cursor,) = carry_out(self._connection, [form.together], {**shared, **along})
+            (changed,) = cursor.fetchall()
         held = all(count == columns.count for count, each in zip(changed, form.of_each, strict=True) if each)
         assert held, "an order was moved while it was locked"
-        raise_flags(self._connection, [(key, flag, at, None) for key in ids for flag in form.flags])
+        if form.flags:
+            raise_flags(self._connection, [(key, flag, at, None) for key in ids for flag in form.flags])
         if form.wakes:
             announce(self._connection)
 
@@ -271,13 +274,15 @@ def _arrays(count: int) -> list[str]:
     return [f"array{number}" for number in range(count)]
 
 
-def _with_rows(statement: Prepared, count: int) -> Prepared:
-    """Return a server's statement that brings the rows of the temporary table along, as arrays."""
-    arrays = ", ".join(f"CAST(%({name})s AS text[])" for name in _arrays(count))
-    names = ", ".join(_names(count))
-    columns = names.replace("order_id", "CAST(order_id AS bigint)")
-    come = f"SELECT CAST(%(form)s AS int), {columns} FROM unnest({arrays}) AS come ({names})"  # noqa: S608
-    return replace(statement, sql=f"WITH staged (form, {names}) AS ({come}) {statement.sql}")
+def _together(statements: Sequence[Any], columns: int, dialect: Dialect) -> Prepared:
+    """Return statements of a server as one, which brings the rows of the temporary table along, as arrays."""
+    parts = [one.returning(literal_column("1")).cte(f"part{number}") for number, one in enumerate(statements)]
+    counted = prepare(select(*(select(func.count()).select_from(part).scalar_subquery() for part in parts)), dialect)
+    arrays = ", ".join(f"CAST(%({name})s AS text[])" for name in _arrays(1 + columns))
+    names = ", ".join(_names(1 + columns))
+    typed = names.replace("order_id", "CAST(order_id AS bigint)")
+    come = f"SELECT CAST(%(form)s AS int), {typed} FROM unnest({arrays}) AS come ({names})"  # noqa: S608
+    return replace(counted, sql=f"WITH staged (form, {names}) AS ({come}), {counted.sql.removeprefix('WITH ')}")
 
 
 def _as_text(value: Any) -> str | None:

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache, reduce
 from operator import add
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from storage.quick import Prepared, carry_out, prepare
+from storage.quick import Prepared, as_instant, carry_out, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 from storage.timers import Due
 from workflow.columns import Columns, Read
@@ -79,7 +79,7 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Sh
                 shapes.append(())
         alike[tuple(shapes)].append(values)
     return {
-        shape: Columns([*zip(*rows, strict=True)], len(rows), _reads(shape, sqlite), (at,)) for shape, rows in alike.items()
+        shape: Columns([*zip(*rows, strict=True)], len(rows), _reads(shape), (at,)) for shape, rows in alike.items()
     }
 
 
@@ -104,13 +104,13 @@ def _by_order(rows: Iterable[Row]) -> dict[int, tuple[Shape, tuple[Any, ...]]]:
     return found
 
 
-def _reads(shape: Shape, sqlite: bool) -> dict[int, Read]:
+def _reads(shape: Shape) -> dict[int, Read]:
     """Return how the values of a shape are read, by their places."""
     reads: dict[int, Read] = {FIRST + _LIST: _names}
     place = FIRST
     parts = [_ORDERS, *(part for part, rows in zip(_PARTS, shape[2:], strict=True) for _ in rows)]
     for part in parts:
-        reads |= {place + at: _from_text if sqlite else _in_utc for at in part.instants}
+        reads |= {place + at: as_instant for at in part.instants}
         place += len(part.own)
     return reads
 
@@ -134,14 +134,6 @@ def _query(part: _Part, dialect: Dialect) -> Prepared:
     if part is _TIMERS:
         query = query.where(t.c.status.in_(("pending", "paused")))
     return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), dialect)
-
-
-def _from_text(stored: str) -> datetime:
-    return datetime.fromisoformat(stored + "+00:00")
-
-
-def _in_utc(stored: datetime) -> datetime:
-    return stored.astimezone(UTC)
 
 
 @lru_cache(maxsize=10_000)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable
@@ -37,12 +37,17 @@ def prepare(statement: Executable, dialect: Dialect) -> Prepared:
 def carry_out(connection: Connection, statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[Any]:
     """Carry out statements one after the other; return their cursors."""
     driver: Any = connection.connection.driver_connection
-    together = driver.pipeline() if connection.dialect.name == "postgresql" else nullcontext()
+    together = driver.pipeline() if connection.dialect.name == "postgresql" and len(statements) > 1 else nullcontext()
     with together:
         cursors = [driver.cursor() for _ in statements]
         for cursor, statement in zip(cursors, statements, strict=True):
             cursor.execute(statement.sql, statement.values(values))
     return cursors
+
+
+def as_instant(stored: str | datetime) -> datetime:
+    """Return an instant as the driver gives it: SQLite keeps texts."""
+    return datetime.fromisoformat(f"{stored}+00:00") if isinstance(stored, str) else stored.astimezone(UTC)
 
 
 def _for_sqlite(value: Any) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Dialect, bindparam, func, select, text, updat
 from sqlmodel import col
 
 from storage.persons import raise_flags
-from storage.quick import Prepared, carry_out, prepare
+from storage.quick import Prepared, as_instant, carry_out, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 
 TRIES = 5
@@ -17,13 +17,16 @@ TRIES = 5
 
 _PENDING = text("timers.status = 'pending'")
 """As the index of pending timers has it; with a parameter in its place a prepared statement may not use it."""
+_ALWAYS_THE_SAME_PLAN = Prepared("SET LOCAL plan_cache_mode = force_generic_plan", {}, ())
+"""A server would plan each look for due timers anew, and read the ends of an index for it, where the dead entries are."""
 Due = tuple[int, int]
 """Order and number of a timer."""
 
 
 def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
     """Return the timers due at `at` in due order; several daemons of a server get different ones."""
-    (cursor,) = carry_out(connection, [_due(connection.dialect)], {"at": at, "most": limit})
+    first = () if connection.dialect.name == "sqlite" else (_ALWAYS_THE_SAME_PLAN,)
+    *_, cursor = carry_out(connection, [*first, _due(connection.dialect)], {"at": at, "most": limit})
     return [(order_id, number) for order_id, number in cursor.fetchall()]
 
 
@@ -99,10 +102,14 @@ def retry(connection: Connection, wanted: Sequence[Due]) -> int:
 
 def next_wake(connection: Connection) -> datetime | None:
     """Return when the next pending timer is to be looked at."""
-    return connection.execute(_NEXT_WAKE).scalar()
+    (cursor,) = carry_out(connection, [_next_wake(connection.dialect)], {})
+    ((wake,),) = cursor.fetchall()
+    return None if wake is None else as_instant(wake)
 
 
-_NEXT_WAKE = select(func.min(TimerRow.wake_at)).where(_PENDING)
+@lru_cache
+def _next_wake(dialect: Dialect) -> Prepared:
+    return prepare(select(func.min(TimerRow.wake_at)).where(_PENDING), dialect)
 
 
 def backlog(connection: Connection, at: datetime) -> int:
