@@ -78,9 +78,7 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Sh
             else:
                 shapes.append(())
         alike[tuple(shapes)].append(values)
-    return {
-        shape: Columns([*zip(*rows, strict=True)], len(rows), _reads(shape), (at,)) for shape, rows in alike.items()
-    }
+    return {shape: Columns([*zip(*rows, strict=True)], len(rows), _reads(shape), (at,)) for shape, rows in alike.items()}
 
 
 Row = tuple[int, Shape, tuple[Any, ...]]
