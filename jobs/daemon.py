@@ -29,7 +29,9 @@ HOUSE_EVERY = timedelta(minutes=5)
 DEAD_AFTER_SECONDS = 60.0
 """A ticker that has not ticked for so long is dead, and the daemon ends with an error."""
 BEAT_EVERY_SECONDS = 10.0
-BEAT_LATE_EVERY_SECONDS = 1.0
+BEAT_LATE_EVERY = timedelta(seconds=1)
+LATE_SECONDS = 1.0
+"""What was late by so much is told sooner."""
 LISTEN_SECONDS = 1.0
 END_WITHIN_SECONDS = 3.0
 """How long a stop signal waits for what is being done; a mail server that hangs is not waited for."""
@@ -46,7 +48,12 @@ class Daemon:
         self.scheduler = BackgroundScheduler(timezone=UTC)
         self._firing = self._round(self.fire_due_timers, LONGEST_SLEEP)
         self._sending = self._round(self.send_effects, LONGEST_SLEEP)
-        self._rounds = (self._firing, self._sending, self._round(self.keep_house, HOUSE_EVERY))
+        self._rounds = (
+            self._firing,
+            self._sending,
+            self._round(self.give_sign_of_life, BEAT_LATE_EVERY),
+            self._round(self.keep_house, HOUSE_EVERY),
+        )
         self._listening = (
             None if place.database.is_sqlite else threading.Thread(target=self._listen, name="listening", daemon=True)
         )
@@ -96,7 +103,7 @@ class Daemon:
             _LOG.info("fired %d timers, the first %.3f s late", fired.count, fired.lateness_seconds)
         if fired.leaves:
             self._wake(self._sending, _now())
-        self._beat(fired.lateness_seconds)
+        self._late_seconds = max(self._late_seconds, fired.lateness_seconds)
         return fired
 
     def send_effects(self) -> None:
@@ -109,6 +116,14 @@ class Daemon:
         sent = tick.send_messages(self._place, _now(), self._keep_on)
         if sent.sent or sent.failed:
             _LOG.info("sent %d messages, %d could not be sent", sent.sent, sent.failed)
+
+    def give_sign_of_life(self) -> None:
+        """Write a sign of life of the ticker now and then, and sooner when something was late; a dead one gives none."""
+        since, late = time.monotonic() - self._beaten, self._late_seconds >= LATE_SECONDS
+        if self._ticked > self._beaten and (late or since > BEAT_EVERY_SECONDS):
+            worst, self._late_seconds = self._late_seconds, 0.0
+            tick.beat(self._place, self._name, _now(), worst)
+            self._beaten = time.monotonic()
 
     def keep_house(self) -> None:
         """Tidy up."""
@@ -169,14 +184,6 @@ class Daemon:
                 _LOG.critical("the ticker is dead: no tick for %.0f seconds; the daemon ends", silent)
                 return 1
         return 0
-
-    def _beat(self, lateness_seconds: float) -> None:
-        """Write a sign of life now and then; what was late is told sooner, but not with each batch."""
-        self._late_seconds = max(self._late_seconds, lateness_seconds)
-        since = time.monotonic() - self._beaten
-        if since > BEAT_EVERY_SECONDS or (self._late_seconds and since > BEAT_LATE_EVERY_SECONDS):
-            tick.beat(self._place, self._name, _now(), self._late_seconds)
-            self._beaten, self._late_seconds = time.monotonic(), 0.0
 
     def _end(self) -> None:
         """Let the jobs come to an end, for a while; what is not finished then is taken over by the next daemon."""

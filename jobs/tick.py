@@ -105,8 +105,7 @@ def next_wake(place: Workplace) -> datetime | None:
 def something_leaves(place: Workplace, at: datetime) -> bool:
     """Say whether an effect or a message waits to be sent at `at`."""
     with place.database.read() as connection:
-        send_at = outbox.next_send(connection)
-        return outbox.has_ready(connection) or (send_at is not None and send_at <= at)
+        return outbox.something_leaves(connection, at)
 
 
 def single_pass(place: Workplace, at: datetime) -> tuple[Fired, Sent]:

@@ -3,6 +3,7 @@
 import gc
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,7 @@ class Database:
         self.patience_ms = 5_000
         """How long an SQLite writer waits for another one."""
         self._statement_seconds = 0
+        self._writing = threading.Lock()
         self.engine = self._engine(scratch)
 
     @property
@@ -61,6 +63,7 @@ class Database:
 
         """
         with (
+            self._turn(),
             self._named_failures(),
             _uncollected(),
             self.engine.connect().execution_options(write=True) as connection,
@@ -78,6 +81,19 @@ class Database:
         """
         with self._named_failures(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the other writers of this process on the same file; among processes SQLite only looks again and again."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=self.patience_ms / 1_000):
+            raise DatabaseFailed(f"the database {self.place} cannot be used now: another thread is still writing")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def _named_failures(self) -> Iterator[None]:

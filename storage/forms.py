@@ -4,6 +4,7 @@ What differs from order to order is put into a temporary table first; each row t
 one statement that takes its blanks from there.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -238,8 +239,10 @@ class Staging:
             self._stage(staged)
             changed = [cursor.rowcount for cursor in carry_out(self._connection, form.statements, shared)]
         else:
-            along = {name: [*map(_as_text, column)] for name, column in zip(_arrays(len(staged)), staged, strict=True)}
-            (cursor,) = carry_out(self._connection, [form.together], {**shared, **along})
+            names = _names(len(staged))
+            rows = [dict(zip(names, row, strict=True)) for row in zip(*staged, strict=True)]
+            along = json.dumps(rows, default=plain)
+            (cursor,) = carry_out(self._connection, [form.together], {**shared, "rows": along})
             (changed,) = cursor.fetchall()
         held = all(count == columns.count for count, each in zip(changed, form.of_each, strict=True) if each)
         assert held, "an order was moved while it was locked"
@@ -270,20 +273,10 @@ def _names(count: int) -> list[str]:
     return ["order_id", *(f"c{number}" for number in range(count - 1))]
 
 
-def _arrays(count: int) -> list[str]:
-    return [f"array{number}" for number in range(count)]
-
-
 def _together(statements: Sequence[Any], columns: int, dialect: Dialect) -> Prepared:
-    """Return statements of a server as one, which brings the rows of the temporary table along, as arrays."""
+    """Return statements of a server as one, which brings the rows of the temporary table along, as JSON."""
     parts = [one.returning(literal_column("1")).cte(f"part{number}") for number, one in enumerate(statements)]
     counted = prepare(select(*(select(func.count()).select_from(part).scalar_subquery() for part in parts)), dialect)
-    arrays = ", ".join(f"CAST(%({name})s AS text[])" for name in _arrays(1 + columns))
-    names = ", ".join(_names(1 + columns))
-    typed = names.replace("order_id", "CAST(order_id AS bigint)")
-    come = f"SELECT CAST(%(form)s AS int), {typed} FROM unnest({arrays}) AS come ({names})"  # noqa: S608
-    return replace(counted, sql=f"WITH staged (form, {names}) AS ({come}), {counted.sql.removeprefix('WITH ')}")
-
-
-def _as_text(value: Any) -> str | None:
-    return None if value is None else plain(value)
+    typed = ", ".join(f"{name} {'bigint' if name == 'order_id' else 'text'}" for name in _names(1 + columns))
+    come = f"SELECT CAST(%(form)s AS int) AS form, come.* FROM json_to_recordset(CAST(%(rows)s AS json)) AS come ({typed})"  # noqa: S608
+    return replace(counted, sql=f"WITH staged AS ({come}), {counted.sql.removeprefix('WITH ')}")

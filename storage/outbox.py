@@ -5,15 +5,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Dialect, RowMapping, bindparam, insert, or_, select, text, update
 from sqlmodel import col
 
 from storage import codec
 from storage.cases import NOT_LEFT
 from storage.persons import raise_flags
 from storage.portions import portions
+from storage.quick import Prepared, carry_out, prepare
 from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow, table_of
 from storage.waking import announce
 from workflow.order import Order
@@ -147,15 +149,21 @@ def sending_since(connection: Connection, before: datetime) -> list[tuple[int, s
     return [(key or 0, kind) for key, kind in connection.execute(orphans)]
 
 
-def next_send(connection: Connection) -> datetime | None:
-    """Return when the next message is to be tried."""
-    query = select(func.min(MessageRow.next_try_at)).where(col(MessageRow.status) == "waiting")
-    return connection.execute(query).scalar()
+def something_leaves(connection: Connection, at: datetime) -> bool:
+    """Say whether an effect may leave that no message carries yet, or a message is to be tried by `at`."""
+    (cursor,) = carry_out(connection, [_something_leaves(connection.dialect)], {"at": at})
+    ((leaves,),) = cursor.fetchall()
+    return bool(leaves)
 
 
-def has_ready(connection: Connection) -> bool:
-    """Say whether an effect may leave that no message carries yet."""
-    return connection.execute(select(col(EffectRow.id)).where(col(EffectRow.status) == "ready").limit(1)).first() is not None
+@lru_cache
+def _something_leaves(dialect: Dialect) -> Prepared:
+    """Ask as the indexes have it: with a parameter in place of the status a prepared statement may not use them."""
+    ready = select(col(EffectRow.id)).where(text("effects.status = 'ready'"))
+    due = select(col(MessageRow.id)).where(
+        text("messages.status = 'waiting'"), col(MessageRow.next_try_at) <= bindparam("at", None)
+    )
+    return prepare(select(or_(ready.exists(), due.exists())), dialect)
 
 
 def approve(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:

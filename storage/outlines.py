@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import add
 from typing import Any
 
@@ -27,7 +27,7 @@ from workflow.outline import FIRST, OWN
 Shape = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Part:
     """What is read of a table: the columns that make up the shape, and those that are each order's own."""
 
@@ -36,7 +36,7 @@ class _Part:
     shared: tuple[str, ...]
     own: tuple[str, ...]
 
-    @property
+    @cached_property
     def instants(self) -> tuple[int, ...]:
         """Which of its own columns are instants."""
         types = table_of(self.model).c
@@ -63,7 +63,8 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Sh
     A shape begins with the number of the timer. Left out are the orders that have no outline.
     """
     numbers, sqlite = dict(timers), connection.dialect.name == "sqlite"
-    wanted = {"ids": json.dumps([*numbers]) if sqlite else [*numbers]}
+    ids = json.dumps([*numbers])
+    wanted = {"ids": ids if sqlite else f"{{{ids[1:-1]}}}"}
     read = carry_out(connection, [_query(part, connection.dialect) for part in (_ORDERS, *_PARTS)], wanted)
     orders, *others = (_split(cursor.fetchall(), part) for cursor, part in zip(read, (_ORDERS, *_PARTS), strict=True))
     parts = [_by_order(rows) for rows in others]

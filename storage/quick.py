@@ -37,11 +37,13 @@ def prepare(statement: Executable, dialect: Dialect) -> Prepared:
 def carry_out(connection: Connection, statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[Any]:
     """Carry out statements one after the other; return their cursors."""
     driver: Any = connection.connection.driver_connection
-    together = driver.pipeline() if connection.dialect.name == "postgresql" and len(statements) > 1 else nullcontext()
+    is_server = connection.dialect.name == "postgresql"
+    together = driver.pipeline() if is_server and len(statements) > 1 else nullcontext()
+    options = {"prepare": True} if is_server else {}
     with together:
         cursors = [driver.cursor() for _ in statements]
         for cursor, statement in zip(cursors, statements, strict=True):
-            cursor.execute(statement.sql, statement.values(values))
+            cursor.execute(statement.sql, statement.values(values), **options)
     return cursors
 
 
