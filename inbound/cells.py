@@ -29,6 +29,8 @@ def text(cell: Cell) -> str:
         raise BadCell("is a list where one value is expected")
     if len(cell) > LONGEST_TEXT:
         raise BadCell(f"is {len(cell)} characters long; at most {LONGEST_TEXT} are kept")
+    if cell.isprintable():
+        return cell
     if _CONTROL.search(cell):
         raise BadCell(f"has a control character: {cell[:40]!a}")
     if _TURNS.search(cell):

@@ -94,10 +94,11 @@ def _csv_rows(file: TextIO, delimiter: str) -> Iterator[Row]:
 
 
 def _csv_row(line: int, header: list[str], values: list[str]) -> Row:
-    cells: dict[str, Cell] = dict.fromkeys(header, "")
-    cells.update(zip(header, (value.strip() for value in values), strict=False))
-    ragged = None if len(values) == len(header) else f"has {len(values)} cells where the header has {len(header)}"
-    return Row(line, cells, ragged)
+    cells: dict[str, Cell] = dict(zip(header, map(str.strip, values), strict=False))
+    if len(values) == len(header):
+        return Row(line, cells)
+    empty: dict[str, Cell] = dict.fromkeys(header, "")
+    return Row(line, empty | cells, f"has {len(values)} cells where the header has {len(header)}")
 
 
 def _json_rows(file: TextIO) -> Iterator[Row]:

@@ -57,6 +57,8 @@ class OrderFile:
     def __init__(self, path: Path, mapping: Mapping, defaults: Orders) -> None:
         self.path, self._mapping, self._defaults = path, mapping, defaults
         self._instant = partial(read_instant, zone=mapping.zone, time_format=mapping.time_format)
+        instant = partial(cells.instant, read=self._instant)
+        self._readers: dict[str, Callable[[Cell], Any]] = {**cells.ORDER_READERS, "placed_at": instant, "ship_by": instant}
         self.rows, self._scattered = self._survey()
 
     def __iter__(self) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
@@ -90,16 +92,18 @@ class OrderFile:
     def _groups(self) -> Iterator[list[Row]]:
         """Yield the rows of each order together; the scattered ones last."""
         group: list[Row] = []
+        last: str | None = None
         later: dict[str, list[Row]] = {}
         for row in self._read():
             key = self._key(row)
             if key in self._scattered:
                 later.setdefault(key, []).append(row)
                 continue
-            if group and self._key(group[0]) != key:
+            if group and key != last:
                 yield group
                 group = []
             group.append(row)
+            last = key
         yield from ([group] if group else [])
         yield from later.values()
 
@@ -155,13 +159,9 @@ class OrderFile:
             values[name] = values.get(name) or getattr(self._defaults, name)
 
     def _reader(self, name: str, values: dict[str, Any], first: Incoming | None) -> Callable[[Cell], Any]:
-        match name:
-            case "placed_at" | "ship_by":
-                return partial(cells.instant, read=self._instant)
-            case "paid":
-                return partial(cells.amount, code=self._currency(values, first))
-            case _:
-                return cells.ORDER_READERS.get(name, cells.text)
+        if name == "paid":
+            return partial(cells.amount, code=self._currency(values, first))
+        return self._readers.get(name, cells.text)
 
     def _currency(self, values: dict[str, Any], first: Incoming | None) -> str:
         return values.get("currency") or (first.order.currency if first else self._defaults.currency)

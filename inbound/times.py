@@ -32,7 +32,7 @@ def read_instant(text: str, zone: ZoneInfo | None = None, time_format: str | Non
 
 def _parse(text: str, time_format: str | None) -> datetime:
     shown = text[:40]
-    if any(character.isdigit() and not character.isascii() for character in text):
+    if not text.isascii() and any(character.isdigit() and not character.isascii() for character in text):
         raise BadInstant(f"{shown!r} is not a time: it has digits other than 0-9")
     if time_format:
         try:

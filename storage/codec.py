@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -40,9 +41,8 @@ def order_values(case: Case) -> Values:
 def new_order_values(case: Case, observed: bool) -> Values:
     """Return all columns of a new order but its id."""
     order = case.order
-    facts = {name: getattr(order, name) for name in _FACTS}
     return {
-        **facts,
+        **dict(zip(_FACTS, _facts_of(order), strict=True)),
         "alternatives": dump(list(order.alternatives)),
         "salt": case.salt,
         "observed": observed,
@@ -73,9 +73,8 @@ def timer_changes(order_id: int, was: Timer, now: Timer) -> Values:
 
 def history_values(order_id: int, row: HistoryRow) -> Values:
     """Return the columns of a history row."""
-    values = {name: getattr(row, name) for name in _HISTORY}
     source = row.source and str(row.source)
-    return {"order_id": order_id, **values, "source": source, "target": str(row.target), "details": dump(row.details)}
+    return {"order_id": order_id, **vars(row), "source": source, "target": str(row.target), "details": dump(row.details)}
 
 
 def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Values:
@@ -207,6 +206,7 @@ _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Claim: {"pieces": dump, "evidence": dump, "came_from": _state, "went_back_to": _state},
 }
 _FACTS = _names(Order, "alternatives")
+_facts_of = attrgetter(*_FACTS)
 _ATTEMPT = _names(Attempt, "parcel")
 _TIMER = _names(Timer)
 _LEDGER = _names(LedgerRow)
