@@ -42,7 +42,6 @@ class Watched(Database):
 
 def milliseconds(url: str, a_second: int, seconds: int) -> list[float]:
     """Let timers be due at a pace, and return how late each was committed."""
-    sys.setswitchinterval(0.0005)
     database, rules = Watched(url), Rules(1, SILENT, calendar_of(SILENT))
     database.committed = []
     first = datetime.now(UTC) + timedelta(seconds=12)
