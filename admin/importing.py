@@ -97,7 +97,7 @@ def _import_json(done: Imported) -> dict[str, object]:
 def replay_command(
     ctx: click.Context, file: Path, mapping_file: Path | None, until: datetime | None, keep: Path | None, as_json: bool
 ) -> None:
-    """Run the past of FILE through the process on a virtual clock, in a scratch database; nothing is sent."""
+    """Run the past of FILE through the process on a virtual clock, and count what comes of it; nothing is sent."""
     if keep and keep.exists():
         raise click.UsageError(f"{keep} exists already: name a file that does not")
     office = Office(ctx)

@@ -15,13 +15,14 @@ from storage.timers import Due
 from storage.writes import Change
 from workflow.alike import Tree
 from workflow.blanks import Asked, Blank, CannotTell
+from workflow.columns import Place
 from workflow.outline import AT, ORDER_ID, blanked
 from workflow.policy import Rules
 from workflow.step import fire
 
 MOST_SHAPES = 1_000
 """So many shapes are remembered; then all are worked out anew."""
-Firing = tuple[Form, int]
+Firing = tuple[Form, Place]
 """What a step leaves behind, and the place at which the due instant of its timer stands."""
 
 

@@ -66,30 +66,32 @@ class Tally:
     states: Counter[str] = field(default_factory=Counter)
     steps: int = 0
 
-    def add(self, outcome: Outcome) -> None:
-        """Count one outcome."""
-        self.orders += 1
-        self.new += outcome.new
-        self.historical += outcome.new and outcome.case.historical
-        self.steps += len(outcome.steps)
-        self.states[str(outcome.case.state)] += 1
+    def add(self, outcome: Outcome, times: int = 1) -> None:
+        """Count one outcome, or as many that are alike."""
+        self.orders += times
+        self.new += outcome.new * times
+        self.historical += (outcome.new and outcome.case.historical) * times
+        self.steps += len(outcome.steps) * times
+        self.states[str(outcome.case.state)] += times
         if outcome.was:
-            self.states[str(outcome.was)] -= 1
-        self.fired.update(s.history.trigger for s in outcome.steps if s.history.actor == "timer")
+            self.states[str(outcome.was)] -= times
+        for made in outcome.steps:
+            if made.history.actor == "timer":
+                self.fired[made.history.trigger] += times
         for received in outcome.received:
-            self._count(received)
+            self._count(received, times)
 
-    def _count(self, received: Received) -> None:
+    def _count(self, received: Received, times: int) -> None:
         trigger = received.report.trigger
         match received.verdict:
             case Verdict.applied if trigger != "place":
-                self.reported[trigger] += 1
+                self.reported[trigger] += times
             case Verdict.refused:
-                self.refused[trigger] += 1
+                self.refused[trigger] += times
             case Verdict.exception:
-                self.exceptions += 1
+                self.exceptions += times
             case Verdict.duplicate if trigger != "place":
-                self.duplicates += 1
+                self.duplicates += times
 
 
 def apply(

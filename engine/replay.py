@@ -1,4 +1,4 @@
-"""A file's past run through the process on a virtual clock, in a scratch database."""
+"""A file's past run through the process on a virtual clock: counted, or kept in a scratch database to be looked at."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from engine.apply import Arrival, Tally, apply
+from engine.lives import Lives
 from inbound.orders import SOURCE, Incoming, OrderFile, Rejection
 from storage.database import Database
 from storage.policies import version_of
@@ -17,6 +18,7 @@ from workflow.order import Report, own_key
 from workflow.policy import Policy, Rules, calendar_of
 
 BATCH = 500
+COUNTED_AT_ONCE = 5_000
 Progress = Callable[[int], None]
 """Told how many rows were read since the last call."""
 
@@ -53,18 +55,28 @@ def replay(
 ) -> Replayed:
     """Run the past of a file up to `until`, inclusive; what is placed or reported later does not exist.
 
-    Nothing is sent. `keep` names a new file for the scratch database, to be looked at afterwards.
+    Nothing is sent. `keep` names a new file for the scratch database, to be looked at afterwards; where nobody wants
+    to look, orders that are alike are counted together, unless the file links orders to each other.
     """
-    replayed = Replayed(until)
+    replayed, calendar = Replayed(until), calendar_of(policy)
+    orders = _that_exist(file, replayed, progress)
+    if keep is None and not file.links_orders:
+        lives = Lives(Rules(1, policy, calendar), until)
+        orders = _left_by(lives, orders, replayed.tally)
     with _scratch(keep) as database:
         with database.write() as connection:
-            rules = Rules(version_of(connection, policy_text, until), policy, calendar_of(policy))
-        orders = _that_exist(file, replayed, progress)
+            rules = Rules(version_of(connection, policy_text, until), policy, calendar)
         while batch := [*islice(orders, BATCH)]:
             with database.write() as connection:
                 for outcome in apply(connection, batch, until, rules, until=until):
                     replayed.tally.add(outcome)
     return replayed
+
+
+def _left_by(lives: Lives, orders: Iterator[Arrival], tally: Tally) -> Iterator[Arrival]:
+    """Count the orders that are alike; yield those that must be looked at one by one."""
+    while some := [*islice(orders, COUNTED_AT_ONCE)]:
+        yield from lives.count(some, tally)
 
 
 @contextmanager

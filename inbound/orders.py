@@ -66,6 +66,11 @@ class OrderFile:
         for rows in self._groups():
             yield *self._build(rows), len(rows)
 
+    @property
+    def links_orders(self) -> bool:
+        """Whether its reports may name other orders."""
+        return any("new_order" in source.fields for source in self._mapping.reports)
+
     def _read(self) -> Iterator[Row]:
         return read_rows(self.path, self._mapping.encoding, self._mapping.delimiter)
 

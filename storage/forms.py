@@ -208,7 +208,7 @@ class _Writer:
         place, shift = value.place, value.shift
         if not as_text:
             return lambda columns: columns.of(place, shift)
-        if shift is None:
+        if shift is None and isinstance(place, int):
             return lambda columns: columns.stored(place)
         return lambda columns: columns.written(place, shift, as_sqlite_writes)
 

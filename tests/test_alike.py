@@ -186,6 +186,8 @@ LOOKS = {
     "taken away": lambda number, at, name: (10 - number, at - at, at - START),
     "moved": lambda number, at, name: (number - 2 < number, number + 1 < number + 2, at + timedelta(days=1) > START),
     "compared": lambda number, at, name: (number < 4, number > 4, number >= 3, number <= 3, number == 3, number != name),
+    "apart": lambda number, at, name: ((at + timedelta(days=1)) - at, at - at, (number + 2) - number, number - number),
+    "the same": lambda number, at, name: (at == START, at != START, at == at + timedelta(days=1), at == name, at == at),
     "read in a zone": lambda number, at, name: (at.astimezone(UTC).date(), at.astimezone(UTC).year, at.astimezone(UTC).hour),
     "measured": lambda number, at, name: (len(name), int(number), str(name), [*name], name.upper(), f"{name:>5}"),
     "true": lambda number, at, name: (bool(number), bool(at), bool(name), not name),
@@ -199,6 +201,29 @@ def test_a_blank_answers_as_its_value_would(look):
     ends = sorted_by(Tree(), rows, lambda asked, order: repr(LOOKS[look](*(asked.blank(place) for place in range(3)))))
     for made, orders in ends.items():
         assert {repr(LOOKS[look](*rows[order])) for order in orders} == {made}
+
+
+def test_what_a_function_makes_of_a_value_is_worked_out_for_each_order():
+    padded = lambda asked, order: asked.blank(0).through(str.rjust, 3, "-")  # noqa: E731
+    columns = Columns([["a", "bb"]], 2, {})
+    ((end, orders),) = Tree().sort(columns, padded)
+    assert (orders, columns.of(end.made.place, end.made.shift)) == ([0, 1], ["--a", "-bb"])
+    looked_at = sorted_by(Tree(), [("a",), ("bb",)], lambda asked, order: str(padded(asked, order)))
+    assert looked_at == {"--a": [0], "-bb": [1]}
+
+
+def test_where_a_value_is_looked_at_that_no_other_order_has_each_goes_by_itself():
+    worked_out = []
+
+    def made(asked, order):
+        worked_out.append(order)
+        at = asked.blank(0)
+        return "early" if at < START else f"{at:%d}"
+
+    tree, rows = Tree(unshared={0}), [(START + timedelta(days=day),) for day in (-1, 1, -2, 2, 3)]
+    assert sorted_by(tree, rows, made) == {"early": [0, 2]}
+    assert worked_out == [0, 1], "of the others nothing is worked out any more"
+    assert not tree.closed
 
 
 def test_what_is_made_later_cannot_be_looked_at():

@@ -7,13 +7,13 @@ results stand at its ends. So no rule is written a second time for the sake of s
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from workflow.blanks import Asked, CannotTell
-from workflow.columns import Columns, Question, Text, Values
+from workflow.columns import Columns, Place, Question, Text, Values
 
 Result = TypeVar("Result")
 Made = TypeVar("Made", covariant=True)
@@ -44,10 +44,18 @@ class End(Generic[Result]):
     seals: Sequence[Text]
 
 
-class Tree(Generic[Result]):
-    """What the process makes of the orders of one shape, as far as it has been asked."""
+_ALONE: End[Any] = End(None, ())
+"""Where orders arrive of which the process must know more: each is looked at by itself."""
 
-    def __init__(self) -> None:
+
+class Tree(Generic[Result]):
+    """What the process makes of the orders of one shape, as far as it has been asked.
+
+    The values of `unshared` places are never looked at: no two orders share them.
+    """
+
+    def __init__(self, unshared: Container[Place] = ()) -> None:
+        self._unshared = unshared
         self._root: _Fork | End[Result] | None = None
         self._found = self._grown = 0
         self.closed = False
@@ -75,6 +83,8 @@ class Tree(Generic[Result]):
             if at is None:
                 lost += some
             elif isinstance(at, End):
+                if at is _ALONE:
+                    continue
                 arrived.setdefault(id(at), (at, []))[1].extend(some)
                 self._found += len(some)
             else:
@@ -87,15 +97,18 @@ class Tree(Generic[Result]):
     def _grow(self, values: Values, make: Callable[[Asked], Result]) -> None:
         """Let the process run for an order that no end is known for."""
         self._grown += 1
+        if self._grown > MOST_ENDS or (self._grown > ON_TRIAL and self._found < self._grown):
+            self.closed, self._root = True, None
+            return
+        asked = Asked(values, self._unshared)
         try:
-            if self._grown > MOST_ENDS or (self._grown > ON_TRIAL and self._found < self._grown):
-                raise CannotTell
-            asked = Asked(values)
             end = End(make(asked), asked.seals)
         except (CannotTell, TypeError):
-            self.closed, self._root = True, None
-        else:
-            self._plant([*asked.path.items()], end)
+            if not asked.path:
+                self.closed = True
+                return
+            end = _ALONE
+        self._plant([*asked.path.items()], end)
 
     def _plant(self, forks: Sequence[tuple[Question, Hashable]], end: End[Result]) -> None:
         """Put an end where the answers lead; after the same answers the process asks the same."""

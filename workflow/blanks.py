@@ -3,14 +3,14 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from functools import partial
 from json.encoder import encode_basestring, encode_basestring_ascii
 from operator import methodcaller
 from typing import Any
 
-from workflow.columns import Columns, Question, Shift, Text, Values
+from workflow.columns import Columns, Derived, Place, Question, Shift, Text, Values
 
 
 class CannotTell(Exception):
@@ -25,7 +25,7 @@ class Blank:
 
     __slots__ = ("_asked", "place", "shift")
 
-    def __init__(self, asked: "Asked", place: int, shift: Shift = None) -> None:
+    def __init__(self, asked: "Asked", place: Place, shift: Shift = None) -> None:
         self._asked, self.place, self.shift = asked, place, shift
 
     def seen(self) -> Any:
@@ -35,6 +35,10 @@ class Blank:
     def same_as(self, other: object) -> bool:
         """Say, without looking, whether both are the same blank."""
         return isinstance(other, Blank) and (self.place, self.shift) == (other.place, other.shift)
+
+    def through(self, function: Callable[..., Any], *more: Hashable) -> "Blank":
+        """Return the blank of what a function makes of the value, without looking at either."""
+        return Blank(self._asked, Derived(function, self.place, self.shift, more))
 
     def seal(self, text: str) -> "Blank":
         """Return the blank of the digest of a text; this one is what came before it."""
@@ -56,7 +60,11 @@ class Blank:
         return self.seen() + _seen(other)
 
     def __sub__(self, other: Any) -> Any:
-        return self + -other if isinstance(other, timedelta | int) else self.seen() - _seen(other)
+        if isinstance(other, timedelta | int):
+            return self + -other
+        if isinstance(other, Blank) and other.place == self.place:  # it is the same for all orders
+            return _apart(self.shift, other.shift) or (timedelta(0) if self._asked.is_instant(self) else 0)
+        return self.seen() - _seen(other)
 
     def __radd__(self, other: Any) -> Any:
         return other + self.seen()
@@ -77,7 +85,11 @@ class Blank:
         return not self._asked.before(self, other)
 
     def __eq__(self, other: object) -> bool:
-        return self.same_as(other) or bool(other is not None and self.seen() == _seen(other))
+        if other is None or self.same_as(other):
+            return other is not None
+        if self._asked.is_instant(self) and isinstance(other, Blank | datetime):  # hardly two orders share an instant
+            return not (self < other or self > other)
+        return bool(self.seen() == _seen(other))
 
     def __hash__(self) -> int:
         return hash(self.seen())
@@ -136,6 +148,9 @@ class Unread:
     __hash__ = __bool__ = __str__ = __int__ = __len__ = __iter__ = __format__ = __contains__ = _refuse
 
 
+UNKNOWN = Unread()
+
+
 def _seen(value: Any) -> Any:
     return value.seen() if isinstance(value, Blank) else value
 
@@ -143,8 +158,9 @@ def _seen(value: Any) -> Any:
 class Asked:
     """What is asked while the process runs with blanks, and what the order at hand answers."""
 
-    def __init__(self, values: Values) -> None:
-        self._values, self._columns = values, Columns.of_one(values)
+    def __init__(self, values: Values, unshared: Container[Place] = ()) -> None:
+        """Take the values of the order at hand; those of `unshared` places are not looked at: no two orders share them."""
+        self._values, self._columns, self._unshared = values, Columns.of_one(values), unshared
         self._marked: dict[str, Blank] = {}
         self.path: dict[Question, Hashable] = {}
         self.seals: list[Text] = []
@@ -157,18 +173,29 @@ class Asked:
         """Answer a question from the order at hand, and remember both.
 
         Raises:
-            CannotTell: it is about a digest, which is made later.
+            CannotTell: it is about a digest, which is made later, or about a value that no other order has.
 
         """
         if question not in self.path:
-            if question[1] >= len(self._values):
+            kind, place, _, _ = question
+            if self._is_digest(place) or (kind == "value" and place in self._unshared):
                 raise CannotTell
             self.path[question] = self._columns.answers(question, [0])[0]
         return self.path[question]
 
+    def is_instant(self, blank: Blank) -> bool:
+        """Say whether the values of a blank are instants, as they are for all orders alike."""
+        return isinstance(self._value(blank), datetime)
+
+    def _value(self, blank: Blank) -> Any:
+        return None if self._is_digest(blank.place) else self._columns.of(blank.place, None)[0]
+
+    def _is_digest(self, place: Place) -> bool:
+        return isinstance(place, int) and place >= len(self._values)
+
     def truth(self, blank: Blank) -> bool:
         """Say whether a value counts as true, as every instant does."""
-        if blank.place < len(self._values) and isinstance(self._values[blank.place], datetime):
+        if self.is_instant(blank):
             return True
         return bool(self.ask(("truth", blank.place, None, blank.shift)))
 
@@ -209,9 +236,9 @@ class Asked:
 
     def _written(self, blank: Blank, quote: Callable[[str], str]) -> Callable[[Any], str]:
         """Return how the values of a blank are written into a JSON text."""
-        if blank.place >= len(self._values):
+        if self._is_digest(blank.place):
             return _as_it_is
-        value = self._values[blank.place]
+        value = self._value(blank)
         if isinstance(value, datetime):
             return _iso
         return partial(_inside, quote) if isinstance(value, str) else str

@@ -3,9 +3,12 @@
 from collections.abc import Collection
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import cached_property
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import holidays
+
+from workflow.blanks import Blank
 
 _DAY = timedelta(days=1)
 
@@ -35,7 +38,8 @@ class WorkingCalendar:
         self.zone = ZoneInfo(time_zone)
         self._closures = frozenset(closures)
         self._extra = frozenset(extra_working_days)
-        self._ends: dict[tuple[date, int], date] = {}
+        self._ends: dict[tuple[date, int], datetime] = {}
+        self._known: dict[int, bool] = {}
 
     def is_working_day(self, day: date) -> bool:
         """Say whether `day` (local date) is worked."""
@@ -48,8 +52,20 @@ class WorkingCalendar:
 
         The end of a day is 00:00 local time of the day after it (rule 3.3).
         """
-        last = self._last_day(start.astimezone(self.zone).date(), days)
-        return datetime.combine(last + _DAY, datetime.min.time(), self.zone).astimezone(UTC)
+        if isinstance(start, Blank):
+            return cast(datetime, start.through(self.deadline, days))
+        first = start.astimezone(self.zone).date()
+        end = self._ends.get((first, days))
+        if end is None:
+            after = self._last_day(first, days) + _DAY
+            end = self._ends[first, days] = datetime.combine(after, datetime.min.time(), self.zone).astimezone(UTC)
+        return end
+
+    def is_deadline_provisional(self, start: datetime, days: int) -> bool:
+        """Say whether the deadline of `days` working days may still change (rule 3.4)."""
+        if isinstance(start, Blank):
+            return bool(start.through(self.is_deadline_provisional, days))
+        return self.is_provisional(start, self.deadline(start, days))
 
     def is_provisional(self, start: datetime, deadline: datetime) -> bool:
         """Say whether the span touches a year whose make-up days are not announced yet (rule 3.4)."""
@@ -65,19 +81,18 @@ class WorkingCalendar:
         return datetime(last, 1, 1, tzinfo=self.zone).astimezone(UTC)
 
     def _last_day(self, start: date, days: int) -> date:
-        known = self._ends.get((start, days))
-        if known is None:
-            known, left = start, days
-            while left:
-                known += _DAY
-                left -= self.is_working_day(known)
-            self._ends[start, days] = known
-        return known
+        day, left = start, days
+        while left:
+            day += _DAY
+            left -= self.is_working_day(day)
+        return day
 
     def _announced(self, year: int) -> bool:
         """A year is announced when the library knows a make-up day of it."""
-        self._holidays.is_working_day(date(year, 1, 1))  # makes the library load that year
-        return any(day.year == year for day in self._holidays.weekend_workdays)
+        if year not in self._known:
+            self._holidays.is_working_day(date(year, 1, 1))  # makes the library load that year
+            self._known[year] = any(day.year == year for day in self._holidays.weekend_workdays)
+        return self._known[year]
 
     @cached_property
     def _has_make_up_days(self) -> bool:

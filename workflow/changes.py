@@ -69,12 +69,11 @@ def take_shipment(draft: Draft) -> None:
     """Note who carries the named attempt's parcel; a gap left by an early delivery is filled (rule 2.5)."""
     attempt = draft.case.named_attempt(draft.event.fields) or draft.case.attempt
     fields = draft.event.fields
-    carrier, tracking = fields.get("carrier"), fields.get("tracking_number")
     shipped = altered(
         attempt,
         shipped_at=attempt.shipped_at or draft.event.at,
-        carrier=str(carrier) if carrier else attempt.carrier,
-        tracking_number=str(tracking) if tracking else attempt.tracking_number,
+        carrier=fields.get("carrier") or attempt.carrier,
+        tracking_number=fields.get("tracking_number") or attempt.tracking_number,
     )
     draft.change_attempt(shipped)
     draft.note(attempt=attempt.number, fills_gap=True if draft.case.gap else None)

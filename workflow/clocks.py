@@ -191,7 +191,7 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
         return None
     due = [(duration.after(base, rules.calendar), base, duration) for base, duration in deadlines]
     due_at, base, duration = max(due, key=lambda one: one[0])
-    return due_at, base, duration.unit == "wd" and rules.calendar.is_provisional(base, due_at)
+    return due_at, base, duration.unit == "wd" and rules.calendar.is_deadline_provisional(base, duration.count)
 
 
 def _with_its_supplier(case: Case, ledger: int | None) -> Case:

@@ -12,7 +12,21 @@ Column = Sequence[Any]
 """The values of all orders at one place."""
 Shift = timedelta | int | None
 """How far from the value at its place something lies; None: it is that value."""
-Question = tuple[str, int, Any, Shift]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The place of what a function makes of the value at another place; it is worked out for each order."""
+
+    function: Callable[..., Any]
+    place: "Place"
+    shift: Shift
+    more: tuple[Hashable, ...] = ()
+    """What else the function is given."""
+
+
+Place = int | Derived
+Question = tuple[str, Place, Any, Shift]
 """Its kind, the place that is asked about, what it is compared with or read in, and how far from its value."""
 Read = Callable[[Any], Any]
 
@@ -22,7 +36,7 @@ class Text:
     """A text that is filled in: what stands between its blanks, and of each the place, the shift, and how it is written."""
 
     between: tuple[str, ...]
-    blanks: tuple[tuple[int, Shift, Callable[[Any], str]], ...]
+    blanks: tuple[tuple[Place, Shift, Callable[[Any], str]], ...]
 
 
 class Columns:
@@ -66,19 +80,22 @@ class Columns:
             return [self._common[place]] * self.count
         return self._stored[at] if at < len(self._stored) else self._seals[at - len(self._stored)]
 
-    def of(self, place: int, shift: Shift) -> Column:
+    def of(self, place: Place, shift: Shift) -> Column:
         """Return the values of a place, or what lies a fixed distance from them."""
         if shift is not None:
             return self._once((place, shift), lambda: [value + shift for value in self.of(place, None)])
+        if isinstance(place, Derived):
+            made = place
+            return self._once(made, lambda: [made.function(one, *made.more) for one in self.of(made.place, made.shift)])
         read = self._reads.get(place)
         stored = self.stored(place)
         if read is None or place < len(self._common):
             return stored
         return self._once((place, read), lambda: [None if value is None else read(value) for value in stored])
 
-    def written(self, place: int, shift: Shift, write: Callable[[Any], Any]) -> Column:
+    def written(self, place: Place, shift: Shift, write: Callable[[Any], Any]) -> Column:
         """Return the values of a place, each as `write` writes it."""
-        if place < len(self._common):
+        if isinstance(place, int) and place < len(self._common):
             value = self._common[place]
             return [write(value if shift is None else value + shift)] * self.count
         return self._once((place, shift, write), lambda: [*map(write, self.of(place, shift))])

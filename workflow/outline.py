@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from workflow.blanks import Asked, Unread
+from workflow.blanks import UNKNOWN, Asked
 from workflow.order import Attempt, Case, LedgerRow, Order, Timer, altered
 
 OWN: Mapping[type, tuple[str, ...]] = {
@@ -44,7 +44,4 @@ def _places(asked: Asked) -> Callable[[], Any]:
 def _of(part: Any, place: Callable[[], Any]) -> dict[str, Any]:
     blanks = {name: place() for name in OWN[type(part)]}
     filled = {name: blank for name, blank in blanks.items() if getattr(part, name) is not None}
-    return filled | dict.fromkeys(UNREAD.get(type(part), ()), _UNREAD)
-
-
-_UNREAD = Unread()
+    return filled | dict.fromkeys(UNREAD.get(type(part), ()), UNKNOWN)
