@@ -102,6 +102,14 @@ def one_by_one(database, arrivals, rules) -> Tally:
     return tally
 
 
+@pytest.fixture(scope="module", autouse=True)
+def also_of_few_orders():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine.lives, "FEWEST", 1)
+        patched.setattr(engine.lives, "MOST_LIVES", 3)
+        yield
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kinds=st.lists(kinds, min_size=1, max_size=4), policy=st.sampled_from(POLICIES))
 def test_what_is_counted_together_is_what_each_would_have_come_to_alone(scratch, kinds, policy):
@@ -128,6 +136,15 @@ def test_orders_that_are_alike_live_once(monkeypatch):
     assert Lives(rules_of(), UNTIL).count([*arrivals_of([{**LIKE, "count": 300, "reports": told}])], tally) == []
     assert tally.orders == 300
     assert len(lived) < 30
+
+
+def test_of_few_orders_each_is_looked_at_by_itself(monkeypatch):
+    monkeypatch.setattr(engine.lives, "FEWEST", 5)
+    few, enough = ([*arrivals_of([{**LIKE, "count": many, "reports": []}])] for many in (4, 5))
+    lives = Lives(rules_of(), UNTIL)
+    assert lives.count(few, Tally()) == few
+    assert lives.count(enough, Tally()) == []
+    assert lives.count(few, Tally()) == [], "their like has come by"
 
 
 def test_what_is_reported_twice_in_one_order_is_looked_at_by_itself():
