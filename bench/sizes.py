@@ -34,7 +34,7 @@ def flatness(largest: int) -> list[dict[str, Any]]:
 
 
 def _cost(place: Place, due: int, waiting: int, *, scattered: bool) -> dict[str, Any]:
-    """Fire one share after the other in one database; the median share counts."""
+    """Fire one share after the other in one database; the median counts of all but the first, which fills the memory."""
     say(f"{place.database}: {due * ROUNDS:,} due, {waiting:,} waiting{', scattered' if scattered else ''}")
     url = place.full(due * ROUNDS, waiting, scattered=scattered)
     seconds = elsewhere("bench.contender", "aftersales", url, str(due), str(ROUNDS), seconds=1_200)["shares"]
@@ -46,7 +46,8 @@ def _cost(place: Place, due: int, waiting: int, *, scattered: bool) -> dict[str,
         "due": due * ROUNDS,
         "waiting": waiting,
         "instants": "scattered" if scattered else "in order",
-        "microseconds": round(statistics.median(seconds) / due * 1e6, 2),
+        "microseconds": round(statistics.median(seconds[1:]) / due * 1e6, 2),
+        "first_share": round(seconds[0] / due * 1e6, 2),
     }
 
 
