@@ -91,7 +91,7 @@ def _import_json(done: Imported) -> dict[str, object]:
 @FILE
 @MAPPING
 @click.option("--until", type=Instant(), help="Last instant that exists (default: now)")
-@click.option("--keep", type=click.Path(path_type=Path), help="Keep every order and its history in a database, as this new file")
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep all orders and their history as this new database file")
 @JSON
 @click.pass_context
 def replay_command(
