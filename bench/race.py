@@ -19,7 +19,7 @@ def run(rounds: int, *, quick: bool) -> list[dict[str, Any]]:
             for place in both:
                 for name in ORDERS:
                     if place.database == "postgresql" or name not in ONLY_POSTGRESQL:
-                        rates[place.database, name].append(_once(place, name, 1 if quick else 3))
+                        rates[place.database, name].append(_once(place, name, 2 if quick else 3))
     return [_row(rates, *key) for key in rates]
 
 
