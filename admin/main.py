@@ -3,39 +3,40 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from keyword import kwlist
 from pathlib import Path
 
 import click
 
-from admin.plain import safe
+from admin.text import safe
 from workflow.errors import AftersalesError, UsageError
 from workflow.suggestions import did_you_mean
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("admin.running", "The daemon: fires due timers, sends effects, keeps house."),
-    "once": ("admin.running", "One pass of the same jobs, then exit (cron, systemd timer)."),
-    "import": ("admin.importing", "Bring in orders and reports from CSV, JSON or JSON Lines."),
-    "replay": ("admin.importing", "Run a file's past through the process on a virtual clock."),
-    "simulate": ("admin.simulating", "What would happen to an order that …, as a timeline."),
-    "mapping": ("admin.importing", "Check the mapping of a foreign file."),
-    "orders": ("admin.looking", "Find orders by state, deadline, supplier, text, or need of a person."),
-    "show": ("admin.looking", "One order's whole story."),
-    "explain": ("admin.looking", "Why an order is where it is, what fires next, what you may do."),
-    "timers": ("admin.timing", "List deadlines; postpone, pause, resume, fire, cancel or shift them."),
-    "claims": ("admin.claiming", "List claims; look at one, add photos and videos, preview its refund."),
-    "exceptions": ("admin.deciding", "List reports that had no place, and close them."),
-    "effects": ("admin.deciding", "List what leaves the engine; approve, drop or retry it."),
-    "report": ("admin.deciding", "Report something about an order."),
-    "erase": ("admin.erasing", "Remove a buyer's name, addresses, messages and evidence everywhere."),
-    "export": ("admin.exporting", "Write histories as CSV, or as an event log for process mining."),
-    "resolve": ("admin.deciding", "Say what was done about an order that needs a person."),
-    "stats": ("admin.statistics", "Counts, how late timers fired, and how each supplier does."),
-    "check": ("admin.checking", "Check settings, policy, calendar, database and daemon."),
-    "audit": ("admin.checking", "Check that no history was edited, deleted, reordered or cut off."),
-    "policy": ("admin.checking", "Show or check the policy; move running timers to it."),
-    "diagram": ("admin.checking", "Print the state machine, drawn from the process table."),
-    "db": ("admin.checking", "Make or upgrade the tables; back the database up; copy it to another."),
-    "demo": ("admin.demo", "Live through two hundred sample orders, in a folder of its own."),
+COMMANDS: dict[str, str] = {
+    "run": "The daemon: fires due timers, sends effects, runs maintenance.",
+    "once": "One pass of the same jobs, then exit (cron, systemd timer).",
+    "import": "Bring in orders and reports from CSV, JSON or JSON Lines.",
+    "replay": "Run a file's past through the process on a virtual clock.",
+    "simulate": "Simulate an order's timeline.",
+    "mapping": "Check the mapping of a foreign file.",
+    "orders": "Find orders by state, deadline, supplier, text, or need of a person.",
+    "show": "One order's whole story.",
+    "explain": "Why an order is where it is, what fires next, what you may do.",
+    "timers": "List deadlines; postpone, pause, resume, fire, cancel or shift them.",
+    "claims": "List claims; look at one, add photos and videos, preview its refund.",
+    "exceptions": "List reports that could not be applied, and close them.",
+    "effects": "List what leaves the engine; approve, drop or retry it.",
+    "report": "Report something about an order.",
+    "erase": "Remove a buyer's name, addresses, messages and evidence everywhere.",
+    "export": "Write histories as CSV, or as an event log for process mining.",
+    "resolve": "Say what was done about an order that needs a person.",
+    "stats": "Counts, how late timers fired, and how each supplier does.",
+    "check": "Check settings, policy, calendar, database and daemon.",
+    "audit": "Check that no history was edited, deleted, reordered or cut off.",
+    "policy": "Show or check the policy; move running timers to it.",
+    "diagram": "Print the state machine, drawn from the process table.",
+    "db": "Make or upgrade the tables; back the database up; copy it to another.",
+    "demo": "Live through two hundred sample orders, in a folder of its own.",
 }
 
 
@@ -50,7 +51,7 @@ class Commands(click.Group):
         """Import the command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(COMMANDS[cmd_name][0])
+        module = importlib.import_module(f"admin.commands.{cmd_name if cmd_name not in kwlist else f'{cmd_name}_'}")
         command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command), cmd_name
         return command
@@ -64,7 +65,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([*COMMANDS.items()])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None})
@@ -89,7 +90,7 @@ def cli(ctx: click.Context, config_file: Path | None, database: str | None) -> N
 def main() -> None:
     """Run the command; what it refuses is said in one line, without a traceback."""
     try:
-        _check_words(sys.argv)
+        _check_arguments(sys.argv)
         cli(prog_name="aftersales")
     except AftersalesError as error:
         click.secho(f"aftersales: {safe(str(error))}", err=True, fg="red" if sys.stderr.isatty() else None)
@@ -102,8 +103,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def _check_words(words: Sequence[str]) -> None:
-    """Refuse words that are not text: no order, file or reason of ours has such a name."""
+def _check_arguments(words: Sequence[str]) -> None:
+    """Refuse arguments that are not valid UTF-8 text."""
     for word in words:
         if not word.isprintable() and any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(f"{word!a} is not UTF-8 text")

@@ -1,4 +1,4 @@
-"""Sample orders of our own making: realistic, of several countries and currencies, and always the same."""
+"""Sample orders: realistic, of several countries and currencies, and always the same."""
 
 import random
 import struct
@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from engine.apply import Arrival
-from workflow.order import Detail, Line, Order, Report, own_key
+from engine.reporting import Arrival
+from workflow.case.case import Detail, Line, Order, Report, own_key
 
 COUNT = 200
 OVERDUE = 8
@@ -126,7 +126,7 @@ def _report(order: Order, trigger: str, at: datetime, fields: dict[str, Detail])
 
 
 def sample_photo() -> bytes:
-    """Return a small PNG of our own drawing: a mug with a crack."""
+    """Return a small generated PNG: a mug with a crack."""
     width, height = 160, 120
     rows = bytearray()
     for y in range(height):

@@ -13,7 +13,7 @@ from inbound.mapping import own_mapping
 from inbound.orders import OrderFile
 from storage.database import Database
 from storage.schema import upgrade
-from workflow.policy import Orders
+from workflow.policy.policy import Orders
 
 if __name__ == "__main__":
     database, path = Database(sys.argv[1]), Path(sys.argv[2])

@@ -15,13 +15,13 @@ from sqlmodel import col
 
 from bench.work import order_at
 from effects.letters import Letters
-from engine.apply import apply
-from engine.delivery import PostOffice
+from engine.delivery import Messenger
+from engine.reporting import apply
 from jobs.daemon import Daemon
-from jobs.tick import Workplace
+from jobs.passes import Runtime
 from storage.database import Database
 from storage.tables import OrderRow, TimerRow, table_of
-from workflow.policy import Rules, calendar_of, read_policy
+from workflow.policy.policy import Rules, calendar_of, read_policy
 
 SILENT = read_policy('[effects.modes]\nurge_supplier = "off"\n')
 """Nothing leaves: this is about the timers."""
@@ -51,7 +51,7 @@ def milliseconds(url: str, a_second: int, seconds: int) -> list[float]:
         apply(connection, orders, datetime.now(UTC), rules)
     del orders  # a daemon has no such heap to look through
     gc.collect()
-    daemon = Daemon(Workplace(database, rules, PostOffice({}, Letters(None))))
+    daemon = Daemon(Runtime(database, rules, Messenger({}, Letters(None))))
     working = threading.Thread(target=daemon.run)
     working.start()
     time.sleep((first - datetime.now(UTC)).total_seconds() + seconds + 2)

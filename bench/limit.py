@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from storage.bulk import as_sqlite_writes
+from storage.bulk import sqlite_text
 from storage.database import Database
 
 _JSON = """'["' || o.last_hash || '","' || o.shop || '/' || o.number || '",' || (o.version + 1) || ',"urge","' || o.state
@@ -74,15 +74,15 @@ def _fire(connection: Connection, kind: str, at: datetime, limit: int) -> int:
     instant = {"sqlite": "text", "postgresql": "timestamptz"}[kind]
     named = {
         "hash": _HASH[kind].format(iso=at.isoformat(), due=_DUE[kind]),
-        "at": as_sqlite_writes(at),
-        "now": f"'{as_sqlite_writes(at)}'" if kind == "sqlite" else f"'{at.isoformat()}'::timestamptz",
+        "at": sqlite_text(at),
+        "now": f"'{sqlite_text(at)}'" if kind == "sqlite" else f"'{at.isoformat()}'::timestamptz",
         "limit": limit,
         "locked": _LOCKED[kind],
         "false": "0" if kind == "sqlite" else "false",
         "effect": _EFFECT,
     }
     later = at + timedelta(days=2)
-    named["next"] = f"'{as_sqlite_writes(later)}'" if kind == "sqlite" else f"'{later.isoformat()}'::timestamptz"
+    named["next"] = f"'{sqlite_text(later)}'" if kind == "sqlite" else f"'{later.isoformat()}'::timestamptz"
     if kind == "postgresql":
         named["at"] = at.isoformat()
     made = f"CREATE TEMPORARY TABLE IF NOT EXISTS due ({_COLUMNS.format(instant=instant)}) {_KEYS[kind]}"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.work import sealed
-from storage.bulk import as_sqlite_writes
+from storage.bulk import sqlite_text
 from storage.database import Database
 
 THREADS = {"sqlite": 1, "postgresql": 20}
@@ -78,7 +78,7 @@ def _apscheduler_job(order_id: int) -> None:
     now = datetime.now(UTC)
     with _database.write() as connection:
         sqlite = connection.dialect.name == "sqlite"
-        at = as_sqlite_writes(now) if sqlite else now
+        at = sqlite_text(now) if sqlite else now
         _urge(connection.connection.driver_connection, order_id, at, "?" if sqlite else "%s")
     _scheduler.add_job(_apscheduler_next, "date", run_date=now + NEXT, args=[order_id])
     _counter.one()
@@ -96,7 +96,7 @@ def apscheduler(url: str, count: int) -> float:
 
     global _database, _scheduler, _counter
     _database, _counter = Database(url), _Counter(count)
-    _database.patience_ms = 60_000
+    _database.busy_timeout_ms = 60_000
     store = SQLAlchemyJobStore(engine=_database.engine)
     threads = ThreadPoolExecutor(THREADS[_database.url.get_backend_name()])
     _scheduler = BackgroundScheduler(jobstores={"default": store}, executors={"default": threads}, timezone=UTC)

@@ -4,7 +4,7 @@ import statistics
 from collections import defaultdict
 from typing import Any
 
-from bench.places import Place, elsewhere, places
+from bench.sites import Site, elsewhere, sites
 
 ORDERS = {"limit": 30_000, "aftersales": 30_000, "apscheduler": 400, "procrastinate": 600, "dbos": 300}
 """A contender that is a hundred times slower gets fewer orders, so that all of them work for about a second."""
@@ -14,20 +14,20 @@ ONLY_POSTGRESQL = ("procrastinate", "dbos")
 def run(rounds: int, *, quick: bool) -> list[dict[str, Any]]:
     """Return the median rate of each contender on each database, and its ratio to the limit of the same rounds."""
     rates: dict[tuple[str, str], list[float]] = defaultdict(list)
-    with places() as both:
+    with sites() as both:
         for _ in range(rounds):
-            for place in both:
+            for site in both:
                 for name in ORDERS:
-                    if place.database == "postgresql" or name not in ONLY_POSTGRESQL:
-                        rates[place.database, name].append(_once(place, name, 2 if quick else 3))
+                    if site.database == "postgresql" or name not in ONLY_POSTGRESQL:
+                        rates[site.database, name].append(_once(site, name, 2 if quick else 3))
     return [_row(rates, *key) for key in rates]
 
 
-def _once(place: Place, name: str, times: int) -> float:
+def _once(site: Site, name: str, times: int) -> float:
     count = ORDERS[name] * (times if name in ("limit", "aftersales") else 1)
-    url = place.full(count)
+    url = site.full(count)
     seconds = float(elsewhere("bench.contender", name, url, str(count))["seconds"])
-    place.drop(url)
+    site.drop(url)
     return count / seconds
 
 

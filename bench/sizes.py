@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.places import AFTERSALES, Place, elsewhere, places
 from bench.report import say
+from bench.sites import AFTERSALES, Site, elsewhere, sites
 from storage import timers
 from storage.database import Database
 
@@ -22,26 +22,26 @@ SMALLEST = 10_000
 def flatness(largest: int) -> list[dict[str, Any]]:
     """Return what a firing costs as the number of orders grows, with due instants in order and in none."""
     found = []
-    with places() as both:
-        for place in both:
+    with sites() as both:
+        for site in both:
             sizes = [size for size in (SMALLEST, 100_000, 500_000, 1_000_000, 5_000_000) if size <= largest]
             for size in sizes:
                 due = min(DUE, size) // ROUNDS
-                found.append(_cost(place, due, size - due * ROUNDS, scattered=False))
-            found.append(_cost(place, DUE // ROUNDS, largest - DUE, scattered=True))
+                found.append(_cost(site, due, size - due * ROUNDS, scattered=False))
+            found.append(_cost(site, DUE // ROUNDS, largest - DUE, scattered=True))
     alone = {row["database"]: row["microseconds"] for row in found if row["waiting"] == 0 and row["due"] == DUE}
     return [{**row, "ratio_to_none_waiting": round(row["microseconds"] / alone[row["database"]], 2)} for row in found]
 
 
-def _cost(place: Place, due: int, waiting: int, *, scattered: bool) -> dict[str, Any]:
+def _cost(site: Site, due: int, waiting: int, *, scattered: bool) -> dict[str, Any]:
     """Fire one share after the other in one database; the median counts of all but the first, which fills the memory."""
-    say(f"{place.database}: {due * ROUNDS:,} due, {waiting:,} waiting{', scattered' if scattered else ''}")
-    url = place.full(due * ROUNDS, waiting, scattered=scattered)
+    say(f"{site.database}: {due * ROUNDS:,} due, {waiting:,} waiting{', scattered' if scattered else ''}")
+    url = site.full(due * ROUNDS, waiting, scattered=scattered)
     seconds = elsewhere("bench.contender", "aftersales", url, str(due), str(ROUNDS), seconds=1_200)["shares"]
-    place.drop(url)
-    place.forget()
+    site.drop(url)
+    site.forget()
     return {
-        "database": place.database,
+        "database": site.database,
         "orders": due * ROUNDS + waiting,
         "due": due * ROUNDS,
         "waiting": waiting,
@@ -54,13 +54,13 @@ def _cost(place: Place, due: int, waiting: int, *, scattered: bool) -> dict[str,
 def memory(largest: int) -> list[dict[str, Any]]:
     """Return the most memory that the daemon has had when it has fired what was due."""
     found = []
-    with places() as both:
-        for place in both:
-            say(f"{place.database}: a daemon with {largest:,} orders, {DUE:,} of them due")
-            url = place.full(DUE, largest - DUE)
-            found.append({"database": place.database, "orders": largest, "due": DUE, "mebibytes": round(_most(url), 1)})
-            place.drop(url)
-            place.forget()
+    with sites() as both:
+        for site in both:
+            say(f"{site.database}: a daemon with {largest:,} orders, {DUE:,} of them due")
+            url = site.full(DUE, largest - DUE)
+            found.append({"database": site.database, "orders": largest, "due": DUE, "mebibytes": round(_most(url), 1)})
+            site.drop(url)
+            site.forget()
     return found
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import insert, select, text
 from sqlmodel import SQLModel
 
-from bench.places import AFTERSALES, Place, elsewhere, places
 from bench.report import say
+from bench.sites import AFTERSALES, Site, elsewhere, sites
 from engine.replay import BATCH
 from storage.database import Database
 from storage.schema import upgrade
@@ -34,20 +34,20 @@ FIRST_REPLAY = 8_100
 
 def latency() -> list[dict[str, Any]]:
     """Return how long after its due instant a timer is committed, beside how long a bare commit takes."""
-    with places() as both:
-        return [row for place in both for row in _latency(place)]
+    with sites() as both:
+        return [row for site in both for row in _latency(site)]
 
 
-def _latency(place: Place) -> Iterator[dict[str, Any]]:
-    say(f"{place.database}: {A_SECOND} timers a second, {WAITING:,} waiting")
-    url = place.full(1, WAITING)
+def _latency(site: Site) -> Iterator[dict[str, Any]]:
+    say(f"{site.database}: {A_SECOND} timers a second, {WAITING:,} waiting")
+    url = site.full(1, WAITING)
     bare = _bare_commits(url)
     late = elsewhere("bench.lateness", url, str(A_SECOND), str(SECONDS))["milliseconds"]
     for name, values in (("a bare commit", bare), ("from due to committed", late)):
         at = [statistics.quantiles(values, n=100)[percent - 1] for percent in (50, 90, 99)]
-        yield {"database": place.database, "what": name, "p50_ms": at[0], "p90_ms": at[1], "p99_ms": at[2]}
-    place.drop(url)
-    place.forget()
+        yield {"database": site.database, "what": name, "p50_ms": at[0], "p90_ms": at[1], "p99_ms": at[2]}
+    site.drop(url)
+    site.forget()
 
 
 def _bare_commits(url: str) -> list[float]:
@@ -69,12 +69,12 @@ def _bare_commits(url: str) -> list[float]:
 
 def idle(seconds: float = 20) -> list[dict[str, Any]]:
     """Return which share of one processor a daemon takes that has nothing due."""
-    with places() as both:
-        return [_idle(place, seconds) for place in both]
+    with sites() as both:
+        return [_idle(site, seconds) for site in both]
 
 
-def _idle(place: Place, seconds: float) -> dict[str, Any]:
-    url = place.empty()
+def _idle(site: Site, seconds: float) -> dict[str, Any]:
+    url = site.empty()
     upgrade(Database(url))
     with TemporaryDirectory() as folder:
         daemon = subprocess.Popen(
@@ -86,7 +86,7 @@ def _idle(place: Place, seconds: float) -> dict[str, Any]:
         used = _processor_seconds(daemon.pid) - before
         daemon.terminate()
         daemon.wait()
-    return {"database": place.database, "processor_percent": round(100 * used / seconds, 2)}
+    return {"database": site.database, "processor_percent": round(100 * used / seconds, 2)}
 
 
 def _processor_seconds(pid: int) -> float:
@@ -100,11 +100,11 @@ def _processor_seconds(pid: int) -> float:
 def importing(count: int = 20_000) -> list[dict[str, Any]]:
     """Return how fast orders are stored, beside the same rows inserted by SQLAlchemy's `executemany`."""
     rates: dict[tuple[str, str], list[float]] = {}
-    with places() as both:
+    with sites() as both:
         for _ in range(ROUNDS):
-            for place in both:
-                for name, seconds in _import(place, count):
-                    rates.setdefault((place.database, name), []).append(count / seconds)
+            for site in both:
+                for name, seconds in _import(site, count):
+                    rates.setdefault((site.database, name), []).append(count / seconds)
     return [
         {
             "database": database,
@@ -116,19 +116,19 @@ def importing(count: int = 20_000) -> list[dict[str, Any]]:
     ]
 
 
-def _import(place: Place, count: int) -> Iterator[tuple[str, float]]:
+def _import(site: Site, count: int) -> Iterator[tuple[str, float]]:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "orders.csv"
         write_orders(file, count)
-        url = place.empty()
+        url = site.empty()
         said = elsewhere("bench.filed", url, str(file))
     yield "import", said["seconds"]
-    database, other = Database(url), Database(place.empty())
+    database, other = Database(url), Database(site.empty())
     upgrade(other)
     yield "executemany", _insert_again(database, other)
     for one in (database, other):
         one.close()
-        place.drop(one.url.render_as_string(hide_password=False))
+        site.drop(one.url.render_as_string(hide_password=False))
 
 
 def _insert_again(database: Database, other: Database) -> float:
@@ -149,7 +149,7 @@ def _insert_again(database: Database, other: Database) -> float:
 
 
 def replaying() -> list[dict[str, Any]]:
-    """Return how many steps a second the past of the real orders is lived through, and how that compares to the first time."""
+    """Return how many steps a second a replay of the real orders takes, and the ratio to the first version."""
     if not OLIST.is_dir():
         return [{"what": f"skipped: the real orders are not at {OLIST}"}]
     rates = []
@@ -171,8 +171,8 @@ GOALS = {"--help": 0.2, "orders --limit 50": 0.8, "explain 77": 0.8, "timers --l
 
 def commands() -> list[dict[str, Any]]:
     """Return how long a person waits for a command."""
-    with TemporaryDirectory() as place:
-        folder = Path(place)
+    with TemporaryDirectory() as site:
+        folder = Path(site)
         write_orders(folder / "orders.csv", 10_000)
         _run(folder, ["import", "orders.csv", "--urge-historical"])
         return [

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from engine.apply import Arrival, apply
+from engine.reporting import Arrival, apply
 from storage.database import Database
 from storage.schema import upgrade
-from workflow.order import Line, Order, Report
-from workflow.policy import Policy, Rules, calendar_of
+from workflow.case.case import Line, Order, Report
+from workflow.policy.policy import Policy, Rules, calendar_of
 
 DAY = date.fromisoformat(os.environ.setdefault("BENCH_DAY", f"{datetime.now(UTC):%Y-%m-%d}"))
 """Of this run, and of all processes that belong to it."""
@@ -33,7 +33,7 @@ LATER = timedelta(days=60)
 
 
 def due_by(count: int) -> datetime:
-    """Return the instant at which so many urges are due."""
+    """Return the instant at which `count` urges are due."""
     return BEGIN + timedelta(days=2, seconds=count)
 
 
@@ -50,7 +50,7 @@ def order_at(number: str, at: datetime, supplier: str = "supplier 0") -> Arrival
 
 
 def fill(url: str, due: int, waiting: int = 0, *, scattered: bool = False) -> None:
-    """Make a database with so many orders whose urge is due at `due_by(due)`, and others whose urge is not.
+    """Make a database with `due` orders whose urge is due at `due_by(due)`, and `waiting` others whose urge is not.
 
     The due ones were placed first and are due in that order; scattered ones are due in no order at all.
     """

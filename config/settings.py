@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workflow.errors import UsageError
-from workflow.policy import Policy, PolicyError, read_policy
+from workflow.policy.policy import Policy, PolicyError, read_policy
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse, read_document
 
@@ -21,7 +21,7 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Smtp(BaseModel):
-    """The mail server that the email channel hands its messages to."""
+    """The SMTP server of the email channel."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,7 +58,7 @@ class Settings(BaseModel):
     database: str = "sqlite:///aftersales.db"
     policy: Path | None = None
     time_zone: str | None = None
-    """For people's eyes; the machine's own where it is not set."""
+    """The display time zone; the machine's own where it is not set."""
     templates: Path | None = None
     outbox_file: Path = Path("outbox.jsonl")
     evidence: str = "evidence"
@@ -122,7 +122,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _at_home(values: dict[str, Any], home: Path) -> dict[str, Any]:
-    """Take relative paths of a settings file as seen from where it stands, wherever the command is called from."""
+    """Resolve relative paths of a settings file against its folder."""
     for name in ("policy", "templates", "outbox_file", "evidence"):
         if isinstance(values.get(name), str) and "://" not in values[name]:
             values[name] = str(home / values[name])
@@ -133,7 +133,7 @@ def _at_home(values: dict[str, Any], home: Path) -> dict[str, Any]:
 
 
 def _put(values: dict[str, Any], name: str, value: str) -> None:
-    """Put a variable in its place: AFTERSALES_DATABASE, or AFTERSALES_SMTP__HOST for a table."""
+    """Store a variable under its setting: AFTERSALES_DATABASE, or AFTERSALES_SMTP__HOST for a table."""
     *tables, last = name.removeprefix(PREFIX).lower().split("__")
     for table in tables:
         inner = values.setdefault(table, {})

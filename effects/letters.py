@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import ChainableUndefined, FileSystemLoader, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from workflow.case.case import Order
+from workflow.case.money import show_amount
 from workflow.errors import AftersalesError
-from workflow.money import show_amount
-from workflow.order import Order
 from workflow.process import EFFECTS
 from workflow.suggestions import did_you_mean
 
@@ -24,7 +24,7 @@ class BadTemplate(AftersalesError):
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
+class LetterContext:
     """What a letter speaks about: an order, and what happened to it."""
 
     order: Order
@@ -56,7 +56,7 @@ class Letters:
         self._templates.filters["instant"] = _instant
         self._templates.filters["because"] = lambda details, language="en": _because(details, language)
 
-    def write(self, kind: str, language: str, matters: Sequence[Matter]) -> Letter:
+    def write(self, kind: str, language: str, matters: Sequence[LetterContext]) -> Letter:
         """Write the letter of an effect kind about one matter or, as a digest, about many.
 
         Raises:
@@ -68,7 +68,7 @@ class Letters:
         about = {"order": first.order, "attempt": first.attempt, "caused_at": first.caused_at, "details": first.details}
         try:
             text = self._templates.get_template(name).render(matters=matters, kind=kind, **about)
-        except Exception as error:  # a user's template may fail in any way, and must stop nobody else's letter
+        except Exception as error:  # a user's template may fail in any way, and must not stop other letters
             raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
         subject, _, body = text.strip().partition("\n")
         return Letter(" ".join(subject.split()), body.strip() + "\n")
@@ -107,7 +107,7 @@ _BECAUSE = {
 
 
 def _because(details: Mapping[str, Any], language: str) -> str:
-    """Say why, in the words of whoever reported it, else of the process."""
+    """Return the reported reason, else the process's own."""
     english, chinese = _BECAUSE.get(str(details.get("about")), (str(details.get("about")),) * 2)
     return str(details.get("reason") or (chinese if language == "zh" else english))
 

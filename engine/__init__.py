@@ -1,1 +1,1 @@
-"""The use cases. Each takes the instant at which it happens, and goes the same way: load, step, commit."""
+"""The use cases. Each takes the instant at which it happens and does the same: load, step, commit."""

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from effects.channel import Channel, NotSent, OutcomeUnknown, Outgoing
-from effects.letters import BadTemplate, Letters, Matter
+from effects.letters import BadTemplate, LetterContext, Letters
 from storage import outbox
 from storage.database import Database
 from storage.outbox import NewMessage, ReadyEffect, StoredMessage
+from workflow.case.case import Order
 from workflow.errors import AftersalesError
-from workflow.order import Order
-from workflow.policy import Policy, Rules
+from workflow.policy.policy import Policy, Rules
 from workflow.table import EFFECT_OF
-from workflow.words import Party
+from workflow.vocabulary import Party
 
 BATCH = 200
-SENDING_AT_MOST = timedelta(minutes=10)
-"""A message that has been under way for longer was left by a sender that was killed."""
-WORDS_FOR_UNKNOWN = "its sender ended before the outcome was known"
+SENDING_ABANDONED_AFTER = timedelta(minutes=10)
+"""Messages in status "sending" for longer than this are treated as abandoned."""
+OUTCOME_UNKNOWN = "its sender was stopped before the outcome was known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class PostOffice:
+class Messenger:
     """The channels and texts that messages leave by."""
 
     channels: Mapping[str, Channel]
@@ -39,25 +39,25 @@ class PostOffice:
 
 
 class NoAddress(Exception):
-    """Nobody knows where a message is to go; nothing was stored of it."""
+    """No address is known for a message; nothing of it was stored."""
 
 
-def deliver_due(database: Database, at: datetime, rules: Rules, office: PostOffice) -> Sent:
+def deliver_due(database: Database, at: datetime, rules: Rules, messenger: Messenger) -> Sent:
     """Compose a batch of what may leave, and send a batch of what is waiting for its (next) try at `at`."""
-    compose_due(database, at, rules, office)
-    return send_due(database, at, rules, office)
+    compose_due(database, at, rules, messenger)
+    return send_due(database, at, rules, messenger)
 
 
-def compose_due(database: Database, at: datetime, rules: Rules, office: PostOffice) -> int:
+def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messenger) -> int:
     """Write the messages of a batch of effects that may leave; return how many effects that were.
 
-    An effect whose message cannot be written is dead until a person has mended the reason and retries it.
+    An effect whose message cannot be written is dead until a person fixes the reason and retries it.
     """
     with database.write() as connection:
         effects = outbox.ready(connection, BATCH)
-        for members in _together(effects):
+        for members in _grouped(effects):
             try:
-                messages = [*_compose(members, rules.policy, office)]
+                messages = [*_compose(members, rules.policy, messenger)]
             except (BadTemplate, NoAddress) as error:
                 outbox.set_aside(connection, [one.id for one in members], at, str(error))
             else:
@@ -65,53 +65,53 @@ def compose_due(database: Database, at: datetime, rules: Rules, office: PostOffi
     return len(effects)
 
 
-def preview(effect: ReadyEffect, policy: Policy, office: PostOffice) -> list[NewMessage]:
+def preview(effect: ReadyEffect, policy: Policy, messenger: Messenger) -> list[NewMessage]:
     """Return the messages of one effect as they would be written now; nothing is stored.
 
     Raises:
-        AftersalesError: its letter cannot be written, or nobody knows where it is to go.
+        AftersalesError: its letter cannot be written, or its address is not known.
 
     """
     try:
-        return [*_compose([effect], policy, office)]
+        return [*_compose([effect], policy, messenger)]
     except NoAddress as error:
         raise AftersalesError(str(error)) from None
 
 
 def send_due(
-    database: Database, at: datetime, rules: Rules, office: PostOffice, keep_on: Callable[[], bool] = lambda: True
+    database: Database, at: datetime, rules: Rules, messenger: Messenger, carry_on: Callable[[], bool] = lambda: True
 ) -> Sent:
     """Send a batch of messages; where `keep_on` says no, those that were not begun wait for the next round."""
     sent = failed = 0
     with database.write() as connection:
         claimed = outbox.claim(connection, at, BATCH)
     for number, message in enumerate(claimed):
-        if not keep_on():
+        if not carry_on():
             with database.write() as connection:
                 outbox.give_back(connection, [one.id for one in claimed[number:]])
             break
-        if _send(database, message, at, rules.policy, office):
+        if _send(database, message, at, rules.policy, messenger):
             sent += 1
         else:
             failed += 1
     return Sent(sent, failed)
 
 
-def recover(database: Database, at: datetime, older_than: timedelta = SENDING_AT_MOST) -> int:
-    """Take over messages whose sender was killed: those that move goods or money are parked (rule 5.3)."""
+def recover(database: Database, at: datetime, older_than: timedelta = SENDING_ABANDONED_AFTER) -> int:
+    """Recover messages whose sender was killed: those that move goods or money are parked (rule 5.3)."""
     with database.write() as connection:
         orphans = outbox.sending_since(connection, at - older_than)
         for message_id, kind in orphans:
             status = "parked" if EFFECT_OF[kind].moves else "waiting"
-            outbox.finish(connection, message_id, status, at, WORDS_FOR_UNKNOWN)
+            outbox.finish(connection, message_id, status, at, OUTCOME_UNKNOWN)
     return len(orphans)
 
 
-def _compose(members: Sequence[ReadyEffect], policy: Policy, office: PostOffice) -> Iterator[NewMessage]:
+def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenger) -> Iterator[NewMessage]:
     """Write one letter about its members, and a message for each channel that it leaves by."""
     first = members[0]
     language = _language(first, policy)
-    letter = office.letters.write(first.kind, language, [_matter(one) for one in members])
+    letter = messenger.letters.write(first.kind, language, [_context(one) for one in members])
     recipient = address_of(first.kind, first.supplier, first.order, policy)
     for channel in policy.channels(first.kind):
         if recipient is None and channel == "email":
@@ -128,7 +128,7 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, office: PostOffice)
         )
 
 
-def _together(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
+def _grouped(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
     """Urges that wait for one supplier become one digest; everything else goes alone (rule 5.3)."""
     digests: dict[str, list[ReadyEffect]] = defaultdict(list)
     for effect in effects:
@@ -144,13 +144,13 @@ def _key(effect: ReadyEffect) -> str:
 
 
 def _language(effect: ReadyEffect, policy: Policy) -> str:
-    """Merchants are written to in their order's language, everybody else in the policy's."""
+    """Merchants are written to in their order's language, all others in the policy's."""
     to_merchant = EFFECT_OF[effect.kind].party is Party.merchant
     return effect.order.language if to_merchant else policy.orders.language
 
 
-def _matter(effect: ReadyEffect) -> Matter:
-    return Matter(effect.order, effect.attempt, effect.caused_at, effect.details)
+def _context(effect: ReadyEffect) -> LetterContext:
+    return LetterContext(effect.order, effect.attempt, effect.caused_at, effect.details)
 
 
 def _whose_address(effect: ReadyEffect) -> str:
@@ -178,14 +178,14 @@ def address_of(kind: str, supplier: str | None, order: Order, policy: Policy) ->
             return contacts.escalation
 
 
-def _send(database: Database, message: StoredMessage, at: datetime, policy: Policy, office: PostOffice) -> bool:
+def _send(database: Database, message: StoredMessage, at: datetime, policy: Policy, messenger: Messenger) -> bool:
     """Send one message and record what became of it; return whether it left."""
-    channel = office.channels[message.channel]
+    channel = messenger.channels[message.channel]
     try:
         channel.send(Outgoing(message.key, message.kind, message.recipient, message.subject, message.body))
     except NotSent as error:
         _record_failure(database, message, at, policy, str(error), "waiting" if error.try_again else "dead")
-    except Exception as error:  # what a channel did not foresee must not hold up the messages behind it
+    except Exception as error:  # an unexpected error of a channel must not hold up other messages
         why = str(error) if isinstance(error, OutcomeUnknown) else f"{type(error).__name__}: {error}"
         _record_failure(database, message, at, policy, why, "parked" if EFFECT_OF[message.kind].moves else "waiting")
     else:

@@ -8,22 +8,22 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from effects.file import erase_lines
-from engine.apply import modes_of
+from engine.reporting import modes_of
 from evidence.vault import Vault
-from storage import cases, erasing, evidence, queries
+from storage import cases, erasing, evidence_files, queries
+from storage.case_changes import CaseChange
 from storage.database import Database
 from storage.erasing import ERASED, Found
-from storage.writes import Change
 from workflow.draft import Event
-from workflow.policy import Rules
+from workflow.policy.policy import Rules
 from workflow.step import write
-from workflow.words import Goes, Row
+from workflow.vocabulary import Row, Target
 
-_ERASE = Row("erase", None, Goes.stays)
+_ERASE = Row("erase", None, Target.stays)
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class BuyerSelection:
     """Whose traces are to go: a buyer by email address or name, or the buyers of orders."""
 
     buyer: str | None = None
@@ -44,7 +44,7 @@ class Erased:
     remains: str | None
 
 
-def find(database: Database, who: Who) -> list[Found]:
+def find(database: Database, who: BuyerSelection) -> list[Found]:
     """Return the orders whose buyer is meant.
 
     Raises:
@@ -69,13 +69,13 @@ def erase(
         reports = erasing.erase_reports(connection, ids, texts)
         erasing.erase_notes(connection, ids, texts)
         keys = erasing.erase_messages(connection, ids, texts)
-        evidence.alone(connection)
-        files = evidence.only_of(connection, ids)
-        shared = evidence.forget_names(connection, ids, at) - len(files)
+        evidence_files.alone(connection)
+        files = evidence_files.only_of(connection, ids)
+        shared = evidence_files.forget_names(connection, ids, at) - len(files)
         erasing.erase_orders(connection, ids)
         for sha256 in files:
             vault.remove(sha256)
-    lines, remains = 0, database.forget_what_was_overwritten()
+    lines, remains = 0, database.purge_deleted_data()
     try:
         lines = erase_lines(outbox, set(keys), ERASED, erasing.blotter(texts))
     except OSError as error:
@@ -87,5 +87,5 @@ def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, 
     changes = []
     for key, stored in cases.load(connection, ids).items():
         made = write(stored.case, Event("erase", at, at, actor), rules, _ERASE, None)
-        changes.append(Change(made.case, [made], (), at, key, stored.case, stored.observed))
+        changes.append(CaseChange(made.case, [made], (), at, key, stored.case, stored.observed))
     cases.store(connection, changes, modes_of(rules))

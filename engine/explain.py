@@ -4,20 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.timekeeping import pinned_rules
-from storage import evidence, queries
+from engine.timer_commands import pinned_rules
+from storage import evidence_files, queries
 from storage.database import Database
-from workflow import claims
-from workflow.clocks import deciding_lines
-from workflow.history import HistoryRow
-from workflow.money import show_amount
-from workflow.order import Case, Claim, Timer
-from workflow.policy import Rules
-from workflow.process import FLAGS, PARCEL
+from workflow.case import claims
+from workflow.case.case import Case, Claim, Timer
+from workflow.case.history import HistoryRow
+from workflow.case.money import show_amount
+from workflow.policy.policy import Rules
+from workflow.process import FLAGS, PARCEL_REPORTS
+from workflow.rules.timers import deciding_lines
 from workflow.table import allowed_now
-from workflow.words import State
+from workflow.vocabulary import State
 
-MEANING = {
+STATE_MEANINGS = {
     State.placed: "paid and sent to a supplier, not shipped",
     State.overdue_urged: "the supplier is late and has been urged",
     State.rerouted: "ordered again from another supplier, not shipped",
@@ -31,7 +31,7 @@ MEANING = {
     State.reissued: "a replacement has been ordered",
     State.closed: "the claim window is over and nothing is open",
 }
-WHAT_FIRES = {
+TIMER_MEANINGS = {
     "urge": "the supplier is urged to ship",
     "reroute": "it is ordered from the next supplier, or refunded when none is left",
     "stall": "the merchant is told that the carrier is silent",
@@ -48,8 +48,8 @@ WHAT_FIRES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """Whose turn it is in a dispute, until when, and what happens if nothing does."""
+class PendingAction:
+    """Who must act in a dispute, until when, and what happens otherwise."""
 
     party: str
     what: str
@@ -78,7 +78,7 @@ class Explanation:
     """By the number of a timer: the lines of the policy that decide when it is due."""
     moved_by: dict[int, str]
     """By the number of a timer: who moved it last, and why."""
-    dispute: tuple[Turn, ...]
+    dispute: tuple[PendingAction, ...]
     meanwhile: tuple[tuple[datetime, str], ...]
     """What happened to the parcel since the claim was opened."""
     seen_elsewhere: tuple[str, ...]
@@ -88,11 +88,11 @@ class Explanation:
     def meaning(self) -> str:
         """What the state means."""
         assert self.case.state is not None, "a stored order has a state"
-        return MEANING[self.case.state]
+        return STATE_MEANINGS[self.case.state]
 
     @property
     def supplier(self) -> str:
-        """Whose turn it is: the supplier's name, or the attempt where it has none."""
+        """The current supplier's name, or the attempt where it has none."""
         return self.case.attempt.supplier or f"attempt {self.case.current}"
 
 
@@ -110,7 +110,7 @@ def explain(database: Database, identity: str, rules: Rules) -> Explanation:
         exceptions = queries.reports(connection, stored.order_id, "exception")
         effects = queries.effects(connection, stored.order_id)
         refused = queries.reports(connection, stored.order_id, "refused")
-        files = evidence.of_order(connection, stored.order_id)
+        files = evidence_files.of_order(connection, stored.order_id)
         pinned = pinned_rules(connection, {timer.policy for timer in stored.case.timers}, rules)
     case = stored.case
     return Explanation(
@@ -125,18 +125,18 @@ def explain(database: Database, identity: str, rules: Rules) -> Explanation:
         observed=stored.observed,
         decided_by={one.number: deciding_lines(case, pinned.get(one.policy, rules), one) for one in case.timers},
         moved_by=dict(_movers(steps)),
-        dispute=tuple(_turns(case, rules)),
+        dispute=tuple(_pending_actions(case, rules)),
         meanwhile=tuple(_meanwhile(case, steps)),
         seen_elsewhere=tuple(
-            f"{one.name or one.sha256[:12]} is also in {place}"
+            f"{one.name or one.sha256[:12]} is also in {location}"
             for one in files
-            for place in one.elsewhere
+            for location in one.elsewhere
             if case.claim and one.claim == case.claim.number
         ),
     )
 
 
-def _turns(case: Case, rules: Rules) -> Iterator[Turn]:
+def _pending_actions(case: Case, rules: Rules) -> Iterator[PendingAction]:
     """Say who has until when in a dispute (rules 8.3 to 8.5)."""
     claim = case.claim
     due = {timer.trigger: timer.due_at for timer in case.timers if timer.status == "pending"}
@@ -145,17 +145,19 @@ def _turns(case: Case, rules: Rules) -> Iterator[Turn]:
     if claim.verdict is None:
         if "lapse_evidence" in due:
             otherwise = f"the claim lapses and the order goes back to {case.returns_to}"
-            yield Turn("The customer has", "to send evidence.", due["lapse_evidence"], otherwise)
+            yield PendingAction("The customer has", "to send evidence.", due["lapse_evidence"], otherwise)
         if "chase_verification" in due:
-            yield Turn("The platform has", "to give its verdict.", due["chase_verification"], "it is chased again")
+            yield PendingAction("The platform has", "to give its verdict.", due["chase_verification"], "it is chased again")
         elif claim.evidence:
-            yield Turn("The platform", "has been asked for its verdict and is not chased any more.")
+            yield PendingAction("The platform", "has been asked for its verdict and is not chased any more.")
     elif case.state is State.refunding:
         next_chase = due.get("chase_refund")
-        yield Turn("The platform has", "to pay the refund.", next_chase, "it is chased" if next_chase else "")
+        yield PendingAction("The platform has", "to pay the refund.", next_chase, "it is chased" if next_chase else "")
     else:
         todo = "to choose a refund or a replacement." if claim.chosen is None else "to have the replacement confirmed."
-        yield Turn("You have", todo, due.get("lapse_window"), _at_the_end(case, claim, rules) if "lapse_window" in due else "")
+        yield PendingAction(
+            "You have", todo, due.get("lapse_window"), _at_the_end(case, claim, rules) if "lapse_window" in due else ""
+        )
 
 
 def _at_the_end(case: Case, claim: Claim, rules: Rules) -> str:
@@ -178,7 +180,7 @@ def _movers(steps: Sequence[HistoryRow]) -> Iterator[tuple[int, str]]:
 def _meanwhile(case: Case, steps: Sequence[HistoryRow]) -> Iterator[tuple[datetime, str]]:
     if case.claim:
         for row in steps:
-            if row.trigger in PARCEL and row.source is State.disputed and row.occurred >= case.claim.opened_at:
+            if row.trigger in PARCEL_REPORTS and row.source is State.disputed and row.occurred >= case.claim.opened_at:
                 yield row.occurred, row.trigger
 
 

@@ -7,15 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from engine.alike import fire_alike
-from engine.apply import modes_of
+from engine.firing_grouped import fire_grouped
+from engine.reporting import modes_of
 from storage import cases, chains, timers
+from storage.case_changes import CaseChange
 from storage.cases import Stored
 from storage.database import Database, DatabaseFailed
 from storage.timers import Due
-from storage.writes import Change
-from workflow.order import Case
-from workflow.policy import Rules
+from workflow.case.case import Case
+from workflow.plurals import counted
+from workflow.policy.policy import Rules
 from workflow.step import Step, fire
 
 BATCH = 5_000
@@ -58,20 +59,22 @@ def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH)
             fired.next_wake = timers.next_wake(connection)
             return fired
     except DatabaseFailed:
-        raise  # the database itself is locked or gone: nothing is wrong with a row
+        raise  # the whole database is locked or unreachable: no row is at fault
     except Exception as error:
         alone = _fire_one_by_one(database, at, rules, limit)
         if not alone.failures:
-            alone.failures.append(f"{alone.count} timers could be fired only one by one ({type(error).__name__}: {error})")
+            alone.failures.append(
+                f"{counted(alone.count, 'timer')} could be fired only one by one ({type(error).__name__}: {error})"
+            )
         return alone
 
 
 def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules, *, by_themselves: bool = False) -> Fired:
-    """Fire those that are alike together, and the others one after the other; or all of them by themselves."""
+    """Fire in groups where possible and the others in turn; or all of them in turn."""
     fired = Fired()
     others = due
     if due and not by_themselves:
-        together, others, fired.leaves = fire_alike(connection, due, at, rules)
+        together, others, fired.leaves = fire_grouped(connection, due, at, rules)
         for due_at in together:
             fired.take(due_at, at)
     return _fire_in_turn(connection, others, at, rules, fired) if others else fired
@@ -100,12 +103,12 @@ def _fire_in_turn(connection: Connection, others: Sequence[Due], at: datetime, r
     return fired
 
 
-def _change(stored: Stored, after: Case, steps: Sequence[Step], at: datetime) -> Change:
-    return Change(after, steps, (), at, stored.order_id, stored.case, observed=stored.observed)
+def _change(stored: Stored, after: Case, steps: Sequence[Step], at: datetime) -> CaseChange:
+    return CaseChange(after, steps, (), at, stored.order_id, stored.case, observed=stored.observed)
 
 
 def _fire_one_by_one(database: Database, at: datetime, rules: Rules, limit: int) -> Fired:
-    """Find the rows that make a batch fail: everything else of it is fired."""
+    """Fire the timers one by one, and set back those that fail."""
     with database.read() as connection:
         due = timers.due(connection, at, limit)
     fired = Fired()
@@ -129,5 +132,5 @@ def _set_back(database: Database, timer: Due, at: datetime, error: Exception) ->
     why = f"{type(error).__name__}: {error}"
     with database.write() as connection:
         aside = timers.set_back(connection, timer, at, why)
-    outcome = "set aside; its order needs a person" if aside else "will be tried again"
-    return f"timer {number} of order row {order_id} could not be fired and is {outcome} ({why})"
+    outcome = "is set aside; its order needs a person" if aside else "will be tried again"
+    return f"timer {number} of order row {order_id} could not be fired and {outcome} ({why})"

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from engine.apply import Outcome, Tally, apply
 from engine.replay import BATCH, Progress, arrival_of
+from engine.reporting import Outcome, Tally, apply
 from inbound.orders import Incoming, OrderFile, Rejection
 from storage import imports
 from storage.database import Database
-from workflow.policy import Rules
+from workflow.policy.policy import Rules
 
 
 @dataclass(slots=True)

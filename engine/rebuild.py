@@ -1,4 +1,4 @@
-"""An order as it was: as it was known at an instant, or as it was by what had occurred by then (rule 6.5)."""
+"""An order rebuilt as of an instant: by what was known then, or by what had occurred by then (rule 6.5)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,23 +6,23 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from engine.run import Run
-from engine.timekeeping import pinned_rules
+from engine.case_run import CaseRun
+from engine.timer_commands import pinned_rules
 from storage import cases, queries
 from storage.queries import Found
+from workflow.case.case import Case, Details, Report, replace_fields
+from workflow.case.history import HistoryRow
 from workflow.draft import Event
 from workflow.errors import OrderError
-from workflow.history import HistoryRow
 from workflow.intake import receive
-from workflow.order import Case, Details, Report, altered
-from workflow.policy import Rules
-from workflow.process import PARCEL
+from workflow.policy.policy import Rules
+from workflow.process import PARCEL_REPORTS
 from workflow.step import fire, step, write
-from workflow.timekeeping import ROWS, act
-from workflow.words import Goes, Row
+from workflow.timer_commands import ROWS, act
+from workflow.vocabulary import Row, Target
 
-MANY = 1_000_000
-"""Reports of one order that are looked at."""
+MOST_REPORTS = 1_000_000
+"""Maximum number of reports of one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +37,28 @@ class Rebuilt:
 def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:
     """Take again every step that was recorded up to `at`, each under its own policy; None: the order was not known yet.
 
-    Where this program would take a step otherwise than the one that took it, the rest is told by the history alone.
+    If a replayed step's hash differs, the rest is reconstructed from the stored parts.
     """
     stored = cases.load(connection, [order_id])[order_id].case
     rows = [row for row in queries.history(connection, order_id) if row.recorded <= at]
     if not rows:
         return None
     pinned = pinned_rules(connection, {row.policy for row in rows}, rules)
-    retold = _Retold(stored, rows[0], queries.reports(connection, order_id, limit=MANY))
+    retaken = _Retaken(stored, rows[0], queries.reports(connection, order_id, limit=MOST_REPORTS))
     for row in rows:
-        if not retold.take(row, pinned.get(row.policy, rules)):
+        if not retaken.take(row, pinned.get(row.policy, rules)):
             return Rebuilt(_by_its_parts(stored, rows[-1], at), rows, exact=False)
-    return Rebuilt(retold.case, rows, exact=True)
+    return Rebuilt(retaken.case, rows, exact=True)
 
 
 def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
     """Return a case as its parts tell it: what had begun by `at`, and decided only if it was by then."""
     begun = [row for row in case.ledger if row.requested_at <= at]
     ledger = (
-        row if row.decided_at is None or row.decided_at <= at else altered(row, status="requested", settled_amount=None)
+        row if row.decided_at is None or row.decided_at <= at else replace_fields(row, status="requested", settled_amount=None)
         for row in begun
     )
-    return altered(
+    return replace_fields(
         case,
         state=last.target,
         since=last.occurred,
@@ -72,10 +72,10 @@ def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
 def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:
     """Live through what had occurred up to `at`, on a virtual clock and under the policy in force; None: not placed yet."""
     stored = cases.load(connection, [order_id])[order_id].case
-    reports = [_report(row) for row in queries.reports(connection, order_id, limit=MANY) if row["occurred"] <= at]
+    reports = [_report(row) for row in queries.reports(connection, order_id, limit=MOST_REPORTS) if row["occurred"] <= at]
     if stored.order.placed_at > at:
         return None
-    run = Run(_bare(stored, with_links=stored.order.replaces is not None), rules)
+    run = CaseRun(_bare(stored, with_links=stored.order.replaces is not None), rules)
     if not any(report.trigger == "place" for report in reports):
         place = Event("place", stored.order.placed_at, stored.order.placed_at, "process", {"replaces": stored.order.replaces})
         run.step(step(run.case, place, rules))
@@ -94,7 +94,7 @@ def _report(row: Found) -> Report:
     return Report(row["trigger"], row["occurred"], row["source"], row["key"], row["actor"], row["fields"], row["id"])
 
 
-class _Retold:
+class _Retaken:
     """A case as its history is told again."""
 
     def __init__(self, stored: Case, first: HistoryRow, reports: Iterable[Found]) -> None:
@@ -106,7 +106,7 @@ class _Retold:
     def take(self, row: HistoryRow, rules: Rules) -> bool:
         """Take the step of `row`; return whether it came out the same."""
         if row.sequence <= self.case.steps:
-            return True  # an earlier report gave it its place
+            return True  # an earlier report caused it
         try:
             self._take(row, rules)
         except (OrderError, StopIteration, ValueError, KeyError):
@@ -138,20 +138,20 @@ class _Retold:
             self.case = step(self.case, event, rules).case
             return
         if row.trigger == "link":
-            self.case = altered(self.case, order=self._links)
-        self.case = write(self.case, event, rules, Row(row.trigger, None, Goes.stays), None).case
+            self.case = replace_fields(self.case, order=self._links)
+        self.case = write(self.case, event, rules, Row(row.trigger, None, Target.stays), None).case
 
     def _receive(self, row: HistoryRow, rules: Rules) -> None:
-        """Tell the report of `row`, and before it what had come without a place."""
+        """Apply the report of `row`, and before it those that were kept as exceptions."""
         told = next(one for one in self._reports if one["id"] not in self._told and _is_of(one, row))
         for one in self._waiting(told):
-            self.case = altered(self.case, waiting=(*self.case.waiting, _report(one)))
+            self.case = replace_fields(self.case, waiting=(*self.case.waiting, _report(one)))
         self._told.add(told["id"])
         self.case, _ = receive(self.case, _report(told), row.recorded, rules)
 
     def _waiting(self, told: Found) -> Iterator[Found]:
         for one in self._reports:
-            earlier = one["id"] < told["id"] and one["id"] not in self._told and one["trigger"] in PARCEL
+            earlier = one["id"] < told["id"] and one["id"] not in self._told and one["trigger"] in PARCEL_REPORTS
             if earlier and (one["verdict"] in ("exception", "refused") or one["received"] < told["received"]):
                 self._told.add(one["id"])
                 yield one

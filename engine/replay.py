@@ -8,14 +8,14 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.apply import Arrival, Tally, apply
-from engine.lives import Lives
+from engine.replay_grouped import GroupedReplay
+from engine.reporting import Arrival, Tally, apply
 from inbound.orders import SOURCE, Incoming, OrderFile, Rejection
 from storage.database import Database
 from storage.policies import version_of
 from storage.scratch import create_tables
-from workflow.order import Report, own_key
-from workflow.policy import Policy, Rules, calendar_of
+from workflow.case.case import Report, own_key
+from workflow.policy.policy import Policy, Rules, calendar_of
 
 BATCH = 500
 COUNTED_AT_ONCE = 5_000
@@ -55,14 +55,14 @@ def replay(
 ) -> Replayed:
     """Run the past of a file up to `until`, inclusive; what is placed or reported later does not exist.
 
-    Nothing is sent. `keep` names a new file for the scratch database, to be looked at afterwards; where nobody wants
-    to look, orders that are alike are counted together, unless the file links orders to each other.
+    Nothing is sent. `keep` names a new file for the scratch database, to be looked at afterwards. Without it, orders that can
+    be grouped are counted together, unless the file links orders to each other.
     """
     replayed, calendar = Replayed(until), calendar_of(policy)
     orders = _that_exist(file, replayed, progress)
     if keep is None and not file.links_orders:
-        lives = Lives(Rules(1, policy, calendar), until)
-        orders = _left_by(lives, orders, replayed.tally)
+        grouped = GroupedReplay(Rules(1, policy, calendar), until)
+        orders = _left_by(grouped, orders, replayed.tally)
     with _scratch(keep) as database:
         with database.write() as connection:
             rules = Rules(version_of(connection, policy_text, until), policy, calendar)
@@ -73,10 +73,10 @@ def replay(
     return replayed
 
 
-def _left_by(lives: Lives, orders: Iterator[Arrival], tally: Tally) -> Iterator[Arrival]:
-    """Count the orders that are alike; yield those that must be looked at one by one."""
+def _left_by(grouped: GroupedReplay, orders: Iterator[Arrival], tally: Tally) -> Iterator[Arrival]:
+    """Count the orders that can be grouped; yield those that must be processed one by one."""
     while some := [*islice(orders, COUNTED_AT_ONCE)]:
-        yield from lives.count(some, tally)
+        yield from grouped.count(some, tally)
 
 
 @contextmanager

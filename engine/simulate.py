@@ -1,14 +1,14 @@
-"""What would happen to an order that …: one scenario lived through on a virtual clock, nothing stored, nothing sent."""
+"""Simulation: one scenario on a virtual clock; nothing is stored or sent."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine.run import Run
+from engine.case_run import CaseRun
+from workflow.case.case import Case, Line, Order, Report
 from workflow.draft import EffectDraft
 from workflow.errors import OrderError
 from workflow.intake import Verdict
-from workflow.order import Case, Line, Order, Report
-from workflow.policy import Rules
+from workflow.policy.policy import Rules
 from workflow.step import Step
 
 
@@ -23,7 +23,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """One moment of a timeline: a step with its effects, or a report that was not taken."""
 
     order: str
@@ -41,7 +41,7 @@ class Moment:
 class Timeline:
     """What would happen. `cases` are the order and its replacements as they are at the end."""
 
-    moments: tuple[Moment, ...]
+    moments: tuple[TimelineEntry, ...]
     cases: tuple[Case, ...]
     until: datetime
 
@@ -52,8 +52,8 @@ def simulate(scenario: Scenario, rules: Rules) -> Timeline:
     until = order.placed_at + timedelta(days=scenario.days)
     place = Report("place", order.placed_at, "scenario", "place", "scenario")
     reports = sorted((one for one in scenario.reports if one.at <= until), key=lambda report: report.at)
-    waiting = [(Run(Case(order, lines=scenario.lines, salt="scenario"), rules), [place, *reports])]
-    moments, cases = list[Moment](), list[Case]()
+    waiting = [(CaseRun(Case(order, lines=scenario.lines, salt="scenario"), rules), [place, *reports])]
+    moments, cases = list[TimelineEntry](), list[Case]()
     while waiting:
         run, told = waiting.pop(0)
         run.live_through(told, until)
@@ -66,16 +66,18 @@ def simulate(scenario: Scenario, rules: Rules) -> Timeline:
             if made.replacement:
                 placed = Report("place", made.history.occurred, "scenario", "place", "scenario")
                 new = replace(made.replacement.order, placed_at=made.history.occurred)
-                waiting.append((Run(Case(new, lines=made.replacement.lines, salt="scenario"), rules), [placed]))
+                waiting.append((CaseRun(Case(new, lines=made.replacement.lines, salt="scenario"), rules), [placed]))
     moments.sort(key=lambda moment: moment.at)
     return Timeline(tuple(moments), tuple(cases), until)
 
 
-def _step(name: str, made: Step) -> Moment:
+def _step(name: str, made: Step) -> TimelineEntry:
     row = made.history
     source = str(row.source) if row.source else None
-    return Moment(name, row.occurred, row.trigger, source, str(row.target), row.actor == "timer", made.effects, made.flags)
+    return TimelineEntry(
+        name, row.occurred, row.trigger, source, str(row.target), row.actor == "timer", made.effects, made.flags
+    )
 
 
-def _refused(name: str, report: Report, error: OrderError | None) -> Moment:
-    return Moment(name, report.at, report.trigger, None, None, by_timer=False, refused=error.why if error else "")
+def _refused(name: str, report: Report, error: OrderError | None) -> TimelineEntry:
+    return TimelineEntry(name, report.at, report.trigger, None, None, by_timer=False, refused=error.why if error else "")

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from evidence.findings import SHOWN_SIDE, BadEvidence, Seen
+from evidence.media import SHOWN_SIDE, BadEvidence, Seen
 
 KINDS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 Image.MAX_IMAGE_PIXELS = None  # we count the pixels ourselves, before anything is decoded
@@ -38,7 +38,7 @@ def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
             raise
         except UnidentifiedImageError:
             raise BadEvidence("it begins like a photo and is none") from None
-        except Exception as error:  # decoders raise whatever they like on what was made to break them
+        except Exception as error:  # decoders raise any exception on hostile input
             raise BadEvidence(f"it is damaged or cut off ({_said(error)})") from None
     return Seen(kind, width, height, shown, "image/jpeg")
 
@@ -67,7 +67,7 @@ def _check_scans(file: BinaryIO) -> None:
             at += int.from_bytes(data[at : at + 2], "big")
         scans += kind == _SCAN
         if scans > MOST_SCANS:
-            raise BadEvidence(f"it is painted over more than {MOST_SCANS} times, which no camera does")
+            raise BadEvidence(f"it has more than {MOST_SCANS} progressive scans, more than any camera writes")
 
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -94,7 +94,7 @@ def _check_webp_header(head: bytes, most: int) -> None:
 
 
 def _show(image: Image.Image, shown: Path) -> None:
-    """Write the pixels alone; how the camera was held is the one thing of its notes that is heeded."""
+    """Write the pixels alone; of the metadata only the orientation is applied."""
     orientation = _orientation(image)
     if image.mode.startswith("I"):  # 16 bits of grey, which only this way are made smaller
         step = max(1, max(image.size) // SHOWN_SIDE)

@@ -33,17 +33,17 @@ class S3Access:
 class Vault:
     """Keeps files by their digests; the same file is kept once."""
 
-    def __init__(self, place: str, s3: S3Access) -> None:
-        """Take `place`: a folder, or s3://BUCKET/PREFIX.
+    def __init__(self, location: str, s3: S3Access) -> None:
+        """Take `location`: a folder, or s3://BUCKET/PREFIX.
 
         Raises:
             UsageError: it is another kind of address.
 
         """
-        self.place = place
+        self.location = location
         self._s3 = s3
-        if "://" in place and not place.startswith("s3://"):
-            raise UsageError(f"evidence is kept in a folder or in s3://BUCKET/PREFIX, not in {place!r}")
+        if "://" in location and not location.startswith("s3://"):
+            raise UsageError(f"evidence is kept in a folder or in s3://BUCKET/PREFIX, not in {location!r}")
 
     def put(self, folder: str, sha256: str, file: Path) -> bool:
         """Keep a file under a digest; return whether it was not there before.
@@ -70,7 +70,7 @@ class Vault:
             try:
                 return obstore.get(store, _key(folder, sha256)).bytes().to_bytes()
             except FileNotFoundError:
-                raise VaultFailed(f"the file {sha256[:12]}… is missing from {self.place}") from None
+                raise VaultFailed(f"the file {sha256[:12]}… is missing from {self.location}") from None
 
     def remove(self, sha256: str) -> None:
         """Remove the original and the copy that is shown, if they are there.
@@ -95,14 +95,14 @@ class Vault:
         try:
             yield self._store()
         except (BaseError, OSError, ValueError) as error:
-            raise VaultFailed(f"evidence cannot be kept in or fetched from {self.place}: {_said(error)}") from None
+            raise VaultFailed(f"evidence cannot be kept in or fetched from {self.location}: {_said(error)}") from None
 
     def _store(self) -> ObjectStore:
-        if not self.place.startswith("s3://"):
-            folder = Path(self.place)
+        if not self.location.startswith("s3://"):
+            folder = Path(self.location)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return LocalStore(folder)
-        bucket, _, prefix = self.place.removeprefix("s3://").partition("/")
+        bucket, _, prefix = self.location.removeprefix("s3://").partition("/")
         access = self._s3
         known = {
             "endpoint": access.endpoint,

@@ -7,7 +7,7 @@ from pathlib import Path
 from shutil import copyfile
 from typing import BinaryIO
 
-from evidence.findings import BadEvidence, Seen
+from evidence.media import BadEvidence, Seen
 
 QUICKTIME = b"qt  "
 MP4 = {
@@ -87,7 +87,7 @@ def _boxes(file: BinaryIO, start: int, end: int, above: tuple[bytes, ...]) -> It
     while at < end:
         count += 1
         if count > MOST_BOXES or len(above) > DEEPEST:
-            raise BadEvidence("its container is nested or divided without end")
+            raise BadEvidence("its container has too many or too deeply nested boxes")
         box = _box(file, at, end, above)
         yield box
         if box.kind in INSIDE:

@@ -9,7 +9,7 @@ from typing import Any
 from inbound.files import Cell
 from inbound.times import BadInstant, read_instant
 from workflow.addresses import email_address
-from workflow.money import MoneyError, exponent, minor_units
+from workflow.case.money import MoneyError, exponent, minor_units
 from workflow.reports import Field
 from workflow.suggestions import did_you_mean
 
@@ -34,7 +34,7 @@ def text(cell: Cell) -> str:
     if _CONTROL.search(cell):
         raise BadCell(f"has a control character: {cell[:40]!a}")
     if _TURNS.search(cell):
-        raise BadCell(f"has a character that turns the direction of writing: {cell[:40]!a}")
+        raise BadCell(f"contains a bidirectional control character: {cell[:40]!a}")
     return cell
 
 

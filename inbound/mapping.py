@@ -47,7 +47,7 @@ class Source:
         return self.value if self.column is None else row.cells.get(self.column, "")
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The column's name, for messages."""
         return self.column or "a constant of the mapping"
 
@@ -135,7 +135,7 @@ def parse_mapping(table: dict[str, Any]) -> Mapping:
 
 
 def own_mapping(columns: Iterable[str]) -> Mapping:
-    """Return the mapping of a file that uses our own names: `id`, `ship_at`, `ship_carrier` and so on."""
+    """Return the mapping of a file that uses the built-in names: `id`, `ship_at`, `ship_carrier` and so on."""
     have = set(columns)
     reports = []
     for trigger, fields in FIELDS.items():
@@ -153,19 +153,19 @@ def _table(parent: dict[str, Any], name: str) -> dict[str, Any]:
     return table
 
 
-def _known(place: str, table: dict[str, Any], names: Iterable[str]) -> None:
+def _known(location: str, table: dict[str, Any], names: Iterable[str]) -> None:
     for name in table:
         if name not in names:
-            where = f"[{place}] " if place else ""
+            where = f"[{location}] " if location else ""
             raise UsageError(f"{where}{name!r} is not a name of a mapping{did_you_mean(name, names)}")
 
 
-def _sources(place: str, table: dict[str, Any], names: Iterable[str]) -> dict[str, Source]:
-    _known(place, table, names)
-    return {name: _source(f"{place}.{name}", value) for name, value in table.items()}
+def _sources(location: str, table: dict[str, Any], names: Iterable[str]) -> dict[str, Source]:
+    _known(location, table, names)
+    return {name: _source(f"{location}.{name}", value) for name, value in table.items()}
 
 
-def _source(place: str, value: Any) -> Source:
+def _source(location: str, value: Any) -> Source:
     if isinstance(value, str):
         return Source(value.strip())
     if isinstance(value, dict) and value.keys() == {"value"}:
@@ -173,7 +173,7 @@ def _source(place: str, value: Any) -> Source:
         if isinstance(constant, list):
             return Source(None, [str(one) for one in constant])
         return Source(None, str(constant).lower() if isinstance(constant, bool) else str(constant))
-    raise UsageError(f'[{place}] must be a column\'s name or {{ value = "…" }}')
+    raise UsageError(f'[{location}] must be a column\'s name or {{ value = "…" }}')
 
 
 def _reports(table: dict[str, Any]) -> Iterable[ReportSource]:
@@ -186,20 +186,20 @@ def _reports(table: dict[str, Any]) -> Iterable[ReportSource]:
 
 
 def _report(trigger: str, entry: Any) -> ReportSource:
-    place = f"reports.{trigger}"
+    location = f"reports.{trigger}"
     if not isinstance(entry, dict) or "at" not in entry:
-        raise UsageError(f"[{place}] must be a table that says which column is 'at'")
-    _known(place, entry, ["at", "when", "key", *FIELDS[trigger]])
+        raise UsageError(f"[{location}] must be a table that says which column is 'at'")
+    _known(location, entry, ["at", "when", "key", *FIELDS[trigger]])
     for name, known in FIELDS[trigger].items():
         if known.required and name not in entry:
-            raise UsageError(f"[{place}] must say which column is {name!r}: {known.help}")
+            raise UsageError(f"[{location}] must say which column is {name!r}: {known.help}")
     when = entry.get("when", {})
     if not isinstance(when, dict):
-        raise UsageError(f"[{place}] when must be a table of columns and the values they must have")
-    fields = {name: _source(f"{place}.{name}", entry[name]) for name in FIELDS[trigger] if name in entry}
-    key = _source(f"{place}.key", entry["key"]) if "key" in entry else None
+        raise UsageError(f"[{location}] when must be a table of columns and the values they must have")
+    fields = {name: _source(f"{location}.{name}", entry[name]) for name in FIELDS[trigger] if name in entry}
+    key = _source(f"{location}.key", entry["key"]) if "key" in entry else None
     expected = {c.strip(): str(v).lower() if isinstance(v, bool) else str(v).strip() for c, v in when.items()}
-    return ReportSource(trigger, _source(f"{place}.at", entry["at"]), key, expected, fields)
+    return ReportSource(trigger, _source(f"{location}.at", entry["at"]), key, expected, fields)
 
 
 def _word(table: dict[str, Any], name: str) -> str | None:

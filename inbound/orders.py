@@ -12,9 +12,9 @@ from inbound.cells import BadCell
 from inbound.files import Cell, Row, columns_of, read_rows
 from inbound.mapping import Mapping, ReportSource, Source
 from inbound.times import read_instant
-from workflow.money import LARGEST
-from workflow.order import Detail, Line, Order, Report, own_key
-from workflow.policy import Orders
+from workflow.case.case import Detail, Line, Order, Report, own_key
+from workflow.case.money import LARGEST
+from workflow.policy.policy import Orders
 from workflow.reports import FIELDS
 
 DEFAULT_SHOP = "main"
@@ -153,7 +153,7 @@ class OrderFile:
                 source = self._mapping.order[name]
                 values[name] = self._cell(row, source, self._reader(name, values, first), values)
                 if values[name] is None and name in ("id", "placed_at") and first is None:
-                    raise _BadRow(row.line, source.place, f"is empty, and an order must have its {name}", values)
+                    raise _BadRow(row.line, source.location, f"is empty, and an order must have its {name}", values)
         if first is None:
             self._fill_in(values)
         return values
@@ -179,7 +179,7 @@ class OrderFile:
         try:
             return read(cell)
         except BadCell as bad:
-            raise _BadRow(row.line, source.place, str(bad), values) from None
+            raise _BadRow(row.line, source.location, str(bad), values) from None
 
     def _line(self, row: Row, values: dict[str, Any], currency: str) -> tuple[Line, ...]:
         found: dict[str, Any] = {}
@@ -214,7 +214,7 @@ class OrderFile:
             read = partial(cells.report_field, FIELDS[source.trigger][name], code=order.currency, read=self._instant)
             fields[name] = self._cell(row, where, read, known)
             if fields[name] is None and FIELDS[source.trigger][name].required:
-                raise _BadRow(row.line, where.place, f"is empty, and {source.trigger} needs its {name}", known)
+                raise _BadRow(row.line, where.location, f"is empty, and {source.trigger} needs its {name}", known)
         key = self._cell(row, source.key, cells.identity, known) if source.key else None
         said = {name: value for name, value in fields.items() if value is not None}
         return Report(source.trigger, at, SOURCE, key or own_key(source.trigger, at), self._actor, said)
@@ -233,9 +233,9 @@ class OrderFile:
         for name in self._mapping.order:
             value, stored = values.get(name), getattr(first.order, "number" if name == "id" else name)
             if value is not None and value != stored:
-                place = self._mapping.order[name].place
+                location = self._mapping.order[name].location
                 why = f"contradicts line {first.line}, the first of order {first.order.name}"
-                raise _BadRow(row.line, place, why, values)
+                raise _BadRow(row.line, location, why, values)
         for report in reports:
             if not any(_says_no_more(report, told) for told in first.reports):
                 why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"

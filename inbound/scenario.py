@@ -11,11 +11,11 @@ from inbound import cells
 from inbound.cells import BadCell
 from inbound.mapping import LINE_FIELDS, ORDER_FIELDS
 from inbound.times import read_instant
-from workflow.calendars import WorkingCalendar
-from workflow.durations import Duration
+from workflow.case.case import Detail, Line, Order, Report
 from workflow.errors import UsageError
-from workflow.order import Detail, Line, Order, Report
-from workflow.policy import Orders
+from workflow.policy.calendars import WorkingCalendar
+from workflow.policy.durations import Duration
+from workflow.policy.policy import Orders
 from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse, read_document
@@ -64,19 +64,19 @@ class ScenarioReader:
 
     def report(self, trigger: str, when: str, fields: Mapping[str, Any], order: Order, number: int = 1) -> Report:
         """Read a report that comes `when`: an instant, or a duration after the placing such as 36h or 15wd."""
-        place = f"report {number} ({trigger})"
+        where = f"report {number} ({trigger})"
         triggers = [name for name in FIELDS if name != "place"]
         if trigger not in triggers:
             raise UsageError(f"report {number}: {trigger!r} is not a report{did_you_mean(trigger, triggers)}")
-        _known(place, fields, FIELDS[trigger])
+        _known(where, fields, FIELDS[trigger])
         said: dict[str, Detail] = {}
         for name, known in FIELDS[trigger].items():
             if known.required and name not in fields:
-                raise UsageError(f"{place} needs its {name}: {known.help}")
+                raise UsageError(f"{where} needs its {name}: {known.help}")
             if name in fields:
                 read = partial(cells.report_field, known, code=order.currency, read=self._instant)
-                said[name] = self._read(f"{place}.{name}", fields[name], read)
-        return Report(trigger, self._when(place, when, order), "scenario", f"{number}", "scenario", said)
+                said[name] = self._read(f"{where}.{name}", fields[name], read)
+        return Report(trigger, self._when(where, when, order), "scenario", f"{number}", "scenario", said)
 
     def words(self, text: str, order: Order, number: int) -> Report:
         """Read a report from one text: "open_claim@12d kind=damaged lines=1:2"."""
@@ -113,27 +113,27 @@ class ScenarioReader:
             raise UsageError("days must be a whole number from 1 to 3650")
         return order, lines, tuple(reports), days
 
-    def _when(self, place: str, when: str, order: Order) -> datetime:
+    def _when(self, where: str, when: str, order: Order) -> datetime:
         try:
             return Duration.parse(when).after(order.placed_at, self._calendar)
         except ValueError:
             if len(when) < 8:
-                raise UsageError(f"{place}: {when!r} is not a time: write 36h, 3d, 15wd or an instant") from None
-            at: datetime = self._read(f"{place} after", when, partial(cells.instant, read=self._instant))
+                raise UsageError(f"{where}: {when!r} is not a time: write 36h, 3d, 15wd or an instant") from None
+            at: datetime = self._read(f"{where} after", when, partial(cells.instant, read=self._instant))
             return at
 
-    def _read(self, place: str, value: Any, read: Any) -> Any:
+    def _read(self, where: str, value: Any, read: Any) -> Any:
         written = [str(one) for one in value] if isinstance(value, list) else str(value)
         try:
             return read(written)
         except BadCell as bad:
-            raise UsageError(f"{place} {bad}") from None
+            raise UsageError(f"{where} {bad}") from None
 
 
-def _known(place: str, given: Iterable[str], known: Iterable[str]) -> None:
+def _known(where: str, given: Iterable[str], known: Iterable[str]) -> None:
     for name in given:
         if name not in known:
-            raise UsageError(f"{place}: {name!r} is not known there{did_you_mean(name, known)}")
+            raise UsageError(f"{where}: {name!r} is not known there{did_you_mean(name, known)}")
 
 
 def _table(name: str, value: Any) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from workflow.durations import FIRST_YEAR, LAST_YEAR
+from workflow.policy.durations import FIRST_YEAR, LAST_YEAR
 
 
 class BadInstant(ValueError):

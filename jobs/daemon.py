@@ -1,4 +1,4 @@
-"""The daemon: APScheduler only says when; the timer rows in the database are the truth."""
+"""The daemon. APScheduler only decides when jobs run; the timer rows in the database hold the deadlines."""
 
 import logging
 import os
@@ -12,95 +12,96 @@ from functools import wraps
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.firing import Fired
-from jobs import tick
+from jobs import passes
 from jobs.lock import DaemonLock
-from jobs.rounds import Round
-from jobs.tick import Workplace
+from jobs.passes import Runtime
+from jobs.wakeable_job import WakeableJob
 from storage import heartbeats
 from storage.database import DatabaseFailed
-from storage.waking import Listener
+from storage.notifications import Listener
+from workflow.plurals import counted
 
 _LOG = logging.getLogger("aftersales.jobs")
 LONGEST_SLEEP = timedelta(seconds=1)
-"""So that a jump of the clock is seen."""
-A_MOMENT = timedelta(milliseconds=20)
-"""To be woken by the scheduler takes a few milliseconds, which nobody needs to wait for who is awake."""
-HOUSE_EVERY = timedelta(minutes=5)
+"""Upper bound of a sleep, so that a jump of the clock is noticed."""
+WAIT_INLINE_BELOW = timedelta(milliseconds=20)
+"""Timers due sooner than this are waited for inline: a wake-up by the scheduler takes milliseconds."""
+MAINTENANCE_EVERY = timedelta(minutes=5)
 DEAD_AFTER_SECONDS = 60.0
-"""A ticker that has not ticked for so long is dead, and the daemon ends with an error."""
-BEAT_EVERY_SECONDS = 10.0
-BEAT_LATE_EVERY = timedelta(seconds=1)
+"""Without a tick for this long, the ticker counts as dead and the daemon exits with an error."""
+HEARTBEAT_EVERY_SECONDS = 10.0
+LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
 LATE_SECONDS = 1.0
-"""What was late by so much is told sooner."""
+"""Lateness above this is reported early."""
 LISTEN_SECONDS = 1.0
 END_WITHIN_SECONDS = 3.0
-"""How long a stop signal waits for what is being done; a mail server that hangs is not waited for."""
+"""How long a stop signal waits for running jobs, such as one that hangs on a mail server."""
 
 
 class Daemon:
-    """Fires timers, sends effects and keeps house until it is told to stop."""
+    """Fires timers, sends effects and runs maintenance until it is stopped."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._stop = threading.Event()
-        self._lock = DaemonLock(place.database)
+        self._lock = DaemonLock(runtime.database)
         self.scheduler = BackgroundScheduler(timezone=UTC)
-        self._firing = self._round(self.fire_due_timers, LONGEST_SLEEP)
-        self._sending = self._round(self.send_effects, LONGEST_SLEEP)
-        self._rounds = (
+        self._firing = self._job(self.fire_due_timers, LONGEST_SLEEP)
+        self._sending = self._job(self.send_effects, LONGEST_SLEEP)
+        self._jobs = (
             self._firing,
             self._sending,
-            self._round(self.give_sign_of_life, BEAT_LATE_EVERY),
-            self._round(self.keep_house, HOUSE_EVERY),
+            self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
+            self._job(self.run_maintenance, MAINTENANCE_EVERY),
         )
         self._listening = (
-            None if place.database.is_sqlite else threading.Thread(target=self._listen, name="listening", daemon=True)
+            None if runtime.database.is_sqlite else threading.Thread(target=self._listen, name="listening", daemon=True)
         )
-        self._drained = threading.Lock()
-        """Held while timers fire, so that a digest is not written in the middle of it (rule 5.3)."""
-        self._ticked = time.monotonic()
-        self._beaten = self._late_seconds = 0.0
-        self.left_behind = False
-        """After `run`: whether a job was still stuck in something outside; the process must not wait for it."""
+        self._firing_lock = threading.Lock()
+        """Held while timers fire, so that no digest is composed between two batches (rule 5.3)."""
+        self._last_tick = time.monotonic()
+        self._last_heartbeat = self._late_seconds = 0.0
+        self.abandoned_threads = False
+        """True after `run` if a job did not stop in time: exit without joining its thread."""
 
     def run(self) -> int:
         """Work until `stop` is called or the ticker dies; return the exit code.
 
         Raises:
-            AlreadyRunning: another daemon is at work on the same SQLite file.
+            AlreadyRunning: another daemon is running on the same SQLite file.
 
         """
         self._lock.take()
         try:
-            tick.take_over(self._place, _now())
+            passes.on_startup(self._runtime, _now())
             self._start()
-            _LOG.info("daemon %s works on %s", self._name, self._place.database.place)
+            _LOG.info("daemon %s runs on %s", self._name, self._runtime.database.location)
             return self._watch()
         finally:
             self._end()
 
     def stop(self) -> None:
-        """Ask the daemon to end; the batch and the message that it is at are finished first."""
+        """Ask the daemon to stop; the current batch and message are finished first."""
         self._stop.set()
 
     def fire_due_timers(self) -> None:
-        """Fire what is due, then sleep until the next timer is; what is due in a moment is waited for here."""
+        """Fire due timers, then sleep until the next one; one that is due within milliseconds is waited for inline."""
         while True:
             fired = self._fire_once()
             wake = fired.next_wake
-            if wake is None or wake > _now() + A_MOMENT or not self._tick():
+            if wake is None or wake > _now() + WAIT_INLINE_BELOW or not self._note_tick():
                 break
-            least = 0.0 if fired.count else A_MOMENT.total_seconds()  # another daemon is at what is due
+            least = 0.0 if fired.count else WAIT_INLINE_BELOW.total_seconds()  # another daemon holds the due timers
             self._stop.wait(max(least, (wake - _now()).total_seconds()))
         if wake is not None and wake < _now() + LONGEST_SLEEP:
             self._wake(self._firing, max(wake, _now()))
 
     def _fire_once(self) -> Fired:
-        with self._drained:
-            fired = tick.fire_due_timers(self._place, _now(), self._tick)
+        with self._firing_lock:
+            fired = passes.fire_due_timers(self._runtime, _now(), self._note_tick)
         if fired.count:
-            _LOG.info("fired %d timers, the first %.3f s late", fired.count, fired.lateness_seconds)
+            _LOG.info("fired %s, the first %.3f s late", counted(fired.count, "timer"), fired.lateness_seconds)
         if fired.leaves:
             self._wake(self._sending, _now())
         self._late_seconds = max(self._late_seconds, fired.lateness_seconds)
@@ -108,49 +109,49 @@ class Daemon:
 
     def send_effects(self) -> None:
         """Compose what may leave, and send what is due."""
-        if not tick.something_leaves(self._place, _now()):
+        if not passes.something_leaves(self._runtime, _now()):
             return
-        with self._drained:
-            if self._keep_on():  # a drain that a stop cut short is finished by the next daemon
-                tick.compose_messages(self._place, _now(), self._keep_on)
-        sent = tick.send_messages(self._place, _now(), self._keep_on)
+        with self._firing_lock:
+            if self._carry_on():  # after a stop, the next daemon composes the rest
+                passes.compose_messages(self._runtime, _now(), self._carry_on)
+        sent = passes.send_messages(self._runtime, _now(), self._carry_on)
         if sent.sent or sent.failed:
-            _LOG.info("sent %d messages, %d could not be sent", sent.sent, sent.failed)
+            _LOG.info("sent %s, %d could not be sent", counted(sent.sent, "message"), sent.failed)
 
-    def give_sign_of_life(self) -> None:
-        """Write a sign of life of the ticker now and then, and sooner when something was late; a dead one gives none."""
-        since, late = time.monotonic() - self._beaten, self._late_seconds >= LATE_SECONDS
-        if self._ticked > self._beaten and (late or since > BEAT_EVERY_SECONDS):
+    def report_heartbeat(self) -> None:
+        """Write a heartbeat every few seconds, sooner after a late firing, and none when the ticker has not ticked."""
+        since, late = time.monotonic() - self._last_heartbeat, self._late_seconds >= LATE_SECONDS
+        if self._last_tick > self._last_heartbeat and (late or since > HEARTBEAT_EVERY_SECONDS):
             worst, self._late_seconds = self._late_seconds, 0.0
-            tick.beat(self._place, self._name, _now(), worst)
-            self._beaten = time.monotonic()
+            passes.write_heartbeat(self._runtime, self._name, _now(), worst)
+            self._last_heartbeat = time.monotonic()
 
-    def keep_house(self) -> None:
-        """Tidy up."""
-        tick.keep_house(self._place, _now())
+    def run_maintenance(self) -> None:
+        """Run periodic maintenance."""
+        passes.run_maintenance(self._runtime, _now())
 
     def _start(self) -> None:
-        for one in self._rounds:
+        for one in self._jobs:
             one.start()
         self.scheduler.start()
         if self._listening:
             self._listening.start()
 
     def _listen(self) -> None:
-        """Look at once when somebody else has stored what can be done at once; whoever cannot listen looks at the clock."""
-        listener = Listener(self._place.database)
+        """Wake the jobs when another process notifies of new work. Without a connection, polling goes on."""
+        listener = Listener(self._runtime.database)
         while not self._stop.is_set():
             try:
                 if listener.wait(LISTEN_SECONDS):
                     self._wake(self._firing, _now())
                     self._wake(self._sending, _now())
-            except Exception as error:  # the server is gone for a while; the jobs say so where it matters
+            except Exception as error:  # the server is unreachable for now; the jobs log it
                 _LOG.debug("cannot listen: %s", error)
                 self._stop.wait(LISTEN_SECONDS)
         listener.close()
 
-    def _round(self, work: Callable[[], None], every: timedelta) -> Round:
-        """Return a round whose work meets a database that is locked or gone for a while again at the next one."""
+    def _job(self, work: Callable[[], None], every: timedelta) -> WakeableJob:
+        """Return a job that survives a database that is locked or unreachable; its next run tries again."""
 
         @wraps(work)
         def survive() -> None:
@@ -161,53 +162,53 @@ class Daemon:
             except DatabaseFailed as error:
                 _LOG.warning("trying again: %s", error)
             if work == self.fire_due_timers:
-                self._tick()
+                self._note_tick()
 
-        return Round(self.scheduler, survive, every)
+        return WakeableJob(self.scheduler, survive, every)
 
-    def _keep_on(self) -> bool:
+    def _carry_on(self) -> bool:
         return not self._stop.is_set()
 
-    def _tick(self) -> bool:
-        self._ticked = time.monotonic()
-        return self._keep_on()
+    def _note_tick(self) -> bool:
+        self._last_tick = time.monotonic()
+        return self._carry_on()
 
-    def _wake(self, sleeper: Round, at: datetime) -> None:
+    def _wake(self, job: WakeableJob, at: datetime) -> None:
         if not self._stop.is_set():
-            sleeper.ask(at)
+            job.wake_at(at)
 
     def _watch(self) -> int:
-        """Wait for the end; a ticker that is dead ends the process with an error."""
+        """Wait for the stop; return 1 if the ticker dies."""
         while not self._stop.wait(0.2):
-            silent = time.monotonic() - self._ticked
+            silent = time.monotonic() - self._last_tick
             if silent > DEAD_AFTER_SECONDS:
-                _LOG.critical("the ticker is dead: no tick for %.0f seconds; the daemon ends", silent)
+                _LOG.critical("the ticker is dead: no tick for %.0f seconds; the daemon stops", silent)
                 return 1
         return 0
 
     def _end(self) -> None:
-        """Let the jobs come to an end, for a while; what is not finished then is taken over by the next daemon."""
+        """Wait a limited time for running jobs; what they leave is recovered by the next daemon."""
         self._stop.set()
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
         until = time.monotonic() + END_WITHIN_SECONDS
         if self._listening and self._listening.is_alive():
             self._listening.join(END_WITHIN_SECONDS)
-        stuck = [one.name for one in self._rounds if not one.at_work.acquire(timeout=max(0, until - time.monotonic()))]
-        self.left_behind = bool(stuck)
+        stuck = [one.name for one in self._jobs if not one.running.acquire(timeout=max(0, until - time.monotonic()))]
+        self.abandoned_threads = bool(stuck)
         if stuck:
-            _LOG.warning("%s did not come to an end; the next daemon takes over what it left", ", ".join(stuck))
+            _LOG.warning("%s did not stop in time; the next daemon recovers its work", ", ".join(stuck))
         else:
-            self._say_goodbye()
+            self._write_last_heartbeat()
             self._lock.free()
 
-    def _say_goodbye(self) -> None:
-        self._place.database.patience_ms = 500
+    def _write_last_heartbeat(self) -> None:
+        self._runtime.database.busy_timeout_ms = 500
         try:
-            with self._place.database.write() as connection:
+            with self._runtime.database.write() as connection:
                 heartbeats.stop(connection, self._name, _now())
         except DatabaseFailed as error:
-            _LOG.warning("the last sign of life could not be written: %s", error)
+            _LOG.warning("the last heartbeat could not be written: %s", error)
 
 
 def _now() -> datetime:

@@ -7,15 +7,15 @@ from workflow.errors import AftersalesError
 
 
 class AlreadyRunning(AftersalesError):
-    """Another daemon is at work on the same SQLite file."""
+    """Another daemon is running on the same SQLite file."""
 
 
 class DaemonLock:
-    """Held while a daemon works on an SQLite file; daemons of a server share the work and need none."""
+    """Held while a daemon runs on an SQLite file; daemons of a PostgreSQL database share the work and need none."""
 
     def __init__(self, database: Database) -> None:
         self._lock = FileLock(f"{database.file}.lock", mode=0o600) if database.file else None
-        self._place = database.place
+        self._location = database.location
 
     def take(self) -> None:
         """Take the lock.
@@ -28,9 +28,9 @@ class DaemonLock:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
-                raise AlreadyRunning(f"a daemon is already at work on {self._place}: stop it first") from None
+                raise AlreadyRunning(f"a daemon is already running on {self._location}: stop it first") from None
             except OSError as error:
-                raise AftersalesError(f"the lock file beside {self._place} cannot be made: {error.strerror}") from None
+                raise AftersalesError(f"the lock file beside {self._location} cannot be made: {error.strerror}") from None
 
     def free(self) -> None:
         """Give the lock back."""

@@ -16,11 +16,11 @@ from sqlalchemy.schema import ColumnDefault
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from storage.case_changes import EXPECTED_VERSION
 from storage.tables import table_of
-from storage.writes import SEEN
 
-STREAMED_FROM = 50
-"""So many rows are streamed into a server."""
+COPY_FROM_ROWS = 50
+"""From this many rows on, PostgreSQL gets them by COPY."""
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -29,11 +29,11 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Rows) -> No
     if not rows:
         return
     table, sqlite = table_of(model), connection.dialect.name == "sqlite"
-    if not sqlite and len(rows) < STREAMED_FROM:
+    if not sqlite and len(rows) < COPY_FROM_ROWS:
         connection.execute(insert(table), [*map(dict, rows)])
         return
     names = tuple(rows[0])
-    usual = {name: value for name, value in usual_values(table).items() if name not in names}
+    usual = {name: value for name, value in default_values(table).items() if name not in names}
     moments = _moments(table, names) if sqlite else ()
     stream(connection, table, (*names, *usual), _tuples(rows, names, moments, tuple(usual.values())))
 
@@ -52,7 +52,7 @@ def stream(connection: Connection, table: Table, names: Sequence[str], rows: Ite
 
 
 @lru_cache
-def usual_values(table: Table) -> Mapping[str, Any]:
+def default_values(table: Table) -> Mapping[str, Any]:
     """Return the values that columns have when a row does not name them."""
     defaults = {column.name: column.default for column in table.columns}
     return {name: made.arg for name, made in defaults.items() if isinstance(made, ColumnDefault) and made.is_scalar}
@@ -63,7 +63,7 @@ def update_rows(
 ) -> int:
     """Replace the columns that the rows name of those that have the columns of `key`; return how many rows that were.
 
-    `seen` names a column that must still have the value under "seen": whoever came second changes nothing.
+    `seen` names a column that must still have the value under "seen": a later writer changes nothing.
     """
     alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -91,13 +91,15 @@ def _update(
 
 @lru_cache(maxsize=256)
 def _update_of(table: Table, names: tuple[str, ...], key: tuple[str, ...], seen: str | None) -> Any:
-    statement = update(table).values({name: bindparam(name) for name in names if name not in (*key, SEEN)})
+    statement = update(table).values({name: bindparam(name) for name in names if name not in (*key, EXPECTED_VERSION)})
     statement = statement.where(*(table.c[name] == bindparam(f"{name}_is") for name in key))
-    return statement.where(table.c[seen] == bindparam(SEEN)) if seen else statement
+    return statement.where(table.c[seen] == bindparam(EXPECTED_VERSION)) if seen else statement
 
 
 def _moments(table: Table, order: Sequence[str]) -> tuple[int, ...]:
-    return tuple(at for at, name in enumerate(order) if name != SEEN and isinstance(table.c[name].type, UTCDateTime))
+    return tuple(
+        at for at, name in enumerate(order) if name != EXPECTED_VERSION and isinstance(table.c[name].type, UTCDateTime)
+    )
 
 
 def _tuples(rows: Rows, names: tuple[str, ...], moments: tuple[int, ...], usual: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -113,12 +115,12 @@ def _written(values: tuple[Any, ...], moments: tuple[int, ...]) -> tuple[Any, ..
     for at in moments:
         moment: datetime | None = changed[at]
         if moment is not None:
-            changed[at] = as_sqlite_writes(moment)
+            changed[at] = sqlite_text(moment)
     return tuple(changed)
 
 
 @lru_cache(maxsize=20_000)
-def as_sqlite_writes(moment: datetime) -> str:
+def sqlite_text(moment: datetime) -> str:
     """Return an instant as SQLite keeps it: in UTC, to the microsecond, without the zone. One instant stands in many rows."""
     in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return in_utc.isoformat(" ", "microseconds")[:26]

@@ -1,4 +1,4 @@
-"""The unit of work on cases: load them, and store all that a batch of steps leaves behind, or nothing."""
+"""Cases loaded, and all that a batch of steps writes stored together or not at all."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Dialect, RowMapping, Select, Text, bindparam, cast, column, func, or_, select, update
 from sqlmodel import SQLModel, col
 
-from storage import codec
+from storage import case_mapper
+from storage.attention import raise_flags
 from storage.bulk import insert_rows, update_rows
-from storage.persons import raise_flags
-from storage.portions import portions
-from storage.quick import Prepared, carry_out, prepare
+from storage.case_changes import INSERT_ORDER, KEYS, CaseChange, row_changes
+from storage.chunks import chunked
+from storage.notifications import notify_daemons
+from storage.prepared import Prepared, execute_prepared, prepare
 from storage.tables import (
     AttemptRow,
     ClaimRow,
@@ -25,11 +27,9 @@ from storage.tables import (
     TimerRow,
     table_of,
 )
-from storage.waking import announce
-from storage.writes import ADDED_IN_TURN, KEYS, Change, writes_of
+from workflow.case.case import Case
 from workflow.errors import OrderChanged
-from workflow.order import Case
-from workflow.process import PARCEL
+from workflow.process import PARCEL_REPORTS
 
 Identity = tuple[str, str]
 """Shop and number of an order."""
@@ -50,8 +50,8 @@ class Stored:
 def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, int]:
     """Return the ids of the orders that are known."""
     wanted = set(identities)
-    numbers = codec.dump(sorted({number for _, number in wanted}))
-    (cursor,) = carry_out(connection, [_by_number(connection.dialect)], {"numbers": numbers})
+    numbers = case_mapper.dump(sorted({number for _, number in wanted}))
+    (cursor,) = execute_prepared(connection, [_by_number(connection.dialect)], {"numbers": numbers})
     return {(shop, number): order_id for shop, number, order_id in cursor.fetchall() if (shop, number) in wanted}
 
 
@@ -68,12 +68,12 @@ def _by_number(dialect: Dialect) -> Prepared:
 
 
 def load(connection: Connection, order_ids: Iterable[int], *, for_timers: bool = False) -> dict[int, Stored]:
-    """Load the cases of orders; those of a server are locked until the transaction ends.
+    """Load the cases of orders; PostgreSQL locks them until the transaction ends.
 
     `for_timers` leaves out what no timer looks at: the lines of orders that nothing was claimed of.
     """
     stored: dict[int, Stored] = {}
-    for some in portions(order_ids):
+    for some in chunked(order_ids):
         orders = _locked(connection, some)  # before their parts are read
         attempts = _by_order(connection, AttemptRow, some)
         timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
@@ -84,7 +84,7 @@ def load(connection: Connection, order_ids: Iterable[int], *, for_timers: bool =
         waiting = _by_order(connection, ReportRow, some, *_WAITING)
         for row in orders:
             key = row["id"]
-            case = codec.read_case(
+            case = case_mapper.read_case(
                 row,
                 lines=lines[key],
                 attempts=attempts[key],
@@ -98,7 +98,7 @@ def load(connection: Connection, order_ids: Iterable[int], *, for_timers: bool =
 
 
 def _locked(connection: Connection, order_ids: Sequence[int]) -> list[RowMapping]:
-    """Return the rows of orders; a server locks them, and the first orders of their chains, always in the same order."""
+    """Return the rows of orders; PostgreSQL locks them, and the first orders of their chains, always in the same order."""
     o, asked = table_of(OrderRow), set(order_ids)
     wanted = asked if connection.dialect.name == "sqlite" else asked | _first_of_chains(connection, order_ids)
     rows = connection.execute(select(o).where(o.c.id.in_(sorted(wanted))).order_by(o.c.id).with_for_update()).mappings()
@@ -117,48 +117,48 @@ def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[in
     """Return (order, source, key) of every report that the orders have had."""
     keys: set[tuple[int, str, str]] = set()
     columns = select(col(ReportRow.order_id), col(ReportRow.source), col(ReportRow.key))
-    for some in portions(order_ids):
+    for some in chunked(order_ids):
         keys |= {
             (one, source, key) for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))
         }
     return keys
 
 
-def store(connection: Connection, changes: Sequence[Change], modes: Mapping[str, str]) -> bool:
-    """Store a batch of changes; return whether somebody has something to do at once.
+def store(connection: Connection, changes: Sequence[CaseChange], modes: Mapping[str, str]) -> bool:
+    """Store a batch of changes; return whether there is work for a daemon now.
 
     `modes` gives each effect kind its mode: auto, ask or off.
 
     Raises:
-        OrderChanged: an order was moved by somebody else since it was loaded; nothing may be committed.
+        OrderChanged: another writer changed an order since it was loaded; nothing may be committed.
 
     """
     new = [change for change in changes if change.before is None]
     placed = [*zip(_new_ids(connection, len(new)), new, strict=True), *((c.order_id or 0, c) for c in changes if c.before)]
-    writes = writes_of(placed, modes)
+    writes = row_changes(placed, modes)
     orders = writes.changed.pop(OrderRow, [])
     if update_rows(connection, OrderRow, KEYS[OrderRow], orders, seen="version") != len(orders):
-        _name_the_loser(connection, changes)
-    for model in ADDED_IN_TURN:
+        _raise_order_changed(connection, changes)
+    for model in INSERT_ORDER:
         insert_rows(connection, model, writes.added[model])
     for model, rows in writes.changed.items():
         update_rows(connection, model, KEYS[model], rows)
-    _withdraw(connection, writes.moot)
+    _drop_obsolete(connection, writes.obsolete)
     raise_flags(connection, writes.flags)
-    if writes.wakes:
-        announce(connection)
-    return writes.wakes
+    if writes.has_work:
+        notify_daemons(connection)
+    return writes.has_work
 
 
-def _name_the_loser(connection: Connection, changes: Sequence[Change]) -> None:
+def _raise_order_changed(connection: Connection, changes: Sequence[CaseChange]) -> None:
     ours = {change.order_id: change for change in changes}
-    for some in portions(key for key in ours if key):
+    for some in chunked(key for key in ours if key):
         versions = select(col(OrderRow.id), col(OrderRow.version)).where(col(OrderRow.id).in_(some))
         for key, version in connection.execute(versions):
             change = ours[key]
             if version != change.after.steps and change.before:
                 trigger, state = change.steps[0].history.trigger, change.before.state
-                why = "somebody else moved the order first; look at it again"
+                why = "another writer changed the order first: look at it again"
                 raise OrderChanged(change.after.name, state, trigger, why)
     raise AssertionError("an order vanished while it was being moved")
 
@@ -166,35 +166,35 @@ def _name_the_loser(connection: Connection, changes: Sequence[Change]) -> None:
 def _new_ids(connection: Connection, count: int) -> Sequence[int]:
     if not count:
         return ()
-    if connection.dialect.name == "postgresql":  # others may be placing orders too; on SQLite nobody else writes
+    if connection.dialect.name == "postgresql":  # other writers may be placing orders too; SQLite has one writer
         connection.execute(select(func.pg_advisory_xact_lock(_PLACING)))
     first = (connection.execute(select(func.max(OrderRow.id))).scalar() or 0) + 1
     return range(first, first + count)
 
 
 _PLACING = 1688
-"""The server-wide lock of whoever hands out the ids of new orders."""
-NOT_LEFT = ("held", "asked", "ready")
+"""The PostgreSQL advisory lock under which ids of new orders are assigned."""
+UNSENT = ("held", "asked", "ready")
 """Statuses of effects that no message carries yet."""
 DROPPED = {"status": "dropped", "decided_by": "the process"}
-"""What is written of an effect that has lost its point."""
+"""The columns of an effect that is dropped as obsolete."""
 
 
-def _withdraw(connection: Connection, moot: Sequence[codec.Values]) -> None:
-    """Drop effects of earlier steps that have not left yet and have lost their point (rule 5.7)."""
-    if not moot:
+def _drop_obsolete(connection: Connection, obsolete: Sequence[case_mapper.Values]) -> None:
+    """Drop unsent effects of earlier steps that are obsolete (rule 5.7)."""
+    if not obsolete:
         return
     same = (col(EffectRow.order_id) == bindparam("of_order")) & (col(EffectRow.kind) == bindparam("of_kind"))
     same &= (col(EffectRow.attempt) == bindparam("of_attempt")) & (col(EffectRow.sequence) < bindparam("before"))
-    dropped: codec.Values = {**DROPPED, "decided_at": bindparam("at")}
-    unsent = or_(*(col(EffectRow.status) == status for status in NOT_LEFT))
-    connection.execute(update(table_of(EffectRow)).where(same & unsent).values(dropped), moot)
+    dropped: case_mapper.Values = {**DROPPED, "decided_at": bindparam("at")}
+    unsent = or_(*(col(EffectRow.status) == status for status in UNSENT))
+    connection.execute(update(table_of(EffectRow)).where(same & unsent).values(dropped), obsolete)
 
 
 _WAITING = (
     col(ReportRow.verdict).in_(("exception", "refused")),
     col(ReportRow.resolved_at).is_(None),
-    col(ReportRow.trigger).in_(PARCEL),
+    col(ReportRow.trigger).in_(PARCEL_REPORTS),
 )
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Connection, or_, select, tuple_
 from sqlmodel import col
 
-from storage.portions import portions
+from storage.chunks import chunked
 from storage.tables import LedgerTableRow, OrderRow, table_of
-from workflow.order import Case, altered
+from workflow.case.case import Case, replace_fields
 
 Key = tuple[str, str]
 """Shop, and number of the chain's first order."""
@@ -25,7 +25,7 @@ class Chain:
         """Return the case knowing what the others of its chain have had."""
         others = [sums for number, sums in self.refunds.items() if number != case.order.number]
         settled, requested = (sum(one[part] for one in others) for part in (0, 1))
-        return altered(case, chain_paid=self.paid, settled_elsewhere=settled, requested_elsewhere=requested)
+        return replace_fields(case, chain_paid=self.paid, settled_elsewhere=settled, requested_elsewhere=requested)
 
     def take(self, case: Case) -> None:
         """Remember the refunds of a case as they stand now."""
@@ -50,9 +50,9 @@ def key_of(case: Case) -> Key | None:
 
 
 def load(connection: Connection, cases: Iterable[Case]) -> dict[Key, Chain]:
-    """Load the chains of cases; on a server their first orders are locked, so that no two sum up at once."""
+    """Load the chains of cases; PostgreSQL locks their first orders, so that no two transactions sum up at once."""
     chains: dict[Key, Chain] = {}
-    for some in portions(key for case in cases if (key := key_of(case))):
+    for some in chunked(key for case in cases if (key := key_of(case))):
         first = tuple_(col(OrderRow.shop), col(OrderRow.number)).in_(some)
         paid = select(col(OrderRow.shop), col(OrderRow.number), col(OrderRow.paid)).where(first).order_by(col(OrderRow.id))
         for shop, number, amount in connection.execute(paid.with_for_update()):

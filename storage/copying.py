@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from storage import queries
 from storage.database import Database
 from workflow.errors import AftersalesError
+from workflow.plurals import counted
 
 BATCH = 5_000
 """Rows in one transaction of the target."""
@@ -74,17 +75,19 @@ def verify(source: Database, target: Database) -> int:
         for table in copied_tables():
             here, there = _count(one, table), _count(other, table)
             if here != there:
-                raise CopyFailed(f"{table.name} has {here} rows in {source.place} and {there} in {target.place}: copy again")
+                raise CopyFailed(
+                    f"{table.name} has {counted(here, 'row')} in {source.location} and {there} in {target.location}: copy again"
+                )
         broken = next(queries.broken_chains(other), None)
         if broken:
-            raise CopyFailed(f"the history of order {broken[0]} does not hold in {target.place}: {broken[1]}")
+            raise CopyFailed(f"the history of order {broken[0]} does not hold in {target.location}: {broken[1]}")
         orders = SQLModel.metadata.tables["orders"]
         heads = select(orders.c.id, orders.c.version, orders.c.last_hash).order_by(orders.c.id)
         with _streamed(one, heads) as ours, _streamed(other, heads) as theirs:
             for mine, copied in zip(ours, theirs, strict=True):
                 if tuple(mine) != tuple(copied):
                     raise CopyFailed(
-                        f"order row {mine[0]} has moved on since: stop what works on {source.place}, and copy anew"
+                        f"order row {mine[0]} has moved on since: stop what works on {source.location}, and copy anew"
                     )
         return _count(other, orders)
 
@@ -102,7 +105,7 @@ def _where_it_stands(source: Database, target: Database, table: Table) -> tuple[
         for last in theirs.mappings():
             count += 1
             if last != next(mine, None):
-                raise CopyFailed(f"{target.place} holds other rows in {table.name} (an older copy?): name an empty database")
+                raise CopyFailed(f"{target.location} holds other rows in {table.name} (an older copy?): name an empty database")
     return count, last
 
 
@@ -126,7 +129,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _set_sequences(target: Database) -> None:
-    """Let a server hand out ids behind those that were copied."""
+    """Advance PostgreSQL's sequences past the copied ids."""
     if target.is_sqlite:
         return
     with target.write() as connection:

@@ -21,7 +21,7 @@ SCHEMA = "0004"
 
 
 class DatabaseUnready(AftersalesError):
-    """The database is missing, is not ours, or its tables are of another version."""
+    """The database is missing, belongs to something else, or its tables have another version."""
 
 
 class DatabaseFailed(AftersalesError):
@@ -43,8 +43,8 @@ class Database:
         """
         self.url = _checked(url)
         self.file = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
-        self.patience_ms = 5_000
-        """How long an SQLite writer waits for another one."""
+        self.busy_timeout_ms = 5_000
+        """How long an SQLite writer waits for another one, in milliseconds."""
         self._statement_seconds = 0
         self._writing = threading.Lock()
         self.engine = self._engine(scratch)
@@ -56,16 +56,16 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a write transaction; on SQLite nobody else writes meanwhile.
+        """Open a write transaction; on SQLite it excludes all other writers.
 
         Raises:
             DatabaseFailed: it is locked by another writer, or gone.
 
         """
         with (
-            self._turn(),
-            self._named_failures(),
-            _uncollected(),
+            self._writer_turn(),
+            self._failures_named(),
+            _without_cyclic_gc(),
             self.engine.connect().execution_options(write=True) as connection,
             connection.begin(),
         ):
@@ -79,35 +79,35 @@ class Database:
             DatabaseFailed: it cannot be opened or read.
 
         """
-        with self._named_failures(), self.engine.connect() as connection, connection.begin():
+        with self._failures_named(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for the other writers of this process on the same file; among processes SQLite only looks again and again."""
+    def _writer_turn(self) -> Iterator[None]:
+        """Queue the writers of this process on one SQLite file; between processes SQLite polls."""
         if not self.is_sqlite:
             yield
             return
-        if not self._writing.acquire(timeout=self.patience_ms / 1_000):
-            raise DatabaseFailed(f"the database {self.place} cannot be used now: another thread is still writing")
+        if not self._writing.acquire(timeout=self.busy_timeout_ms / 1_000):
+            raise DatabaseFailed(f"the database {self.location} cannot be used now: another thread is still writing")
         try:
             yield
         finally:
             self._writing.release()
 
     @contextmanager
-    def _named_failures(self) -> Iterator[None]:
+    def _failures_named(self) -> Iterator[None]:
         driver: Any = self.engine.dialect.loaded_dbapi
         try:
             yield
-        except (DBAPIError, driver.Error) as error:  # rows go past SQLAlchemy here and there
+        except (DBAPIError, driver.Error) as error:  # some statements bypass SQLAlchemy
             original: Any = error.orig if isinstance(error, DBAPIError) else error
-            if not _is_of_the_whole(original, driver):
+            if not _is_database_wide(original, driver):
                 raise
-            raise DatabaseFailed(f"the database {self.place} cannot be used now: {original}") from error
+            raise DatabaseFailed(f"the database {self.location} cannot be used now: {original}") from error
 
     def exists(self) -> bool:
-        """Say whether the SQLite file is there; a server is asked only when it is used."""
+        """Say whether the SQLite file is there; a server is contacted only when it is used."""
         return self.file is None or self.file.exists()
 
     def create_file(self) -> None:
@@ -128,7 +128,7 @@ class Database:
                 return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
         except DatabaseFailed as error:
             if "not a database" in str(error):
-                raise DatabaseUnready(f"{self.place} is not a database of ours: {error}") from None
+                raise DatabaseUnready(f"{self.location} is not an aftersales database: {error}") from None
             raise
 
     def require(self) -> None:
@@ -139,18 +139,18 @@ class Database:
 
         """
         if not self.exists():
-            raise DatabaseUnready(f"there is no database at {self.place}: import a file, or run `aftersales db upgrade`")
+            raise DatabaseUnready(f"there is no database at {self.location}: import a file, or run `aftersales db upgrade`")
         found = self.schema()
         if found is None:
-            raise DatabaseUnready(f"the database {self.place} has no tables: run `aftersales db upgrade`")
+            raise DatabaseUnready(f"the database {self.location} has no tables: run `aftersales db upgrade`")
         if found != SCHEMA:
             raise DatabaseUnready(
-                f"the tables of {self.place} are of version {found}, this program wants {SCHEMA}: "
+                f"the tables of {self.location} are of version {found}, this program wants {SCHEMA}: "
                 "run `aftersales db upgrade`, or use the program that made them"
             )
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it is, without any password, for messages."""
         return str(self.file) if self.file else self.url.render_as_string(hide_password=True)
 
@@ -172,10 +172,10 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise AftersalesError(f"the backup to {target} failed: {error}") from None
 
-    def forget_what_was_overwritten(self) -> str | None:
-        """Rewrite the database so that nothing that was erased is left in unused space or in the write-ahead log.
+    def purge_deleted_data(self) -> str | None:
+        """Rewrite the database so that no erased data is left in free pages or in the write-ahead log.
 
-        Returns what could not be done, and what to do, or None.
+        Returns None, or what could not be done and what to do.
         """
         try:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -184,14 +184,14 @@ class Database:
                     busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
                     if busy:
                         return (
-                            f"{self.place} is being read; its -wal file still holds what was erased: erase again, with --order"
+                            f"{self.location} is being read; its -wal file still holds erased data: erase again, with --order"
                         )
         except DatabaseError as error:
-            return f"{self.place} could not be rewritten ({error.orig}): erase again, with --order, when nobody else uses it"
+            return f"{self.location} could not be rewritten ({error.orig}): erase again, with --order, when it is not in use"
         return None
 
     def limit_statements(self, seconds: int) -> None:
-        """Let a server end every statement that takes longer from now on; 0: none."""
+        """Set PostgreSQL's statement timeout, in seconds; 0 means none."""
         self._statement_seconds = seconds
         self.engine.dispose()
 
@@ -218,7 +218,7 @@ class Database:
         return engine
 
     def _connected(self, connection: Any, _record: Any) -> None:
-        """Let nobody wait for ever: neither for a lock, nor for a client that is gone, nor (a daemon) for one statement."""
+        """Set time-outs for locks, for idle transactions, and for a daemon's statements."""
         limits = {**_WAITS_SECONDS, "statement_timeout": self._statement_seconds}
         with connection.cursor() as cursor:
             for name, seconds in limits.items():
@@ -231,10 +231,10 @@ class Database:
             connection.execute(f"PRAGMA {pragma}")
 
     def _taken(self, connection: Any, record: Any, _proxy: Any) -> None:
-        """Open the file anew when it is no longer the one that the connection has: nothing may go into a lost file."""
+        """Reconnect if the file was replaced: nothing may be written to a deleted file."""
         if record.info["file"] != self._identity():
             raise DisconnectionError
-        connection.execute(f"PRAGMA busy_timeout = {self.patience_ms}")
+        connection.execute(f"PRAGMA busy_timeout = {self.busy_timeout_ms}")
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -245,8 +245,8 @@ class Database:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no circular garbage: a batch makes very many objects that live to its end, and each search sees them all."""
+def _without_cyclic_gc() -> Iterator[None]:
+    """Disable the cyclic garbage collector: a batch makes many long-lived objects, and each collection scans them all."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -264,11 +264,11 @@ _CONNECTING = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-"""A host that is silent is given up within half a minute; the last is in milliseconds, the others in seconds."""
+"""A silent host is given up within half a minute. The last value is in milliseconds, the others in seconds."""
 
 
 def _with_patience(url: URL) -> URL:
-    """Return the URL with our time-outs where it has none; of several hosts it wants the one that can be written to."""
+    """Return the URL with default time-outs; of several hosts the writable one is used."""
     wanted = {**_CONNECTING}
     hosts = url.query.get("host", ())
     if len(hosts if isinstance(hosts, tuple) else hosts.split(",")) > 1:
@@ -277,11 +277,11 @@ def _with_patience(url: URL) -> URL:
 
 
 _READ_ONLY = "25006"
-"""What a server says that is (or has become) a standby."""
+"""SQLSTATE of a write on a standby."""
 
 
-def _is_of_the_whole(error: Any, driver: Any) -> bool:
-    """Say whether an error is of the database as a whole, and not of a row: it is gone, locked, damaged, or a standby."""
+def _is_database_wide(error: Any, driver: Any) -> bool:
+    """Say whether an error concerns the whole database (unreachable, locked, damaged, a standby) and not one row."""
     if isinstance(error, driver.OperationalError | driver.InterfaceError):
         return True
     return type(error) is driver.DatabaseError or getattr(error, "sqlstate", None) == _READ_ONLY

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 from sqlmodel import SQLModel
 
+from storage.case_mapper import dump
 from storage.chains import members
-from storage.codec import dump
-from storage.portions import portions
+from storage.chunks import chunked
 from storage.tables import (
     AttemptRow,
     AttentionRow,
@@ -24,8 +24,8 @@ from storage.tables import (
     ReportRow,
     table_of,
 )
-from workflow.order import PERSONAL
-from workflow.personal import is_name, pattern_of
+from workflow.case.case import PERSONAL
+from workflow.case.personal import is_name, pattern_of
 from workflow.reports import FIELDS, Field
 
 ERASED = "(erased)"
@@ -62,7 +62,7 @@ def described(connection: Connection, order_ids: Iterable[int]) -> list[Found]:
     """Describe orders, for the person who is about to erase their buyer."""
     o = table_of(OrderRow)
     found: list[Found] = []
-    for some in portions(order_ids):
+    for some in chunked(order_ids):
         for row in connection.execute(select(o).where(o.c.id.in_(some)).order_by(o.c.id)).mappings():
             buyer = row["buyer_email"] or row["buyer_name"] or (ERASED if row["erased"] else None)
             found.append(Found(row["id"], f"{row['shop']}/{row['number']}", buyer, row["state"]))
@@ -73,7 +73,7 @@ def personal_texts(connection: Connection, order_ids: Sequence[int]) -> list[str
     """Return every text that is known to be about the buyer of the orders, the longest first."""
     o, r = table_of(OrderRow), table_of(ReportRow)
     texts: set[str] = set()
-    for some in portions(order_ids):
+    for some in chunked(order_ids):
         for row in connection.execute(select(*(o.c[name] for name in PERSONAL)).where(o.c.id.in_(some))):
             texts |= {text for text in row if text}
         for trigger, fields in connection.execute(select(r.c.trigger, r.c.fields).where(r.c.order_id.in_(some))):
@@ -93,7 +93,7 @@ def erase_orders(connection: Connection, order_ids: Iterable[int]) -> None:
 def erase_reports(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> int:
     """Take personal fields out of reports, and the buyer's texts out of everything that was said."""
     r, changed, blot = table_of(ReportRow), 0, blotter(texts)
-    for some in portions(order_ids):
+    for some in chunked(order_ids):
         for row in connection.execute(select(r).where(r.c.order_id.in_(some))).mappings().all():
             known = FIELDS.get(row["trigger"], {})
             said = {name: _blotted(name, value, known, blot) for name, value in json.loads(row["fields"]).items()}
@@ -105,7 +105,7 @@ def erase_reports(connection: Connection, order_ids: Iterable[int], texts: Seque
 
 
 def _blotted(name: str, value: Any, known: Mapping[str, Field], blot: Callable[[Any], Any]) -> Any:
-    """Return a field without the buyer: a personal one is gone, a free text is blotted, a word of ours stays."""
+    """Return a field without the buyer: a personal one is erased, a free text is redacted, other values stay."""
     if name in known and known[name].personal:
         return ERASED
     return blot(value) if name not in known or known[name].kind == "text" else value
@@ -123,7 +123,7 @@ def erase_notes(connection: Connection, order_ids: Iterable[int], texts: Sequenc
     )
     for model, names in notes:
         table = table_of(model)
-        for some in portions(order_ids):
+        for some in chunked(order_ids):
             for row in connection.execute(select(table).where(table.c.order_id.in_(some))).mappings().all():
                 values = {name: _without(name, row[name], blot) for name in names}
                 if any(row[name] != value for name, value in values.items()):
@@ -150,23 +150,23 @@ def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequ
     m, member, e = table_of(MessageRow), table_of(MemberRow), table_of(EffectRow)
     mine, blot = set(order_ids), blotter(texts)
     about: dict[int, set[int]] = {}
-    for some in portions(mine):
+    for some in chunked(mine):
         carried = select(member.c.message_id).join(e, e.c.id == member.c.effect_id).where(e.c.order_id.in_(some))
         everyone = select(member.c.message_id, e.c.order_id).join(e, e.c.id == member.c.effect_id)
         for message_id, order_id in connection.execute(everyone.where(member.c.message_id.in_(carried))):
             about.setdefault(message_id, set()).add(order_id)
     keys = []
-    for some in portions(key for key, orders in about.items() if orders <= mine):
+    for some in chunked(key for key, orders in about.items() if orders <= mine):
         for row in connection.execute(select(m).where(m.c.id.in_(some))).mappings().all():
             values = {name: blot(row[name]) for name in ("subject", "body", "recipient")}
-            if row["status"] in LEFT_FOR_GOOD:
+            if row["status"] in FINISHED:
                 values |= {"subject": ERASED, "body": ERASED}
                 keys.append(row["key"])
             connection.execute(update(m).where(m.c.id == row["id"]).values(values))
     return keys
 
 
-LEFT_FOR_GOOD = ("sent", "dropped")
+FINISHED = ("sent", "dropped")
 """Statuses of messages that nothing sends (again)."""
 
 

@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, RowMapping, bindparam, insert, or_, select, text, update
 from sqlmodel import col
 
-from storage import codec
-from storage.cases import NOT_LEFT
-from storage.persons import raise_flags
-from storage.portions import portions
-from storage.quick import Prepared, carry_out, prepare
+from storage import case_mapper
+from storage.attention import raise_flags
+from storage.cases import UNSENT
+from storage.chunks import chunked
+from storage.notifications import notify_daemons
+from storage.prepared import Prepared, execute_prepared, prepare
 from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow, table_of
-from storage.waking import announce
-from workflow.order import Order
+from workflow.case.case import Order
 
 STUCK = ("dead", "parked")
 
@@ -151,7 +151,7 @@ def sending_since(connection: Connection, before: datetime) -> list[tuple[int, s
 
 def something_leaves(connection: Connection, at: datetime) -> bool:
     """Say whether an effect may leave that no message carries yet, or a message is to be tried by `at`."""
-    (cursor,) = carry_out(connection, [_something_leaves(connection.dialect)], {"at": at})
+    (cursor,) = execute_prepared(connection, [_something_leaves(connection.dialect)], {"at": at})
     ((leaves,),) = cursor.fetchall()
     return bool(leaves)
 
@@ -171,13 +171,13 @@ def approve(connection: Connection, effects: Sequence[RowMapping], by: str, at: 
     chosen = [row for row in effects if row["status"] in ("held", "asked")]
     _decide(connection, _ids(chosen), "ready", by, at)
     _go_live(connection, chosen)
-    announce(connection)
+    notify_daemons(connection)
     return len(chosen)
 
 
 def drop(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
     """Give up effects that have not left, and the messages that only they are in."""
-    chosen = [row for row in effects if row["status"] in (*NOT_LEFT, *STUCK)]
+    chosen = [row for row in effects if row["status"] in (*UNSENT, *STUCK)]
     _decide(connection, _ids(chosen), "dropped", by, at)
     _settle_messages(connection, _ids(row for row in chosen if row["status"] in STUCK), "dropped", at)
     _go_live(connection, chosen)
@@ -191,13 +191,13 @@ def retry(connection: Connection, effects: Sequence[RowMapping], by: str, at: da
     """
     chosen = _ids(row for row in effects if row["status"] in STUCK)
     carried: set[int] = set()
-    for some in portions(chosen):
+    for some in chunked(chosen):
         written = select(col(MemberRow.effect_id)).where(col(MemberRow.effect_id).in_(some))
         carried |= set(connection.execute(written).scalars())
     _decide(connection, carried, "leaving", by, at)
     _decide(connection, set(chosen) - carried, "ready", by, at)
     _settle_messages(connection, chosen, "waiting", at)
-    announce(connection)
+    notify_daemons(connection)
     return len(chosen)
 
 
@@ -213,21 +213,21 @@ def _ids(effects: Iterable[RowMapping]) -> list[int]:
 
 def _decide(connection: Connection, effect_ids: Iterable[int], status: str, by: str, at: datetime) -> None:
     values = {"status": status, "decided_by": by, "decided_at": at}
-    for some in portions(effect_ids):
+    for some in chunked(effect_ids):
         connection.execute(update(EffectRow).where(col(EffectRow.id).in_(some)).values(values))
 
 
 def _go_live(connection: Connection, decided: Iterable[RowMapping]) -> None:
     """An order whose last held effect was decided causes effects like any other from now on (rule 5.4)."""
     still_held = select(col(EffectRow.id)).where(col(EffectRow.order_id) == col(OrderRow.id), col(EffectRow.status) == "held")
-    for some in portions(row["order_id"] for row in decided if row["status"] == "held"):
+    for some in chunked(row["order_id"] for row in decided if row["status"] == "held"):
         live = col(OrderRow.id).in_(some) & ~still_held.exists()
         connection.execute(update(OrderRow).where(live).values(observed=False))
 
 
 def _settle_messages(connection: Connection, effect_ids: Iterable[int], status: str, at: datetime) -> None:
     fresh = {"status": status, "next_try_at": at, "tries": 0}
-    for some in portions(effect_ids):
+    for some in chunked(effect_ids):
         mine = select(col(MemberRow.message_id)).where(col(MemberRow.effect_id).in_(some))
         stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK)
         connection.execute(update(MessageRow).where(stuck).values(fresh))
@@ -242,12 +242,12 @@ def _roll_up(connection: Connection, message_id: int, at: datetime, error: str |
     statuses: dict[int, set[str]] = defaultdict(set)
     for effect_id, status in connection.execute(joined.where(col(MemberRow.effect_id).in_(mine))):
         statuses[effect_id].add(status)
-    together = {effect_id: _together(of) for effect_id, of in statuses.items()}
+    together = {effect_id: _grouped(of) for effect_id, of in statuses.items()}
     _set_effects(connection, together)
     _ask_for_a_person(connection, [key for key, status in together.items() if status in STUCK], at, error)
 
 
-def _together(statuses: set[str]) -> str:
+def _grouped(statuses: set[str]) -> str:
     for status in ("parked", "dead"):
         if status in statuses:
             return status
@@ -258,7 +258,7 @@ def _together(statuses: set[str]) -> str:
 
 def _ask_for_a_person(connection: Connection, effect_ids: Iterable[int], at: datetime, error: str | None) -> None:
     orders: set[int] = set()
-    for some in portions(effect_ids):
+    for some in chunked(effect_ids):
         orders |= set(connection.execute(select(col(EffectRow.order_id)).where(col(EffectRow.id).in_(some))).scalars())
     raise_flags(connection, [(order_id, "effect_stuck", at, error) for order_id in sorted(orders)])
 
@@ -268,13 +268,13 @@ def _set_effects(connection: Connection, statuses: dict[int, str]) -> None:
     for effect_id, status in statuses.items():
         by_status[status].append(effect_id)
     for status, ids in by_status.items():
-        for some in portions(ids):
+        for some in chunked(ids):
             connection.execute(update(EffectRow).where(col(EffectRow.id).in_(some)).values(status=status))
 
 
 def _orders(connection: Connection, order_ids: Iterable[int]) -> dict[int, Order]:
     found: dict[int, Order] = {}
-    for some in portions(order_ids):
+    for some in chunked(order_ids):
         rows = connection.execute(select(table_of(OrderRow)).where(col(OrderRow.id).in_(some))).mappings()
-        found |= {row["id"]: codec.read_order(row) for row in rows}
+        found |= {row["id"]: case_mapper.read_order(row) for row in rows}
     return found

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 from sqlmodel import col
 
 from storage.tables import PolicyRow
-from workflow.policy import digest
+from workflow.policy.policy import digest
 
 
 def version_of(connection: Connection, text: str, at: datetime) -> int:

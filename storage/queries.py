@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, or_, select
 from sqlmodel import SQLModel, col
 
-from storage import cases, chains, codec
+from storage import case_mapper, cases, chains
 from storage.cases import Stored
-from storage.portions import portions
+from storage.chunks import chunked
 from storage.tables import (
     AttemptRow,
     AttentionRow,
@@ -27,8 +27,8 @@ from storage.tables import (
     TimerRow,
     table_of,
 )
+from workflow.case.history import HistoryRow, broken_at
 from workflow.errors import UnknownOrder
-from workflow.history import HistoryRow, broken_at
 
 Found = dict[str, Any]
 
@@ -112,7 +112,7 @@ def history(connection: Connection, order_id: int) -> list[HistoryRow]:
     """Return an order's history, oldest first."""
     t = table_of(HistoryTableRow)
     rows = connection.execute(select(t).where(t.c.order_id == order_id).order_by(t.c.sequence)).mappings()
-    return [codec.read_history(row) for row in rows]
+    return [case_mapper.read_history(row) for row in rows]
 
 
 def timers(
@@ -147,7 +147,7 @@ def effects(
 def effects_by_id(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
     """Return effects by their ids."""
     query = _with_order(EffectRow, None).add_columns(col(OrderRow.currency)).order_by(col(EffectRow.id))
-    return [row for some in portions(ids) for row in connection.execute(query.where(col(EffectRow.id).in_(some))).mappings()]
+    return [row for some in chunked(ids) for row in connection.execute(query.where(col(EffectRow.id).in_(some))).mappings()]
 
 
 def messages_of(connection: Connection, effect_id: int) -> list[Found]:
@@ -246,7 +246,7 @@ def broken_chains(connection: Connection) -> Iterator[tuple[str, str]]:
         of_order = [*group]
         first, seen = of_order[0], seen + 1
         name = f"{first['shop']}/{first['number']}"
-        wrong = broken_at(name, map(codec.read_history, of_order), first["version"], first["last_hash"])
+        wrong = broken_at(name, map(case_mapper.read_history, of_order), first["version"], first["last_hash"])
         if wrong:
             yield name, wrong
     bare = select(o.c.shop, o.c.number).where(~select(h.c.order_id).where(h.c.order_id == o.c.id).exists())

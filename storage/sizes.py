@@ -32,7 +32,7 @@ _COUNTED: tuple[type[SQLModel], ...] = (
 
 
 def rows(connection: Connection) -> dict[str, int]:
-    """Return how many rows the tables have; of a server, as it estimated when it last looked, which costs nothing."""
+    """Return how many rows the tables have; PostgreSQL's own estimate, which costs nothing."""
     return {str(model.__tablename__): _rows(connection, model) for model in _COUNTED}
 
 

@@ -8,25 +8,25 @@ from functools import lru_cache
 from sqlalchemy import Connection, Dialect, bindparam, func, select, text, update
 from sqlmodel import col
 
-from storage.persons import raise_flags
-from storage.quick import Prepared, as_instant, carry_out, prepare
+from storage.attention import raise_flags
+from storage.prepared import Prepared, as_instant, execute_prepared, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 
 TRIES = 5
-"""After so many failures a timer is set aside and its order needs a person (rule 5.6)."""
+"""Failed tries after which a timer is set aside and its order needs a person (rule 5.6)."""
 
 _PENDING = text("timers.status = 'pending'")
-"""As the index of pending timers has it; with a parameter in its place a prepared statement may not use it."""
+"""Literal, as in the partial index: with a parameter a prepared statement may not use that index."""
 _ALWAYS_THE_SAME_PLAN = Prepared("SET LOCAL plan_cache_mode = force_generic_plan", {}, ())
-"""A server would plan each look for due timers anew, and read the ends of an index for it, where the dead entries are."""
+"""Force a generic plan: planning reads the ends of an index, which are full of dead entries."""
 Due = tuple[int, int]
 """Order and number of a timer."""
 
 
 def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
-    """Return the timers due at `at` in due order; several daemons of a server get different ones."""
+    """Return the timers due at `at` in due order; on PostgreSQL concurrent daemons get different ones."""
     first = () if connection.dialect.name == "sqlite" else (_ALWAYS_THE_SAME_PLAN,)
-    *_, cursor = carry_out(connection, [*first, _due(connection.dialect)], {"at": at, "most": limit})
+    *_, cursor = execute_prepared(connection, [*first, _due(connection.dialect)], {"at": at, "most": limit})
     return [(order_id, number) for order_id, number in cursor.fetchall()]
 
 
@@ -35,7 +35,7 @@ def _due(dialect: Dialect) -> Prepared:
     columns = select(col(TimerRow.order_id), col(TimerRow.number))
     pending = columns.where(_PENDING, col(TimerRow.wake_at) <= bindparam("at", None))
     query = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(bindparam("most", None))
-    if dialect.name == "postgresql":  # the order is what everybody locks, and first of all
+    if dialect.name == "postgresql":  # every writer locks the order's row first
         query = query.join(OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
         query = query.with_for_update(of=OrderRow, skip_locked=True)
     return prepare(query, dialect)
@@ -102,7 +102,7 @@ def retry(connection: Connection, wanted: Sequence[Due]) -> int:
 
 def next_wake(connection: Connection) -> datetime | None:
     """Return when the next pending timer is to be looked at."""
-    (cursor,) = carry_out(connection, [_next_wake(connection.dialect)], {})
+    (cursor,) = execute_prepared(connection, [_next_wake(connection.dialect)], {})
     ((wake,),) = cursor.fetchall()
     return None if wake is None else as_instant(wake)
 

@@ -13,10 +13,10 @@ from storage.database import Database
 from storage.schema import upgrade
 from storage.scratch import create_tables
 from tests.postgres import NoServer, Server
+from workflow.case.case import Case, Line, Order, Report
 from workflow.draft import Event
 from workflow.intake import Received, receive
-from workflow.order import Case, Line, Order, Report
-from workflow.policy import Policy, Rules, calendar_of, read_policy
+from workflow.policy.policy import Policy, Rules, calendar_of, read_policy
 from workflow.step import Step, fire, step
 
 START = datetime(2025, 3, 3, 9, tzinfo=UTC)
@@ -24,7 +24,7 @@ REAL_ORDERS = Path(__file__).parents[2] / "shared" / "data" / "olist"
 
 
 def day(count: float) -> datetime:
-    """Return the instant so many days after the start of the story."""
+    """Return the instant `count` days after the start of the story."""
     return START + timedelta(days=count)
 
 

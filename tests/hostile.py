@@ -94,7 +94,7 @@ def polyglot() -> bytes:
 
 def located() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        return photo(Path(folder) / "x.jpg", place=True).read_bytes()
+        return photo(Path(folder) / "x.jpg", with_location=True).read_bytes()
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -177,7 +177,7 @@ INPUTS: tuple[Hostile, ...] = (
     Hostile(
         "the same order in another file, with another sum",
         ROW,
-        "is stored with another paid; what is stored stands",
+        "is stored with another paid; the stored value is kept",
         {"x.csv": (HEAD + GOOD).encode(), "y.csv": (HEAD + GOOD.replace("25.90", "1")).encode()},
         orders=1,
         then=show("import", "y.csv"),
@@ -230,7 +230,7 @@ INPUTS: tuple[Hostile, ...] = (
     # names and numbers of orders
     csv("a zero-width space in an order's number", ROW, "only look like others, or cannot be seen", ID.format("10\u200b02")),
     csv("full-width digits in an order's number", ROW, "only look like others, or cannot be seen", ID.format("１００２")),
-    csv("a mark that turns the direction of writing", ROW, "turns the direction of writing", SUPPLIER.format("Yi\u202ewu")),
+    csv("a mark that turns the direction of writing", ROW, "bidirectional control character", SUPPLIER.format("Yi\u202ewu")),
     csv("a right-to-left name", TAKEN, "محمد", "1002,2025-03-03T09:00:00Z,محمد,\n", head=NAMED + "1001,2025-03-03T09:00:00Z,Kim,\n", orders=2, then=show("show", "1002")),
     csv("an order's number of 200 characters", ROW, "at most 100 are an identity", ID.format("9" * 200)),
     csv("an order's number that is SQL", TAKEN, "new  2", ID.format("'; DROP TABLE orders;--")),
@@ -266,8 +266,8 @@ INPUTS: tuple[Hostile, ...] = (
     evidence("a video that is cut off", REFUSED, "cut off", video_bytes()[:-20], "x.mp4"),
     evidence("a video whose recording was not finished", REFUSED, "was not finished", video_bytes().replace(b"moov", b"free"), "x.mp4"),
     evidence("a video with a box of 2^63 bytes", REFUSED, "goes beyond its end", box(b"ftyp", b"isom", bytes(4)) + struct.pack(">I4sQ", 1, b"moov", 2**63), "x.mp4"),
-    evidence("a video whose boxes are nested 1,000 deep", REFUSED, "without end", deep(1_000), "x.mp4"),
-    evidence("a video with a million empty boxes", REFUSED, "without end", box(b"ftyp", b"isom", bytes(4)) + box(b"free") * 1_000_000, "x.mp4"),
+    evidence("a video whose boxes are nested 1,000 deep", REFUSED, "deeply nested boxes", deep(1_000), "x.mp4"),
+    evidence("a video with a million empty boxes", REFUSED, "deeply nested boxes", box(b"ftyp", b"isom", bytes(4)) + box(b"free") * 1_000_000, "x.mp4"),
     evidence("a HEIC photo", REFUSED, "another kind (heic)", box(b"ftyp", b"heic", bytes(4), b"mif1"), "x.heic"),
     evidence("an SVG with a script, named .png", REFUSED, "(but SVG)", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "x.png"),
     evidence("HTML, named .jpg", REFUSED, "(but HTML)", b"<html><script>alert(1)</script>"),

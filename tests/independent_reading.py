@@ -6,7 +6,7 @@ It shares no code with the engine but the working-day calendar, which has an ora
 from collections import Counter
 from datetime import datetime, timedelta
 
-from workflow.calendars import WorkingCalendar
+from workflow.policy.calendars import WorkingCalendar
 
 DAY = timedelta(days=1)
 CALENDAR = WorkingCalendar()

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from storage.database import Database, DatabaseFailed
 from storage.schema import upgrade
-from tests.killing import COMMAND, check, counted, place_urges
+from tests.kills import COMMAND, check, counted, place_urges
 from tests.postgres import Server
 
 DAEMONS = 4
@@ -51,7 +51,7 @@ class Daemons:
     def acknowledged(self) -> int:
         """Return how many timers they say that they have fired."""
         logs = (log.read_text() for log in self._folder.glob("daemon-*.log"))
-        return sum(int(count) for log in logs for count in re.findall(r"fired (\d+) timers", log))
+        return sum(int(count) for log in logs for count in re.findall(r"fired (\d+) timers?", log))
 
     def end(self) -> None:
         """Stop them all as they should be stopped."""
@@ -68,7 +68,7 @@ class Daemons:
             return subprocess.Popen(COMMAND, env=self._environment, cwd=self._folder, stdout=log, stderr=log)
 
 
-def place(url: str, orders: int, seconds: float) -> None:
+def place_order(url: str, orders: int, seconds: float) -> None:
     """Place orders whose suppliers are to be urged over the next seconds, when all of them are placed."""
     database = Database(url)
     upgrade(database)
@@ -79,7 +79,7 @@ def place(url: str, orders: int, seconds: float) -> None:
 def crash_at_random(server: Server, folder: Path, orders: int, crashes: int, seconds: float) -> dict[str, int]:
     """Fire urges that fall due over some seconds while daemons are killed and the server crashes; return the counts."""
     dice, url = random.Random(1688), server.new_database()
-    place(url, orders, seconds)
+    place_order(url, orders, seconds)
     daemons = Daemons(url, folder)
     try:
         for _ in range(crashes):
@@ -103,7 +103,7 @@ def promote_a_standby(primary: Server, folder: Path, orders: int, seconds: float
     Returns the counts at the end, how many firings had been acknowledged, and how many the standby had.
     """
     url = primary.new_database()
-    place(url, orders, seconds)
+    place_order(url, orders, seconds)
     standby = primary.standby()
     both = "&".join(f"host={server.host}" for server in (primary, standby))
     daemons = Daemons(f"postgresql://postgres@/{url.rsplit('/', 1)[1]}?{both}", folder)

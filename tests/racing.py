@@ -8,22 +8,22 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from engine.apply import Arrival, apply
 from engine.firing import fire_due
+from engine.reporting import Arrival, apply
 from storage import queries
 from storage.database import Database
 from storage.schema import upgrade
 from tests.conftest import START, rules_of
+from workflow.case.case import Order, Report
 from workflow.errors import OrderError
 from workflow.intake import Verdict
-from workflow.order import Order, Report
 
 RULES = rules_of()
 PATIENCE_SECONDS = 60
 
 
 class Race:
-    """One order a round: whoever comes first moves it, and the others find it moved."""
+    """One order a round: the first writer changes it, and the others are told."""
 
     def __init__(self, database: Database, rounds: int) -> None:
         self._database, self._rounds = database, rounds
@@ -99,7 +99,7 @@ class Race:
 
 
 def main(rounds: int) -> None:
-    """Race on an SQLite file, and on a server of our own."""
+    """Race on an SQLite file, and on a private server."""
     from tests.postgres import Server
 
     server = Server()

@@ -3,16 +3,16 @@
 import pytest
 
 from effects.letters import Letters
-from engine.delivery import PostOffice, deliver_due
-from engine.evidence import Submission, add_evidence
+from engine.claim_evidence import Submission, add_evidence
+from engine.delivery import Messenger, deliver_due
 from engine.firing import fire_due
 from evidence.vault import S3Access, Vault
 from storage import outbox, queries, timers
 from tests.conftest import day, rules_of
 from tests.pictures import photo, video
 from tests.test_engine import arrival, report, take
-from workflow.order import Line
-from workflow.words import State
+from workflow.case.case import Line
+from workflow.vocabulary import State
 
 RULES = rules_of("[effects]\ndefault_channels = ['file']")
 LINES = (Line("LAMP-01", "Desk lamp", 1, 2_590), Line("MUG-22", "Enamel mug", 3, 990))
@@ -25,7 +25,7 @@ class Shop:
     def __init__(self, database, folder) -> None:
         self.database, self.left = database, []
         self.folder, self.vault = folder, Vault(str(folder / "vault"), S3Access())
-        self.office = PostOffice({"file": self}, Letters())
+        self.messenger = Messenger({"file": self}, Letters())
 
     def send(self, message) -> None:
         self.left.append(message)
@@ -40,12 +40,12 @@ class Shop:
         self.until(at)
         (outcome, *_) = take(self.database, arrival("1", report(trigger, at, **fields), placing=False), now=at, rules=RULES)
         self.last = outcome.received[0]
-        deliver_due(self.database, day(at), RULES, self.office)
+        deliver_due(self.database, day(at), RULES, self.messenger)
 
     def evidence(self, at, *paths) -> None:
         self.until(at)
         add_evidence(self.database, self.vault, Submission("1", paths, "person:kim"), day(at), RULES)
-        deliver_due(self.database, day(at), RULES, self.office)
+        deliver_due(self.database, day(at), RULES, self.messenger)
 
     def until(self, at) -> "Shop":
         """Let the clock run, firing every timer at its own instant and sending what may leave."""
@@ -55,13 +55,13 @@ class Shop:
             if due_at is None or due_at > day(at):
                 return self
             fire_due(self.database, due_at, RULES)
-            deliver_due(self.database, due_at, RULES, self.office)
+            deliver_due(self.database, due_at, RULES, self.messenger)
 
     def approve(self, at) -> None:
         """Let a person approve whatever waits for their word."""
         with self.database.write() as connection:
             outbox.approve(connection, queries.effects(connection, status="asked"), "person:kim", day(at))
-        deliver_due(self.database, day(at), RULES, self.office)
+        deliver_due(self.database, day(at), RULES, self.messenger)
 
     @property
     def case(self):

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from bench import limit
 from bench.work import BEGIN, RULES, due_by, order
-from engine.apply import apply
 from engine.firing import fire_due
-from tests.test_alike import left_behind
+from engine.reporting import apply
+from tests.test_firing_grouped import left_behind
 
 
 def test_the_limit_leaves_behind_what_the_process_does(make_database):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import Story, day
+from workflow.case.case import Line
 from workflow.intake import Verdict
-from workflow.order import Line
 from workflow.process import CLOCKS
-from workflow.words import State
+from workflow.vocabulary import State
 
 LINES = (Line("LAMP-01", "Desk lamp", 2, 2_590), Line("MUG-22", "Enamel mug", 3, 990))
 PAID = 2 * 2_590 + 3 * 990
@@ -168,7 +168,7 @@ def test_a_replacement_that_was_chosen_and_not_confirmed_lapses_to_a_refund(appr
     told.report("choose_reissue", 15)
     told.until(37)
     assert told.case.state is State.refunding
-    assert ("place_reissue", 1) in told.steps[-1].withdrawn
+    assert ("place_reissue", 1) in told.steps[-1].obsolete
 
 
 def test_the_window_goes_on_while_the_refund_is_awaited_and_ends_in_an_escalation(approved):
@@ -363,7 +363,7 @@ def test_a_person_who_moves_an_order_out_of_a_refund_withdraws_the_request(appro
     told.report("choose_refund", 15)
     told.report("override", 16, "person:kim", to="disputed", reason="look again")
     assert told.case.ledger[0].status == "withdrawn"
-    assert ("request_refund", 1) in told.steps[-1].withdrawn
+    assert ("request_refund", 1) in told.steps[-1].obsolete
     assert told.case.claim.chosen is None
     told.report("override", 17, "person:kim", to="refunding", reason="refund it")
     assert [row.status for row in told.case.ledger] == ["withdrawn", "requested"]
@@ -454,7 +454,7 @@ def test_every_clock_is_told_of():
 
 
 @pytest.mark.parametrize(
-    ("story_so_far", "then", "moot"),
+    ("story_so_far", "then", "obsolete"),
     [
         ((), ("ship", 3, {}), "urge_supplier"),
         (LEFT, ("ship", 2, {}), "place_supply"),
@@ -467,12 +467,12 @@ def test_every_clock_is_told_of():
         ((*APPROVED, ("choose_reissue", 9, {})), ("choose_refund", 10, {}), "place_reissue"),
     ],
 )
-def test_what_has_lost_its_point_is_dropped_if_it_has_not_left(story, story_so_far, then, moot):
+def test_what_has_lost_its_point_is_dropped_if_it_has_not_left(story, story_so_far, then, obsolete):
     told = story(lines=LINES, paid=PAID)
     for trigger, at, fields in (*story_so_far, then):
         told.until(at)
         told.report(trigger, at, **fields)
-    assert moot in [kind for kind, _ in told.steps[-1].withdrawn]
+    assert obsolete in [kind for kind, _ in told.steps[-1].obsolete]
 
 
 def test_an_order_that_an_older_program_left_refunding_without_a_request_is_settled_by_its_sum(story):

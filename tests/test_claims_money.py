@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import START, Story, day, rules_of
-from workflow import claims
-from workflow.money import exponent, minor_units, show_amount
-from workflow.order import Case, Line, Order
-from workflow.words import State
+from workflow.case import claims
+from workflow.case.case import Case, Line, Order
+from workflow.case.money import exponent, minor_units, show_amount
+from workflow.vocabulary import State
 
 RULES = rules_of()
 LINES = st.lists(

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow.calendars import WorkingCalendar
-from workflow.durations import Duration
-from workflow.money import MoneyError, minor_units, show_amount
-from workflow.policy import PolicyError, read_policy
+from workflow.case.money import MoneyError, minor_units, show_amount
+from workflow.policy.calendars import WorkingCalendar
+from workflow.policy.durations import Duration
+from workflow.policy.policy import PolicyError, read_policy
 
 CHINA = WorkingCalendar()
 DISAGREE = {date(2005, 12, 31)}

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.apply import apply
+from engine.reporting import apply
 from storage import queries
 from storage.database import Database
 from storage.schema import upgrade
 from tests.conftest import rules_of
-from tests.killing import check, kill_at_random
-from workflow.order import Order, Report
+from tests.kills import check, kill_at_random
+from workflow.case.case import Order, Report
 
 COMMAND = [sys.executable, "-c", "from admin.main import main; main()"]
 
@@ -27,8 +27,8 @@ def home(tmp_path):
     database.close()
 
 
-def place(database, number, due_in_seconds):
-    from engine.apply import Arrival
+def place_order(database, number, due_in_seconds):
+    from engine.reporting import Arrival
 
     at = datetime.now(UTC) - timedelta(days=2) + timedelta(seconds=due_in_seconds)
     order = Order("main", number, at, "CNY", "domestic")
@@ -58,7 +58,7 @@ def fired(database, number):
 
 def test_the_daemon_fires_at_the_due_instant_sends_and_ends_cleanly_on_sigterm(home):
     folder, database = home
-    place(database, "1", 2.5)
+    place_order(database, "1", 2.5)
     daemon = start(folder, "run")
     wait_for(lambda: fired(database, "1"))
     (step,) = fired(database, "1")
@@ -77,19 +77,19 @@ def test_the_daemon_fires_at_the_due_instant_sends_and_ends_cleanly_on_sigterm(h
 
 def test_a_second_daemon_on_one_file_exits_at_once_and_once_says_so(home):
     folder, database = home
-    place(database, "1", -5)
+    place_order(database, "1", -5)
     daemon = start(folder, "run")
     try:
         wait_for(lambda: fired(database, "1"))
         second = start(folder, "run")
         _, said = second.communicate(timeout=10)
         assert second.returncode == 1
-        assert "a daemon is already at work" in said
+        assert "a daemon is already running" in said
         once = subprocess.run([*COMMAND, "once"], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
         assert once.returncode == 0
-        assert "A daemon is at work" in once.stdout
+        assert "A daemon is running" in once.stdout
         beats = subprocess.run([*COMMAND, "check"], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
-        assert "no daemon is at work" not in beats.stdout
+        assert "no daemon is running" not in beats.stdout
     finally:
         daemon.send_signal(signal.SIGINT)
         daemon.communicate(timeout=5)
@@ -98,19 +98,19 @@ def test_a_second_daemon_on_one_file_exits_at_once_and_once_says_so(home):
 
 def test_the_daemon_survives_a_locked_and_a_briefly_missing_database(home):
     folder, database = home
-    place(database, "1", -5)
+    place_order(database, "1", -5)
     daemon = start(folder, "run")
     try:
         wait_for(lambda: fired(database, "1"))
         with database.write():
             time.sleep(6)  # longer than the busy time-out, so that the daemon meets the lock
-        place(database, "2", -1)
+        place_order(database, "2", -1)
         wait_for(lambda: fired(database, "2"))
         away = folder / "away.db"
         (folder / "aftersales.db").rename(away)
         time.sleep(2)
         away.rename(folder / "aftersales.db")
-        place(database, "3", -1)
+        place_order(database, "3", -1)
         wait_for(lambda: fired(database, "3"))
         assert daemon.poll() is None
     finally:

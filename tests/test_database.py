@@ -26,7 +26,7 @@ def orders(database):
 
 def test_a_database_that_another_writer_holds_is_named_and_nothing_is_stored(file):
     other = Database(f"sqlite:///{file.file}")
-    other.patience_ms = 1
+    other.busy_timeout_ms = 1
     with file.write(), pytest.raises(DatabaseFailed, match=r"shop\.db cannot be used now: database is locked"):
         take(other, arrival("1"))
     other.close()

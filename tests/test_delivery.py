@@ -8,10 +8,10 @@ from aiosmtpd.controller import Controller
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
 from effects.email import EmailChannel, SmtpServer, compose
 from effects.file import FileChannel
-from effects.letters import BadTemplate, Letters, Matter
+from effects.letters import BadTemplate, LetterContext, Letters
 from effects.log import LogChannel
 from engine import delivery
-from engine.delivery import PostOffice, deliver_due, recover
+from engine.delivery import Messenger, deliver_due, recover
 from engine.firing import fire_due
 from storage import outbox, queries
 from tests.conftest import START, day, rules_of
@@ -46,8 +46,8 @@ class Broken:
 
 
 @pytest.fixture
-def office(tmp_path):
-    return PostOffice({"file": FileChannel(tmp_path / "out.jsonl"), "log": LogChannel()}, Letters())
+def messenger(tmp_path):
+    return Messenger({"file": FileChannel(tmp_path / "out.jsonl"), "log": LogChannel()}, Letters())
 
 
 def sent(tmp_path):
@@ -60,39 +60,39 @@ def statuses(database):
         return {row["kind"]: row["status"] for row in queries.effects(connection)}
 
 
-def test_urges_that_wait_for_one_supplier_become_one_digest(database, office, tmp_path):
+def test_urges_that_wait_for_one_supplier_become_one_digest(database, messenger, tmp_path):
     take(database, *(arrival(str(n), supplier="Yiwu") for n in range(100)), arrival("x", supplier="Ningbo"), rules=RULES)
     fire_due(database, day(2), RULES)
-    deliver_due(database, day(2), RULES, office)
+    deliver_due(database, day(2), RULES, messenger)
     messages = sent(tmp_path)
     assert [message["recipient"] for message in messages] == ["yiwu@example.com", None]
     assert "100 overdue orders" in messages[0]["subject"]
     assert messages[0]["body"].count("- order main/") == 100
     assert statuses(database) == {"urge_supplier": "sent"}
-    assert deliver_due(database, day(2), RULES, office).sent == 0
+    assert deliver_due(database, day(2), RULES, messenger).sent == 0
 
 
-def test_a_supplier_gets_one_digest_however_many_batches_its_urges_would_fill(database, office, tmp_path, monkeypatch):
+def test_a_supplier_gets_one_digest_however_many_batches_its_urges_would_fill(database, messenger, tmp_path, monkeypatch):
     monkeypatch.setattr(delivery, "BATCH", 10)
     take(database, *(arrival(str(n), supplier=("Yiwu", "Ningbo")[n % 2]) for n in range(50)), rules=RULES)
     fire_due(database, day(2), RULES)
-    assert [delivery.compose_due(database, day(2), RULES, office) for _ in range(3)] == [25, 25, 0], "one supplier at a time"
-    assert delivery.send_due(database, day(2), RULES, office).sent == 2
+    assert [delivery.compose_due(database, day(2), RULES, messenger) for _ in range(3)] == [25, 25, 0], "one supplier at a time"
+    assert delivery.send_due(database, day(2), RULES, messenger).sent == 2
     assert [message["body"].count("- order main/") for message in sent(tmp_path)] == [25, 25]
 
 
 def test_a_mail_that_nobody_has_an_address_for_waits_for_one(database, mailbox, tmp_path):
     by_mail = rules_of(ASKS_NOTHING.replace('["file"]', '["email"]'))
     unknown = rules_of("[effects]\ndefault_channels = ['email']\n")
-    office = PostOffice({"email": EmailChannel(mailbox.server)}, Letters())
+    messenger = Messenger({"email": EmailChannel(mailbox.server)}, Letters())
     take(database, arrival("1", supplier="Yiwu"), rules=unknown)
     fire_due(database, day(2), unknown)
-    assert deliver_due(database, day(2), unknown, office).sent == 0
+    assert deliver_due(database, day(2), unknown, messenger).sent == 0
     with database.write() as connection:
         (flag,) = queries.attention(connection)
         assert "set [contacts.suppliers] 'Yiwu' in the policy" in flag["detail"]
         outbox.retry(connection, queries.effects(connection), "person:kim", day(2))
-    assert deliver_due(database, day(2), by_mail, office).sent == 1
+    assert deliver_due(database, day(2), by_mail, messenger).sent == 1
     assert mailbox.mails[0].rcpt_tos == ["yiwu@example.com"]
 
 
@@ -106,45 +106,45 @@ def test_as_many_effects_as_a_first_import_holds_are_decided_at_once(database):
     assert statuses(database) == {"urge_supplier": "ready"}
 
 
-def test_what_waits_for_a_word_leaves_when_it_is_approved_and_never_when_it_is_dropped(database, office, tmp_path):
+def test_what_waits_for_a_word_leaves_when_it_is_approved_and_never_when_it_is_dropped(database, messenger, tmp_path):
     rules = rules_of()
     take(database, arrival("1", report("report_oversized", 1)), arrival("2", report("report_oversized", 1)), now=1, rules=rules)
-    deliver_due(database, day(1), rules, office)
+    deliver_due(database, day(1), rules, messenger)
     with database.write() as connection:
         first, second = queries.effects(connection, status="asked")
         outbox.approve(connection, [first], "person:kim", day(1))
         outbox.drop(connection, [second], "person:kim", day(1))
-    assert deliver_due(database, day(1), rules, office).sent == 1
+    assert deliver_due(database, day(1), rules, messenger).sent == 1
     with database.read() as connection:
         assert {row["status"] for row in queries.effects(connection)} == {"sent", "dropped"}
 
 
 def test_a_message_that_cannot_leave_is_tried_later_and_later_and_then_is_a_dead_letter(database, tmp_path):
     broken = Broken(NotSent("no route", try_again=True))
-    office = PostOffice({"file": broken}, Letters())
+    messenger = Messenger({"file": broken}, Letters())
     take(database, arrival("1"), rules=RULES)
     fire_due(database, day(2), RULES)
     at = day(2)
     for minutes in (0, 1, 2):
         at += timedelta(minutes=minutes)
-        assert deliver_due(database, at, RULES, office).failed == 1
-        assert deliver_due(database, at, RULES, office).failed == 0
+        assert deliver_due(database, at, RULES, messenger).failed == 1
+        assert deliver_due(database, at, RULES, messenger).failed == 0
     assert broken.keys == ["main/1:2:urge_supplier:file"] * 3
     assert statuses(database) == {"urge_supplier": "dead"}
     with database.write() as connection:
         (flag,) = queries.attention(connection)
         assert flag["flag"] == "effect_stuck"
         assert outbox.retry(connection, queries.effects(connection), "person:kim", at) == 1
-    fixed = PostOffice({"file": FileChannel(tmp_path / "out.jsonl")}, Letters())
+    fixed = Messenger({"file": FileChannel(tmp_path / "out.jsonl")}, Letters())
     assert deliver_due(database, at, RULES, fixed).sent == 1
     assert sent(tmp_path)[0]["key"] == broken.keys[0]
 
 
 def test_what_moves_goods_is_parked_when_its_outcome_is_unknown_and_all_else_is_sent_again(database):
-    office = PostOffice({"file": Broken(OutcomeUnknown("cut off"))}, Letters())
+    messenger = Messenger({"file": Broken(OutcomeUnknown("cut off"))}, Letters())
     take(database, arrival("1", report("report_no_stock", 1)), arrival("2"), now=1, rules=RULES)
     fire_due(database, day(2), RULES)
-    deliver_due(database, day(2), RULES, office)
+    deliver_due(database, day(2), RULES, messenger)
     assert statuses(database) == {"place_supply": "parked", "recover_supply": "parked", "urge_supplier": "leaving"}
     with database.write() as connection:
         parked = [row for row in queries.effects(connection) if row["status"] == "parked"]
@@ -152,31 +152,31 @@ def test_what_moves_goods_is_parked_when_its_outcome_is_unknown_and_all_else_is_
     assert statuses(database)["place_supply"] == "dropped"
 
 
-def test_messages_whose_sender_was_killed_are_taken_over(database, office, tmp_path):
+def test_messages_whose_sender_was_killed_are_taken_over(database, messenger, tmp_path):
     take(database, arrival("1", report("report_no_stock", 1)), arrival("2"), now=1, rules=RULES)
     fire_due(database, day(2), RULES)
-    killed = PostOffice({"file": Broken(KeyboardInterrupt())}, Letters())
+    killed = Messenger({"file": Broken(KeyboardInterrupt())}, Letters())
     with pytest.raises(KeyboardInterrupt):
         deliver_due(database, day(2), RULES, killed)
     assert recover(database, day(2)) == 0
     assert recover(database, day(3)) == 3
     assert statuses(database) == {"place_supply": "parked", "recover_supply": "parked", "urge_supplier": "leaving"}
-    assert deliver_due(database, day(3), RULES, office).sent == 1
+    assert deliver_due(database, day(3), RULES, messenger).sent == 1
 
 
 def test_a_template_that_cannot_be_filled_in_stops_nobody_else(database, tmp_path):
     own = tmp_path / "texts"
     (own / "en").mkdir(parents=True)
     (own / "en" / "place_supply.txt").write_text("{{ 1 / 0 }}")
-    office = PostOffice({"file": FileChannel(tmp_path / "out.jsonl")}, Letters(own))
+    messenger = Messenger({"file": FileChannel(tmp_path / "out.jsonl")}, Letters(own))
     take(database, arrival("1", report("report_no_stock", 1)), now=1, rules=RULES)
-    assert deliver_due(database, day(1), RULES, office).sent == 1
+    assert deliver_due(database, day(1), RULES, messenger).sent == 1
     assert statuses(database) == {"place_supply": "dead", "recover_supply": "sent"}
     (own / "en" / "place_supply.txt").write_text("Mine\n\nOwn words")
     with database.write() as connection:
         outbox.retry(connection, queries.effects(connection, status="dead"), "person:kim", day(1))
-    office = PostOffice(office.channels, Letters(own))
-    assert deliver_due(database, day(1), RULES, office).sent == 1
+    messenger = Messenger(messenger.channels, Letters(own))
+    assert deliver_due(database, day(1), RULES, messenger).sent == 1
     assert sent(tmp_path)[-1]["subject"] == "Mine"
 
 
@@ -184,14 +184,14 @@ def test_a_template_that_cannot_be_filled_in_stops_nobody_else(database, tmp_pat
 @pytest.mark.parametrize("kind", [effect.kind for effect in EFFECTS])
 def test_every_kind_has_a_text_in_both_languages(kind, language):
     details = {"about": "cancel", "address": "12 Long Lane", "wants": "payment", "nth": 1, "called_off": 2, "to": "x"}
-    letter = Letters().write(kind, language, [Matter(order(paid=1250), 1, START, details)])
+    letter = Letters().write(kind, language, [LetterContext(order(paid=1250), 1, START, details)])
     assert "main/1" in letter.subject + letter.body
     assert letter.body.strip()
 
 
 def test_a_template_of_no_kind_is_named():
     with pytest.raises(BadTemplate, match=r"en/shout\.txt"):
-        Letters().write("shout", "en", [Matter(order(), 1, START, {})])
+        Letters().write("shout", "en", [LetterContext(order(), 1, START, {})])
 
 
 class Mailbox:
@@ -274,8 +274,8 @@ def test_a_channel_that_fails_as_nobody_foresaw_holds_up_nobody_else(database, t
 
     take(database, arrival("1", supplier="A"), arrival("2", supplier="B"), rules=RULES)
     fire_due(database, day(2), RULES)
-    office = PostOffice({"file": Surprising(tmp_path / "out.jsonl")}, Letters())
-    assert deliver_due(database, day(2), RULES, office) == delivery.Sent(sent=1, failed=1)
+    messenger = Messenger({"file": Surprising(tmp_path / "out.jsonl")}, Letters())
+    assert deliver_due(database, day(2), RULES, messenger) == delivery.Sent(sent=1, failed=1)
     assert [one["key"] for one in sent(tmp_path)] == ["main/2:2:urge_supplier:file"]
 
 

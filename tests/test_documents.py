@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from admin.diagram import mermaid
+from admin.commands.diagram import mermaid
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +21,7 @@ def test_every_rule_that_the_code_cites_is_written():
 
 def test_the_policy_file_says_what_the_program_takes_for_granted():
     from config.settings import DEFAULT_POLICY
-    from workflow.policy import Policy, read_policy
+    from workflow.policy.policy import Policy, read_policy
     from workflow.process import EFFECTS
 
     written = read_policy(DEFAULT_POLICY.read_text())

@@ -3,16 +3,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from engine.apply import Arrival, Tally, apply
 from engine.explain import explain
 from engine.firing import fire_due
+from engine.reporting import Arrival, Tally, apply
 from storage import cases, queries, timers
+from storage.case_changes import CaseChange
 from storage.queries import OrderFilter
-from storage.writes import Change
 from tests.conftest import START, day, rules_of
+from workflow.case.case import Line, Order, Report
 from workflow.errors import OrderChanged, UnknownOrder
 from workflow.intake import Verdict
-from workflow.order import Line, Order, Report
 
 RULES = rules_of()
 
@@ -64,7 +64,7 @@ def test_reports_are_applied_in_order_of_occurrence_and_repeats_change_nothing(d
 def test_an_order_that_comes_again_with_other_content_is_a_conflict(database):
     take(database, arrival("1", paid=100))
     (outcome,) = take(database, arrival("1", paid=200))
-    assert outcome.conflict == "order main/1 is stored with another paid; what is stored stands"
+    assert outcome.conflict == "order main/1 is stored with another paid; the stored value is kept"
 
 
 def test_due_timers_fire_in_due_order_each_once(database):
@@ -111,7 +111,7 @@ def test_a_lost_race_is_a_named_error_and_nothing_is_stored(database):
     with database.read() as connection:
         stored = queries.stored_case(connection, "1")
     before = stored.case
-    with pytest.raises(OrderChanged, match="somebody else moved the order first"):
+    with pytest.raises(OrderChanged, match="another writer changed the order first"):
         _lose_the_race(database, before)
     with database.read() as connection:
         assert queries.stored_case(connection, "1").case == before
@@ -121,7 +121,7 @@ def _lose_the_race(database, before):
     with database.write() as connection:
         (outcome,) = apply(connection, [arrival("1", report("ship", 1), placing=False)], day(1), RULES)
         connection.execute(text("UPDATE orders SET version = 9"))
-        change = Change(outcome.case, outcome.steps, (), day(1), 1, before)
+        change = CaseChange(outcome.case, outcome.steps, (), day(1), 1, before)
         cases.store(connection, [change], {})
 
 

@@ -10,19 +10,19 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select
 
-from engine.evidence import Submission, add_evidence
-from evidence.examining import examine, gather
-from evidence.findings import BadEvidence
+from engine.claim_evidence import Submission, add_evidence
+from evidence.media import BadEvidence
+from evidence.uploads import examine, gather
 from evidence.vault import ORIGINALS, SHOWN, S3Access, Vault, VaultFailed
-from storage import evidence as records
+from storage import evidence_files as records
 from storage import queries
 from storage.tables import EvidenceRow
 from tests.conftest import day, rules_of
 from tests.pictures import PLACE, box, photo, png_that_claims, video, video_bytes
 from tests.test_engine import arrival, report, take
 from workflow.errors import OrderError, UsageError
-from workflow.policy import Evidence
-from workflow.words import State
+from workflow.policy.policy import Evidence
+from workflow.vocabulary import State
 
 RULES = rules_of()
 
@@ -37,28 +37,28 @@ def look(tmp_path):
 
 @pytest.mark.parametrize(("form", "kind"), [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp")])
 def test_a_photo_is_told_by_its_content_whatever_its_name(look, tmp_path, form, kind):
-    exhibit = look(photo(tmp_path / "invoice.pdf", form, (64, 48)))
-    assert (exhibit.seen.kind, exhibit.seen.width, exhibit.seen.height) == (kind, 64, 48)
+    upload = look(photo(tmp_path / "invoice.pdf", form, (64, 48)))
+    assert (upload.seen.kind, upload.seen.width, upload.seen.height) == (kind, 64, 48)
 
 
 @pytest.mark.parametrize(("brand", "kind"), [(b"isom", "video/mp4"), (b"qt  ", "video/quicktime")])
 def test_a_video_is_told_by_its_content(look, tmp_path, brand, kind):
-    exhibit = look(video(tmp_path / "clip", brand=brand))
-    assert (exhibit.seen.kind, exhibit.seen.width, exhibit.seen.height) == (kind, 640, 480)
+    upload = look(video(tmp_path / "clip", brand=brand))
+    assert (upload.seen.kind, upload.seen.width, upload.seen.height) == (kind, 640, 480)
 
 
 def test_what_is_shown_of_a_photo_carries_nothing_but_its_pixels_and_stands_upright(look, tmp_path):
-    exhibit = look(photo(tmp_path / "photo.jpg", size=(64, 48), place=True))
-    assert PLACE in exhibit.original.read_bytes()
-    assert PLACE not in exhibit.seen.shown.read_bytes()
-    with Image.open(exhibit.seen.shown) as shown:
+    upload = look(photo(tmp_path / "photo.jpg", size=(64, 48), with_location=True))
+    assert PLACE in upload.original.read_bytes()
+    assert PLACE not in upload.seen.shown.read_bytes()
+    with Image.open(upload.seen.shown) as shown:
         assert shown.size == (48, 64)
         assert dict(shown.getexif()) == {}
 
 
 def test_what_is_shown_of_a_video_has_the_place_blanked_and_all_else_where_it_was(look, tmp_path):
-    exhibit = look(video(tmp_path / "clip.mp4"))
-    original, shown = exhibit.original.read_bytes(), exhibit.seen.shown.read_bytes()
+    upload = look(video(tmp_path / "clip.mp4"))
+    original, shown = upload.original.read_bytes(), upload.seen.shown.read_bytes()
     assert PLACE in original
     assert PLACE not in shown
     assert len(shown) == len(original)
@@ -194,7 +194,7 @@ def kept_files(vault_folder):
 def test_files_are_kept_reported_and_named_with_the_other_claims_that_have_them(database, vault, tmp_path):
     dispute(database)
     dispute(database, "2")
-    first = submit(database, vault, photo(tmp_path / "photo.jpg", place=True))
+    first = submit(database, vault, photo(tmp_path / "photo.jpg", with_location=True))
     assert first.outcome.case.claim.evidence == (first.files[0].sha256,)
     assert [effect.kind for effect in first.outcome.steps[0].effects] == ["request_verification"]
     again = submit(database, vault, tmp_path / "photo.jpg", number="2")

@@ -6,7 +6,7 @@ import pytest
 from inbound.mapping import load_mapping, own_mapping, parse_mapping
 from inbound.orders import OrderFile
 from workflow.errors import UsageError
-from workflow.policy import Orders
+from workflow.policy.policy import Orders
 
 BASE = {"time_zone": "America/Sao_Paulo", "order": {"id": "id", "placed_at": "at"}}
 

@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from effects.channel import Outgoing
 from effects.letters import Letters
-from engine.delivery import PostOffice
+from engine.delivery import Messenger
 from jobs import daemon as daemons
-from jobs import tick
+from jobs import passes
 from jobs.daemon import Daemon
 from jobs.lock import AlreadyRunning
-from jobs.tick import Workplace, single_pass
+from jobs.passes import Runtime, single_pass
 from storage import heartbeats, queries
 from storage.database import Database
 from storage.scratch import create_tables
@@ -23,7 +23,7 @@ from storage.tables import HeartbeatRow
 from tests.conftest import START, day, rules_of
 from tests.test_delivery import statuses
 from tests.test_engine import arrival, take
-from workflow.words import State
+from workflow.vocabulary import State
 
 RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
 PATIENCE_SECONDS = 20
@@ -69,19 +69,19 @@ def log():
 
 
 @pytest.fixture
-def place(tmp_path):
+def runtime(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'jobs.db'}")
     create_tables(database)
     channel = Hanging()
     channel.let_go.set()
-    yield Workplace(database, RULES, PostOffice({"file": channel}, Letters()))
+    yield Runtime(database, RULES, Messenger({"file": channel}, Letters()))
     database.close()
 
 
 @contextmanager
-def at_work(place: Workplace):
+def at_work(runtime: Runtime):
     """Run a daemon in a thread; afterwards it has ended, and `codes` has its exit code."""
-    daemon, codes = Daemon(place), []
+    daemon, codes = Daemon(runtime), []
     thread = threading.Thread(target=lambda: codes.append(daemon.run()))
     thread.start()
     try:
@@ -92,120 +92,120 @@ def at_work(place: Workplace):
         assert not thread.is_alive()
 
 
-def state(place, number="1"):
-    with place.database.read() as connection:
+def state(runtime, number="1"):
+    with runtime.database.read() as connection:
         return queries.stored_case(connection, number).case.state
 
 
-def test_a_timer_fires_at_its_instant_and_not_a_second_before(place, log):
-    take(place.database, arrival("1"), rules=RULES)
-    with freeze_time(day(2) - (day(1) - day(0)) / 86_400) as clock, at_work(place) as (daemon, codes):
-        log.wait_for("works on")
-        assert state(place) is State.placed
+def test_a_timer_fires_at_its_instant_and_not_a_second_before(runtime, log):
+    take(runtime.database, arrival("1"), rules=RULES)
+    with freeze_time(day(2) - (day(1) - day(0)) / 86_400) as clock, at_work(runtime) as (daemon, codes):
+        log.wait_for("runs on")
+        assert state(runtime) is State.placed
         clock.move_to(day(2))
         daemon.scheduler.wakeup()
-        log.wait_for("fired 1 timers, the first 0.000 s late")
-        log.wait_for("sent 1 messages")
+        log.wait_for("fired 1 timer, the first 0.000 s late")
+        log.wait_for("sent 1 message")
     assert codes == [0]
-    with place.database.read() as connection:
+    with runtime.database.read() as connection:
         assert heartbeats.last(connection)["stopped_at"] == day(2)
 
 
-def test_a_ticker_that_hangs_ends_the_daemon_with_an_error(place, log, monkeypatch):
+def test_a_ticker_that_hangs_ends_the_daemon_with_an_error(runtime, log, monkeypatch):
     hanging = threading.Event()
     monkeypatch.setattr(daemons, "DEAD_AFTER_SECONDS", 0.3)
     monkeypatch.setattr(daemons, "END_WITHIN_SECONDS", 0.1)
-    monkeypatch.setattr(tick, "fire_due_timers", lambda *_: hanging.wait(PATIENCE_SECONDS))
-    with at_work(place) as (daemon, codes):
+    monkeypatch.setattr(passes, "fire_due_timers", lambda *_: hanging.wait(PATIENCE_SECONDS))
+    with at_work(runtime) as (daemon, codes):
         log.wait_for("the ticker is dead")
-        log.wait_for("fire_due_timers did not come to an end")
+        log.wait_for("fire_due_timers did not stop in time")
     hanging.set()
     assert codes == [1]
-    assert daemon.left_behind
+    assert daemon.abandoned_threads
 
 
-def test_a_ticker_that_fails_for_ever_ends_the_daemon_with_an_error(place, log, monkeypatch):
+def test_a_ticker_that_fails_for_ever_ends_the_daemon_with_an_error(runtime, log, monkeypatch):
     def fail(*_):
         raise ValueError("a mistake of ours")
 
     monkeypatch.setattr(daemons, "DEAD_AFTER_SECONDS", 1.5)
-    monkeypatch.setattr(tick, "fire_due_timers", fail)
-    with at_work(place) as (_, codes):
+    monkeypatch.setattr(passes, "fire_due_timers", fail)
+    with at_work(runtime) as (_, codes):
         log.wait_for("the ticker is dead")
     assert codes == [1]
 
 
-def test_a_stop_does_not_wait_for_a_mail_server_that_hangs(tmp_path, place, log, monkeypatch):
+def test_a_stop_does_not_wait_for_a_mail_server_that_hangs(tmp_path, runtime, log, monkeypatch):
     monkeypatch.setattr(daemons, "END_WITHIN_SECONDS", 0.1)
     hanging = Hanging()
-    place = Workplace(place.database, RULES, PostOffice({"file": hanging}, Letters()))
-    take(place.database, arrival("1"), arrival("2"), rules=RULES)
+    runtime = Runtime(runtime.database, RULES, Messenger({"file": hanging}, Letters()))
+    take(runtime.database, arrival("1"), arrival("2"), rules=RULES)
     with freeze_time(day(2)):
-        with at_work(place) as (daemon, codes):
+        with at_work(runtime) as (daemon, codes):
             assert hanging.reached.wait(PATIENCE_SECONDS)
         assert codes == [0]
-        assert daemon.left_behind
-        log.wait_for("send_effects did not come to an end; the next daemon takes over what it left")
+        assert daemon.abandoned_threads
+        log.wait_for("send_effects did not stop in time; the next daemon recovers its work")
     hanging.let_go.set()
 
 
-def test_a_stop_ends_a_long_drain_between_two_batches(place, log, monkeypatch):
-    take(place.database, *(arrival(str(n)) for n in range(30)), rules=RULES)
+def test_a_stop_ends_a_long_drain_between_two_batches(runtime, log, monkeypatch):
+    take(runtime.database, *(arrival(str(n)) for n in range(30)), rules=RULES)
     begun, stopped = threading.Event(), threading.Event()
-    fire = tick.fire_due
+    fire = passes.fire_due
 
     def one_at_a_time(database, at, rules):
         begun.set()
         stopped.wait(PATIENCE_SECONDS)
         return fire(database, at, rules, limit=1)
 
-    monkeypatch.setattr(tick, "fire_due", one_at_a_time)
-    with freeze_time(day(2)), at_work(place) as (daemon, codes):
+    monkeypatch.setattr(passes, "fire_due", one_at_a_time)
+    with freeze_time(day(2)), at_work(runtime) as (daemon, codes):
         assert begun.wait(PATIENCE_SECONDS)
         daemon.stop()
         stopped.set()
     assert codes == [0]
-    with place.database.read() as connection:
+    with runtime.database.read() as connection:
         counted = queries.counts(connection)
     assert counted["orders"] == {"overdue_urged": 1, "placed": 29}
     assert counted["effects"] == {"ready": 1}  # the digest is written when the drain has come to its end
 
 
-def test_messages_that_a_stop_left_unsent_wait_for_the_next_round(place):
-    take(place.database, arrival("1", supplier="A"), arrival("2", supplier="B"), arrival("3", supplier="C"), rules=RULES)
-    tick.fire_due_timers(place, day(2))
-    tick.compose_messages(place, day(2))
+def test_messages_that_a_stop_left_unsent_wait_for_the_next_round(runtime):
+    take(runtime.database, arrival("1", supplier="A"), arrival("2", supplier="B"), arrival("3", supplier="C"), rules=RULES)
+    passes.fire_due_timers(runtime, day(2))
+    passes.compose_messages(runtime, day(2))
     asked = iter([True, False, False])
-    assert tick.send_messages(place, day(2), lambda: next(asked)).sent == 1
-    assert tick.send_messages(place, day(2)).sent == 2
-    assert statuses(place.database) == {"urge_supplier": "sent"}
+    assert passes.send_messages(runtime, day(2), lambda: next(asked)).sent == 1
+    assert passes.send_messages(runtime, day(2)).sent == 2
+    assert statuses(runtime.database) == {"urge_supplier": "sent"}
 
 
-def test_daemons_of_long_ago_are_forgotten_and_those_of_late_are_not(place):
+def test_daemons_of_long_ago_are_forgotten_and_those_of_late_are_not(runtime):
     for name, at in (("old:1", day(0)), ("new:1", day(30))):
-        tick.beat(place, name, at, 0.0)
-    tick.keep_house(place, day(31))
-    with place.database.read() as connection:
+        passes.write_heartbeat(runtime, name, at, 0.0)
+    passes.run_maintenance(runtime, day(31))
+    with runtime.database.read() as connection:
         assert connection.execute(select(HeartbeatRow.daemon)).scalars().all() == ["new:1"]
 
 
-def test_a_second_daemon_on_one_file_is_refused(place, log):
-    with at_work(place):
-        log.wait_for("works on")
+def test_a_second_daemon_on_one_file_is_refused(runtime, log):
+    with at_work(runtime):
+        log.wait_for("runs on")
         with pytest.raises(AlreadyRunning, match="stop it first"):
-            Daemon(place).run()
+            Daemon(runtime).run()
 
 
 def test_a_pass_after_a_year_of_downtime_fires_in_due_order_and_sends_each_supplier_one_digest(make_database):
     database = make_database()
-    place = Workplace(database, RULES, PostOffice({"file": Hanging()}, Letters()))
-    place.office.channels["file"].let_go.set()
+    runtime = Runtime(database, RULES, Messenger({"file": Hanging()}, Letters()))
+    runtime.messenger.channels["file"].let_go.set()
     take(database, *(arrival(str(n), supplier=f"S{n % 3}") for n in range(700)), rules=RULES)
-    fired, sent = single_pass(place, day(365))
+    fired, sent = single_pass(runtime, day(365))
     assert (fired.count, sent.sent) == (700, 3)
-    again, nothing = single_pass(place, day(365))
+    again, nothing = single_pass(runtime, day(365))
     assert (again.count, again.failures, nothing) == (0, [], type(sent)())
-    fired, sent = single_pass(place, day(367))
+    fired, sent = single_pass(runtime, day(367))
     assert (fired.count, sent.sent) == (700, 700)  # `place_supply` waits for a word, each recovery is asked for
     assert day(365) > START
 

@@ -32,7 +32,7 @@ def shop(run, tmp_path):
 @pytest.fixture
 def claimed(shop, tmp_path):
     assert shop("report", "1001", "open_claim", "--kind", "damaged", "--lines", "MUG:2").code == 0
-    photo(tmp_path / "photo.jpg", place=True)
+    photo(tmp_path / "photo.jpg", with_location=True)
     video(tmp_path / "clip.mp4")
     return shop
 

@@ -9,7 +9,7 @@ import storage.database
 from engine.firing import fire_due
 from storage.database import Database, DatabaseFailed
 from tests.conftest import day
-from tests.killing import check
+from tests.kills import check
 from tests.outages import crash_at_random, promote_a_standby
 from tests.postgres import Server
 from tests.test_engine import RULES, arrival, take

@@ -1,11 +1,11 @@
 import pytest
 
 from tests.conftest import Story, day
-from workflow.errors import NoPlace, Refused
+from workflow.errors import InvalidTransition, Refused
 from workflow.intake import Verdict
 from workflow.process import CLOCKS, ROWS
 from workflow.table import TableError, check
-from workflow.words import Clock, Row, State
+from workflow.vocabulary import Clock, Row, State
 
 
 def test_an_overdue_order_is_urged_after_two_days_and_rerouted_after_four(story):
@@ -336,8 +336,8 @@ def test_a_refusal_names_order_state_trigger_reason_and_what_is_allowed(story):
     told = story()
     received = told.report("release", 1, "person:kim")
     assert received.verdict is Verdict.refused
-    assert isinstance(received.error, NoPlace)
-    for words in ("main/1", "placed", "release", "no place", "ship"):
+    assert isinstance(received.error, InvalidTransition)
+    for words in ("main/1", "placed", "release", "not allowed", "ship"):
         assert words in str(received.error)
 
 
@@ -355,8 +355,8 @@ def test_a_report_from_before_the_order_is_applied_at_the_instant_of_placing(sto
 def test_a_report_dated_ahead_of_now_is_an_exception(story):
     from datetime import timedelta
 
+    from workflow.case.case import Report
     from workflow.intake import receive
-    from workflow.order import Report
 
     told = story()
     report = Report("ship", day(1) + timedelta(minutes=6), "test", "k", "carrier:x", {})
@@ -391,7 +391,7 @@ def test_a_table_that_contradicts_itself_is_refused_by_name():
         "unknown flag no_such_flag",
         "dream is neither timed nor reported",
         "urge stands twice",
-        "the clock urge runs in rerouted, where its trigger has no place",
+        "the clock urge runs in rerouted, where its trigger is not allowed",
         "starts on placed but does not run there",
     ):
         assert words in str(caught.value)

@@ -9,7 +9,7 @@ from engine.replay import Replayed, replay
 from inbound.mapping import load_mapping
 from inbound.orders import OrderFile
 from tests.independent_reading import Reading
-from workflow.policy import Orders, Policy
+from workflow.policy.policy import Orders, Policy
 
 UNTIL = datetime(2019, 1, 1, tzinfo=UTC)
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

@@ -7,13 +7,13 @@ import pytest
 from effects.file import FileChannel
 from effects.letters import Letters
 from effects.log import LogChannel
-from engine.delivery import PostOffice, deliver_due
-from engine.erasing import Who, erase, find
-from engine.evidence import Submission, add_evidence
+from engine.claim_evidence import Submission, add_evidence
+from engine.delivery import Messenger, deliver_due
+from engine.erasing import BuyerSelection, erase, find
 from engine.firing import fire_due
 from engine.rebuild import as_known, as_occurred
 from engine.simulate import Scenario, simulate
-from engine.timekeeping import Wish, keep_time
+from engine.timer_commands import TimerCommand, apply_command
 from evidence.vault import S3Access, Vault
 from inbound.scenario import ScenarioReader
 from storage import queries
@@ -22,7 +22,7 @@ from tests.conftest import START, day, rules_of
 from tests.pictures import photo
 from tests.test_engine import RULES, arrival, order, report, take
 from workflow.errors import UnknownOrder, UsageError
-from workflow.words import State
+from workflow.vocabulary import State
 
 
 def known(database, at, number="1"):
@@ -38,7 +38,7 @@ def occurred(database, at, number="1"):
 def test_an_order_is_shown_as_it_was_known_and_as_it_was_by_what_had_occurred(database):
     take(database, arrival("1"))
     fire_due(database, day(2), RULES)
-    keep_time(database, Selection(), Wish("postpone", "person:kim", to=day(9)), day(3), RULES)
+    apply_command(database, Selection(), TimerCommand("postpone", "person:kim", to=day(9)), day(3), RULES)
     take(database, arrival("1", report("ship", 1), placing=False), now=5)
     assert known(database, 1).case.state is State.placed
     assert known(database, 4).case.state is State.overdue_urged
@@ -192,7 +192,7 @@ def with_kim(database, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     rules = rules_of("[effects]\ndefault_channels = ['file']")
-    office = PostOffice({"file": FileChannel(home / "outbox.jsonl"), "log": LogChannel()}, Letters())
+    messenger = Messenger({"file": FileChannel(home / "outbox.jsonl"), "log": LogChannel()}, Letters())
     vault = Vault(str(home / "vault"), S3Access())
     address = report("correct_address", 0.2, address="2 Short Street", reason="Kim Lee moved to 2 Short Street")
     claim = (
@@ -210,7 +210,7 @@ def with_kim(database, tmp_path):
     )
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE effects SET status = 'ready'")
-    deliver_due(database, day(1), rules, office)
+    deliver_due(database, day(1), rules, messenger)
     picture = photo(tmp_path / "kims-lamp.jpg")
     for number in ("2", "3"):
         add_evidence(database, vault, Submission(number, [picture], "person:op"), day(1.5), rules)
@@ -224,7 +224,7 @@ def test_an_erased_buyer_is_found_nowhere_and_every_chain_still_verifies(databas
     before = everything(database, home)
     for trace in TRACES:
         assert trace in before, trace
-    found = find(database, Who("KIM@example.com"))
+    found = find(database, BuyerSelection("KIM@example.com"))
     assert [one.name for one in found] == ["main/1", "main/2"]
     done = erase(database, vault, home / "outbox.jsonl", found, "person:op", day(2), rules)
     assert (done.orders, done.files, done.remains) == (2, 1, None)
@@ -241,7 +241,7 @@ def test_an_erased_buyer_is_found_nowhere_and_every_chain_still_verifies(databas
 
 def test_the_file_and_the_write_ahead_log_hold_no_trace(tmp_path, make_database, with_kim, database):
     home, vault, rules = with_kim
-    erase(database, vault, home / "outbox.jsonl", find(database, Who(orders=("1",))), "person:op", day(2), rules)
+    erase(database, vault, home / "outbox.jsonl", find(database, BuyerSelection(orders=("1",))), "person:op", day(2), rules)
     if database.is_sqlite:
         for path in tmp_path.glob("*.db*"):
             content = path.read_bytes().lower()
@@ -251,13 +251,13 @@ def test_the_file_and_the_write_ahead_log_hold_no_trace(tmp_path, make_database,
 
 def test_an_erased_buyer_does_not_come_back_with_the_next_import(database, with_kim):
     home, vault, rules = with_kim
-    erase(database, vault, home / "outbox.jsonl", find(database, Who("kim lee")), "person:op", day(2), rules)
+    erase(database, vault, home / "outbox.jsonl", find(database, BuyerSelection("kim lee")), "person:op", day(2), rules)
     (again,) = take(database, arrival("1", **KIM), now=3, rules=rules)
     assert again.conflict is None
     assert "kim lee" not in everything(database, home)
-    assert find(database, Who("kim lee")) == []
+    assert find(database, BuyerSelection("kim lee")) == []
     with pytest.raises(UnknownOrder):
-        find(database, Who(orders=("9",)))
+        find(database, BuyerSelection(orders=("9",)))
 
 
 def test_a_message_that_waits_goes_on_without_the_buyer(database, tmp_path):
@@ -266,9 +266,9 @@ def test_a_message_that_waits_goes_on_without_the_buyer(database, tmp_path):
     take(database, arrival("1", address, **KIM), arrival("2", report("cancel", 0.2), **KIM), now=1, rules=rules)
     from engine.delivery import compose_due
 
-    compose_due(database, day(1), rules, PostOffice({}, Letters()))
+    compose_due(database, day(1), rules, Messenger({}, Letters()))
     vault = Vault(str(tmp_path / "vault"), S3Access())
-    erase(database, vault, tmp_path / "none.jsonl", find(database, Who("kim lee")), "person:op", day(2), rules)
+    erase(database, vault, tmp_path / "none.jsonl", find(database, BuyerSelection("kim lee")), "person:op", day(2), rules)
     with database.read() as connection:
         waiting = [queries.messages(connection, queries.resolve_id(connection, number))[0] for number in "12"]
     assert [one["status"] for one in waiting] == ["waiting", "waiting"]
@@ -280,13 +280,13 @@ def test_a_digest_that_tells_of_others_too_is_left_as_it_is(database, tmp_path):
     take(database, arrival("1", supplier="Yiwu", buyer_name="Day"), arrival("2", supplier="Yiwu"), rules=rules)
     fire_due(database, day(2), rules)
     sent = []
-    office = PostOffice({"file": type("Sent", (), {"send": lambda self, message: sent.append(message)})()}, Letters())
+    messenger = Messenger({"file": type("Sent", (), {"send": lambda self, message: sent.append(message)})()}, Letters())
     from engine.delivery import compose_due, send_due
 
-    compose_due(database, day(2), rules, office)
+    compose_due(database, day(2), rules, messenger)
     vault = Vault(str(tmp_path / "vault"), S3Access())
-    erase(database, vault, tmp_path / "none.jsonl", find(database, Who("day")), "person:op", day(2), rules)
-    send_due(database, day(2), rules, office)
+    erase(database, vault, tmp_path / "none.jsonl", find(database, BuyerSelection("day")), "person:op", day(2), rules)
+    send_due(database, day(2), rules, messenger)
     assert sent[0].body.startswith("Good day,")
     assert "order main/2" in sent[0].body
 
@@ -296,7 +296,7 @@ def test_a_buyer_is_found_and_erased_in_any_script(database, tmp_path, name):
     told = report("ship", 0.5, reason=f"{name} asked twice", carrier=f"picked up by {name}")
     take(database, arrival("1", told, buyer_name=name), now=1)
     vault = Vault(str(tmp_path / "vault"), S3Access())
-    found = find(database, Who(name.upper()))
+    found = find(database, BuyerSelection(name.upper()))
     erase(database, vault, tmp_path / "none.jsonl", found, "person:op", day(2), RULES)
     assert name.lower() not in everything(database)
 
@@ -305,7 +305,7 @@ def test_words_of_ours_that_are_a_buyers_name_stay(database, tmp_path):
     said = (report("ship", 0.1), report("deliver", 0.2), report("open_claim", 0.3, kind="damaged", lines="sku:1"))
     take(database, arrival("1", *said, buyer_name="damaged", buyer_address="sku"), now=1)
     vault = Vault(str(tmp_path / "vault"), S3Access())
-    erase(database, vault, tmp_path / "none.jsonl", find(database, Who("damaged")), "person:op", day(2), RULES)
+    erase(database, vault, tmp_path / "none.jsonl", find(database, BuyerSelection("damaged")), "person:op", day(2), RULES)
     with database.read() as connection:
         reports = queries.reports(connection, queries.resolve_id(connection, "1"))
     assert reports[-1]["fields"] == {"kind": "damaged", "lines": "sku:1"}

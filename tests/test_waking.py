@@ -7,20 +7,20 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from effects.letters import Letters
-from engine.apply import Arrival, apply
-from engine.delivery import PostOffice
+from engine.delivery import Messenger
+from engine.reporting import Arrival, apply
 from jobs import daemon as daemons
-from jobs import tick
-from jobs.rounds import Round
-from jobs.tick import Workplace
+from jobs import passes
+from jobs.passes import Runtime
+from jobs.wakeable_job import WakeableJob
 from storage import outbox, queries
 from storage.database import Database
-from storage.waking import Listener, announce
+from storage.notifications import Listener, notify_daemons
 from tests.conftest import day, rules_of
 from tests.test_engine import arrival, report, take
 from tests.test_jobs import PATIENCE_SECONDS, Hanging, at_work
 from tests.test_jobs import log as log
-from workflow.order import Order, Report
+from workflow.case.case import Order, Report
 
 RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
 
@@ -72,7 +72,7 @@ def test_a_transaction_that_is_rolled_back_announces_nothing(server, listener):
 
     def crash():
         with server.write() as connection:
-            announce(connection)
+            notify_daemons(connection)
             raise Crash
 
     with pytest.raises(Crash):
@@ -88,7 +88,7 @@ def test_a_listener_whose_connection_is_cut_hears_again(server, listener):
         listener.wait(1)
     assert listener.wait(1)
     with server.write() as connection:
-        announce(connection)
+        notify_daemons(connection)
     assert heard(listener) == 1
 
 
@@ -109,23 +109,23 @@ def place_an_order_whose_urge_is_due(database: Database) -> None:
 
 
 @pytest.fixture
-def place(server, monkeypatch):
+def runtime(server, monkeypatch):
     monkeypatch.setattr(daemons, "LONGEST_SLEEP", timedelta(hours=1))
     channel = Hanging()
     channel.let_go.set()
-    return Workplace(server, RULES, PostOffice({"file": channel}, Letters()))
+    return Runtime(server, RULES, Messenger({"file": channel}, Letters()))
 
 
-def test_a_daemon_that_sleeps_for_long_is_woken_by_somebody_elses_report(place, log):
-    with at_work(place):
-        log.wait_for("works on")
-        place_an_order_whose_urge_is_due(place.database)
-        log.wait_for("fired 1 timers")
-        log.wait_for("sent 1 messages")
+def test_a_daemon_that_sleeps_for_long_is_woken_by_somebody_elses_report(runtime, log):
+    with at_work(runtime):
+        log.wait_for("runs on")
+        place_an_order_whose_urge_is_due(runtime.database)
+        log.wait_for("fired 1 timer")
+        log.wait_for("sent 1 message")
 
 
-def test_a_daemon_that_is_woken_while_it_ends_a_round_goes_another_round(place, log, monkeypatch):
-    look, ask, woken = tick.fire_due_timers, Round.ask, threading.Event()
+def test_a_daemon_that_is_woken_while_it_ends_a_round_goes_another_round(runtime, log, monkeypatch):
+    look, ask, woken = passes.fire_due_timers, WakeableJob.wake_at, threading.Event()
 
     def ask_and_tell(asked, at):
         ask(asked, at)
@@ -134,14 +134,14 @@ def test_a_daemon_that_is_woken_while_it_ends_a_round_goes_another_round(place, 
 
     def look_just_before_somebody_reports(*asked):
         found = look(*asked)
-        monkeypatch.setattr(tick, "fire_due_timers", look)
+        monkeypatch.setattr(passes, "fire_due_timers", look)
         woken.clear()
-        place_an_order_whose_urge_is_due(place.database)
+        place_an_order_whose_urge_is_due(runtime.database)
         assert woken.wait(PATIENCE_SECONDS)
         return found
 
-    monkeypatch.setattr(Round, "ask", ask_and_tell)
-    monkeypatch.setattr(tick, "fire_due_timers", look_just_before_somebody_reports)
-    with at_work(place):
-        log.wait_for("fired 1 timers")
-        log.wait_for("sent 1 messages")
+    monkeypatch.setattr(WakeableJob, "wake_at", ask_and_tell)
+    monkeypatch.setattr(passes, "fire_due_timers", look_just_before_somebody_reports)
+    with at_work(runtime):
+        log.wait_for("fired 1 timer")
+        log.wait_for("sent 1 message")

@@ -1,1 +1,1 @@
-"""The after-sales process itself: pure rules, no database, no clock, no network."""
+"""The process: pure values and functions. An order, a trigger and an instant go in, a step comes out."""

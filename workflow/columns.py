@@ -1,4 +1,4 @@
-"""The values of many orders of one shape, place by place, and what is asked and written of all of them at once."""
+"""The values of many orders with one signature, column by column, and what is computed from them."""
 
 import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -7,49 +7,49 @@ from datetime import timedelta
 from typing import Any
 
 Values = Sequence[Any]
-"""The values of one order, each at its place."""
+"""The values of one order, by slot."""
 Column = Sequence[Any]
-"""The values of all orders at one place."""
-Shift = timedelta | int | None
-"""How far from the value at its place something lies; None: it is that value."""
+"""The values of all orders in one slot."""
+Offset = timedelta | int | None
+"""What is added to a slot's value; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
-    """The place of what a function makes of the value at another place; it is worked out for each order."""
+class Mapped:
+    """The slot of a function's result for the value in another slot, computed per order."""
 
     function: Callable[..., Any]
-    place: "Place"
-    shift: Shift
-    more: tuple[Hashable, ...] = ()
-    """What else the function is given."""
+    slot: "Slot"
+    offset: Offset
+    extra_args: tuple[Hashable, ...] = ()
+    """Further arguments of the function."""
 
 
-Place = int | Derived
-Question = tuple[str, Place, Any, Shift]
-"""Its kind, the place that is asked about, what it is compared with or read in, and how far from its value."""
+Slot = int | Mapped
+Condition = tuple[str, Slot, Any, Offset]
+"""Kind, slot, what it is compared with (or the zone it is read in), and offset."""
 Read = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text that is filled in: what stands between its blanks, and of each the place, the shift, and how it is written."""
+    """A text template: the parts between its symbols, and for each symbol its slot, offset and formatter."""
 
     between: tuple[str, ...]
-    blanks: tuple[tuple[Place, Shift, Callable[[Any], str]], ...]
+    symbols: tuple[tuple[Slot, Offset, Callable[[Any], str]], ...]
 
 
 class Columns:
-    """The values of many orders; what is worked out from them is worked out once.
+    """The values of many orders; what is computed from them is computed once.
 
-    They are kept as they were stored, and read by `reads` where anything else than a copy is wanted. `common` holds
-    the values of the first places, which are the same for all orders.
+    They are kept as stored, and parsed by `reads` where they are needed as values. `common` holds the values of the
+    first slots, which are the same for all orders.
     """
 
     def __init__(self, stored: Sequence[Column], count: int, reads: Mapping[int, Read], common: Values = ()) -> None:
         self.count, self._stored, self._reads, self._common = count, stored, reads, common
         self._known: dict[Hashable, Column] = {}
-        self._seals: list[Column] = []
+        self._digests: list[Column] = []
 
     @classmethod
     def of_one(cls, values: Values) -> "Columns":
@@ -58,71 +58,71 @@ class Columns:
 
     def row(self, order: int) -> Values:
         """Return the values of one order."""
-        return [self.of(place, None)[order] for place in range(len(self._common) + len(self._stored))]
+        return [self.of(slot, None)[order] for slot in range(len(self._common) + len(self._stored))]
 
-    def some(self, orders: Sequence[int]) -> "Columns":
+    def subset(self, orders: Sequence[int]) -> "Columns":
         """Return the columns of some of the orders."""
         if len(orders) == self.count:
             return self
         stored = [[column[order] for order in orders] for column in self._stored]
         return Columns(stored, len(orders), self._reads, self._common)
 
-    def seal(self, texts: Sequence[Text]) -> None:
-        """Work out the SHA-256 of texts; their places follow those of the values, and the next text may name the last."""
-        self._seals = []
+    def compute_digests(self, texts: Sequence[Text]) -> None:
+        """Compute the SHA-256 of texts; their slots follow those of the values, and each text may contain the digest before."""
+        self._digests = []
         for text in texts:
-            self._seals.append([hashlib.sha256(filled.encode()).hexdigest() for filled in self.texts(text)])
+            self._digests.append([hashlib.sha256(filled.encode()).hexdigest() for filled in self.texts(text)])
 
-    def stored(self, place: int) -> Column:
-        """Return the values of a place as they were stored."""
-        at = place - len(self._common)
+    def stored(self, slot: int) -> Column:
+        """Return the values of a slot as stored."""
+        at = slot - len(self._common)
         if at < 0:
-            return [self._common[place]] * self.count
-        return self._stored[at] if at < len(self._stored) else self._seals[at - len(self._stored)]
+            return [self._common[slot]] * self.count
+        return self._stored[at] if at < len(self._stored) else self._digests[at - len(self._stored)]
 
-    def of(self, place: Place, shift: Shift) -> Column:
-        """Return the values of a place, or what lies a fixed distance from them."""
-        if shift is not None:
-            return self._once((place, shift), lambda: [value + shift for value in self.of(place, None)])
-        if isinstance(place, Derived):
-            made = place
-            return self._once(made, lambda: [made.function(one, *made.more) for one in self.of(made.place, made.shift)])
-        read = self._reads.get(place)
-        stored = self.stored(place)
-        if read is None or place < len(self._common):
+    def of(self, slot: Slot, offset: Offset) -> Column:
+        """Return the values of a slot, moved by the offset."""
+        if offset is not None:
+            return self._once((slot, offset), lambda: [value + offset for value in self.of(slot, None)])
+        if isinstance(slot, Mapped):
+            made = slot
+            return self._once(made, lambda: [made.function(one, *made.extra_args) for one in self.of(made.slot, made.offset)])
+        read = self._reads.get(slot)
+        stored = self.stored(slot)
+        if read is None or slot < len(self._common):
             return stored
-        return self._once((place, read), lambda: [None if value is None else read(value) for value in stored])
+        return self._once((slot, read), lambda: [None if value is None else read(value) for value in stored])
 
-    def written(self, place: Place, shift: Shift, write: Callable[[Any], Any]) -> Column:
-        """Return the values of a place, each as `write` writes it."""
-        if isinstance(place, int) and place < len(self._common):
-            value = self._common[place]
-            return [write(value if shift is None else value + shift)] * self.count
-        return self._once((place, shift, write), lambda: [*map(write, self.of(place, shift))])
+    def written(self, slot: Slot, offset: Offset, write: Callable[[Any], Any]) -> Column:
+        """Return the values of a slot, each formatted by `write`."""
+        if isinstance(slot, int) and slot < len(self._common):
+            value = self._common[slot]
+            return [write(value if offset is None else value + offset)] * self.count
+        return self._once((slot, offset, write), lambda: [*map(write, self.of(slot, offset))])
 
     def texts(self, text: Text) -> Sequence[str]:
         """Return a text filled in for each order."""
         form = "%s".join(part.replace("%", "%%") for part in text.between)
-        return [form % row for row in zip(*(self.written(*blank) for blank in text.blanks), strict=True)]
+        return [form % row for row in zip(*(self.written(*symbol) for symbol in text.symbols), strict=True)]
 
-    def answers(self, question: Question, orders: Sequence[int]) -> Sequence[Hashable]:
-        """Return what some of the orders answer to a question."""
-        kind, place, other, shift = question
-        asked = self.of(place, shift)
+    def evaluate(self, condition: Condition, orders: Sequence[int]) -> Sequence[Hashable]:
+        """Evaluate a condition for some of the orders."""
+        kind, slot, other, offset = condition
+        trace = self.of(slot, offset)
         match kind:
             case "value":
-                return [asked[order] for order in orders]
+                return [trace[order] for order in orders]
             case "truth":
-                return [bool(asked[order]) for order in orders]
+                return [bool(trace[order]) for order in orders]
             case "date":
-                return [asked[order].astimezone(other).date() for order in orders]
+                return [trace[order].astimezone(other).date() for order in orders]
             case "before":
                 than = self.of(other, None)
-                return [asked[order] < than[order] for order in orders]
+                return [trace[order] < than[order] for order in orders]
             case "before the constant":
-                return [asked[order] < other for order in orders]
+                return [trace[order] < other for order in orders]
             case _:
-                return [other < asked[order] for order in orders]
+                return [other < trace[order] for order in orders]
 
     def _once(self, key: Hashable, make: Callable[[], Column]) -> Column:
         if key not in self._known:

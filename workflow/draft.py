@@ -1,12 +1,12 @@
-"""A step being written: the case as it changes, and all that the step will leave behind."""
+"""A step in progress: the case as it changes, and everything that the step will write."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from workflow.order import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer, altered
-from workflow.policy import Rules
-from workflow.words import Row, State
+from workflow.case.case import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer, replace_fields
+from workflow.policy.policy import Rules
+from workflow.vocabulary import Row, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Replacement:
 
 @dataclass(slots=True)
 class Draft:
-    """The only thing that changes while a step is made; `case` itself is replaced, never altered."""
+    """The mutable state of a step in progress; `case` is replaced by a new value, never changed in place."""
 
     case: Case
     event: Event
@@ -49,14 +49,14 @@ class Draft:
     came_from: State | None
     timers: dict[int, Timer] = field(default_factory=dict)
     effects: list[EffectDraft] = field(default_factory=list)
-    withdrawn: list[tuple[str, int]] = field(default_factory=list)
+    obsolete: list[tuple[str, int]] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     details: dict[str, Detail] = field(default_factory=dict)
     replacement: Replacement | None = None
 
     def change(self, **values: Any) -> None:
         """Replace fields of the case."""
-        self.case = altered(self.case, **values)
+        self.case = replace_fields(self.case, **values)
 
     def note(self, **details: Detail) -> None:
         """Add to the details of the history row."""
@@ -71,7 +71,7 @@ class Draft:
         """Replace fields of the open claim, if there is one."""
         if self.case.claim is None:
             return
-        claims = tuple(altered(one, **values) if one.status == "open" else one for one in self.case.claims)
+        claims = tuple(replace_fields(one, **values) if one.status == "open" else one for one in self.case.claims)
         self.change(claims=claims)
 
     def add_ledger(self, side: str, amount: int | None, *, attempt: int | None = None, claim: int | None = None) -> LedgerRow:

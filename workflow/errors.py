@@ -27,17 +27,17 @@ class OrderError(AftersalesError):
         return f"Order {self.order} is {self.state}; {self.trigger} was not applied: {self.why}.{allowed}"
 
 
-class NoPlace(OrderError):
-    """The trigger has no place in the order's state."""
+class InvalidTransition(OrderError):
+    """The trigger is not allowed in the order's state."""
 
 
 class Refused(OrderError):
-    """The trigger has a place in the order's state, and a guard turned it down."""
+    """The trigger is allowed in the order's state, and a guard refused it."""
 
 
 class OrderChanged(OrderError):
-    """Somebody else moved the order first; nothing of this step was stored."""
+    """Another writer changed the order first; nothing of this step was stored."""
 
 
 class UnknownOrder(AftersalesError):
-    """No order has that identity, or more than one has."""
+    """No order, or more than one, has that identity."""

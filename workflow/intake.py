@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from workflow.case.case import Case, Report, replace_fields
 from workflow.draft import Event
-from workflow.errors import NoPlace, OrderError, Refused
-from workflow.order import Case, Report, altered
-from workflow.policy import Rules
-from workflow.process import PARCEL, UNSHIPPED
+from workflow.errors import InvalidTransition, OrderError, Refused
+from workflow.policy.policy import Rules
+from workflow.process import PARCEL_REPORTS, UNSHIPPED
 from workflow.step import Step, step, write
-from workflow.words import Goes, Row, State
+from workflow.vocabulary import Row, State, Target
 
 PEOPLE = ("person:", "api:")
-"""Actors that are told at once; what others report without a place is kept for a person."""
+"""Actors that are told at once; what others report and cannot be applied is kept as an exception."""
 
 
 class Verdict(StrEnum):
@@ -37,18 +37,18 @@ class Received:
 
 
 def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Case, list[Received]]:
-    """Take a report to the case, and with it those earlier ones that only it gives a place.
+    """Apply a report to the case, and with it those kept reports that it makes applicable.
 
     Returns the case afterwards and a verdict for each report that has a new one, this one first.
     """
     received = _judge(case, report, now, rules)
     case = _after(case, received)
     verdicts = [received]
-    if received.step is None or report.trigger not in PARCEL:
+    if received.step is None or report.trigger not in PARCEL_REPORTS:
         return case, verdicts
     for later in sorted(case.waiting, key=lambda one: one.at):
         if report.at < later.at <= now + rules.policy.reports.ahead_of_now.span():
-            again = _judge(altered(case, waiting=_without(case.waiting, later)), later, now, rules)
+            again = _judge(replace_fields(case, waiting=_without(case.waiting, later)), later, now, rules)
             if again.step is not None:
                 case = again.step.case
                 verdicts.append(again)
@@ -56,12 +56,12 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
 
 
 def _after(case: Case, received: Received) -> Case:
-    """Return the case after a verdict; a parcel's report that had no place waits for one."""
+    """Return the case after a verdict; a parcel's report that could not be applied is kept on it."""
     report = received.report
     if received.step is not None:
         return received.step.case
-    if report.trigger in PARCEL:
-        return altered(case, waiting=(*case.waiting, report))
+    if report.trigger in PARCEL_REPORTS:
+        return replace_fields(case, waiting=(*case.waiting, report))
     return case
 
 
@@ -76,14 +76,14 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
     older = _is_older_news(case, report)
     had_place, place = _told_in_order(case, report) if older else (False, None)
     if older and not had_place:
-        return _without_place(case, report, "it is older news, and had no place when it occurred")
+        return _without_place(case, report, "it is older news, and was not allowed when it occurred")
     try:
         unmoved = older and place == _place_of(case)
         made = _fill(case, event, rules) if unmoved else step(case, event, rules)
-    except (NoPlace, Refused) as error:
+    except (InvalidTransition, Refused) as error:
         if not older:
             return Received(report, _verdict_of(error, report), error)
-        made = _fill(case, event, rules)  # what it gives a place to is looked at again
+        made = _fill(case, event, rules)  # kept reports are judged again after it
     return Received(report, Verdict.applied, step=_remember_parcel(made, report))
 
 
@@ -92,7 +92,7 @@ def _verdict_of(error: OrderError, report: Report) -> Verdict:
 
 
 def _without_place(case: Case, report: Report, why: str) -> Received:
-    return Received(report, _verdict_without_place(report), NoPlace(case.name, case.state, report.trigger, why))
+    return Received(report, _verdict_without_place(report), InvalidTransition(case.name, case.state, report.trigger, why))
 
 
 def _verdict_without_place(report: Report) -> Verdict:
@@ -121,7 +121,7 @@ _NEXT = {
 
 def _is_older_news(case: Case, report: Report) -> bool:
     """Say whether the report is older than the last one of a parcel that still decides where the order is."""
-    if report.trigger not in PARCEL or case.state is None or _place_of(case) is None:
+    if report.trigger not in PARCEL_REPORTS or case.state is None or _place_of(case) is None:
         return False
     attempt = case.named_attempt(report.fields)
     if attempt is None or attempt.number != case.current:
@@ -147,7 +147,7 @@ def _position(state: State | None) -> str | None:
 
 
 def _told_in_order(case: Case, report: Report) -> tuple[bool, str]:
-    """Return whether the report would have had a place had it come in order, and where the parcel would be now."""
+    """Return whether the report would have been allowed in order of occurrence, and where the parcel would be now."""
     waiting = [(one.at, one.trigger, False) for one in case.waiting]
     told = [(at, trigger, False) for at, trigger in case.attempt.parcel]
     had_place, position = False, "unshipped"
@@ -165,12 +165,12 @@ _FILLS = {("delivered", "ship")}
 def _fill(case: Case, event: Event, rules: Rules) -> Step:
     """Write older news into the history; the state stays as it is."""
     does = ("take_shipment",) if event.trigger == "ship" else ()
-    row = Row(event.trigger, None, Goes.stays, does=does)
+    row = Row(event.trigger, None, Target.stays, does=does)
     return write(case, replace(event, fields={**event.fields, "older_news": True}), rules, row, None)
 
 
 def _remember_parcel(made: Step, report: Report) -> Step:
-    if report.trigger not in PARCEL:
+    if report.trigger not in PARCEL_REPORTS:
         return made
     attempt = made.case.named_attempt(report.fields) or made.case.attempt
     told = [one for one in attempt.parcel if report.trigger != "note_transit" or one[1] != "note_transit"]
@@ -181,5 +181,5 @@ def _remember_parcel(made: Step, report: Report) -> Step:
     else:
         told.append((report.at, report.trigger))
     parcel = tuple(sorted(told, key=lambda one: one[0]))
-    attempts = tuple(altered(one, parcel=parcel) if one.number == attempt.number else one for one in made.case.attempts)
-    return altered(made, case=altered(made.case, attempts=attempts))
+    attempts = tuple(replace_fields(one, parcel=parcel) if one.number == attempt.number else one for one in made.case.attempts)
+    return replace_fields(made, case=replace_fields(made.case, attempts=attempts))

@@ -8,12 +8,12 @@ from typing import Any
 
 from transitions import Machine
 
-from workflow.errors import NoPlace, Refused
-from workflow.guards import GUARDS, Question
-from workflow.order import Case, Details
-from workflow.policy import Rules
-from workflow.table import MOVES, NOTHING, PLACES, Move, allowed_now
-from workflow.words import Goes, Row, State
+from workflow.case.case import Case, Details
+from workflow.errors import InvalidTransition, Refused
+from workflow.policy.policy import Rules
+from workflow.rules.guards import GUARDS, GuardContext
+from workflow.table import EDGES, NEW, ROWS_BY_STATE_AND_TRIGGER, Edge, allowed_now
+from workflow.vocabulary import Row, State, Target
 
 
 class _Mover:
@@ -21,9 +21,9 @@ class _Mover:
 
     __slots__ = ("move", "question", "state")
 
-    def __init__(self, state: str, question: Question) -> None:
+    def __init__(self, state: str, question: GuardContext) -> None:
         self.state, self.question = state, question
-        self.move: Move | None = None
+        self.move: Edge | None = None
 
 
 def _passes(name: str, event: Any) -> bool:
@@ -38,11 +38,11 @@ def _names(state: State, event: Any) -> bool:
     return bool(event.model.question.fields.get("to") == state)
 
 
-def _take(move: Move, event: Any) -> None:
+def _take(move: Edge, event: Any) -> None:
     event.model.move = move
 
 
-def _transition(move: Move) -> dict[str, Any]:
+def _transition(move: Edge) -> dict[str, Any]:
     conditions: list[Any] = [partial(_passes, name) for name in move.row.guards]
     conditions += [partial(_came_from, move.came_from)] if move.came_from else []
     conditions += [partial(_names, move.named)] if move.named else []
@@ -54,9 +54,9 @@ def _transition(move: Move) -> dict[str, Any]:
 logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells every callback
 _MACHINE = Machine(
     model=None,
-    states=[NOTHING, *map(str, State)],
+    states=[NEW, *map(str, State)],
     initial=None,
-    transitions=[_transition(move) for move in MOVES],
+    transitions=[_transition(move) for move in EDGES],
     auto_transitions=False,
     send_event=True,
 )
@@ -66,21 +66,21 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules, at: datetime
     """Return the row of the table that `trigger` takes now, and the state it leads to (None: it stays).
 
     Raises:
-        NoPlace: the trigger has no place in the case's state.
+        InvalidTransition: the trigger is not allowed in the case's state.
         Refused: every guard in its way turned it down.
 
     """
-    here = str(case.state or NOTHING)
-    rows = PLACES.get((here, trigger))
+    here = str(case.state or NEW)
+    rows = ROWS_BY_STATE_AND_TRIGGER.get((here, trigger))
     if rows is None:
-        raise NoPlace(case.name, case.state, trigger, f"it has no place in {here}", allowed_now(case))
+        raise InvalidTransition(case.name, case.state, trigger, f"it is not allowed in {here}", allowed_now(case))
     if (here, trigger) in _DECIDED:
         return _DECIDED[here, trigger]
-    question = Question(case, fields, rules, at)
+    question = GuardContext(case, fields, rules, at)
     mover = _Mover(here, question)
     if not _MACHINE.events[trigger].trigger(mover) or mover.move is None:
         raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_now(case))
-    if len(rows) == 1 and not rows[0].guards and rows[0].target not in (Goes.back, Goes.named):
+    if len(rows) == 1 and not rows[0].guards and rows[0].target not in (Target.back, Target.named):
         _DECIDED[here, trigger] = mover.move.row, mover.move.target
     return mover.move.row, mover.move.target
 
@@ -89,8 +89,8 @@ _DECIDED: dict[tuple[str, str], tuple[Row, State | None]] = {}
 """What `transitions` decided where the table alone decides: one row, no guard, and a state by name or none."""
 
 
-def _why_not(rows: tuple[Row, ...], question: Question) -> str:
-    """Return the sentences of the guards that stood in the way: of the rows that came closest to being taken."""
+def _why_not(rows: tuple[Row, ...], question: GuardContext) -> str:
+    """Return the refusals of the first failing guards of those rows that passed the most guards."""
     passed = [list(takewhile(lambda name: GUARDS[name].allows(question), row.guards)) for row in rows]
     furthest = max(map(len, passed))
     closest = [row.guards[len(names) :] for row, names in zip(rows, passed, strict=True) if len(names) == furthest]

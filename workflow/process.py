@@ -4,9 +4,9 @@ Nothing here runs. `workflow.table` checks these tables against each other when 
 `workflow.machine` hands them to `transitions`, and `docs/state_machine.md` is drawn from them.
 """
 
-from workflow.words import Clock, Effect, Goes, Party, Row, State
+from workflow.vocabulary import Clock, Effect, Party, Row, State, Target
 
-S, STAYS, BACK = State, Goes.stays, Goes.back
+S, STAYS, BACK = State, Target.stays, Target.back
 
 UNSHIPPED = (S.placed, S.overdue_urged, S.rerouted)
 ON_ITS_WAY = (S.shipped, S.customs_hold)
@@ -123,7 +123,7 @@ ROWS: tuple[Row, ...] = (
     Row("decline_recovery", ANYWHERE, STAYS, OPEN_RECOVERY, ("decline_recovery",)),
     # the end
     Row("close", (S.delivered,), S.closed),
-    Row("override", ANYWHERE, Goes.named, does=("move_by_hand",), effects=("notify_merchant",)),
+    Row("override", ANYWHERE, Target.named, does=("move_by_hand",), effects=("notify_merchant",)),
 )
 
 CLOCKS: tuple[Clock, ...] = (
@@ -161,17 +161,17 @@ EFFECTS: tuple[Effect, ...] = (
 )
 # fmt: on
 
-MOOT: dict[str, tuple[State, ...]] = {
+OBSOLETE_ON: dict[str, tuple[State, ...]] = {
     "urge_supplier": (S.shipped, S.delivered, S.refunding),
     "place_supply": (S.shipped, S.delivered, S.refunding),
     "request_interception": (*UNSHIPPED, S.shipped, S.delivered, S.refunding),
     "request_refund": (*UNSHIPPED, *ON_ITS_WAY, S.delivered, S.disputed, S.refunded),
     "place_reissue": (S.reissued, S.refunding, S.delivered),
 }
-"""Effects that lose their point when the order enters one of these states: what has not left by then is dropped (rule 5.7)."""
+"""States that make an effect obsolete: what has not left when the order enters one of them is dropped (rule 5.7)."""
 
-FINAL = (S.closed, S.refunded, S.reissued)
-PARCEL = ("ship", "note_transit", "hold", "release", "deliver")
+FINAL_STATES = (S.closed, S.refunded, S.reissued)
+PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")
 """Reports about one parcel: of these the one that occurred last decides (rule 2.6)."""
 FLAGS: dict[str, str] = {
     "earlier_attempt_shipped": "a supplier that was left has shipped after all; the later order must be called off",

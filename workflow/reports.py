@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from workflow.words import State
+from workflow.vocabulary import State
 
 Kind = Literal["text", "instant", "amount", "count", "choice", "pieces", "number"]
 

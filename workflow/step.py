@@ -1,46 +1,46 @@
-"""One step of one order: a case and an event in, everything that the step leaves behind out."""
+"""One step of one order: a case and an event go in, everything that the step writes comes out."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from workflow import clocks
-from workflow.changes import CHANGES, begin
+from workflow.case.case import Case, Detail, Timer, replace_fields
+from workflow.case.history import HistoryRow, chain
+from workflow.case.personal import without_buyer
 from workflow.draft import Draft, EffectDraft, Event, Replacement
-from workflow.history import HistoryRow, chain
 from workflow.machine import decide
-from workflow.order import Case, Detail, Timer, altered
-from workflow.personal import without_buyer
-from workflow.policy import Rules
-from workflow.process import MOOT
+from workflow.policy.policy import Rules
+from workflow.process import OBSOLETE_ON
 from workflow.reports import FIELDS
+from workflow.rules import timers
+from workflow.rules.changes import CHANGES, begin
 from workflow.table import CANNOT_RETURN_TO
-from workflow.words import Goes, Row, State
+from workflow.vocabulary import Row, State, Target
 
-REMEMBERS = (State.intercepting, State.refunding, State.disputed)
+KEEP_RETURN_STATE = (State.intercepting, State.refunding, State.disputed)
 """States that an order may go back from."""
 FROM_A_DISPUTE = (State.disputed, State.intercepting)
-"""A dispute is not gone back to from an interception: its claim is left behind."""
+"""A dispute is not gone back to from an interception: its claim is ended."""
 KEEP_CLAIMS = (State.disputed, State.refunding)
 """States in which a claim stays open."""
 REMEDIES_BY_HAND = (State.refunded, State.reissued)
 """Where a person moves an order whose claim was made good outside of the process."""
 
 
-MOOT_IN = {state: tuple(kind for kind, states in MOOT.items() if state in states) for state in State}
-"""Which effects lose their point when an order enters a state."""
+OBSOLETE_IN = {state: tuple(kind for kind, states in OBSOLETE_ON.items() if state in states) for state in State}
+"""Which effects become obsolete when an order enters a state."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a step leaves behind; it is stored together or not at all (rule 5.1)."""
+    """Everything that a step writes; it is stored together or not at all (rule 5.1)."""
 
     case: Case
     history: HistoryRow
     timers: Mapping[int, Timer]
     effects: tuple[EffectDraft, ...]
-    withdrawn: tuple[tuple[str, int], ...]
+    obsolete: tuple[tuple[str, int], ...]
     flags: tuple[str, ...]
     replacement: Replacement | None = None
 
@@ -49,7 +49,7 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
     """Take one step.
 
     Raises:
-        NoPlace: the trigger has no place in the case's state.
+        InvalidTransition: the trigger is not allowed in the case's state.
         Refused: a guard turned it down.
 
     """
@@ -67,7 +67,7 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
     """Carry out `row`: the case as it is afterwards, and all that comes of it."""
     draft = Draft(case, event, rules, row, came_from=case.state)
     if event.timer:
-        draft.drop_timer(altered(event.timer, status="fired", fired_at=event.at))
+        draft.drop_timer(replace_fields(event.timer, status="fired", fired_at=event.at))
     if case.state is None:
         begin(draft)
     for name in row.does:
@@ -75,7 +75,7 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
     if row.returns:
         draft.change(returns_to=row.returns)
         draft.change_claim(came_from=row.returns)
-        clocks.return_later_to(draft, row.returns)
+        timers.return_later_to(draft, row.returns)
     if target:
         _move(draft, target)
     _speak(draft)
@@ -84,19 +84,19 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
 
 def _move(draft: Draft, target: State) -> None:
     came_from = _goes_back_to(draft, target)
-    draft.withdrawn += [(kind, draft.case.current) for kind in _moot(draft.case, target)]
+    draft.obsolete += [(kind, draft.case.current) for kind in _obsolete(draft.case, target)]
     if target not in KEEP_CLAIMS:  # an order that a person has moved out of its dispute leaves the claim behind
         draft.change_claim(status=str(target) if target in REMEDIES_BY_HAND else "overridden")
     draft.change(state=target, since=draft.event.at, returns_to=came_from)
-    if draft.row.target is Goes.back:
-        clocks.go_back(draft, target)
+    if draft.row.target is Target.back:
+        timers.go_back(draft, target)
     else:
-        clocks.enter(draft, target)
+        timers.enter(draft, target)
 
 
-def _moot(case: Case, target: State) -> Iterator[str]:
-    """Yield the kinds of effects that lose their point in `target`, of those that the case can have caused."""
-    kinds = MOOT_IN[target]
+def _obsolete(case: Case, target: State) -> Iterator[str]:
+    """Yield the kinds of effects that are obsolete in `target`, of those that the case can have caused."""
+    kinds = OBSOLETE_IN[target]
     if case.state is None or not case.attempts or not kinds:
         return
     attempt, claim = case.attempt, case.claims[-1] if case.claims else None
@@ -113,7 +113,7 @@ def _moot(case: Case, target: State) -> Iterator[str]:
 def _goes_back_to(draft: Draft, target: State) -> State | None:
     """Return the state that the order may go back to from `target`; a dispute goes back to where its claim was opened."""
     case = draft.case
-    if target not in REMEMBERS:
+    if target not in KEEP_RETURN_STATE:
         return None
     if target is State.disputed and case.claim:
         return case.claim.came_from
@@ -163,9 +163,9 @@ def _finish(draft: Draft) -> Step:
         details=_details(draft),
         policy=draft.rules.version,
     )
-    row = altered(row, hash=chain(before.name, before.last_hash, row))
-    case = altered(before, steps=row.sequence, last_hash=row.hash)
-    return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.withdrawn), tuple(draft.flags), draft.replacement)
+    row = replace_fields(row, hash=chain(before.name, before.last_hash, row))
+    case = replace_fields(before, steps=row.sequence, last_hash=row.hash)
+    return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.obsolete), tuple(draft.flags), draft.replacement)
 
 
 def _reason(draft: Draft) -> str | None:

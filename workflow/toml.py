@@ -22,7 +22,7 @@ def read_document(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
         if len(content) > LARGEST_BYTES:
-            raise UsageError(f"{path} is larger than {LARGEST_BYTES:,} bytes: that is no document of ours")
+            raise UsageError(f"{path} is larger than {LARGEST_BYTES:,} bytes: settings, policies and mappings are smaller")
         return content.decode("utf-8-sig")
     except (OSError, UnicodeError, ValueError) as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error}") from None
@@ -32,7 +32,7 @@ def parse(text: str) -> dict[str, Any]:
     """Return the tables of a document.
 
     Raises:
-        ValueError: it is not TOML, is nested too deeply, or holds a number that is no number of ours.
+        ValueError: it is not TOML, is nested too deeply, or holds a number that is out of range.
 
     """
     try:

@@ -18,7 +18,7 @@ _HEADERS = {"from", "to", "subject", "message-id", "x-aftersales-key", "auto-sub
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """Where mail is handed over. `security` is "none", "starttls" or "tls"."""
+    """The SMTP server. `security` is "none", "starttls" or "tls"."""
 
     host: str
     port: int = 587
@@ -82,7 +82,7 @@ class EmailChannel:
 
 
 def compose(message: Outgoing, sender: str) -> EmailMessage:
-    """Build the mail, and read it back to see that nothing was smuggled into its head.
+    """Build the mail, and parse it again to check that no header was injected.
 
     Raises:
         NotSent: there is no address, or a header holds a control character.
@@ -114,7 +114,7 @@ def _check_head(mail: EmailMessage) -> None:
     read_back = message_from_bytes(mail.as_bytes(), policy=policy.SMTP)
     smuggled = {name.lower() for name in read_back} - allowed
     if smuggled or any(_CONTROL.search(str(value)) for value in read_back.values()):
-        raise NotSent(f"its head would carry more than it should: {sorted(smuggled)}", try_again=False)
+        raise NotSent(f"its headers would contain more than they should: {sorted(smuggled)}", try_again=False)
 
 
 def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: str) -> None:

@@ -1,0 +1,132 @@
+"""The application put together from its settings: database, policy, channels; and who is at the keyboard, and when."""
+
+import getpass
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+if TYPE_CHECKING:
+    from evidence.vault import Vault
+from tzlocal import get_localzone
+
+from admin.text import relative_time
+from config.settings import Settings, load_settings
+from effects.channel import Channel
+from effects.email import EmailChannel, SmtpServer
+from effects.file import FileChannel
+from effects.letters import Letters
+from effects.log import LogChannel
+from engine.delivery import Messenger
+from jobs.passes import Runtime
+from storage.database import Database
+from storage.policies import version_of
+from workflow.errors import UsageError
+from workflow.policy.policy import Rules, calendar_of, read_policy
+
+
+class App:
+    """The settings in force, and what is built from them when it is needed."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        given = ctx.find_root().obj or {}
+        self.settings = settings_of(ctx)
+        self.database = Database(given.get("database") or self.settings.database)
+        ctx.call_on_close(self.database.close)
+
+    def ready(self) -> Database:
+        """Return the database for use.
+
+        Raises:
+            DatabaseUnready: it is missing, or its tables are of another version.
+
+        """
+        self.database.require()
+        return self.database
+
+    def made(self) -> Database:
+        """Return the database for writing; a missing SQLite file is made.
+
+        Raises:
+            DatabaseUnready: its tables are of another version.
+
+        """
+        if not self.database.exists():
+            from storage.schema import upgrade  # the migrations are slow to import, and seldom needed
+
+            upgrade(self.database)
+        return self.ready()
+
+    def rules(self) -> Rules:
+        """Return the policy in force, pinned to its version in the database."""
+        text = self.settings.policy_text()
+        policy = read_policy(text)
+        with self.database.write() as connection:
+            return Rules(version_of(connection, text, now()), policy, calendar_of(policy))
+
+    def runtime(self) -> Runtime:
+        """Return what the jobs work on."""
+        settings = self.settings
+        smtp = settings.smtp
+        server = SmtpServer(**smtp.model_dump()) if smtp.host else None
+        channels: dict[str, Channel] = {
+            "log": LogChannel(),
+            "file": FileChannel(settings.outbox_file),
+            "email": EmailChannel(server),
+        }
+        return Runtime(self.ready(), self.rules(), Messenger(channels, Letters(settings.templates)))
+
+    def vault(self) -> "Vault":
+        """Return where evidence is kept."""
+        from evidence.vault import S3Access, Vault
+
+        return Vault(self.settings.evidence, S3Access(**self.settings.s3.model_dump()))
+
+    def zone(self) -> ZoneInfo:
+        """Return the display time zone: of the settings, else the machine's own."""
+        return zone_of(self.settings)
+
+    def when(self, at: datetime | None, *, how_far: bool = True) -> str:
+        """Write an instant for people: in their time zone, and how far off it is."""
+        if at is None:
+            return "-"
+        written = f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M:%S %Z}"
+        return f"{written} ({relative_time(at - now())})" if how_far else written
+
+    def brief(self, at: datetime | None) -> str:
+        """Write an instant for a table: to the minute, in the display time zone, and how far off it is."""
+        return "-" if at is None else f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M} ({relative_time(at - now())})"
+
+
+def now() -> datetime:
+    """Return the present instant; nothing below the commands and jobs reads the clock."""
+    return datetime.now(UTC)
+
+
+def person() -> str:
+    """Return who is at the keyboard, as history names people."""
+    try:
+        return f"person:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container whose user has no name
+        return f"person:{os.getuid()}"
+
+
+def zone_of(settings: Settings) -> ZoneInfo:
+    """Return the time zone in which people read and write times.
+
+    Raises:
+        UsageError: the settings name none that exists.
+
+    """
+    try:
+        return get_localzone() if settings.time_zone is None else ZoneInfo(settings.time_zone)
+    except (ValueError, KeyError, OSError):
+        named = settings.time_zone or os.environ.get("TZ")
+        raise UsageError(f"time_zone {named!r} is not a time zone: write one such as Asia/Shanghai") from None
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """Return the settings in force for a command."""
+    return load_settings((ctx.find_root().obj or {}).get("config"), os.environ)

@@ -1,0 +1,123 @@
+"""check: settings, policy, calendar, database and daemon."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import click
+
+from admin.app import App, now
+from admin.output import iso, print_json
+from admin.text import safe
+from effects.letters import Letters
+from storage import heartbeats, queries, sizes, timers
+from workflow.errors import AftersalesError
+from workflow.plurals import counted
+from workflow.policy.policy import calendar_of
+
+Finding = tuple[str, str, str]
+"""Stable id, "error", "warning" or "info", and the sentence."""
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@click.pass_context
+def check_command(ctx: click.Context, as_json: bool) -> None:
+    """Check settings, policy, calendar, database and daemon; an error makes the exit code 1."""
+    found = [*_findings(ctx)]
+    if as_json:
+        print_json([{"id": key, "level": level, "message": text} for key, level, text in found])
+    else:
+        for key, level, text in found:
+            click.echo(f"{level:>7} {key}  {safe(text)}")
+        click.echo(
+            f"{counted(sum(level == 'error' for _, level, _ in found), 'error')}, "
+            f"{counted(sum(level == 'warning' for _, level, _ in found), 'warning')}"
+        )
+    ctx.exit(1 if any(level == "error" for _, level, _ in found) else 0)
+
+
+def _findings(ctx: click.Context) -> Iterator[Finding]:
+    try:
+        app = App(ctx)
+        app.zone()
+    except AftersalesError as error:
+        yield "A001", "error", str(error)
+        return
+    yield from (("A005", "error", problem) for problem in Letters(app.settings.templates).problems())
+    yield from _policy_findings(app)
+    try:
+        app.ready()
+    except AftersalesError as error:
+        yield "A003", "error", str(error)
+        return
+    yield from _daemon_findings(app)
+    yield from _work_findings(app)
+    yield _size_finding(app)
+
+
+def _policy_findings(app: App) -> Iterator[Finding]:
+    try:
+        policy = app.settings.read_policy()
+    except AftersalesError as error:
+        yield "A002", "error", str(error)
+        return
+    soon = now() + timedelta(days=60)
+    if calendar_of(policy).is_provisional(now(), soon):
+        yield (
+            "A011",
+            "warning",
+            f"the working days of {soon.year} are not announced yet: deadlines there are provisional",
+        )
+    used = {channel for effect in policy.effects.channels.values() for channel in effect} | {*policy.effects.default_channels}
+    if used == {"log"}:
+        yield "A012", "warning", "no message leaves this machine: all channels of the policy are 'log'"
+    if "email" in used and app.settings.smtp.host is None:
+        yield "A013", "error", "the policy sends email and no SMTP server is set up: set [smtp] host"
+
+
+def _daemon_findings(app: App) -> Iterator[Finding]:
+    with app.database.read() as connection:
+        sign = heartbeats.last(connection)
+        due = timers.backlog(connection, now() - timedelta(seconds=30))
+    if sign is None or sign["stopped_at"]:
+        yield "A014", "warning", "no daemon is running: `aftersales run`, or `aftersales once` from cron"
+    elif now() - sign["last_tick"] > timedelta(seconds=60):
+        yield "A004", "error", f"daemon {sign['daemon']} has written no heartbeat since {iso(sign['last_tick'])}"
+    if due:
+        yield "A015", "warning", f"{counted(due, 'timer')} overdue for more than 30 seconds"
+
+
+def _work_findings(app: App) -> Iterator[Finding]:
+    with app.database.read() as connection:
+        counts = queries.counts(connection)
+    if counts["timers"].get("failed"):
+        yield (
+            "A016",
+            "warning",
+            f"{counted(counts['timers']['failed'], 'timer')} set aside after failing: aftersales timers --status failed",
+        )
+    for status in ("dead", "parked"):
+        if counts["effects"].get(status):
+            yield (
+                "A017",
+                "warning",
+                f"{counted(counts['effects'][status], 'effect')} {status}: aftersales effects --status {status}",
+            )
+    for status in ("held", "asked"):
+        if counts["effects"].get(status):
+            count = counts["effects"][status]
+            yield "A018", "warning", f"{counted(count, 'effect')} awaiting a decision: aftersales effects --status {status}"
+    if counts["attention"]:
+        yield (
+            "A019",
+            "warning",
+            f"{counted(sum(counts['attention'].values()), 'flag')} for a person: aftersales orders --attention",
+        )
+
+
+def _size_finding(app: App) -> Finding:
+    with app.database.read() as connection:
+        rows, size = sizes.rows(connection), sizes.bytes_used(connection)
+    about = "" if app.database.is_sqlite else "about "
+    told = ", ".join(f"{name} {count:,}" for name, count in rows.items())
+    return "A020", "info", f"{size / 1_000_000:,.1f} MB; {about}rows: {told}"

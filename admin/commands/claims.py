@@ -1,0 +1,276 @@
+"""claims: what buyers claim, with their photos and videos."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from admin.app import App, now, person
+from admin.options import JSON
+from admin.output import fields_of, new_file, print_json, print_rows, refuse_existing, say_if_cut
+from admin.text import safe
+from engine.claim_evidence import Submission, add_evidence
+from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
+from storage import cases, queries
+from storage import evidence_files as records
+from storage.evidence_files import EvidenceFile
+from workflow.case import claims
+from workflow.case.case import Case, Claim
+from workflow.case.money import show_amount
+from workflow.errors import AftersalesError, OrderError, UsageError
+from workflow.plurals import counted
+
+STATUSES = ("open", "refunded", "reissued", "rejected", "lapsed", "withdrawn", "overridden", "all")
+
+
+@click.group("claims", invoke_without_command=True)
+@click.option("--status", type=click.Choice(STATUSES), default="open", show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Maximum number of rows")
+@JSON
+@click.pass_context
+def claims_command(ctx: click.Context, status: str, limit: int, as_json: bool) -> None:
+    """List claims, those with the nearest deadline first.
+
+    Claims are opened and moved with `aftersales report ID open_claim`, approve, choose_refund and so on.
+    """
+    if ctx.invoked_subcommand:
+        return
+    app = App(ctx)
+    with app.ready().read() as connection:
+        found = queries.claims(connection, None if status == "all" else status, limit)
+        of_orders = cases.load(connection, {row["order_id"] for row in found})
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (row["order"], row["number"], row["kind"], pieces, _stage_of(row), app.brief(row["next_due"]))
+        for row in found
+        for pieces in [claims.written(of_orders[row["order_id"]].case, dict(row["pieces"]))]
+    ]
+    print_rows("Claims", ("order", "claim", "kind", "pieces", "stage", "next deadline"), rows, "No such claims.")
+    say_if_cut(found, limit)
+
+
+def _stage_of(row: dict[str, Any]) -> str:
+    return stage(row["status"], row["verdict"], row["chosen"], bool(row["evidence"]), row["verification_due"])
+
+
+def stage(status: str, verdict: str | None, chosen: str | None, evidence: bool, verification_due: bool) -> str:
+    """Say whose turn it is with a claim."""
+    if status != "open":
+        return status
+    if verdict == "approved":
+        choices = {"refund": "approved: the refund is awaited", "reissue": "approved: the replacement is awaited"}
+        return choices.get(chosen or "", "approved: choose refund or reissue")
+    if evidence and not verification_due:
+        return "the platform's verdict is awaited"
+    return "more evidence is awaited" if evidence else "evidence is awaited"
+
+
+@claims_command.command("show")
+@click.argument("identity", metavar="ID")
+@click.option("--images", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with the photos to this new file")
+@JSON
+@click.pass_context
+def show_claims(ctx: click.Context, identity: str, images: Path | None, as_json: bool) -> None:
+    """Show the claims of the order ID; with --images as one HTML file that needs no other."""
+    app = App(ctx)
+    with app.ready().read() as connection:
+        stored = queries.stored_case(connection, identity)
+        files = records.of_order(connection, stored.order_id)
+    case = stored.case
+    if not case.claims:
+        raise AftersalesError(f"order {case.name} has no claims: aftersales report {case.name} open_claim --kind …")
+    if images:
+        _write_page(app, case, files, images)
+        return
+    if as_json:
+        print_json({"order": case.name, "state": case.state, "claims": [_claim_json(case, one, files) for one in case.claims]})
+        return
+    click.echo(f"Order {safe(case.name)} is {case.state}.")
+    for claim in case.claims:
+        click.echo(f"\nClaim {claim.number}: {claim.kind}")
+        for name, value in _facts(app, case, claim, files):
+            click.echo(f"  {name}: {safe(value)}")
+        _print_files([one for one in files if one.claim == claim.number])
+
+
+def _claim_json(case: Case, claim: Claim, files: Sequence[EvidenceFile]) -> dict[str, Any]:
+    value = claims.worth(case, dict(claim.pieces))
+    kept = [fields_of(one) for one in files if one.claim == claim.number]
+    return {**fields_of(claim), "worth": None if value is None else show_amount(value, case.order.currency), "files": kept}
+
+
+def _facts(app: App, case: Case, claim: Claim, files: Sequence[EvidenceFile]) -> Iterator[tuple[str, str]]:
+    kept = {one.sha256 for one in files}
+    value = claims.worth(case, dict(claim.pieces))
+    yield "claimed", claims.written(case, dict(claim.pieces))
+    yield "worth", "not known: no price" if value is None else show_amount(value, case.order.currency)
+    yield "the customer asks for", claim.remedy
+    yield "opened", app.when(claim.opened_at)
+    yield "stage", stage(claim.status, claim.verdict, claim.chosen, bool(claim.evidence), claim.verification_due)
+    if claim.decided_at:
+        yield "verdict", f"{claim.verdict}, {app.when(claim.decided_at)}"
+    named = [one for one in claim.evidence if one not in kept]
+    if named:
+        yield "evidence that is not kept here", ", ".join(named)
+    for timer in case.timers:
+        if timer.claim == claim.number and timer.status == "pending":
+            yield f"deadline ({timer.trigger})", app.when(timer.due_at)
+    if claim.replacement:
+        yield "replacement", f"order {case.order.shop}/{claim.replacement}"
+
+
+def _print_files(files: Sequence[EvidenceFile]) -> None:
+    rows = [
+        (
+            one.name or "(erased)",
+            one.kind,
+            f"{one.width} × {one.height}",
+            f"{one.bytes:,} B",
+            one.sha256[:12],
+            ", ".join(one.elsewhere) or None,
+        )
+        for one in files
+    ]
+    print_rows("Files", ("name", "kind", "pixels", "size", "digest", "also in"), rows, "  no files")
+
+
+def _write_page(app: App, case: Case, files: Sequence[EvidenceFile], target: Path) -> None:
+    from jinja2 import Environment, FileSystemLoader
+
+    refuse_existing(target)
+    page = Environment(loader=FileSystemLoader(Path(__file__).parents[1] / "pages"), autoescape=True).get_template("claim.html")
+    vault = app.vault()
+    told = [
+        {
+            "number": claim.number,
+            "kind": claim.kind,
+            "facts": [(name, safe(value)) for name, value in _facts(app, case, claim, files)],
+            "files": [_picture(app, vault, one) for one in files if one.claim == claim.number],
+        }
+        for claim in case.claims
+    ]
+    written = app.when(now(), how_far=False)
+    text = page.render(order=safe(case.name), state=case.state, written=written, claims=told)
+    with new_file(target) as file:
+        file.write(text.encode())
+    click.echo(f"Wrote {target}: {counted(len(files), 'file')} of {counted(len(case.claims), 'claim')}.")
+
+
+def _picture(app: App, vault: Vault, one: EvidenceFile) -> dict[str, Any]:
+    """Return what the page shows of a file: of a photo the copy that carries nothing but its pixels."""
+    image, instead = None, one.kind
+    if one.erased_at:
+        instead = "erased"
+    elif one.shown == "image/jpeg":
+        try:
+            image = "data:image/jpeg;base64," + base64.b64encode(vault.get(SHOWN, one.sha256)).decode()
+        except VaultFailed as error:
+            instead = str(error)
+    return {
+        "image": image,
+        "instead": instead,
+        "name": safe(one.name or "(erased)"),
+        "size": f"{one.kind}, {one.width} × {one.height} pixels, {one.bytes:,} bytes",
+        "added": f"{app.when(one.added_at, how_far=False)} by {safe(one.added_by)}",
+        "sha256": one.sha256,
+        "elsewhere": [safe(location) for location in one.elsewhere],
+    }
+
+
+@claims_command.command("preview")
+@click.argument("identity", metavar="ID")
+@JSON
+@click.pass_context
+def preview_claim(ctx: click.Context, identity: str, as_json: bool) -> None:
+    """Say what a refund of the open claim would ask for, and what a replacement would hold; nothing is reported."""
+    app = App(ctx)
+    with app.ready().read() as connection:
+        case = queries.stored_case(connection, identity, with_chain=True).case
+    claim, currency = case.claim, case.order.currency
+    if claim is None:
+        raise AftersalesError(f"order {case.name} has no open claim: aftersales report {case.name} open_claim --kind …")
+    value, asked, left = claims.worth(case, dict(claim.pieces)), claims.to_ask_for(case, claim), claims.unsettled(case)
+    told = {
+        "claimed": claims.written(case, dict(claim.pieces)),
+        "worth": _sum(value, currency),
+        "refund would ask for": _sum(asked, currency) if value is not None else "the full amount paid; a person names the sum",
+        "could still come back": _sum(left, currency),
+        "replacement": "possible" if case.order.generation < claims.MOST_GENERATIONS else "no: it is the second one already",
+        "left to claim": claims.written(case, claims.left(case)) or "nothing",
+    }
+    if as_json:
+        print_json({"order": case.name, "claim": claim.number, **told})
+        return
+    click.echo(f"Order {safe(case.name)}, claim {claim.number} ({claim.kind}):")
+    for name, text in told.items():
+        click.echo(f"  {name}: {safe(text)}")
+
+
+def _sum(amount: int | None, currency: str) -> str:
+    return "not known" if amount is None else show_amount(amount, currency)
+
+
+@claims_command.group("evidence")
+def evidence_command() -> None:
+    """Photos and videos of claims."""
+
+
+@evidence_command.command("add")
+@click.argument("identity", metavar="ID")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE_OR_FOLDER...")
+@click.option("--reopen", is_flag=True, help="Open a rejected claim again with these files")
+@click.option("--reason", help="A word on what they show")
+@click.pass_context
+def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reopen: bool, reason: str | None) -> None:
+    """Add photos and videos (JPEG, PNG, WebP, MP4, MOV) to the open claim of the order ID.
+
+    Every file is looked at first: if one is damaged, too large or something else, nothing is kept.
+    """
+    app = App(ctx)
+    database = app.ready()
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist")
+    trigger = "reopen_claim" if reopen else "submit_evidence"
+    submission = Submission(identity, paths, person(), trigger, reason)
+    try:
+        added = add_evidence(database, app.vault(), submission, now(), app.rules())
+    except OrderError as error:
+        if reopen or "reopen_claim" not in error.allowed:
+            raise
+        raise AftersalesError(f"{error} To open the rejected claim again with these files: --reopen.") from error
+    case = added.outcome.case
+    click.echo(f"Order {safe(case.name)} is {case.state}; claim {len(case.claims)} has {counted(added.new, 'more file')}.")
+    _print_files(added.files)
+    for one in added.files:
+        for location in one.elsewhere:
+            click.echo(f"Look twice: {safe(one.name or one.sha256[:12])} is also in {safe(location)}.")
+
+
+@evidence_command.command("save")
+@click.argument("identity", metavar="ID")
+@click.argument("digest")
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--original", is_flag=True, help="The sealed original, with all that the camera noted, instead of the copy")
+@click.pass_context
+def save_command(ctx: click.Context, identity: str, digest: str, target: Path, original: bool) -> None:
+    """Save the file that begins with DIGEST, of a claim of the order ID, as the new file TARGET."""
+    app = App(ctx)
+    refuse_existing(target)
+    with app.ready().read() as connection:
+        files = records.of_order(connection, queries.resolve_id(connection, identity))
+    found = {one.sha256: one for one in files if digest and one.sha256.startswith(digest.lower())}
+    if len(found) != 1:
+        many = "several files begin" if found else "no file of that order begins"
+        raise UsageError(f"{many} with {digest[:64]!r}: `aftersales claims show {identity}` lists them")
+    (one,) = found.values()
+    if one.erased_at:
+        raise AftersalesError("that file was erased with its buyer")
+    content = app.vault().get(ORIGINALS if original else SHOWN, one.sha256)
+    with new_file(target) as file:
+        file.write(content)
+    click.echo(f"Saved {target} ({one.kind if original else one.shown}, {len(content):,} bytes).")

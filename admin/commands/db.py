@@ -1,0 +1,80 @@
+"""db: make or upgrade the tables; back the database up; copy it to another."""
+
+from pathlib import Path
+
+import click
+
+from admin.app import App
+from jobs.lock import AlreadyRunning, DaemonLock
+from storage.database import Database
+from workflow.errors import UsageError
+from workflow.plurals import counted
+
+
+@click.group("db")
+def db_command() -> None:
+    """Make or upgrade the tables; back the database up; copy it to another."""
+
+
+@db_command.command("upgrade")
+@click.pass_context
+def upgrade_command(ctx: click.Context) -> None:
+    """Bring the tables to this program's version; a failure leaves everything as it was."""
+    from storage.schema import upgrade
+
+    database = App(ctx).database
+    lock = DaemonLock(database)
+    if database.exists():
+        try:
+            lock.take()
+        except AlreadyRunning as error:
+            raise AlreadyRunning(f"{error}, then upgrade") from None
+    try:
+        before = upgrade(database)
+    finally:
+        lock.free()
+    click.echo(f"{database.location}: version {before or 'none'} -> {database.schema()}")
+
+
+@db_command.command("copy")
+@click.argument("target")
+@click.pass_context
+def copy_command(ctx: click.Context, target: str) -> None:
+    """Copy everything into the database TARGET, such as postgresql://… or sqlite:///new.db, and check it there.
+
+    Its tables are made if there are none. Stop what works on either database first; a copy that was interrupted goes on.
+    Evidence files are not in the database: they stay where they are.
+    """
+    from storage.copying import copy, verify
+    from storage.schema import upgrade
+
+    source, copied_to = App(ctx).ready(), Database(target)
+    ctx.call_on_close(copied_to.close)
+    if copied_to.url == source.url or (copied_to.file and copied_to.file == source.file):
+        raise UsageError("that is the same database")
+    locks = [DaemonLock(database) for database in (source, copied_to) if database.exists()]
+    try:
+        for lock in locks:
+            lock.take()
+        upgrade(copied_to)
+        for one in copy(source, copied_to):
+            resumed = f", {one.before} were there" if one.before else ""
+            click.echo(f"{one.table:>16}  {counted(one.rows, 'row')}{resumed}")
+        orders = verify(source, copied_to)
+    finally:
+        for lock in locks:
+            lock.free()
+    click.echo(f"Copied to {copied_to.location}, and checked: {counted(orders, 'order')}, every history holds.")
+    click.echo("To work with it, set `database` in the settings, or AFTERSALES_DATABASE.")
+
+
+@db_command.command("backup")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.pass_context
+def backup_command(ctx: click.Context, target: Path) -> None:
+    """Copy the SQLite database to TARGET while it is in use.
+
+    To go back to it: stop the daemon, remove the database and the -wal and -shm files beside it, put TARGET in its place.
+    """
+    App(ctx).ready().backup(target)
+    click.echo(f"Backed up to {target}")

@@ -1,0 +1,171 @@
+"""demo: two hundred sample orders on a virtual clock, then the real daemon."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+from admin.app import App, now, person
+from admin.commands.run import run_until_told
+from admin.log import log_to_stderr
+from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
+from engine.claim_evidence import Submission, add_evidence
+from engine.delivery import deliver_due
+from engine.firing import fire_due
+from engine.reporting import Arrival, apply
+from jobs.passes import Runtime, next_wake
+from storage import queries
+from workflow.plurals import counted
+from workflow.vocabulary import State
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@click.command("demo")
+@click.option("--directory", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Made anew")
+@click.option("--seconds", type=click.IntRange(1, 3_600), default=5, show_default=True, help="How long the daemon runs")
+@click.pass_context
+def demo_command(ctx: click.Context, directory: Path, seconds: int) -> None:
+    """Live through two hundred sample orders, then run the real daemon for five seconds."""
+    _fresh(directory)
+    (directory / "policy.toml").write_text(_POLICY)
+    settings = directory / "aftersales.toml"
+    settings.write_text(
+        "database = 'sqlite:///aftersales.db'\npolicy = 'policy.toml'\noutbox_file = 'outbox.jsonl'\nevidence = 'evidence'\n"
+    )
+    with click.Context(demo_command, obj={"config": settings}) as context:
+        app = App(context)
+        app.made()
+        runtime = app.runtime()
+        _live(runtime, now())
+        disputed = _add_photos(app, runtime)
+        code = _run_daemon(runtime, seconds)
+        with runtime.database.read() as connection:
+            counts = queries.counts(connection)
+    _summary(directory, counts, disputed)
+    ctx.exit(code)
+
+
+def _fresh(directory: Path) -> None:
+    """Make the folder anew; refuse one that is not a demo's."""
+    policy = directory / "policy.toml"
+    ours = policy.is_file() and policy.read_text() == _POLICY
+    if directory.exists() and not ours:
+        raise click.UsageError(f"{directory} holds other things: name a folder that does not exist")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+
+
+def _live(runtime: Runtime, end: datetime) -> None:
+    """Apply each report and fire each timer at its very instant, up to now."""
+    from rich.console import Console
+    from rich.live import Live
+
+    by_moment: dict[datetime, list[Arrival]] = {}
+    for arrival in sample_arrivals(end):
+        by_moment.setdefault(arrival.reports[0].at, []).append(arrival)
+    with Live(console=Console(), auto_refresh=False, transient=True) as screen:
+        for number, moment in enumerate(sorted(by_moment)):
+            _fire_until(runtime, moment)
+            with runtime.database.write() as connection:
+                apply(connection, [_placing(one) for one in by_moment[moment]], moment, runtime.rules)
+            deliver_due(runtime.database, moment, runtime.rules, runtime.messenger)
+            if number % 5 == 0:
+                screen.update(_picture(runtime, moment), refresh=True)
+        _fire_until(runtime, end)
+        picture = _picture(runtime, end)
+    Console().print(picture)
+
+
+def _picture(runtime: Runtime, moment: datetime) -> "Table":
+    """Draw how many orders are in which state at a moment of the virtual clock."""
+    from rich.bar import Bar
+    from rich.table import Table
+
+    with runtime.database.read() as connection:
+        counts = queries.counts(connection)["orders"]
+    table = Table(
+        title=f"{moment:%Y-%m-%d}: {counted(sum(counts.values()), 'order')}", title_justify="left", box=None, show_header=False
+    )
+    for state in State:
+        count = counts.get(state, 0)
+        table.add_row(state, str(count), Bar(COUNT, 0, count, width=60, color="cyan") if count else "")
+    return table
+
+
+def _placing(arrival: Arrival) -> Arrival:
+    first = arrival.reports[0]
+    if first.trigger != "place":
+        return arrival
+    return Arrival(arrival.order, (), arrival.lines, first)
+
+
+def _fire_until(runtime: Runtime, moment: datetime) -> None:
+    while (wake := next_wake(runtime)) is not None and wake < moment:
+        fire_due(runtime.database, wake, runtime.rules)
+        deliver_due(runtime.database, wake, runtime.rules, runtime.messenger)
+
+
+def _add_photos(app: App, runtime: Runtime) -> str:
+    """Add the same photo to two claims that wait for one, which is worth a second look; return one of their orders."""
+    with runtime.database.read() as connection:
+        waiting = [row for row in queries.claims(connection, limit=1_000) if not row["evidence"]]
+    with TemporaryDirectory(prefix="aftersales-") as folder:
+        photo = Path(folder) / "broken.png"
+        photo.write_bytes(sample_photo())
+        for row in waiting[:2]:
+            add_evidence(runtime.database, app.vault(), Submission(row["order"], [photo], person()), now(), runtime.rules)
+    return str(waiting[0]["order"].partition("/")[2])
+
+
+def _run_daemon(runtime: Runtime, seconds: int) -> int:
+    """Run the real daemon for a few seconds; new orders come in whose deadlines pass meanwhile."""
+    import threading
+
+    from jobs.daemon import Daemon
+
+    log_to_stderr()
+    click.echo(f"\nThe daemon, for {counted(seconds, 'second')}:")
+    begun = now()
+    with runtime.database.write() as connection:
+        apply(connection, [_placing(one) for one in overdue_arrivals(begun, seconds)], begun, runtime.rules)
+    daemon = Daemon(runtime)
+    end = threading.Timer(seconds, daemon.stop)
+    end.start()
+    try:
+        return run_until_told(daemon)
+    finally:
+        end.cancel()
+
+
+def _summary(directory: Path, counts: dict[str, dict[str, int]], disputed: str) -> None:
+    click.echo("\nSo far:")
+    for name, by_status in counts.items():
+        click.echo(f"  {name:>9}: {', '.join(f'{key} {count}' for key, count in by_status.items()) or '-'}")
+    command = f".venv/bin/aftersales --config {directory / 'aftersales.toml'}"
+    click.echo("\nLook around:")
+    for words in _NEXT:
+        click.echo(f"  {command} {words.format(disputed=disputed)}")
+
+
+_NEXT: Sequence[str] = (
+    "orders --attention",
+    "claims",
+    "claims show {disputed} --images claims.html",
+    "explain {disputed}",
+    "show 1010",
+    "timers",
+    "effects --status asked",
+    "exceptions",
+    "check",
+    "audit",
+)
+_POLICY = """# The policy of the demo: messages go to outbox.jsonl as well; all else is as it comes.
+[effects]
+default_channels = ["file"]
+"""

@@ -1,0 +1,125 @@
+"""explain: why an order is in its state, what fires next, and what a person may do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from admin.app import App
+from admin.options import JSON
+from admin.output import fields_of, print_json, print_wrapped
+from admin.text import safe
+from engine.explain import TIMER_MEANINGS, Explanation, explain
+from workflow.case import claims
+from workflow.case.case import Timer
+from workflow.case.history import HistoryRow
+from workflow.plurals import counted
+
+SHOWN_REFUSED = 3
+
+
+@click.command("explain")
+@click.argument("identity", metavar="ID")
+@JSON
+@click.pass_context
+def explain_command(ctx: click.Context, identity: str, as_json: bool) -> None:
+    """Say why an order is where it is, what fires next and when, and what you may do now."""
+    app = App(ctx)
+    told = explain(app.ready(), identity, app.rules())
+    if as_json:
+        print_json(_explanation_json(told))
+        return
+    for line in (*_why(app, told), *_claim(app, told), *_next(app, told), *_your_turn(app, told)):
+        print_wrapped(line)
+
+
+def _explanation_json(told: Explanation) -> dict[str, Any]:
+    timers = ("trigger", "due_at", "status", "counts_from", "policy", "provisional")
+    why = ("trigger", "occurred", "due", "actor", "reason")
+    return {
+        "order": told.case.name,
+        "state": str(told.case.state),
+        "why": {name: getattr(told.why, name) for name in why},
+        "timers": [{name: getattr(timer, name) for name in timers} for timer in told.timers],
+        "allowed": told.allowed,
+        "attention": [flag for flag, _, _ in told.attention],
+        "refused": [{"trigger": trigger, "occurred": at, "reason": reason} for trigger, at, reason in told.refused],
+        "observed": told.observed,
+        "claim": fields_of(told.case.claim) if told.case.claim else None,
+        "decided_by": told.decided_by,
+    }
+
+
+def _why(app: App, told: Explanation) -> Iterator[str]:
+    case = told.case
+    yield f"Order {safe(case.name)} is {case.state}: {told.meaning}."
+    cause, supplier = safe(_cause(app, told.why)), safe(told.supplier)
+    yield f"Since {app.when(told.why.occurred)}, by {cause}; current supplier: {supplier}."
+    for claim in case.claims:
+        if claim.replacement:
+            yield f"It was replaced by order {safe(case.order.shop)}/{safe(claim.replacement)} (claim {claim.number})."
+    if case.order.replaces:
+        yield f"It replaces order {safe(case.order.shop)}/{safe(case.order.replaces)}."
+    if case.returns_to:
+        yield f"It goes back to {case.returns_to} if that comes to nothing."
+
+
+def _cause(app: App, step: HistoryRow) -> str:
+    late = f", due {app.when(step.due, how_far=False)}" if step.due and step.due != step.occurred else ""
+    reason = f" ({step.reason})" if step.reason else ""
+    return f"{step.trigger} by {'its timer' if step.actor == 'timer' else step.actor}{late}{reason}"
+
+
+def _claim(app: App, told: Explanation) -> Iterator[str]:
+    """Say who must act in a dispute until when, and what happens otherwise."""
+    case, claim = told.case, told.case.claim
+    if claim is None:
+        return
+    pieces = safe(claims.written(case, dict(claim.pieces)))
+    asked = f"the customer asks for {claim.remedy}; {counted(len(claim.evidence), 'piece')} of evidence"
+    yield f"Claim {claim.number} ({claim.kind}): {pieces}; {asked}."
+    for line in told.dispute:
+        moment = f" until {app.when(line.until)}" if line.until else ""
+        yield f"{line.party}{moment} {line.what}{f' If nothing happens: {line.otherwise}.' if line.otherwise else ''}"
+    for moment_of, trigger in told.meanwhile:
+        yield f"Meanwhile the parcel: {trigger} of {app.when(moment_of, how_far=False)}."
+    for location in told.seen_elsewhere:
+        yield f"Look twice: {safe(location)}."
+
+
+def _next(app: App, told: Explanation) -> Iterator[str]:
+    for timer in told.timers:
+        provisional = "; provisional: that year's working days are not announced yet" if timer.provisional else ""
+        moment = app.when(timer.due_at) if timer.status == "pending" else _stopped(app, timer)
+        by = f" by {safe(told.moved_by[timer.number])}" if timer.number in told.moved_by else ""
+        moved = f"; moved from {app.when(timer.planned_at, how_far=False)}{by}" if timer.planned_at != timer.due_at else ""
+        counts = f"counts from {app.when(timer.counts_from, how_far=False)}"
+        lines = "; ".join(told.decided_by[timer.number])
+        yield f"Next: {moment}: {TIMER_MEANINGS[timer.trigger]}"
+        yield f"      [{timer.trigger}#{timer.number}; {counts}; policy {timer.policy}: {safe(lines)}{moved}{provisional}]"
+    if not told.timers:
+        yield "Next: nothing fires by itself any more."
+
+
+def _stopped(app: App, timer: Timer) -> str:
+    if timer.paused_by:
+        return f"paused by {safe(timer.paused_by)}"
+    return "paused" if timer.paused_at else f"waits (due {app.when(timer.due_at, how_far=False)})"
+
+
+def _your_turn(app: App, told: Explanation) -> Iterator[str]:
+    name = safe(told.case.name)
+    for effect_id, kind in told.waiting:
+        yield f"Awaiting approval: {kind} (aftersales effects approve {effect_id}, or drop {effect_id})"
+    for _, meaning, detail in told.attention:
+        why = f" ({safe(detail)})" if detail else ""
+        yield f"Needs a person: {meaning}{why}. When it is dealt with: aftersales resolve {name} WORD"
+    if told.exceptions:
+        yield f"{counted(told.exceptions, 'report')} could not be applied: aftersales exceptions"
+    if len(told.refused) > SHOWN_REFUSED:
+        yield f"{counted(len(told.refused), 'report')} refused; the last ones:"
+    for trigger, at, reason in told.refused[-SHOWN_REFUSED:]:
+        yield f"Refused: {trigger} of {app.when(at, how_far=False)}: {safe(reason)}."
+    if told.observed:
+        yield "Its effects are held until you approve or drop them (aftersales effects)."
+    yield f"You may report (aftersales report {name} …): {', '.join(told.allowed)}."

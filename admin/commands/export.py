@@ -1,0 +1,87 @@
+"""export: histories as CSV, and as an event log for process mining."""
+
+import csv
+import re
+import sys
+from collections.abc import Iterator
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from admin.app import App
+from admin.output import iso, new_file, refuse_existing
+from storage import queries
+from storage.queries import Found
+from workflow.plurals import counted
+
+HISTORY = (
+    "order",
+    "sequence",
+    "trigger",
+    "source",
+    "target",
+    "occurred",
+    "due",
+    "recorded",
+    "actor",
+    "reason",
+    "policy",
+    "hash",
+)
+EVENTS = ("case", "activity", "timestamp", "resource")
+FORMATS = ("csv", "events")
+_READABLE = 0o666
+"""As far as the umask allows, as with any file that is exported for others."""
+
+
+@click.command("export")
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--order", "identity", help="Only this order's history")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="csv",
+    show_default=True,
+    help="csv: every column; events: case, activity, timestamp, resource",
+)
+@click.pass_context
+def export_command(ctx: click.Context, target: Path | None, identity: str | None, form: str) -> None:
+    """Write histories to the new file TARGET, or to standard output.
+
+    A cell that a spreadsheet would run as a formula begins with an apostrophe.
+    """
+    app = App(ctx)
+    if target:
+        refuse_existing(target)
+    with app.ready().read() as connection:
+        key = queries.resolve_id(connection, identity) if identity else None
+        rows = queries.all_history(connection, key)
+        if target is None:
+            _write(sys.stdout, rows, form)
+            return
+        with new_file(target, _READABLE) as file, TextIOWrapper(file, "utf-8", newline="") as text:
+            count = _write(text, rows, form)
+    click.echo(f"Wrote {counted(count, 'row')} to {target}.")
+
+
+def _write(file: TextIO, rows: Iterator[Found], form: str) -> int:
+    writer, count = csv.writer(file), 0
+    writer.writerow(EVENTS if form == "events" else HISTORY)
+    for row in rows:
+        plain = {name: iso(value) if hasattr(value, "isoformat") else value for name, value in row.items()}
+        names = ("order", "trigger", "occurred", "actor") if form == "events" else HISTORY
+        writer.writerow([harmless(plain[name]) for name in names])
+        count += 1
+    return count
+
+
+def harmless(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
+
+
+_FORMULA = re.compile(r"(^\s*|[;|\t]\s*)(?=[=+\-@＝＋－＠])")
+"""Where a spreadsheet, whatever it takes for a separator, would begin to run a cell."""

@@ -1,0 +1,70 @@
+"""import: bring in orders and reports from a file."""
+
+from pathlib import Path
+
+import click
+
+from admin.app import App, now
+from admin.options import JSON
+from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, progress_bar, rejection_json
+from admin.output import print_json
+from engine.importing import Imported, import_orders
+from workflow.plurals import counted
+from workflow.toml import read_document
+
+
+@click.command("import")
+@FILE
+@MAPPING
+@click.option("--observe", is_flag=True, help="Hold every effect of the new orders until a person decides")
+@click.option("--urge-historical", is_flag=True, help="Let the suppliers of old orders be urged and left too")
+@JSON
+@click.pass_context
+def import_command(
+    ctx: click.Context, file: Path, mapping_file: Path | None, observe: bool, urge_historical: bool, as_json: bool
+) -> None:
+    """Bring in orders and reports from a CSV, JSON or JSON Lines FILE.
+
+    A second run changes nothing. Suppliers of orders older than [orders] historical_after of the policy are not urged.
+    Rows that cannot be read are listed, and the exit code is 3.
+    """
+    app = App(ctx)
+    policy = app.settings.read_policy()
+    orders = open_orders(file, mapping_file, policy.orders)
+    database = app.made()
+    text = read_document(mapping_file) if mapping_file else ""
+    with progress_bar(orders, as_json) as progress:
+        done = import_orders(
+            database,
+            orders,
+            now(),
+            app.rules(),
+            mapping_text=text,
+            observed=observe,
+            urge_historical=urge_historical,
+            progress=progress,
+        )
+    if as_json:
+        print_json({**_import_json(done), "rejections": [rejection_json(one) for one in done.rejected]})
+    else:
+        print_summary(_import_json(done))
+        print_rejections(done.rejected)
+        if done.tally.historical:
+            old = counted(done.tally.historical, "order is", "orders are")
+            click.echo(f"{old} historical: suppliers are not urged (--urge-historical changes that).")
+    ctx.exit(3 if done.rejected else 0)
+
+
+def _import_json(done: Imported) -> dict[str, object]:
+    tally = done.tally
+    return {
+        "orders": tally.orders,
+        "new": tally.new,
+        "historical": tally.historical,
+        "rejected": len(done.rejected),
+        "reported": dict(tally.reported),
+        "refused": dict(tally.refused),
+        "exceptions": tally.exceptions,
+        "duplicates": tally.duplicates,
+        "resumed_after": done.resumed_after,
+    }

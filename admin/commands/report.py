@@ -1,0 +1,125 @@
+"""report: report something about an order."""
+
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import click
+
+from admin.app import App, now, person
+from admin.effect_summary import effect_summary
+from admin.options import Instant
+from admin.text import safe
+from engine.reporting import Arrival, Outcome, apply
+from inbound.cells import BadCell, report_field
+from inbound.times import read_instant
+from storage import queries
+from workflow.case.case import Detail, Report, own_key
+from workflow.case.money import show_amount
+from workflow.errors import UsageError
+from workflow.intake import Verdict
+from workflow.policy.policy import Rules
+from workflow.process import FLAGS
+from workflow.reports import FIELDS, MEANINGS, Field
+from workflow.suggestions import did_you_mean
+
+TRIGGERS = tuple(trigger for trigger in FIELDS if trigger != "place")
+
+
+class Triggers(click.Group):
+    """One subcommand per trigger, made from the fields that it may carry."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the triggers in the order of the table."""
+        return [*TRIGGERS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make the trigger's command; `report ID --help` is a question about `report`."""
+        if cmd_name in ctx.help_option_names:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        if cmd_name not in TRIGGERS:
+            ctx.fail(f"{cmd_name!r} is not a report{did_you_mean(cmd_name, TRIGGERS)}")
+        at = click.Option(["--at"], type=Instant(), help="When it occurred (default: now)")
+        fields = [_option(name, field) for name, field in FIELDS[cmd_name].items()]
+        dry = click.Option(["--dry-run", "dry_run"], is_flag=True, help="Only say what would come of it")
+        return click.Command(cmd_name, params=[at, *fields, dry], callback=partial(_report, cmd_name), help=MEANINGS[cmd_name])
+
+
+def _option(name: str, field: Field) -> click.Option:
+    return click.Option([f"--{name.replace('_', '-')}", name], required=field.required, help=field.help)
+
+
+@click.command("report", cls=Triggers)
+@click.argument("identity", metavar="ID")
+@click.pass_context
+def report_command(ctx: click.Context, identity: str) -> None:
+    """Report something about the order ID; each TRIGGER has fields of its own (see its --help)."""
+    ctx.meta["identity"] = identity
+
+
+class _DryRun(Exception):
+    """Undoes what was only tried."""
+
+
+def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | None) -> None:
+    ctx = click.get_current_context()
+    app = App(ctx)
+    database, moment = app.ready(), now()
+    rules = app.rules()
+    outcomes: list[Outcome] = []
+    when = at or moment
+    with suppress(_DryRun), database.write() as connection:
+        order = queries.stored_case(connection, ctx.meta["identity"]).case.order
+        fields = _fields(trigger, given, order.currency, app.zone())
+        report = Report(trigger, when, person(), own_key(trigger, when), person(), fields)
+        outcomes += apply(connection, [Arrival(order, (report,))], moment, rules)
+        if dry_run:
+            raise _DryRun
+    outcome = outcomes[0]
+    first = outcome.received[0]
+    if first.verdict is Verdict.duplicate:
+        click.echo("That was reported before: nothing changed.")
+    elif first.error is not None:
+        raise first.error
+    else:
+        click.echo(f"Order {safe(order.name)} {'would be' if dry_run else 'is'} {outcome.case.state} after {trigger}.")
+        if when < order.placed_at:
+            click.echo(f"  {app.when(when, how_far=False)} is before it was placed: taken as the instant of placing")
+        _say_what_comes_of_it(app, outcome, rules)
+        for other in outcomes[1:]:
+            click.echo(
+                f"  order {safe(other.case.name)} {'would be' if dry_run else 'is'} {other.case.state}, with clocks of its own"
+            )
+
+
+def _say_what_comes_of_it(app: App, outcome: Outcome, rules: Rules) -> None:
+    currency = outcome.case.order.currency
+    for effect in outcome.steps[0].effects:
+        mode = {"ask": ", awaiting approval (aftersales effects)", "off": ", disabled by policy"}
+        about = effect_summary(effect.kind, effect.details, currency)
+        click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{mode.get(rules.policy.mode(effect.kind), '')}")
+    for row in outcome.case.ledger:
+        more = (row.settled_amount or 0) - (row.amount or 0) if row.amount is not None else 0
+        if row.decided_at == outcome.steps[0].history.occurred and row.status == "settled" and more:
+            click.echo(f"  {show_amount(abs(more), currency)} {'more' if more > 0 else 'less'} than was asked for")
+    for flag in outcome.steps[0].flags:
+        click.echo(f"  needs a person: {FLAGS[flag]}")
+    for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:
+        if timer.status == "pending":
+            click.echo(f"  next: {timer.trigger}, {app.when(timer.due_at)}")
+
+
+def _fields(trigger: str, given: dict[str, str | None], currency: str, zone: ZoneInfo) -> dict[str, Detail]:
+    fields: dict[str, Detail] = {}
+    instants = partial(read_instant, zone=zone)
+    for name, value in given.items():
+        if FIELDS[trigger][name].required and not (value or "").strip():
+            raise UsageError(f"--{name.replace('_', '-')} is empty: {FIELDS[trigger][name].help}")
+        if value is not None and value.strip():
+            try:
+                fields[name] = report_field(FIELDS[trigger][name], value.strip(), currency, instants)
+            except BadCell as bad:
+                raise UsageError(f"--{name.replace('_', '-')}: {bad}") from None
+    return fields

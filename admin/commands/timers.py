@@ -1,0 +1,227 @@
+"""timers: list deadlines; postpone, pause, resume, fire, cancel or shift them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+import click
+
+from admin.app import App, now, person
+from admin.options import JSON, InstantOrDuration
+from admin.output import print_json, print_rows, say_if_cut
+from admin.text import safe
+from engine.timer_commands import TimerCommand, TimerResult, apply_command
+from storage import queries
+from storage.timers import Selection, retry
+from storage.timers import running as running_timers
+from workflow.errors import UsageError
+from workflow.plurals import counted
+from workflow.policy.durations import Duration
+from workflow.process import CLOCKS
+
+TRIGGERS = tuple(clock.trigger for clock in CLOCKS)
+
+
+SHOWN = 20
+
+
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would become of them")
+
+
+REASON = click.option("--reason", help="Why; it is kept in the history")
+
+
+def selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options by which timers are chosen; the command gets them as one Selection."""
+
+    @click.argument("timers", nargs=-1, metavar="[TIMER]...")
+    @click.option("--order", "identities", multiple=True, help="Those of this order (may be repeated)")
+    @click.option("--trigger", type=click.Choice(TRIGGERS), metavar="CLOCK", help="Those of this clock: urge, reroute, …")
+    @click.option("--shop", help="Those of this shop's orders")
+    @click.option("--supplier", help="Those about this supplier (a recovery's chase: the one that was left)")
+    @click.option("--route", type=click.Choice(("domestic", "international")), help="Those of orders of this route")
+    @click.option("--due-before", type=InstantOrDuration(), help="Those due before this instant, or within 2d, 36h, …")
+    @click.option("--due-after", type=InstantOrDuration(), help="Those due at this instant or later, or not within 2d, 36h, …")
+    @click.option("--all", "everything", is_flag=True, help="Every running timer")
+    @wraps(command)
+    def chosen(*args: Any, timers: tuple[str, ...], identities: tuple[str, ...], everything: bool, **options: Any) -> None:
+        names = ("trigger", "shop", "supplier", "route", "due_before", "due_after")
+        narrowed = {name: options.pop(name) for name in names}
+        app = App(click.get_current_context())
+        wanted = _selection(app, timers, identities, narrowed)
+        if wanted.everything and not everything:
+            raise click.UsageError("Name timers as ORDER#NUMBER, choose them by options, or say --all.")
+        command(*args, app=app, wanted=wanted, **options)
+
+    return chosen
+
+
+def _selection(app: App, timers: Sequence[str], identities: Sequence[str], narrowed: dict[str, Any]) -> Selection:
+    with app.ready().read() as connection:
+        named = tuple(_timer(connection, text) for text in timers)
+        order_ids = tuple(queries.resolve_id(connection, identity) for identity in identities)
+        statuses = (None, "failed") if named else ()
+        running = {one for status in statuses for one in running_timers(connection, Selection(timers=named, status=status))}
+    for text, timer in zip(timers, named, strict=True):
+        if timer not in running:
+            raise UsageError(f"{text} does not run: `aftersales timers --order {text.rpartition('#')[0]}` lists what does")
+    return Selection(order_ids=order_ids, timers=named, **narrowed)
+
+
+def _timer(connection: Any, text: str) -> tuple[int, int]:
+    order, mark, number = text.rpartition("#")
+    if not mark or not (number.isascii() and number.isdigit()):
+        raise UsageError(f"{text!r} is not a timer: write ORDER#NUMBER as `aftersales timers` lists them, such as 1003#2")
+    return queries.resolve_id(connection, order), int(number[:9])
+
+
+@click.group("timers", invoke_without_command=True)
+@click.option("--order", "identity", help="Only those of this order")
+@click.option("--trigger", type=click.Choice(TRIGGERS), metavar="CLOCK", help="Only those of this clock: urge, reroute, …")
+@click.option(
+    "--status",
+    type=click.Choice(("running", "pending", "paused", "fired", "cancelled", "failed", "all")),
+    default="running",
+    show_default=True,
+    help="running: pending and paused",
+)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Maximum number of rows")
+@JSON
+@click.pass_context
+def timers_command(
+    ctx: click.Context, identity: str | None, trigger: str | None, status: str, limit: int, as_json: bool
+) -> None:
+    """List deadlines in due order; postpone, pause, resume, fire, cancel or shift them.
+
+    A timer is named ORDER#NUMBER, as the list shows.
+    """
+    if ctx.invoked_subcommand:
+        return
+    app = App(ctx)
+    with app.ready().read() as connection:
+        key = queries.resolve_id(connection, identity) if identity else None
+        found = queries.timers(connection, key, _STATUSES.get(status, (status,)), limit, trigger)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (f"{row['order']}#{row['number']}", row["trigger"], app.brief(row["due_at"]), _status(row), row["error"])
+        for row in found
+    ]
+    print_rows("Timers", ("timer", "trigger", "due", "status", "error"), rows, "No such timers.")
+    say_if_cut(found, limit)
+
+
+_STATUSES: dict[str, tuple[str, ...]] = {"running": ("pending", "paused"), "all": ()}
+
+
+def _status(row: dict[str, Any]) -> str:
+    by = f" by {row['paused_by']}" if row["paused_by"] else ""
+    return f"{row['status']}{by}{', provisional' if row['provisional'] else ''}"
+
+
+@timers_command.command("postpone")
+@click.option("--until", type=InstantOrDuration(), required=True, help="The new due instant, or how far ahead: 2d, 36h, …")
+@REASON
+@DRY_RUN
+@selecting
+def postpone_command(app: App, wanted: Selection, until: datetime, reason: str | None, dry_run: bool) -> None:
+    """Give timers another due instant, which must lie ahead."""
+    if until <= now():
+        raise UsageError("that instant is past: `aftersales timers fire` lets a timer fire now")
+    run_timer_command(app, wanted, TimerCommand("postpone", person(), reason, to=until), dry_run)
+
+
+@timers_command.command("shift")
+@click.option("--by", "span", required=True, help="How far: 3d, 12h, or -1d for earlier")
+@REASON
+@DRY_RUN
+@selecting
+def shift_command(app: App, wanted: Selection, span: str, reason: str | None, dry_run: bool) -> None:
+    """Move timers by a span, each from where it is."""
+    run_timer_command(app, wanted, TimerCommand("shift", person(), reason, by=_span(span)), dry_run)
+
+
+def _span(text: str) -> timedelta:
+    try:
+        span = Duration.parse(text.removeprefix("-").removeprefix("+")).span()
+    except ValueError as error:
+        raise UsageError(f"--by: {text!r} is not a span of time: write 3d, 12h or 30m, and -3d for earlier") from error
+    return -span if text.startswith("-") else span
+
+
+def _plain_action(name: str, text: str) -> None:
+    """Make the command of an action that needs nothing but the timers."""
+
+    @REASON
+    @DRY_RUN
+    @selecting
+    def command(app: App, wanted: Selection, reason: str | None, dry_run: bool) -> None:
+        run_timer_command(app, wanted, TimerCommand(name, person(), reason), dry_run)
+
+    timers_command.command(name, help=text)(command)
+
+
+_plain_action("pause", "Stop timers until they are resumed; an interception or a dispute does not end that.")
+
+
+_plain_action("resume", "Let timers run on that a person paused; the paused span is added.")
+
+
+_plain_action("fire", "Let timers fire now, due or not.")
+
+
+_plain_action("cancel", "End timers for good: nothing happens by itself at that deadline any more.")
+
+
+@timers_command.command("retry")
+@selecting
+def retry_command(app: App, wanted: Selection) -> None:
+    """Try timers again that could not be fired and were set aside."""
+    with app.ready().write() as connection:
+        count = retry(connection, running_timers(connection, replace(wanted, status="failed")))
+    click.echo(f"{counted(count, 'timer')} will be tried again." if count else "No such timers were set aside.")
+
+
+def run_timer_command(app: App, wanted: Selection, command: TimerCommand, dry_run: bool) -> None:
+    """Carry out a command on timers, or preview it, and print what became of each."""
+    moment = now()
+    done = apply_command(app.ready(), wanted, command, moment, app.rules(), dry_run=dry_run)
+    changed = [one for one in done if one.refused is None]
+    refused = [one for one in done if one.refused is not None]
+    in_turn = sorted(done, key=lambda one: (one.was_due, one.order))
+    rows = [
+        (f"{one.order}#{one.number}", one.trigger, app.brief(one.was_due), _becomes(app, one, command))
+        for one in in_turn[:SHOWN]
+    ]
+    print_rows("Timers", ("timer", "trigger", "due", "becomes"), rows, "No running timers are meant, or none would change.")
+    if len(done) > SHOWN:
+        click.echo(f"… and {len(done) - SHOWN} more")
+    at_once = sum(one.due_at is not None and one.stands == "pending" and one.due_at <= moment for one in changed)
+    if at_once:
+        click.echo(f"Of these {'would be ' if dry_run else ''}due at once: {at_once}.")
+    left = f"; {len(refused)} left alone" if refused else ""
+    click.echo(f"{counted(len(changed), 'timer')} {'would be ' if dry_run else ''}{_PAST_TENSE[command.action]}{left}.")
+    if refused and not changed:
+        click.get_current_context().exit(1)
+
+
+_PAST_TENSE = {
+    "postpone": "postponed",
+    "shift": "shifted",
+    "pause": "paused",
+    "resume": "resumed",
+    "fire": "fired",
+    "cancel": "cancelled",
+    "retime": "retimed",
+}
+
+
+def _becomes(app: App, one: TimerResult, command: TimerCommand) -> str:
+    if one.refused is not None:
+        return f"left alone: {safe(one.refused)}"
+    if one.due_at is None:
+        return "fires now" if command.action == "fire" else "ends"
+    return f"{'' if one.stands == 'pending' else f'{one.stands}, '}{app.brief(one.due_at)}"

@@ -1,0 +1,68 @@
+"""Options and argument types that several commands share."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from admin.app import (
+    now,
+    settings_of,
+    zone_of,
+)
+from inbound.times import BadInstant, read_instant
+from workflow.policy.durations import Duration
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
+
+
+LIMIT = click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Maximum number of rows")
+
+
+ROW = click.IntRange(1, 2**63 - 1)
+
+
+class Instant(click.ParamType[datetime]):
+    """An option that takes an instant; without a zone it is in the display time zone."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read the instant."""
+        if isinstance(value, datetime):
+            return value
+        assert ctx is not None, "options are read inside a command"
+        try:
+            return read_instant(value.strip(), zone_of(settings_of(ctx)))
+        except BadInstant as error:
+            self.fail(str(error), param, ctx)
+
+
+class InstantOrDuration(Instant):
+    """An option that takes an instant, or how far it lies ahead: 2d, 36h, 30m."""
+
+    name = "instant or duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read the instant or the duration."""
+        if isinstance(value, str) and len(value) < 8:
+            try:
+                return now() + Duration.parse(value.strip()).span()
+            except (ValueError, OverflowError):
+                self.fail(
+                    f"{value!r} is neither an instant nor how far it lies ahead: write 2d, 36h, 30m or an instant", param, ctx
+                )
+        return super().convert(value, param, ctx)
+
+
+class Note(click.ParamType[str]):
+    """An argument that says what was done; it is kept, so it must say something."""
+
+    name = "word"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the word."""
+        word = str(value).strip()
+        if not word:
+            self.fail("say what was done", param, ctx)
+        return word

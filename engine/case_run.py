@@ -1,0 +1,74 @@
+"""One case as it goes through its reports, and on a virtual clock through its timers too."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from workflow.case.case import Case, Report, Timer, replace_fields
+from workflow.intake import Received, receive
+from workflow.policy.policy import Rules
+from workflow.step import Step, fire
+
+
+class CaseRun:
+    """One case as it goes through its reports, and on a virtual clock through its timers too.
+
+    `placed` is told of every step that asks for a replacement, and returns what is known of new orders from then on.
+    """
+
+    def __init__(self, case: Case, rules: Rules, placed: Callable[[Step], Mapping[str, int | None]] | None = None) -> None:
+        self.case, self._rules, self._placed = case, rules, placed
+        self.received: list[Received] = []
+        self.steps: list[Step] = []
+
+    def mark(self) -> tuple[int, int]:
+        """Return how many verdicts and steps there have been."""
+        return len(self.received), len(self.steps)
+
+    def since(self, mark: tuple[int, int]) -> tuple[list[Received], list[Step]]:
+        """Return the verdicts and steps since a mark."""
+        return self.received[mark[0] :], self.steps[mark[1] :]
+
+    def step(self, made: Step) -> None:
+        """Take a step that was made outside."""
+        self.case = made.case
+        self.steps.append(made)
+        self._look_at(made)
+
+    def _look_at(self, made: Step) -> None:
+        if made.replacement and self._placed:
+            self.case = replace_fields(self.case, known={**self.case.known, **self._placed(made)})
+
+    def report(self, reports: Iterable[Report], now: datetime) -> None:
+        """Apply reports at `now`."""
+        for report in reports:
+            self.case, verdicts = receive(self.case, report, now, self._rules)
+            self.received += verdicts
+            for received in verdicts:
+                if received.step:
+                    self.steps.append(received.step)
+                    self._look_at(received.step)
+
+    def live_through(self, reports: Iterable[Report], until: datetime) -> None:
+        """Apply each report at its own instant, and fire every timer at its own, up to `until` (rule 7.6)."""
+        clock = self.case.order.placed_at
+        for report in reports:
+            at = max(report.at, clock)
+            clock = self._fire(clock, at, including=False)
+            self.report([report], at)
+            clock = at
+        self._fire(clock, until, including=True)
+
+    def _fire(self, clock: datetime, end: datetime, *, including: bool) -> datetime:
+        """Fire what is due before `end`, or at it too; reports of one instant go before its timers."""
+        while timer := _next_timer(self.case):
+            at = max(clock, timer.due_at)
+            if at > end or (at == end and not including):
+                break
+            self.step(fire(self.case, timer, at, self._rules))
+            clock = at
+        return clock
+
+
+def _next_timer(case: Case) -> Timer | None:
+    pending = (timer for timer in case.timers if timer.status == "pending")
+    return min(pending, key=lambda timer: (timer.due_at, timer.number), default=None)

@@ -1,0 +1,161 @@
+"""Timers moved by people, one or a whole selection, and deadlines recomputed when their year is announced (rule 3.10)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import MAXYEAR, datetime, timedelta
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from engine.reporting import modes_of
+from storage import cases, chains, policies, timers
+from storage.case_changes import CaseChange
+from storage.database import Database
+from storage.timers import Due, Selection
+from workflow.case.case import Detail, Timer
+from workflow.errors import AftersalesError, OrderError
+from workflow.policy.policy import Rules, calendar_of, read_policy
+from workflow.timer_commands import act
+
+BATCH = 500
+"""Orders in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerCommand:
+    """What a person wants of timers: an action, and for those that are moved how far or to when."""
+
+    action: str
+    actor: str
+    reason: str | None = None
+    to: datetime | None = None
+    by: timedelta | None = None
+
+    def fields(self, timer: Timer) -> Mapping[str, Detail]:
+        """Return what the step of a timer is told."""
+        try:
+            due_at = self.to or (timer.due_at + self.by if self.by is not None else None)
+        except OverflowError:
+            due_at = timer.due_at.replace(year=MAXYEAR)
+        told: dict[str, Detail] = {"reason": self.reason} if self.reason else {}
+        return told | {"due_at": due_at.isoformat()} if due_at else told
+
+
+@dataclass(frozen=True, slots=True)
+class TimerResult:
+    """What became of one timer: when it is due now (None: it does not run any more), or why it was left alone."""
+
+    order: str
+    number: int
+    trigger: str
+    was_due: datetime
+    due_at: datetime | None
+    stands: str
+    """How it stands: pending, paused, waits (for the end of a dispute), or ended."""
+    refused: str | None = None
+
+
+def apply_command(
+    database: Database, wanted: Selection, command: TimerCommand, at: datetime, rules: Rules, *, dry_run: bool = False
+) -> list[TimerResult]:
+    """Do what a person wishes to every timer of a selection; with `dry_run` only say what would become of them.
+
+    Each batch of orders is stored as one; a timer that the wish does not fit is left alone, and said so.
+    """
+    with database.read() as connection:
+        found = timers.running(connection, wanted)
+    done: list[TimerResult] = []
+    for some in _batches(found):
+        with database.write() as connection:
+            done += _batch(connection, some, command, at, lambda _: rules, dry_run)
+    return done
+
+
+def settle_provisional(database: Database, at: datetime, rules: Rules) -> int:
+    """Recompute the provisional deadlines whose years are announced by now, each under its own policy (rule 3.9)."""
+    wanted = Selection(provisional=True, due_before=rules.calendar.announced_until(at))
+    with database.read() as connection:
+        found = timers.running(connection, wanted)
+    command, settled = TimerCommand("retime", "timer", "that year's working days have been announced"), 0
+    for some in _batches(found):
+        with database.write() as connection:
+            settled += len(_batch(connection, some, command, at, _pinned(connection, rules), dry_run=False))
+    return settled
+
+
+def pinned_rules(connection: Connection, versions: Iterable[int], rules: Rules) -> dict[int, Rules]:
+    """Return the policies under which timers were set; a text that cannot be read any more gives way to `rules`."""
+    found: dict[int, Rules] = {}
+    for version, text in policies.texts(connection, set(versions)).items():
+        try:
+            policy = read_policy(text)
+            found[version] = Rules(version, policy, calendar_of(policy))
+        except AftersalesError:  # written for an older program
+            found[version] = rules
+    return found
+
+
+def _pinned(connection: Connection, rules: Rules) -> Callable[[Timer], Rules]:
+    """Return what gives each timer the numbers of its own policy, with the calendar as it is known today."""
+    known: dict[int, Rules] = {}
+
+    def of(timer: Timer) -> Rules:
+        if timer.policy not in known:
+            own = pinned_rules(connection, [timer.policy], rules).get(timer.policy, rules)
+            known[timer.policy] = replace(own, calendar=rules.calendar)
+        return known[timer.policy]
+
+    return of
+
+
+def _batches(found: Sequence[Due]) -> list[list[Due]]:
+    by_order = [[*group] for _, group in groupby(found, key=lambda due: due[0])]
+    return [[due for one in by_order[start : start + BATCH] for due in one] for start in range(0, len(by_order), BATCH)]
+
+
+def _batch(
+    connection: Connection,
+    found: Sequence[Due],
+    command: TimerCommand,
+    at: datetime,
+    rules_of: Callable[[Timer], Rules],
+    dry_run: bool,
+) -> list[TimerResult]:
+    stored = cases.load(connection, {order_id for order_id, _ in found})
+    families = chains.load(connection, (one.case for one in stored.values()))
+    done, changes, modes = list[TimerResult](), list[CaseChange](), dict[str, str]()
+    for order_id, group in groupby(found, key=lambda due: due[0]):
+        before = case = stored[order_id].case
+        family = chains.of(case, families)
+        case = family.within(case) if family else case
+        steps = []
+        for _, number in group:
+            timer = next((one for one in case.timers if one.number == number), None)
+            if timer is None:
+                continue  # it has fired or ended since it was looked up
+            rules = rules_of(timer)
+            modes = modes or modes_of(rules)
+            try:
+                made = act(case, command.action, number, at, command.actor, rules, command.fields(timer))
+            except OrderError as error:
+                done.append(_done(timer, timer, case.name, error.why))
+                continue
+            if made is not None:
+                case = made.case
+                steps.append(made)
+                now = next((one for one in case.timers if one.number == number), None)
+                done.append(_done(timer, now, case.name))
+        if family:
+            family.take(case)
+        if steps:
+            changes.append(CaseChange(case, steps, (), at, order_id, before, stored[order_id].observed))
+    if not dry_run and changes:
+        cases.store(connection, changes, modes)
+    return done
+
+
+def _done(was: Timer, now: Timer | None, order: str, refused: str | None = None) -> TimerResult:
+    if now is None:
+        return TimerResult(order, was.number, was.trigger, was.due_at, None, "ended", refused)
+    stands = "waits" if now.status == "paused" and now.paused_at is None else now.status
+    return TimerResult(order, was.number, was.trigger, was.due_at, now.due_at, stands, refused)

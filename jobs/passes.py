@@ -1,0 +1,119 @@
+"""What the daemon's jobs do, and the single pass that does all of it once."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.delivery import Messenger, Sent, compose_due, recover, send_due
+from engine.firing import Fired, fire_due
+from engine.timer_commands import settle_provisional
+from storage import heartbeats, outbox, timers
+from storage.database import Database
+from workflow.plurals import counted
+from workflow.policy.policy import Rules
+
+_LOG = logging.getLogger("aftersales.jobs")
+
+HEARTBEATS_KEPT = timedelta(days=30)
+"""How long the heartbeat of a daemon is kept after its last tick."""
+
+CarryOn = Callable[[], bool]
+"""Called between batches; False stops there, and the rest waits for the next run."""
+
+
+def until_done() -> bool:
+    """Carry on until nothing is left."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What the jobs work on."""
+
+    database: Database
+    rules: Rules
+    messenger: Messenger
+
+
+def fire_due_timers(runtime: Runtime, at: datetime, carry_on: CarryOn = until_done) -> Fired:
+    """Fire everything that is due at `at`, batch by batch."""
+    total = Fired()
+    while True:
+        fired = fire_due(runtime.database, at, runtime.rules)
+        total.add(fired)
+        for failure in fired.failures:
+            _LOG.error("%s", failure)
+        if fired.count == 0 or not carry_on() or fired.next_wake is None or fired.next_wake > at:
+            return total
+
+
+def compose_messages(runtime: Runtime, at: datetime, carry_on: CarryOn = until_done) -> int:
+    """Compose the messages of all effects that may leave at `at`; return how many effects that were."""
+    total = 0
+    while composed := compose_due(runtime.database, at, runtime.rules, runtime.messenger):
+        total += composed
+        if not carry_on():
+            break
+    return total
+
+
+def send_messages(runtime: Runtime, at: datetime, carry_on: CarryOn = until_done) -> Sent:
+    """Send every message whose (next) try is due at `at`, batch by batch."""
+    total = Sent()
+    while True:
+        sent = send_due(runtime.database, at, runtime.rules, runtime.messenger, carry_on)
+        total = Sent(total.sent + sent.sent, total.failed + sent.failed)
+        if sent == Sent() or not carry_on():
+            return total
+
+
+def run_maintenance(runtime: Runtime, at: datetime) -> None:
+    """Recover messages of killed senders, delete old heartbeats, and let SQLite optimize itself."""
+    recover(runtime.database, at)
+    with runtime.database.write() as connection:
+        heartbeats.delete_before(connection, at - HEARTBEATS_KEPT)
+    if runtime.database.is_sqlite:
+        with runtime.database.write() as connection:  # it may write, which a read transaction cannot
+            connection.exec_driver_sql("PRAGMA optimize")
+
+
+def on_startup(runtime: Runtime, at: datetime) -> None:
+    """Recover the messages of killed senders, and recompute provisional deadlines under the current calendar.
+
+    On SQLite no other sender can be alive, so every message that is being sent is recovered.
+    """
+    if runtime.database.is_sqlite:
+        recover(runtime.database, at, older_than=timedelta(0))
+    else:
+        recover(runtime.database, at)
+    if settled := settle_provisional(runtime.database, at, runtime.rules):
+        _LOG.info("%s final now", counted(settled, "provisional deadline"))
+
+
+def write_heartbeat(runtime: Runtime, daemon: str, at: datetime, lateness_seconds: float) -> None:
+    """Write the daemon's heartbeat, which `check` reads."""
+    with runtime.database.write() as connection:
+        heartbeats.write(connection, daemon, at, lateness_seconds, timers.backlog(connection, at))
+
+
+def next_wake(runtime: Runtime) -> datetime | None:
+    """Return when the next timer is due."""
+    with runtime.database.read() as connection:
+        return timers.next_wake(connection)
+
+
+def something_leaves(runtime: Runtime, at: datetime) -> bool:
+    """Say whether an effect or a message waits to be sent at `at`."""
+    with runtime.database.read() as connection:
+        return outbox.something_leaves(connection, at)
+
+
+def single_pass(runtime: Runtime, at: datetime) -> tuple[Fired, Sent]:
+    """Run all jobs of the daemon once."""
+    on_startup(runtime, at)
+    fired = fire_due_timers(runtime, at)
+    compose_messages(runtime, at)
+    sent = send_messages(runtime, at)
+    run_maintenance(runtime, at)
+    return fired, sent

@@ -1,0 +1,215 @@
+"""Cases as rows and rows as cases."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from workflow.case.case import Attempt, Case, Claim, Details, LedgerRow, Line, Order, Report, Timer
+from workflow.case.history import HistoryRow
+from workflow.draft import EffectDraft
+from workflow.symbols import plain
+from workflow.vocabulary import State
+
+Values = dict[str, Any]
+
+
+def order_values(case: Case) -> Values:
+    """Return the columns of an order that a step may change."""
+    return {
+        "replaces": case.order.replaces,
+        "generation": case.order.generation,
+        "chain": case.order.chain,
+        "state": str(case.state),
+        "since": case.since,
+        "current": case.current,
+        "returns_to": case.returns_to and str(case.returns_to),
+        "cancelled": case.cancelled,
+        "gap": case.gap,
+        "historical": case.historical,
+        "carrier_status": case.carrier_status,
+        "timers_made": case.timers_made,
+        "claims_made": len(case.claims),
+        "version": case.steps,
+        "last_hash": case.last_hash,
+    }
+
+
+def new_order_values(case: Case, observed: bool) -> Values:
+    """Return all columns of a new order but its id."""
+    order = case.order
+    return {
+        **dict(zip(_FACTS, _facts_of(order), strict=True)),
+        "alternatives": dump(list(order.alternatives)),
+        "salt": case.salt,
+        "observed": observed,
+        **order_values(case),
+    }
+
+
+def part_values(order_id: int, part: Attempt | LedgerRow | Claim) -> Values:
+    """Return all columns of an attempt, a ledger row or a claim."""
+    return {"order_id": order_id, **_encoded(part, vars(part))}
+
+
+def part_changes(order_id: int, was: Any, now: Any) -> Values:
+    """Return the columns of an attempt, a ledger row or a claim that have changed, and its key."""
+    return {"order_id": order_id, "number": now.number, **_encoded(now, _difference(was, now))}
+
+
+def timer_values(order_id: int, timer: Timer) -> Values:
+    """Return the columns of a new timer."""
+    return {"order_id": order_id, **vars(timer), "wake_at": timer.due_at}
+
+
+def timer_changes(order_id: int, was: Timer, now: Timer) -> Values:
+    """Return the columns of a timer that have changed, and its key; one that runs is looked at again when it is due."""
+    changes = {"order_id": order_id, "number": now.number, **_difference(was, now)}
+    return {**changes, "wake_at": now.due_at} if now.status == "pending" else changes
+
+
+def history_values(order_id: int, row: HistoryRow) -> Values:
+    """Return the columns of a history row."""
+    source = row.source and str(row.source)
+    return {"order_id": order_id, **vars(row), "source": source, "target": str(row.target), "details": dump(row.details)}
+
+
+def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Values:
+    """Return the columns of an effect that a step causes, but its status."""
+    return {
+        "order_id": order_id,
+        "sequence": cause.sequence,
+        "kind": effect.kind,
+        "attempt": effect.attempt,
+        "supplier": effect.details.get("supplier"),
+        "details": dump(dict(effect.details)),
+        "caused_at": cause.occurred,
+    }
+
+
+def line_values(order_id: int, number: int, line: Line) -> Values:
+    """Return the columns of an order's line."""
+    return {"order_id": order_id, "number": number, **{name: getattr(line, name) for name in _LINE}}
+
+
+def read_order(row: RowMapping) -> Order:
+    """Read an order back."""
+    facts = {name: row[name] for name in _FACTS}
+    return Order(**facts, alternatives=tuple(json.loads(row["alternatives"])))
+
+
+def read_case(
+    row: RowMapping,
+    *,
+    lines: Iterable[RowMapping],
+    attempts: Iterable[RowMapping],
+    timers: Iterable[RowMapping],
+    ledger: Iterable[RowMapping],
+    claims: Iterable[RowMapping],
+    waiting: Iterable[RowMapping],
+) -> Case:
+    """Read a case back from the rows of its tables."""
+    return Case(
+        order=read_order(row),
+        state=State(row["state"]),
+        since=row["since"],
+        attempts=tuple(_read_attempt(one) for one in attempts),
+        current=row["current"],
+        timers=tuple(read_timer(one) for one in timers),
+        lines=tuple(Line(**{name: one[name] for name in _LINE}) for one in lines),
+        claims=tuple(_read_claim(one) for one in claims),
+        ledger=tuple(LedgerRow(**{name: one[name] for name in _LEDGER}) for one in ledger),
+        returns_to=State(row["returns_to"]) if row["returns_to"] else None,
+        cancelled=row["cancelled"],
+        gap=row["gap"],
+        historical=row["historical"],
+        carrier_status=row["carrier_status"],
+        timers_made=row["timers_made"],
+        steps=row["version"],
+        last_hash=row["last_hash"],
+        salt=row["salt"],
+        waiting=tuple(read_report(one) for one in waiting),
+    )
+
+
+def read_timer(row: RowMapping) -> Timer:
+    """Read a timer back."""
+    return Timer(**{name: row[name] for name in _TIMER})
+
+
+def read_report(row: RowMapping) -> Report:
+    """Read a report back."""
+    fields = json.loads(row["fields"])
+    return Report(row["trigger"], row["occurred"], row["source"], row["key"], row["actor"], fields, row["id"])
+
+
+def read_history(row: RowMapping) -> HistoryRow:
+    """Read a history row back."""
+    values: Mapping[str, Any] = {name: row[name] for name in _HISTORY}
+    source = State(row["source"]) if row["source"] else None
+    details: Details = json.loads(row["details"])
+    return HistoryRow(**values, source=source, target=State(row["target"]), details=details)
+
+
+def dump(value: Any) -> str:
+    """Write JSON as it is kept in the tables."""
+    empty = None if value else _EMPTY.get(type(value))  # most of it is
+    return empty or _written(value)
+
+
+_EMPTY: Mapping[type, str] = {dict: "{}", list: "[]", tuple: "[]"}
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=plain).encode
+
+
+def _difference(was: Any, now: Any) -> Values:
+    before = vars(was)
+    return {name: value for name, value in vars(now).items() if value is not before[name]}
+
+
+def _encoded(part: Any, values: Values) -> Values:
+    """Write those values that have no column type of their own."""
+    ways = _ENCODED.get(type(part), {})
+    return {name: ways[name](value) if name in ways else value for name, value in values.items()}
+
+
+def _state(state: State | None) -> str | None:
+    return state and str(state)
+
+
+def _read_attempt(row: RowMapping) -> Attempt:
+    parcel = tuple((datetime.fromisoformat(at).astimezone(UTC), trigger) for at, trigger in json.loads(row["parcel"]))
+    return Attempt(**{name: row[name] for name in _ATTEMPT}, parcel=parcel)
+
+
+def _read_claim(row: RowMapping) -> Claim:
+    values = {name: row[name] for name in _CLAIM}
+    pieces = tuple((line, quantity) for line, quantity in json.loads(row["pieces"]))
+    back = State(row["went_back_to"]) if row["went_back_to"] else None
+    return Claim(
+        **values,
+        pieces=pieces,
+        evidence=tuple(json.loads(row["evidence"])),
+        came_from=State(row["came_from"]),
+        went_back_to=back,
+    )
+
+
+def _names(kind: Any, *without: str) -> tuple[str, ...]:
+    return tuple(name for name in kind.__dataclass_fields__ if name not in without)
+
+
+_ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
+    Attempt: {"parcel": dump},
+    Claim: {"pieces": dump, "evidence": dump, "came_from": _state, "went_back_to": _state},
+}
+_FACTS = _names(Order, "alternatives")
+_facts_of = attrgetter(*_FACTS)
+_ATTEMPT = _names(Attempt, "parcel")
+_TIMER = _names(Timer)
+_LEDGER = _names(LedgerRow)
+_LINE = _names(Line)
+_CLAIM = _names(Claim, "pieces", "evidence", "came_from", "went_back_to")
+_HISTORY = _names(HistoryRow, "source", "target", "details")

@@ -1,0 +1,142 @@
+"""Signatures and columns of many orders: what grouped firing needs of them.
+
+Left out are orders with claims and orders of a replacement chain, which are fired one by one.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, lru_cache, reduce
+from operator import add
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Connection, Dialect, bindparam, case, column, func, select, type_coerce
+from sqlalchemy.types import NullType
+from sqlmodel import SQLModel
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+from storage.prepared import Prepared, as_instant, execute_prepared, prepare
+from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
+from storage.timers import Due
+from workflow.case.case import Attempt, Case, LedgerRow, Order, Timer
+from workflow.columns import Columns, Read
+from workflow.symbolic_case import FIRST, VARYING
+
+Signature = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is read of a table: the columns that make up the signature, and those that vary."""
+
+    model: type[SQLModel]
+    key: str
+    shared: tuple[str, ...]
+    own: tuple[str, ...]
+
+    @cached_property
+    def instants(self) -> tuple[int, ...]:
+        """Which of the varying columns are instants."""
+        types = table_of(self.model).c
+        return tuple(at for at, name in enumerate(self.own) if isinstance(types[name].type, UTCDateTime))
+
+
+_SHARED = ("state", "current", "returns_to", "cancelled", "gap", "historical", "timers_made", "version", "observed")
+_ORDERS = _Part(OrderRow, "id", (*_SHARED, "generation", "shop", "route", "currency"), (*VARYING[Order], *VARYING[Case]))
+_ATTEMPTS = _Part(AttemptRow, "order_id", ("number",), VARYING[Attempt])
+_TIMERS = _Part(
+    TimerRow,
+    "order_id",
+    ("number", "trigger", "policy", "status", "nth", "ledger", "claim", "provisional", "paused_by"),
+    VARYING[Timer],
+)
+_LEDGER = _Part(LedgerTableRow, "order_id", ("number", "side", "currency", "attempt", "claim", "status"), VARYING[LedgerRow])
+_PARTS = (_ATTEMPTS, _TIMERS, _LEDGER)
+_LIST = VARYING[Order].index("alternatives")
+
+
+def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Signature, Columns]:
+    """Return the columns of the timers' orders, by signature. Each timer is of another order.
+
+    A signature begins with the timer's number. Orders that cannot be grouped are left out.
+    """
+    numbers, sqlite = dict(timers), connection.dialect.name == "sqlite"
+    ids = json.dumps([*numbers])
+    wanted = {"ids": ids if sqlite else f"{{{ids[1:-1]}}}"}
+    read = execute_prepared(connection, [_query(part, connection.dialect) for part in (_ORDERS, *_PARTS)], wanted)
+    orders, *others = (_split(cursor.fetchall(), part) for cursor, part in zip(read, (_ORDERS, *_PARTS), strict=True))
+    parts = [_by_order(rows) for rows in others]
+    alike: dict[Signature, list[tuple[Any, ...]]] = defaultdict(list)
+    for key, signature, own in orders:
+        signatures, values = [numbers[key], signature], (key, *own)
+        for part in parts:
+            if key in part:
+                theirs, more = part[key]
+                signatures.append(theirs)
+                values += more
+            else:
+                signatures.append(())
+        alike[tuple(signatures)].append(values)
+    return {
+        signature: Columns([*zip(*rows, strict=True)], len(rows), _reads(signature), (at,)) for signature, rows in alike.items()
+    }
+
+
+Row = tuple[int, Signature, tuple[Any, ...]]
+"""A row's order, its part of the signature (with which columns are empty), and its varying values."""
+
+
+def _split(rows: Iterable[tuple[Any, ...]], part: _Part) -> list[Row]:
+    end = 2 + len(part.shared)
+    return [(row[0], row[1:end], row[end:]) for row in rows]
+
+
+def _by_order(rows: Iterable[Row]) -> dict[int, tuple[Signature, tuple[Any, ...]]]:
+    """Return the rows of a table by order."""
+    found: dict[int, tuple[Signature, tuple[Any, ...]]] = {}
+    for key, signature, own in rows:
+        if key in found:
+            signatures, values = found[key]
+            found[key] = (*signatures, signature), values + own
+        else:
+            found[key] = (signature,), own
+    return found
+
+
+def _reads(signature: Signature) -> dict[int, Read]:
+    """Return how the values of a signature are parsed, by slot."""
+    reads: dict[int, Read] = {FIRST + _LIST: _names}
+    slot = FIRST
+    parts = [_ORDERS, *(part for part, rows in zip(_PARTS, signature[2:], strict=True) for _ in rows)]
+    for part in parts:
+        reads |= {slot + at: as_instant for at in part.instants}
+        slot += len(part.own)
+    return reads
+
+
+@lru_cache
+def _query(part: _Part, dialect: Dialect) -> Prepared:
+    """Select the columns as stored, without SQLAlchemy's per-value processing."""
+    t = table_of(part.model)
+    stored = {name: type_coerce(t.c[name], NullType()) for name in (part.key, *part.shared, *part.own)}
+    empty = [case((t.c[name].is_(None), 1 << at), else_=0) for at, name in enumerate(part.own) if t.c[name].nullable]
+    query = select(
+        *(stored[name] for name in (part.key, *part.shared)), reduce(add, empty), *(stored[name] for name in part.own)
+    )
+    if dialect.name == "sqlite":
+        listed = func.json_each(bindparam("ids", None)).table_valued("value")
+        query = query.where(t.c[part.key].in_(select(column("value")).select_from(listed)))
+    else:
+        query = query.where(t.c[part.key] == func.any(bindparam("ids", None, type_=ARRAY(BigInteger))))
+    if part is _ORDERS:
+        query = query.where(t.c.claims_made == 0, t.c.chain.is_(None))
+    if part is _TIMERS:
+        query = query.where(t.c.status.in_(("pending", "paused")))
+    return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), dialect)
+
+
+@lru_cache(maxsize=10_000)
+def _names(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored))

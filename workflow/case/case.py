@@ -1,0 +1,266 @@
+"""The case file of one order: what was ordered, and where it stands. Values only; they never change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from workflow.vocabulary import State
+
+Value = TypeVar("Value")
+
+
+def replace_fields(value: Value, **fields: Any) -> Value:
+    """Return a copy of a dataclass without slots with some fields replaced.
+
+    It is `dataclasses.replace` without the call of `__init__`, which takes ten times as long.
+    """
+    copy, known = object.__new__(type(value)), vars(value)
+    written = known | fields
+    assert len(written) == len(known), f"{type(value).__name__} has no {fields.keys() - known.keys()}"
+    object.__setattr__(copy, "__dict__", written)
+    return copy
+
+
+Detail = str | int | bool | None
+Details = Mapping[str, Detail]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an order. `price` is in minor units of the order's currency, for one piece."""
+
+    sku: str = ""
+    title: str = ""
+    quantity: int = 1
+    price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was ordered, as it came in. `paid` is in minor units of `currency`."""
+
+    shop: str
+    number: str
+    placed_at: datetime
+    currency: str
+    route: str = "international"
+    group: str | None = None
+    supplier: str | None = None
+    alternatives: tuple[str, ...] = ()
+    country: str | None = None
+    paid: int | None = None
+    ship_by: datetime | None = None
+    buyer_name: str | None = None
+    buyer_email: str | None = None
+    buyer_address: str | None = None
+    merchant_email: str | None = None
+    language: str = "en"
+    replaces: str | None = None
+    """The number of the order that this one replaces."""
+    generation: int = 0
+    """How many replacements lie between it and the first order of its chain."""
+    chain: str | None = None
+    """The number of the first order of its chain of replacements; None where there are none."""
+
+    @property
+    def name(self) -> str:
+        """The identity as a person writes it: SHOP/NUMBER."""
+        return f"{self.shop}/{self.number}"
+
+
+PERSONAL = ("buyer_name", "buyer_email", "buyer_address")
+"""What is known of the buyer, and goes when the buyer is erased (rule 6.4)."""
+LINKS = ("replaces", "generation", "chain")
+"""What binds an order to its chain of replacements; files say nothing of it."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One supplier's turn at the order (rule 2.3)."""
+
+    number: int
+    supplier: str | None
+    placed_at: datetime
+    ship_by: datetime | None = None
+    urged_at: datetime | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    counts_from: datetime | None = None
+    """What its overdue clocks count from instead of the promise: the instant of an override (rule 3.2)."""
+    parcel: tuple[tuple[datetime, str], ...] = ()
+    """What was reported of its parcel, in order of occurrence: (instant, trigger)."""
+
+
+@dataclass(frozen=True)
+class Timer:
+    """A deadline of an order, or of one of its claims. `nth` counts the firings of a clock that repeats, from 1.
+
+    `planned_at` is what its rule gave; `due_at` differs where pauses or a person moved it.
+    """
+
+    number: int
+    trigger: str
+    due_at: datetime
+    planned_at: datetime
+    counts_from: datetime
+    policy: int
+    status: str = "pending"
+    nth: int = 1
+    ledger: int | None = None
+    claim: int | None = None
+    provisional: bool = False
+    paused_at: datetime | None = None
+    """Since when it is paused; a paused timer without it waits, and keeps its instant."""
+    paused_by: str | None = None
+    """The person who paused it; such a pause is ended by a person only."""
+    fired_at: datetime | None = None
+
+    def paused_span(self, at: datetime) -> timedelta:
+        """Return how long it was paused when it resumes at `at`; late news may be older than the pause itself."""
+        return max(timedelta(0), at - (self.paused_at or at))
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """Money owed: a refund to the buyer, or a recovery from a supplier that was left.
+
+    `amount` is in minor units; None means the full amount paid, whose sum is not known.
+    """
+
+    number: int
+    side: str
+    requested_at: datetime
+    currency: str
+    amount: int | None = None
+    attempt: int | None = None
+    claim: int | None = None
+    status: str = "requested"
+    settled_amount: int | None = None
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the buyer claims of an order, from its opening to its remedy (docs/process.md, part 8).
+
+    `pieces` are (line number, quantity); `evidence` names what was sent, by digest or in words.
+    """
+
+    number: int
+    kind: str
+    opened_at: datetime
+    came_from: State
+    pieces: tuple[tuple[int, int], ...]
+    remedy: str = "refund"
+    """What the customer asked for: refund or reissue."""
+    status: str = "open"
+    evidence: tuple[str, ...] = ()
+    verification_due: bool = True
+    """Whether the next evidence asks the platform for a verdict: once a round."""
+    verdict: str | None = None
+    decided_at: datetime | None = None
+    chosen: str | None = None
+    """The remedy that was chosen: refund or reissue."""
+    went_back_to: State | None = None
+    """Where the order went when the claim was rejected."""
+    reopened: bool = False
+    replacement: str | None = None
+
+
+def own_key(trigger: str, at: datetime) -> str:
+    """Return the key of a report whose sender gave it none: trigger and instant (rule 2.9)."""
+    return f"{trigger}@{at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something that was said about an order: by a person, a file, the API or a carrier."""
+
+    trigger: str
+    at: datetime
+    source: str
+    key: str
+    actor: str
+    fields: Details = field(default_factory=dict)
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything the process needs to know of one order to take its next step."""
+
+    order: Order
+    state: State | None = None
+    since: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
+    current: int = 1
+    timers: tuple[Timer, ...] = ()
+    ledger: tuple[LedgerRow, ...] = ()
+    lines: tuple[Line, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    returns_to: State | None = None
+    cancelled: bool = False
+    gap: bool = False
+    historical: bool = False
+    """Whether it was old when it was imported: its supplier is neither urged nor left (rule 7.7)."""
+    carrier_status: str | None = None
+    timers_made: int = 0
+    steps: int = 0
+    last_hash: str = ""
+    salt: str = ""
+    """Of the digests that stand for this order's personal data in its history (rule 6.3)."""
+    waiting: tuple[Report, ...] = ()
+    """Reports about its parcels that could not be applied when they came (rule 2.6)."""
+    chain_paid: int | None = None
+    """What was paid for the first order of its chain, if this one is a replacement."""
+    settled_elsewhere: int = 0
+    """What other orders of its chain have had refunded."""
+    requested_elsewhere: int = 0
+    """What is asked for on other orders of its chain, and not settled."""
+    known: Mapping[str, int | None] = field(default_factory=dict)
+    """Of the new orders that a report at hand names, those that are known: their pieces, None if they cannot replace any."""
+
+    @property
+    def attempt(self) -> Attempt:
+        """The current attempt."""
+        return self.attempts[self.current - 1]
+
+    @property
+    def name(self) -> str:
+        """The order's identity, for messages."""
+        return self.order.name
+
+    @property
+    def claim(self) -> Claim | None:
+        """The open claim, if there is one."""
+        return next((claim for claim in self.claims if claim.status == "open"), None)
+
+    @property
+    def open_refund(self) -> LedgerRow | None:
+        """The refund that is requested and not decided, if there is one."""
+        return next((row for row in self.ledger if row.side == "refund" and row.status == "requested"), None)
+
+    def due_timer(self, number: int, at: datetime) -> Timer | None:
+        """Return the timer with a number if it runs and is due at `at`."""
+        pending = (timer for timer in self.timers if timer.number == number and timer.status == "pending")
+        return next((timer for timer in pending if timer.due_at <= at), None)
+
+    def named_attempt(self, fields: Details) -> Attempt | None:
+        """Return the attempt that a report's `attempt` or `supplier` names; the current one by default."""
+        number, supplier = fields.get("attempt"), fields.get("supplier")
+        if number is None and supplier is None:
+            return self.attempt
+        fitting = [a for a in self.attempts if number in (None, a.number) and supplier in (None, a.supplier)]
+        return fitting[-1] if fitting else None
+
+    def next_supplier(self) -> str | None:
+        """Return the best alternative that has not had its turn, or None."""
+        tried = {attempt.supplier for attempt in self.attempts}
+        return next((name for name in self.order.alternatives if name not in tried), None)
+
+    def open_recoveries(self) -> tuple[LedgerRow, ...]:
+        """Return the recoveries that are neither settled, declined nor withdrawn."""
+        return tuple(row for row in self.ledger if row.side == "recovery" and row.status == "requested")

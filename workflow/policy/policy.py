@@ -1,0 +1,393 @@
+"""The policy: every number of the process that a user may change, checked when it is read."""
+
+import hashlib
+import itertools
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from workflow.addresses import email_address
+from workflow.case.case import Case
+from workflow.case.money import MoneyError, exponent
+from workflow.errors import AftersalesError
+from workflow.policy.calendars import WorkingCalendar
+from workflow.policy.durations import Duration
+from workflow.process import EFFECTS
+from workflow.suggestions import did_you_mean
+from workflow.toml import parse
+from workflow.trace_cache import TraceCache
+
+
+class PolicyError(AftersalesError):
+    """The policy cannot be used: an unknown name, a number out of range, or text that is not TOML."""
+
+
+def _fixed(duration: Duration) -> Duration:
+    duration.span()
+    return duration
+
+
+def _longer_than_nothing(duration: Duration) -> Duration:
+    if duration.count == 0:
+        raise ValueError(f"{duration} would never end: write a duration longer than nothing")
+    return duration
+
+
+def _distinct(channels: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(channels)) < len(channels):
+        raise ValueError("name each channel once")
+    return channels
+
+
+def _rising(chases: tuple[Duration, ...]) -> tuple[Duration, ...]:
+    if len({one.unit for one in chases}) > 1 or any(a.count >= b.count for a, b in itertools.pairwise(chases)):
+        raise ValueError("write rising durations of one unit, such as 15wd, 20wd, 25wd")
+    return chases
+
+
+def _known_currency(code: str) -> str:
+    try:
+        exponent(code)
+    except MoneyError as error:
+        raise ValueError(str(error)) from None
+    return code
+
+
+def _parse(value: Any) -> Duration:
+    return value if isinstance(value, Duration) else Duration.parse(str(value))
+
+
+AnyDuration = Annotated[Duration, BeforeValidator(_parse), PlainSerializer(str)]
+FixedDuration = Annotated[AnyDuration, AfterValidator(_fixed)]
+Interval = Annotated[FixedDuration, AfterValidator(_longer_than_nothing)]
+AnyInterval = Annotated[AnyDuration, AfterValidator(_longer_than_nothing)]
+Address = Annotated[str, AfterValidator(email_address)]
+Channels = Annotated[tuple[Literal["log", "file", "email"], ...], Field(min_length=1), AfterValidator(_distinct)]
+Chases = Annotated[tuple[AnyDuration, ...], Field(min_length=1), AfterValidator(_rising)]
+Times = Annotated[int, Field(ge=1, le=100)]
+Route = Literal["domestic", "international"]
+Answer = Literal["reroute", "refund"]
+Mode = Literal["auto", "ask", "off"]
+
+
+class Section(BaseModel):
+    """A table of the policy file; it knows no names but its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Calendar(Section):
+    """Whose working days count."""
+
+    country: str = "CN"
+    time_zone: str = "Asia/Shanghai"
+    closures: tuple[date, ...] = ()
+    extra_working_days: tuple[date, ...] = ()
+
+
+class Orders(Section):
+    """What an order is taken for where its file does not say."""
+
+    route: Route = "international"
+    currency: Annotated[str, AfterValidator(_known_currency)] = "CNY"
+    language: Literal["en", "zh"] = "en"
+    historical_after: FixedDuration = Duration(60, "d")
+
+
+class Overdue(Section):
+    """When a supplier is urged and left."""
+
+    routes: tuple[Route, ...] = ("domestic", "international")
+    handling_time: AnyDuration = Duration(0, "d")
+    urge_after: AnyDuration = Duration(2, "d")
+    reroute_after: AnyDuration = Duration(4, "d")
+    reroute_after_urge: AnyDuration = Duration(2, "d")
+
+
+class Supply(Section):
+    """What a supplier's failure leads to."""
+
+    no_stock: Answer = "reroute"
+    unresponsive: Answer = "refund"
+
+
+class Transit(Section):
+    """How long a carrier may be silent."""
+
+    stall_every: Interval = Duration(10, "d")
+    stall_times: Times = 3
+
+
+class Customs(Section):
+    """How often the merchant is reminded of a customs hold."""
+
+    remind_every: Interval = Duration(3, "d")
+    remind_times: Times = 5
+
+
+class Interception(Section):
+    """How long a supplier has to stop a parcel."""
+
+    fail_after: AnyDuration = Duration(2, "d")
+
+
+class Delivery(Section):
+    """How long claims may be opened."""
+
+    close_after: AnyDuration = Duration(15, "d")
+
+
+class Claims(Section):
+    """How long the parties to a claim have (rules 8.3 to 8.5)."""
+
+    evidence_within: Interval = Duration(7, "d")
+    reopen_within: FixedDuration = Duration(7, "d")
+    chase_verification_every: AnyInterval = Duration(3, "wd")
+    chase_verification_times: Times = 5
+    remind_window_at: Chases = (Duration(10, "wd"), Duration(14, "wd"))
+    window: AnyInterval = Duration(15, "wd")
+    at_the_end: Literal["refund", "requested", "escalate"] = "refund"
+
+
+class Evidence(Section):
+    """How large the photos and videos of a claim may be (rule 8.8)."""
+
+    image_megabytes: Annotated[int, Field(ge=1, le=200)] = 20
+    video_megabytes: Annotated[int, Field(ge=1, le=4_000)] = 200
+    megapixels: Annotated[int, Field(ge=1, le=100)] = 50
+    files_per_claim: Annotated[int, Field(ge=1, le=1_000)] = 30
+
+
+class Money(Section):
+    """When the platform and old suppliers are chased for money."""
+
+    chase_refund_at: Chases = (Duration(15, "wd"), Duration(20, "wd"), Duration(25, "wd"))
+    chase_recovery_at: Chases = (Duration(15, "wd"), Duration(20, "wd"), Duration(25, "wd"))
+
+
+class Reports(Section):
+    """Which reports are accepted."""
+
+    ahead_of_now: FixedDuration = Duration(5, "m")
+
+
+class Effects(Section):
+    """How what leaves the engine leaves it."""
+
+    modes: dict[str, Mode] = {}
+    channels: dict[str, Channels] = {}
+    default_channels: Channels = ("log",)
+    tries: Times = 8
+    first_retry_after: Interval = Duration(1, "m")
+    longest_retry_after: Interval = Duration(6, "h")
+
+
+class Contacts(Section):
+    """Where the parties are reached by email."""
+
+    merchant: Address | None = None
+    platform: Address | None = None
+    escalation: Address | None = None
+    suppliers: dict[str, Address] = {}
+
+
+class Override(Section):
+    """Other numbers for the orders of a shop, a supplier or a route; what it does not name stays as it is (rule 3.9)."""
+
+    shop: str | None = None
+    supplier: str | None = None
+    route: Route | None = None
+    overdue: dict[str, Any] = {}
+    supply: dict[str, Any] = {}
+    transit: dict[str, Any] = {}
+    customs: dict[str, Any] = {}
+    interception: dict[str, Any] = {}
+    delivery: dict[str, Any] = {}
+    claims: dict[str, Any] = {}
+    money: dict[str, Any] = {}
+
+    @property
+    def whose(self) -> dict[str, str]:
+        """What an order must have for it to count."""
+        named = {"shop": self.shop, "supplier": self.supplier, "route": self.route}
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """The tables that it changes."""
+        return {name: table for name in OVERRIDDEN if (table := getattr(self, name))}
+
+
+OVERRIDDEN = ("overdue", "supply", "transit", "customs", "interception", "delivery", "claims", "money")
+
+
+class Policy(Section):
+    """The whole policy file."""
+
+    calendar: Calendar = Calendar()
+    orders: Orders = Orders()
+    overdue: Overdue = Overdue()
+    supply: Supply = Supply()
+    transit: Transit = Transit()
+    customs: Customs = Customs()
+    interception: Interception = Interception()
+    delivery: Delivery = Delivery()
+    claims: Claims = Claims()
+    evidence: Evidence = Evidence()
+    money: Money = Money()
+    reports: Reports = Reports()
+    effects: Effects = Effects()
+    contacts: Contacts = Contacts()
+    overrides: tuple[Override, ...] = ()
+
+    def matching_overrides(self, order: "PolicyScope") -> list[tuple[int, Override]]:
+        """Return the overrides that count for an order with their places in the file, the most specific last (rule 3.9)."""
+        has = {"shop": order.shop, "supplier": order.supplier, "route": order.route}
+        found = [(n, one) for n, one in enumerate(self.overrides, 1) if one.whose.items() <= has.items()]
+        return sorted(
+            found, key=lambda pair: (len(pair[1].whose), pair[1].supplier is not None, pair[1].shop is not None, pair[0])
+        )
+
+    def for_scope(self, order: "PolicyScope") -> "Policy":
+        """Return the policy as it counts for an order: its overrides put in their places."""
+        changed: dict[str, Any] = {}
+        for _, one in self.matching_overrides(order):
+            for name, table in one.changes.items():
+                section = changed.get(name, getattr(self, name))
+                changed[name] = type(section).model_validate({**section.model_dump(), **table})
+        return self.model_copy(update=changed) if changed else self
+
+    def line_of(self, order: "PolicyScope", section: str, name: str) -> str:
+        """Name the line of the file that decides a number for an order, with its value."""
+        value = getattr(getattr(self.for_scope(order), section), name)
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for number, one in reversed(self.matching_overrides(order)):
+            if name in one.changes.get(section, {}):
+                whose = ", ".join(f"{key} {known}" for key, known in one.whose.items())
+                return f"{section}.{name} = {shown} (overrides {number}: {whose or 'every order'})"
+        return f"{section}.{name} = {shown}"
+
+    def mode(self, kind: str) -> str:
+        """Return the mode of an effect kind: auto, ask or off (rule 5.2)."""
+        return self.effects.modes.get(kind) or next(effect.mode for effect in EFFECTS if effect.kind == kind)
+
+    def channels(self, kind: str) -> tuple[str, ...]:
+        """Return the channels that an effect kind leaves by (rule 5.5)."""
+        return self.effects.channels.get(kind) or self.effects.default_channels
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyScope:
+    """What the numbers of a policy may depend on."""
+
+    shop: str
+    supplier: str | None
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A policy in force: its version in the database, its numbers, and its calendar."""
+
+    version: int
+    policy: Policy
+    calendar: WorkingCalendar
+    _seen: dict[PolicyScope, Policy] = field(default_factory=dict, repr=False, compare=False)
+    traces: dict[Any, TraceCache[Any]] = field(default_factory=dict, repr=False, compare=False)
+    """The traces of grouped firing under these rules."""
+
+    def of(self, case: Case) -> Policy:
+        """Return the policy as it counts for the case's order and current supplier (rule 3.9)."""
+        if not self.policy.overrides:
+            return self.policy
+        whose = scope_of(case)
+        if whose not in self._seen:
+            self._seen[whose] = self.policy.for_scope(whose)
+        return self._seen[whose]
+
+
+def scope_of(case: Case) -> PolicyScope:
+    """Return what the policy of a case may depend on."""
+    supplier = case.attempt.supplier if case.attempts else case.order.supplier
+    return PolicyScope(case.order.shop, supplier, case.order.route)
+
+
+def read_policy(text: str) -> Policy:
+    """Read a policy file's text.
+
+    Raises:
+        PolicyError: names the line of the table that is wrong, and what may stand there.
+
+    """
+    try:
+        policy = Policy.model_validate(parse(text))
+    except ValidationError as error:
+        raise PolicyError("; ".join(_explain(one) for one in error.errors())) from None
+    except ValueError as error:
+        raise PolicyError(f"the policy is not TOML: {error}") from None
+    _check_kinds(policy)
+    _check_overrides(policy)
+    calendar_of(policy)
+    return policy
+
+
+def calendar_of(policy: Policy) -> WorkingCalendar:
+    """Build the calendar that the policy names.
+
+    Raises:
+        PolicyError: the country or time zone is unknown, or a day is both closed and extra.
+
+    """
+    c = policy.calendar
+    try:
+        return WorkingCalendar(c.country, c.time_zone, c.closures, c.extra_working_days)
+    except (ValueError, KeyError, OSError) as error:
+        raise PolicyError(f"[calendar]: {error}") from None
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a policy file's text, by which versions are told apart."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_overrides(policy: Policy) -> None:
+    """Validate every override against its tables when the policy is read."""
+    for number, one in enumerate(policy.overrides, 1):
+        where = f"overrides {number}"
+        if not one.whose:
+            raise PolicyError(f"[{where}] names no shop, supplier or route: it would be for every order")
+        if not one.changes:
+            raise PolicyError(f'[{where}] changes nothing: give it a number, such as overdue.urge_after = "3d"')
+        for earlier, other in enumerate(policy.overrides[: number - 1], 1):
+            if other.whose == one.whose:
+                raise PolicyError(f"[{where}] is for the same orders as overrides {earlier}: write them as one")
+        for name, table in one.changes.items():
+            section = getattr(policy, name)
+            try:
+                type(section).model_validate({**section.model_dump(), **table})
+            except ValidationError as error:
+                raise PolicyError("; ".join(_explain(e, where, name) for e in error.errors())) from None
+
+
+def _explain(error: Any, *above: str) -> str:
+    where = ".".join(str(part) for part in (*above, *error["loc"]))
+    where = re.sub(r"^overrides\.(\d+)", lambda found: f"overrides {int(found[1]) + 1}", where)
+    if error["type"] != "extra_forbidden":
+        return f"[{where}]: {error['msg'].removeprefix('Value error, ')}"
+    path: list[Any] = [*above[1:], *error["loc"]]
+    *parents, name = path
+    model: Any = Policy
+    for parent in parents:
+        model = Override if parent == "overrides" or isinstance(parent, int) else model.model_fields[parent].annotation
+    return f"[{where}] is not a setting of the policy{did_you_mean(str(name), model.model_fields)}"
+
+
+def _check_kinds(policy: Policy) -> None:
+    kinds = [effect.kind for effect in EFFECTS]
+    for table, named in (("modes", policy.effects.modes), ("channels", policy.effects.channels)):
+        for kind in named:
+            if kind not in kinds:
+                raise PolicyError(f"[effects.{table}.{kind}] is not a kind of effect{did_you_mean(kind, kinds)}")

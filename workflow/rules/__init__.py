@@ -1,0 +1,1 @@
+"""What the rows of the process table test and change: guards, changes of the case file, and timers."""

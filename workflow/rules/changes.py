@@ -1,0 +1,229 @@
+"""What rows of the process table do to the case file, by the names the table uses."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from workflow.case import claims
+from workflow.case.case import Attempt, LedgerRow, replace_fields
+from workflow.draft import Draft, EffectDraft
+from workflow.rules import claim_changes, timer_changes, timers
+from workflow.vocabulary import State
+
+
+def begin(draft: Draft) -> None:
+    """Open the case: the first attempt, with the order's own supplier and promise (rule 2.2)."""
+    order = draft.case.order
+    draft.change(attempts=(Attempt(1, order.supplier, order.placed_at, order.ship_by),), since=draft.event.at)
+    draft.note(historical=True if draft.case.historical else None)
+
+
+def take_promise(draft: Draft) -> None:
+    """The current attempt has a new promised ship date; running overdue clocks count from it (rule 3.2)."""
+    ship_by = datetime.fromisoformat(str(draft.event.fields["ship_by"]))
+    draft.change_attempt(replace_fields(draft.case.attempt, ship_by=ship_by, counts_from=None))
+    timers.restart_if_running(draft, "urge", "reroute")
+
+
+def move_by_hand(draft: Draft) -> None:
+    """A person has moved the order: what was promised, urged or asked for before counts no more (rules 3.2 and 2.11)."""
+    at, to = draft.event.at, State(str(draft.event.fields["to"]))
+    delivered_at = at if to is State.delivered else draft.case.attempt.delivered_at
+    draft.change_attempt(replace_fields(draft.case.attempt, counts_from=at, urged_at=None, delivered_at=delivered_at))
+    draft.change(historical=False)
+    requested = draft.case.open_refund
+    if requested and to is not State.refunding:
+        _decide(draft, requested, "withdrawn")
+    if to is State.disputed:
+        claim_changes.take_up_again(draft)
+    elif to is State.refunding and requested is None:
+        if draft.case.claim:
+            claim_changes.choose_refund(draft)
+        ask_for_a_refund(draft)
+
+
+def note_urge(draft: Draft) -> None:
+    """Remember when the supplier was urged: it has its chance from then on (rule 3.2)."""
+    draft.change_attempt(replace_fields(draft.case.attempt, urged_at=draft.event.at))
+
+
+def turn_to_the_next_supplier(draft: Draft) -> None:
+    """Open a new attempt with the best alternative left; ask the old one for the money back (rule 2.3)."""
+    old, number = draft.case.attempt, len(draft.case.attempts) + 1
+    supplier = draft.case.next_supplier()
+    new = Attempt(number, supplier, draft.event.at)
+    paid = draft.case.order.paid if old.number == 1 else None
+    recovery = draft.add_ledger("recovery", paid, attempt=old.number)
+    draft.change(attempts=(*draft.case.attempts, new), current=number)
+    draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
+    timers.start(draft, "chase_recovery", ledger=recovery.number)
+
+
+def ask_for_a_refund(draft: Draft) -> None:
+    """Write the refund into the ledger: of the open claim's pieces, else of the whole order (rules 4.2 and 8.6)."""
+    claim = draft.case.claim
+    amount = claims.to_ask_for(draft.case, claim)
+    draft.add_ledger("refund", amount, claim=claim.number if claim else None)
+    draft.note(amount=amount, pieces=claims.written(draft.case, dict(claim.pieces)) if claim else None)
+
+
+def take_shipment(draft: Draft) -> None:
+    """Note who carries the named attempt's parcel; a gap left by an early delivery is filled (rule 2.5)."""
+    attempt = draft.case.named_attempt(draft.event.fields) or draft.case.attempt
+    fields = draft.event.fields
+    shipped = replace_fields(
+        attempt,
+        shipped_at=attempt.shipped_at or draft.event.at,
+        carrier=fields.get("carrier") or attempt.carrier,
+        tracking_number=fields.get("tracking_number") or attempt.tracking_number,
+    )
+    draft.change_attempt(shipped)
+    draft.note(attempt=attempt.number, fills_gap=True if draft.case.gap else None)
+    draft.change(gap=False)
+
+
+def return_to_that_attempt(draft: Draft) -> None:
+    """A supplier that was left has shipped: its money is not asked back, the later order is called off (rule 2.4)."""
+    later, named = draft.case.attempt, draft.case.named_attempt(draft.event.fields)
+    assert named is not None, "the guard has seen the attempt"
+    for row in draft.case.open_recoveries():
+        if row.attempt == named.number:
+            _decide(draft, row, "withdrawn")
+            draft.obsolete.append(("recover_supply", named.number))
+    draft.obsolete.append(("place_supply", later.number))
+    draft.change(current=named.number)
+    draft.note(supplier=named.supplier, called_off=later.number)
+
+
+def take_carrier_news(draft: Draft) -> None:
+    """Keep the carrier's latest status; its silence counts anew (rule 2.7)."""
+    case, status = draft.case, draft.event.fields.get("status")
+    draft.change(carrier_status=str(status) if status else case.carrier_status)
+    if case.state is State.shipped:
+        timers.start(draft, "stall")
+    elif case.state in (State.intercepting, State.disputed) and case.returns_to is State.shipped:
+        timers.start(draft, "stall", paused=True)
+
+
+def take_delivery(draft: Draft) -> None:
+    """The parcel arrived (rule 2.5)."""
+    draft.change_attempt(replace_fields(draft.case.attempt, delivered_at=draft.event.at))
+    draft.note(attempt=draft.case.current)
+
+
+def mark_gap(draft: Draft) -> None:
+    """It arrived without having been reported as shipped (rule 2.5)."""
+    draft.change(gap=True)
+    draft.note(gap=True)
+
+
+def note_cancellation(draft: Draft) -> None:
+    """Remember that the customer does not want it any more (rule 2.8)."""
+    draft.change(cancelled=True)
+
+
+def stop_overdue_clocks(draft: Draft) -> None:
+    """An order that its customer cancelled is neither urged nor rerouted (rule 2.8)."""
+    timers.end_all(draft, "urge", "reroute")
+
+
+def repeat(draft: Draft) -> None:
+    """Fire again later; after the last time, escalate where the table gives a flag for it (rule 3.7)."""
+    fired = draft.event.timer
+    assert fired is not None, "only a timer repeats"
+    draft.note(nth=fired.nth, ledger=fired.ledger)
+    if fired.claim:
+        claim_changes.tell_of_claim(draft)
+    if fired.trigger == "chase_refund" and draft.case.open_refund:
+        draft.note(amount=draft.case.open_refund.amount)
+    if not timers.repeat(draft, fired) and draft.row.flag:
+        draft.flags.append(draft.row.flag)
+        draft.effects.append(EffectDraft("escalate", draft.case.current, {"about": fired.trigger}))
+
+
+def settle_refund(draft: Draft) -> None:
+    """The money is back; what was claimed is made good (rules 4.3 and 8.6)."""
+    _decide_refund(draft, "settled")
+    draft.change_claim(status="refunded")
+
+
+def decline_refund(draft: Draft) -> None:
+    """The platform will not pay; a claim can be remedied otherwise, and its window does not run any more (rule 4.4)."""
+    _decide_refund(draft, "declined")
+    draft.change_claim(chosen=None)
+    claim_changes.end_window(draft)
+
+
+def settle_recovery(draft: Draft) -> None:
+    """The old supplier has paid back (rule 4.5)."""
+    _decide(draft, _named_recovery(draft), "settled")
+
+
+def decline_recovery(draft: Draft) -> None:
+    """The old supplier will not pay back (rule 4.5)."""
+    _decide(draft, _named_recovery(draft), "declined")
+
+
+def _decide_refund(draft: Draft, status: str) -> None:
+    requested = draft.case.open_refund
+    if requested:
+        _decide(draft, requested, status)
+
+
+def _named_recovery(draft: Draft) -> LedgerRow:
+    named = draft.event.fields.get("recovery")
+    return next(row for row in draft.case.open_recoveries() if named in (None, row.number))
+
+
+def _decide(draft: Draft, row: LedgerRow, status: str) -> None:
+    """Close a ledger row, and end the timer that chases it."""
+    given = draft.event.fields.get("amount")
+    settled = (row.amount if given is None else int(given)) if status == "settled" else None
+    draft.change_ledger(replace_fields(row, status=status, settled_amount=settled, decided_at=draft.event.at))
+    draft.note(**{row.side: row.number})
+    for timer in draft.case.timers:
+        if timer.ledger == row.number:
+            timers.end(draft, timer)
+
+
+CHANGES: dict[str, Callable[[Draft], None]] = {
+    change.__name__: change
+    for change in (
+        take_promise,
+        move_by_hand,
+        note_urge,
+        turn_to_the_next_supplier,
+        ask_for_a_refund,
+        take_shipment,
+        return_to_that_attempt,
+        take_carrier_news,
+        take_delivery,
+        mark_gap,
+        note_cancellation,
+        stop_overdue_clocks,
+        repeat,
+        settle_refund,
+        decline_refund,
+        claim_changes.open_claim,
+        claim_changes.open_claim_of_lost_parcel,
+        claim_changes.add_to_claim,
+        claim_changes.take_evidence,
+        claim_changes.ask_for_verification,
+        claim_changes.begin_next_round,
+        claim_changes.lapse_claim,
+        claim_changes.approve_claim,
+        claim_changes.reject_claim,
+        claim_changes.reopen_claim,
+        claim_changes.withdraw_claim,
+        claim_changes.choose_refund,
+        claim_changes.choose_reissue,
+        claim_changes.place_replacement,
+        claim_changes.end_window,
+        settle_recovery,
+        decline_recovery,
+        timer_changes.move_timer,
+        timer_changes.pause_timer,
+        timer_changes.resume_timer,
+        timer_changes.cancel_timer,
+        timer_changes.retime_timer,
+    )
+}

@@ -1,0 +1,221 @@
+"""Guards: what must be true for a row of the process table to be taken, and the words for when it is not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from workflow.case import claims
+from workflow.case.case import Case, Claim, Details
+from workflow.policy.policy import Rules
+from workflow.process import ON_ITS_WAY, UNSHIPPED
+from workflow.vocabulary import State
+
+
+@dataclass(frozen=True, slots=True)
+class GuardContext:
+    """What a guard may look at."""
+
+    case: Case
+    fields: Details
+    rules: Rules
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A predicate, and the reason that is given when it says no.
+
+    `of_case` is set where the case alone decides, whatever is reported and whatever the policy says.
+    """
+
+    allows: Callable[[GuardContext], bool]
+    refusal: str
+    of_case: Callable[[Case], bool] | None = None
+
+
+def _by_case(allows: Callable[[Case], bool], refusal: str) -> Guard:
+    return Guard(lambda context: allows(context.case), refusal, allows)
+
+
+def _current_attempt(context: GuardContext) -> bool:
+    named = context.case.named_attempt(context.fields)
+    return named is not None and named.number == context.case.current
+
+
+def _earlier_attempt(context: GuardContext) -> bool:
+    named = context.case.named_attempt(context.fields)
+    return named is not None and named.number < context.case.current
+
+
+def _cancelled_and_unshipped(case: Case) -> bool:
+    return case.cancelled and case.returns_to in UNSHIPPED
+
+
+def _names_the_refund(context: GuardContext) -> bool:
+    named, requested = context.fields.get("refund"), context.case.open_refund
+    return named is None or (requested is not None and requested.number == named)
+
+
+def _sum(context: GuardContext) -> int | None:
+    amount, requested = context.fields.get("amount"), context.case.open_refund
+    if amount is not None:
+        return int(amount)
+    return requested.amount if requested else None
+
+
+def _within_what_was_paid(context: GuardContext) -> bool:
+    amount, still = _sum(context), claims.unsettled(context.case)
+    return amount is None or still is None or amount <= still
+
+
+def _sum_is_known(context: GuardContext) -> bool:
+    return _sum(context) is not None or context.case.open_refund is None
+
+
+def _whole_not_received(context: GuardContext) -> bool:
+    return context.fields.get("kind") == "not_received" and claims.named(context.case, _lines(context)) == claims.ordered(
+        context.case
+    )
+
+
+def _lines(context: GuardContext) -> str | None:
+    lines = context.fields.get("lines")
+    return None if lines is None else str(lines)
+
+
+def last_rejected(case: Case) -> Claim | None:
+    """Return the latest claim, if it was rejected and never opened again."""
+    last = case.claims[-1] if case.claims else None
+    return last if last and last.status == "rejected" and not last.reopened else None
+
+
+def _went_back_here(case: Case) -> bool:
+    claim = last_rejected(case)
+    return claim is not None and claim.went_back_to is case.state
+
+
+def _in_time_to_reopen(context: GuardContext) -> bool:
+    claim, within = last_rejected(context.case), context.rules.of(context.case).claims.reopen_within
+    return claim is not None and context.at <= within.after(claim.decided_at or context.at, context.rules.calendar)
+
+
+def evidence_of(fields: Details) -> tuple[str, ...]:
+    """Return what a report says was sent, piece by piece."""
+    return tuple(str(fields.get("evidence") or "").split())
+
+
+def _new_evidence(context: GuardContext) -> bool:
+    claim = last_rejected(context.case)
+    return claim is not None and any(one not in claim.evidence for one in evidence_of(context.fields))
+
+
+def _its_pieces_are_left(case: Case) -> bool:
+    claim, left = last_rejected(case), claims.left(case)
+    return claim is None or all(quantity <= left.get(number, 0) for number, quantity in claim.pieces)
+
+
+def _new_order_is_free(context: GuardContext) -> bool:
+    named, claim = str(context.fields.get("new_order") or ""), context.case.claim
+    if not named or named == context.case.order.number:
+        return False
+    pieces = context.case.known.get(named, 0)
+    return pieces is not None and (claim is None or pieces <= sum(quantity for _, quantity in claim.pieces))
+
+
+def _reissue_asked_for(context: GuardContext) -> bool:
+    claim, at_the_end = context.case.claim, context.rules.of(context.case).claims.at_the_end
+    return at_the_end == "requested" and claim is not None and claim.remedy == "reissue" and claim.chosen is None
+
+
+def _of_claim(allows: Callable[[Claim], bool], refusal: str) -> Guard:
+    """Make a guard about the open claim; it says nothing where there is none."""
+    return _by_case(lambda case: case.claim is None or allows(case.claim), refusal)
+
+
+def _names_an_open_recovery(context: GuardContext) -> bool:
+    named, still_open = context.fields.get("recovery"), context.case.open_recoveries()
+    if named is None:
+        return len(still_open) == 1
+    return any(row.number == named for row in still_open)
+
+
+_NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier, or it was called off"
+
+GUARDS: dict[str, Guard] = {
+    "domestic": _by_case(
+        lambda case: case.order.route == "domestic",
+        "only a domestic order can be intercepted; the platform neither intercepts nor refunds an international one",
+    ),
+    "candidate_left": _by_case(lambda case: case.next_supplier() is not None, "no alternative supplier is left"),
+    "no_stock_reroutes": Guard(
+        lambda context: context.rules.of(context.case).supply.no_stock == "reroute", "the policy refunds"
+    ),
+    "unresponsive_reroutes": Guard(
+        lambda context: context.rules.of(context.case).supply.unresponsive == "reroute", "the policy refunds"
+    ),
+    "not_cancelled": _by_case(lambda case: not case.cancelled, "the customer has cancelled"),
+    "current_attempt": Guard(_current_attempt, _NO_SUCH_ATTEMPT),
+    "earlier_attempt": Guard(_earlier_attempt, _NO_SUCH_ATTEMPT),
+    "cancelled_and_unshipped": _by_case(_cancelled_and_unshipped, "the order was not cancelled, or has shipped"),
+    "was_unshipped": _by_case(lambda case: case.returns_to in UNSHIPPED, "the order had shipped before the interception"),
+    "was_shipped": _by_case(lambda case: case.returns_to is State.shipped, "the order was not on its way"),
+    "was_held": _by_case(lambda case: case.returns_to is State.customs_hold, "customs did not hold the order"),
+    "within_what_was_paid": Guard(_within_what_was_paid, "a refund cannot exceed what was paid"),
+    "sum_is_known": Guard(_sum_is_known, "what was paid is not known: name the sum that came back as `amount`"),
+    "a_recovery_is_open": _by_case(lambda case: bool(case.open_recoveries()), "the order has no open recovery"),
+    "names_an_open_recovery": Guard(
+        _names_an_open_recovery, "name one of the order's open recoveries by its ledger row (`show` lists them)"
+    ),
+    "names_the_refund": Guard(_names_the_refund, "the order has no open refund in that ledger row (`show` lists them)"),
+    "was_on_its_way": _by_case(lambda case: case.returns_to in ON_ITS_WAY, "the claim was opened after the delivery"),
+    "claimed_after_delivery": _by_case(
+        lambda case: case.returns_to not in ON_ITS_WAY, "the parcel is not where that could happen"
+    ),
+    "claim_window": Guard(
+        lambda context: claims.window_is_open(context.case, context.at, context.rules),
+        "the claim window is not open: it runs from the shipping until some days after the delivery",
+    ),
+    "names_its_lines": Guard(
+        lambda context: claims.names_lines(context.case, _lines(context)),
+        "the order has no such line (`show` lists them with their numbers)",
+    ),
+    "pieces_left": Guard(
+        lambda context: claims.named(context.case, _lines(context)) is not None,
+        "fewer pieces are left than that: the others were not ordered, are claimed already, or were made good",
+    ),
+    "whole_not_received": Guard(
+        _whole_not_received, "before the delivery only the whole order can be claimed, and only as not_received"
+    ),
+    "no_claim_open": _by_case(lambda case: case.claim is None, "a claim is open"),
+    "claim_open": _by_case(lambda case: case.claim is not None, "no claim is open: report open_claim first"),
+    "no_verdict": _of_claim(lambda claim: claim.verdict is None, "the platform has given its verdict"),
+    "verification_due": _of_claim(
+        lambda claim: claim.verification_due and claim.verdict is None, "the platform has been asked in this round"
+    ),
+    "evidence": _of_claim(lambda claim: bool(claim.evidence), "no evidence has been submitted"),
+    "approved": _of_claim(lambda claim: claim.verdict == "approved", "the platform has not approved the claim"),
+    "no_remedy_chosen": _of_claim(lambda claim: claim.chosen is None, "a remedy has been chosen"),
+    "reissue_chosen": _of_claim(lambda claim: claim.chosen == "reissue", "no replacement has been asked for"),
+    "no_reissue_chosen": _of_claim(lambda claim: claim.chosen != "reissue", "a replacement has been asked for already"),
+    "generation_left": _by_case(
+        lambda case: case.order.generation < claims.MOST_GENERATIONS,
+        "the order is itself the second replacement in its chain: only a refund is left",
+    ),
+    "new_order_is_free": Guard(
+        _new_order_is_free,
+        "the new order's number is this order's own, or that of an order which something else came of, or with more pieces",
+    ),
+    "a_claim_was_rejected": _by_case(
+        lambda case: last_rejected(case) is not None, "its last claim was not rejected, or was opened again before"
+    ),
+    "where_it_went_back_to": _by_case(_went_back_here, "the order has moved on since its claim was rejected"),
+    "in_time_to_reopen": Guard(_in_time_to_reopen, "the time for opening a rejected claim again is over"),
+    "new_evidence": Guard(_new_evidence, "opening it again needs evidence that the claim did not have before"),
+    "its_pieces_are_left": _by_case(_its_pieces_are_left, "what it is about has been claimed or made good since"),
+    "anything_left": _by_case(lambda case: bool(claims.left(case)), "everything of the order was made good already"),
+    "window_escalates": Guard(
+        lambda context: context.rules.of(context.case).claims.at_the_end == "escalate",
+        "the policy does not leave it to a person",
+    ),
+    "reissue_asked_for": Guard(_reissue_asked_for, "the customer did not ask for a replacement, or the policy refunds"),
+}

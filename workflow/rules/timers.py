@@ -1,0 +1,295 @@
+"""When timers start, pause, resume, repeat and end (docs/process.md, part 3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from workflow.case.case import Case, Timer, replace_fields
+from workflow.draft import Draft
+from workflow.policy.durations import Duration
+from workflow.policy.policy import Policy, Rules, scope_of
+from workflow.table import CLOCK_OF, STARTED_BY
+from workflow.vocabulary import State
+
+END_CLAIM_WITHOUT_REMEDY = ("reject", "lapse_evidence")
+"""After these an order that could have closed meanwhile stays open for a while, so that the buyer can answer (rule 8.4)."""
+
+
+def enter(draft: Draft, state: State) -> None:
+    """Let the timers of the state that is left end, pause or wait, and start those of `state` (rule 3.5)."""
+    for timer in draft.case.timers:
+        clock = CLOCK_OF[timer.trigger]
+        if state in clock.waits_in:
+            _wait(draft, timer)
+        elif state in clock.pauses_in and state not in clock.starts_on:
+            _pause(draft, timer)
+        elif state in clock.starts_on or state not in clock.runs_in:
+            end(draft, timer)
+    for trigger in STARTED_BY[state]:
+        start(draft, trigger)
+
+
+def go_back(draft: Draft, state: State) -> None:
+    """Resume what was paused or waits, the paused span added; whatever does not run in `state` ends (rule 3.5)."""
+    for timer in draft.case.timers:
+        if state not in CLOCK_OF[timer.trigger].runs_in:
+            end(draft, timer)
+        elif timer.status == "paused" and timer.paused_by is None:
+            _resume(draft, timer)
+
+
+def return_later_to(draft: Draft, state: State) -> None:
+    """Change the state that the order goes back to; the clocks of `state` start paused or wait (rule 3.6)."""
+    for timer in draft.case.timers:
+        clock = CLOCK_OF[timer.trigger]
+        if timer.status == "paused" and draft.case.state not in clock.runs_in and state not in clock.runs_in:
+            end(draft, timer)
+    for trigger in STARTED_BY[state]:
+        start(draft, trigger, paused=True)
+
+
+def start(
+    draft: Draft,
+    trigger: str,
+    *,
+    paused: bool = False,
+    paused_by: str | None = None,
+    ledger: int | None = None,
+    claim: int | None = None,
+) -> None:
+    """Start the timer of `trigger`, counting from what its rule says; one that runs already ends.
+
+    If a person has paused that one, the new one is paused by them too (rule 3.10).
+    """
+    for timer in draft.case.timers:
+        if (timer.trigger, timer.ledger, timer.claim) == (trigger, ledger, claim):
+            paused, paused_by = paused or timer.paused_by is not None, paused_by or timer.paused_by
+            end(draft, timer)
+    made = plan(draft.case, draft.rules, trigger, draft.event.at, ledger=ledger)
+    if made is None:
+        return
+    due_at, counts_from, provisional = made
+    waits = draft.case.state in CLOCK_OF[trigger].waits_in
+    draft.add_timer(
+        Timer(
+            number=draft.case.timers_made + 1,
+            trigger=trigger,
+            due_at=due_at,
+            planned_at=due_at,
+            counts_from=counts_from,
+            policy=draft.rules.version,
+            status="paused" if paused else "pending",
+            ledger=ledger,
+            claim=claim,
+            provisional=provisional,
+            paused_at=draft.event.at if paused and not waits else None,
+            paused_by=paused_by,
+        )
+    )
+
+
+def restart_if_running(draft: Draft, *triggers: str) -> None:
+    """Count the running timers of `triggers` anew."""
+    for timer in draft.case.timers:
+        if timer.trigger in triggers:
+            start(draft, timer.trigger, paused=timer.status == "paused", paused_by=timer.paused_by)
+
+
+def end(draft: Draft, timer: Timer) -> None:
+    """End a timer that will not fire any more."""
+    draft.drop_timer(replace_fields(timer, status="cancelled", paused_at=None))
+
+
+def end_all(draft: Draft, *triggers: str) -> None:
+    """End the timers of `triggers`."""
+    for timer in draft.case.timers:
+        if timer.trigger in triggers:
+            end(draft, timer)
+
+
+def repeat(draft: Draft, fired: Timer) -> bool:
+    """Set the next timer of a clock that fires again; return False after its last time (rule 3.7)."""
+    made = _next(draft, fired)
+    if made is None:
+        return False
+    due_at, (planned_at, counts_from, provisional) = made
+    draft.add_timer(
+        Timer(
+            number=draft.case.timers_made + 1,
+            trigger=fired.trigger,
+            due_at=due_at,
+            planned_at=planned_at,
+            counts_from=counts_from,
+            policy=draft.rules.version,
+            nth=fired.nth + 1,
+            ledger=fired.ledger,
+            claim=fired.claim,
+            provisional=provisional,
+        )
+    )
+    return True
+
+
+def _pause(draft: Draft, timer: Timer) -> None:
+    if timer.status == "pending":
+        draft.change_timer(replace_fields(timer, status="paused", paused_at=draft.event.at))
+
+
+def _wait(draft: Draft, timer: Timer) -> None:
+    """Stop a timer that keeps its instant; what is past when the order comes back fires then."""
+    if timer.status == "pending":
+        draft.change_timer(replace_fields(timer, status="paused"))
+
+
+def _resume(draft: Draft, timer: Timer) -> None:
+    """Let a timer run on; one that waited keeps its instant, unless the buyer is to have time to answer (rule 8.4)."""
+    at, due_at = draft.event.at, timer.due_at
+    if timer.paused_at is not None:
+        span = timer.paused_span(at)
+        due_at += span
+        draft.note(paused_seconds=int(span.total_seconds()))
+    elif draft.event.trigger in END_CLAIM_WITHOUT_REMEDY:
+        due_at = max(due_at, draft.rules.of(draft.case).claims.reopen_within.after(at, draft.rules.calendar))
+    draft.change_timer(replace_fields(timer, status="pending", due_at=due_at, paused_at=None))
+
+
+# --- when a timer is due ---
+
+Plan = tuple[datetime, datetime, bool]
+"""When a timer is due by its rule, what it counts from, and whether that is provisional (rule 3.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineContext:
+    """What a deadline depends on: the case, the policy as it counts for it, and the instant that it counts from."""
+
+    case: Case
+    policy: Policy
+    at: datetime
+    rules: Rules
+
+
+Deadline = tuple[datetime, Duration]
+"""What a timer counts from, and how long."""
+
+
+def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, ledger: int | None = None) -> Plan | None:
+    """Return when the `nth` timer of a clock is due that counts from `at`; None where the order has no such clock.
+
+    The overdue clocks count from the promised ship date instead (rule 3.2).
+    """
+    ask = DeadlineContext(case, rules.of(_with_its_supplier(case, ledger)), at, rules)
+    if trigger in _CHASES:
+        chases = _CHASES[trigger](ask)
+        deadlines = [(at, chases[nth - 1])] if nth <= len(chases) else []
+    elif trigger in _EVERY:
+        every, times = _EVERY[trigger](ask)
+        deadlines = [(at, every)] if nth <= times else []
+    else:
+        deadlines = _DEADLINES[trigger](ask)
+    if not deadlines:
+        return None
+    due = [(duration.after(base, rules.calendar), base, duration) for base, duration in deadlines]
+    due_at, base, duration = max(due, key=lambda one: one[0])
+    return due_at, base, duration.unit == "wd" and rules.calendar.is_deadline_provisional(base, duration.count)
+
+
+def _with_its_supplier(case: Case, ledger: int | None) -> Case:
+    """Return the case with the supplier that a timer is about as the current one: of a recovery, the one that was left."""
+    row = next((row for row in case.ledger if row.number == ledger), None)
+    return replace_fields(case, current=row.attempt) if row and row.attempt else case
+
+
+def _overdue_base(ask: DeadlineContext) -> datetime | None:
+    """Return what the overdue clocks count from, or None where the policy has none (rule 3.2)."""
+    overdue, attempt = ask.policy.overdue, ask.case.attempt
+    if ask.case.historical or ask.case.order.route not in overdue.routes:
+        return None
+    return attempt.counts_from or attempt.ship_by or overdue.handling_time.after(attempt.placed_at, ask.rules.calendar)
+
+
+def _urge(ask: DeadlineContext) -> list[Deadline]:
+    base = _overdue_base(ask)
+    return [(base, ask.policy.overdue.urge_after)] if base else []
+
+
+def _reroute(ask: DeadlineContext) -> list[Deadline]:
+    base, overdue = _overdue_base(ask), ask.policy.overdue
+    if base is None:
+        return []
+    urged_at = ask.case.attempt.urged_at
+    after_urge = [(urged_at, overdue.reroute_after_urge)] if urged_at else []
+    return [(base, overdue.reroute_after), *after_urge]
+
+
+_DEADLINES: dict[str, Callable[[DeadlineContext], list[Deadline]]] = {
+    "urge": _urge,
+    "reroute": _reroute,
+    "fail_interception": lambda ask: [(ask.at, ask.policy.interception.fail_after)],
+    "close": lambda ask: [(ask.at, ask.policy.delivery.close_after)],
+    "lapse_evidence": lambda ask: [(ask.at, ask.policy.claims.evidence_within)],
+    "lapse_window": lambda ask: [(ask.at, ask.policy.claims.window)],
+}
+_EVERY: dict[str, Callable[[DeadlineContext], tuple[Duration, int]]] = {
+    "stall": lambda ask: (ask.policy.transit.stall_every, ask.policy.transit.stall_times),
+    "remind_customs": lambda ask: (ask.policy.customs.remind_every, ask.policy.customs.remind_times),
+    "chase_verification": lambda ask: (ask.policy.claims.chase_verification_every, ask.policy.claims.chase_verification_times),
+}
+_CHASES: dict[str, Callable[[DeadlineContext], tuple[Duration, ...]]] = {
+    "remind_window": lambda ask: ask.policy.claims.remind_window_at,
+    "chase_refund": lambda ask: ask.policy.money.chase_refund_at,
+    "chase_recovery": lambda ask: ask.policy.money.chase_recovery_at,
+}
+SETTINGS: dict[str, tuple[tuple[str, str], ...]] = {
+    "urge": (("overdue", "urge_after"),),
+    "reroute": (("overdue", "reroute_after"), ("overdue", "reroute_after_urge")),
+    "stall": (("transit", "stall_every"),),
+    "remind_customs": (("customs", "remind_every"),),
+    "fail_interception": (("interception", "fail_after"),),
+    "close": (("delivery", "close_after"),),
+    "lapse_evidence": (("claims", "evidence_within"),),
+    "chase_verification": (("claims", "chase_verification_every"),),
+    "remind_window": (("claims", "remind_window_at"),),
+    "lapse_window": (("claims", "window"),),
+    "chase_refund": (("money", "chase_refund_at"),),
+    "chase_recovery": (("money", "chase_recovery_at"),),
+}
+"""Which lines of the policy decide when a timer is due."""
+
+
+def deciding_lines(case: Case, rules: Rules, timer: Timer) -> tuple[str, ...]:
+    """Name the lines of the policy that decide when a timer is due (rule 3.9)."""
+    whose = scope_of(_with_its_supplier(case, timer.ledger))
+    return tuple(rules.policy.line_of(whose, section, name) for section, name in SETTINGS[timer.trigger])
+
+
+def _next(draft: Draft, fired: Timer) -> tuple[datetime, Plan] | None:
+    """Return when a clock fires again, and what its rule alone would give; None after the last time (rule 3.7).
+
+    What repeats at an interval counts from the firing when that was late. A chase that downtime has overtaken
+    comes the planned distance after the firing, so that nothing comes in a burst.
+    """
+    case, rules, at = draft.case, draft.rules, draft.event.at
+    ask = DeadlineContext(case, rules.of(_with_its_supplier(case, fired.ledger)), at, rules)
+    nth = fired.nth + 1
+    if fired.trigger in _EVERY:
+        every, _ = _EVERY[fired.trigger](ask)
+        made = plan(case, rules, fired.trigger, _base_of_next(fired, at, every, rules), nth=nth)
+        return (made[0], made) if made else None
+    made = plan(case, rules, fired.trigger, fired.counts_from, nth=nth, ledger=fired.ledger)
+    if made is None or made[0] > at:
+        return (made[0], made) if made else None
+    chases = _CHASES[fired.trigger](ask)
+    return chases[nth - 1].minus(chases[nth - 2]).after(at, rules.calendar), made
+
+
+def _base_of_next(fired: Timer, at: datetime, every: Duration, rules: Rules) -> datetime:
+    """Return what the next interval counts from: the firing, which was at the due instant, late, or early by a person.
+
+    A deadline in working days lies at the end of a day, which is 00:00 of the next: that next day still counts.
+    """
+    if every.unit != "wd":
+        return at
+    zone = rules.calendar.zone
+    on_time = at.astimezone(zone).date() == fired.due_at.astimezone(zone).date()
+    return fired.due_at - timedelta(seconds=1) if on_time else at

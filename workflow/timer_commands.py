@@ -1,0 +1,63 @@
+"""What a person does to the timers of an order; each is a step with a row in the history (rule 3.10)."""
+
+from datetime import datetime
+
+from workflow.case.case import Case, Details, Timer
+from workflow.draft import Event
+from workflow.errors import Refused
+from workflow.policy.durations import FIRST_YEAR, LAST_YEAR
+from workflow.policy.policy import Rules
+from workflow.rules.timer_changes import retimed
+from workflow.step import Step, step, write
+from workflow.vocabulary import Row, Target
+
+ROWS: dict[str, Row] = {
+    "postpone": Row("postpone_timer", None, Target.stays, does=("move_timer",)),
+    "shift": Row("shift_timer", None, Target.stays, does=("move_timer",)),
+    "pause": Row("pause_timer", None, Target.stays, does=("pause_timer",)),
+    "resume": Row("resume_timer", None, Target.stays, does=("resume_timer",)),
+    "cancel": Row("cancel_timer", None, Target.stays, does=("cancel_timer",)),
+    "retime": Row("retime_timer", None, Target.stays, does=("retime_timer",)),
+}
+"""What may be done to a timer besides firing it, as rows that the process table does not have: the order stays."""
+
+
+def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: Rules, fields: Details) -> Step | None:
+    """Do `action` to a timer at `at`; return None where it would change nothing.
+
+    `fields` may carry a reason, and `due_at` (ISO 8601) for a timer that is moved.
+
+    Raises:
+        Refused: the order has no such timer, or it is not in a state for that.
+
+    """
+    timer = next((one for one in case.timers if one.number == number), None)
+    if timer is None:
+        raise Refused(case.name, case.state, f"{action} of timer {number}", "it does not run any more")
+    if why := _why_not(timer, action) or _beyond(fields):
+        raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
+    if action == "fire":
+        return step(case, Event(timer.trigger, at, at, actor, fields, timer=timer), rules)
+    if action == "retime" and retimed(case, timer, rules) == timer:
+        return None
+    told = {**fields, "timer": number, "clock": timer.trigger, "was_due": timer.due_at.isoformat()}
+    row = ROWS[action]
+    return write(case, Event(row.trigger, at, at, actor, told), rules, row, None)
+
+
+def _beyond(fields: Details) -> str | None:
+    """Return why a due instant is out of range, or None."""
+    due_at = fields.get("due_at")
+    if due_at is None or FIRST_YEAR <= datetime.fromisoformat(str(due_at)).year <= LAST_YEAR:
+        return None
+    return f"it would be due outside the years {FIRST_YEAR}-{LAST_YEAR}"
+
+
+def _why_not(timer: Timer, action: str) -> str | None:
+    if action == "fire" and timer.status != "pending":
+        return "it is paused: resume it first"
+    if action == "pause" and timer.paused_by is not None:
+        return f"{timer.paused_by} has paused it already"
+    if action == "resume" and timer.paused_by is None:
+        return "no person has paused it"
+    return None
