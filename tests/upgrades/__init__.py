@@ -1,0 +1,1 @@
+"""Lived databases of every schema so far, as INSERT statements that SQLite and PostgreSQL both take."""
