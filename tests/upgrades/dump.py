@@ -1,4 +1,4 @@
-"""Write the rows of some orders of a demo database: `python -m tests.upgrades.dump demo/aftersales.db >tests/upgrades/NNNN.sql`.
+"""Write the rows of some orders of a demo database: `python -m tests.upgrades.dump DATABASE >tests/upgrades/NNNN.sql`.
 
 Made once for each schema, with the program of that schema: the first orders of `make demo`, each of which has another
 story, with their replacements. Messages that also speak of other orders are left out.
