@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from engine.reporting import Arrival
+from engine.outcomes import Arrival
 from workflow.case.case import Detail, Line, Order, Report, own_key
 
 COUNT = 200

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from engine.reporting import Arrival, apply
+from engine.outcomes import Arrival
+from engine.reporting import apply
 from storage.database import Database
 from storage.schema import upgrade
 from workflow.case.case import Line, Order, Report

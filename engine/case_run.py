@@ -12,11 +12,11 @@ from workflow.step import Step, fire
 class CaseRun:
     """One case as it goes through its reports, and on a virtual clock through its timers too.
 
-    `placed` is told of every step that asks for a replacement, and returns what is known of new orders from then on.
+    `on_replacement` is called with every step that asks for a replacement; it returns what is known of new orders then.
     """
 
-    def __init__(self, case: Case, rules: Rules, placed: Callable[[Step], Mapping[str, int | None]] | None = None) -> None:
-        self.case, self._rules, self._placed = case, rules, placed
+    def __init__(self, case: Case, on_replacement: Callable[[Step], Mapping[str, int | None]] | None = None) -> None:
+        self.case, self.on_replacement = case, on_replacement
         self.received: list[Received] = []
         self.steps: list[Step] = []
 
@@ -35,36 +35,36 @@ class CaseRun:
         self._look_at(made)
 
     def _look_at(self, made: Step) -> None:
-        if made.replacement and self._placed:
-            self.case = replace_fields(self.case, known={**self.case.known, **self._placed(made)})
+        if made.replacement and self.on_replacement:
+            self.case = replace_fields(self.case, known={**self.case.known, **self.on_replacement(made)})
 
-    def report(self, reports: Iterable[Report], now: datetime) -> None:
+    def report(self, reports: Iterable[Report], now: datetime, rules: Rules) -> None:
         """Apply reports at `now`."""
         for report in reports:
-            self.case, verdicts = receive(self.case, report, now, self._rules)
+            self.case, verdicts = receive(self.case, report, now, rules)
             self.received += verdicts
             for received in verdicts:
                 if received.step:
                     self.steps.append(received.step)
                     self._look_at(received.step)
 
-    def live_through(self, reports: Iterable[Report], until: datetime) -> None:
+    def live_through(self, reports: Iterable[Report], until: datetime, rules: Rules) -> None:
         """Apply each report at its own instant, and fire every timer at its own, up to `until` (rule 7.6)."""
         clock = self.case.order.placed_at
         for report in reports:
             at = max(report.at, clock)
-            clock = self._fire(clock, at, including=False)
-            self.report([report], at)
+            clock = self._fire(clock, at, rules, including=False)
+            self.report([report], at, rules)
             clock = at
-        self._fire(clock, until, including=True)
+        self._fire(clock, until, rules, including=True)
 
-    def _fire(self, clock: datetime, end: datetime, *, including: bool) -> datetime:
+    def _fire(self, clock: datetime, end: datetime, rules: Rules, *, including: bool) -> datetime:
         """Fire what is due before `end`, or at it too; reports of one instant go before its timers."""
         while timer := _next_timer(self.case):
             at = max(clock, timer.due_at)
             if at > end or (at == end and not including):
                 break
-            self.step(fire(self.case, timer, at, self._rules))
+            self.step(fire(self.case, timer, at, rules))
             clock = at
         return clock
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.reporting import Arrival, Outcome, apply
+from engine.outcomes import Arrival, Outcome
+from engine.reporting import apply
 from evidence.media import BadEvidence
 from evidence.uploads import Upload, examine, gather
 from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed

@@ -8,10 +8,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from effects.file import erase_lines
-from engine.reporting import modes_of
+from engine.unit_of_work import UnitOfWork
 from evidence.vault import Vault
-from storage import cases, erasing, evidence_files, queries
-from storage.case_changes import CaseChange
+from storage import erasing, evidence_files, queries
 from storage.database import Database
 from storage.erasing import ERASED, Found
 from workflow.draft import Event
@@ -84,8 +83,7 @@ def erase(
 
 
 def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:
-    changes = []
-    for key, stored in cases.load(connection, ids).items():
-        made = write(stored.case, Event("erase", at, at, actor), rules, _ERASE, None)
-        changes.append(CaseChange(made.case, [made], (), at, key, stored.case, stored.observed))
-    cases.store(connection, changes, modes_of(rules))
+    unit = UnitOfWork(connection, ids, at)
+    for key in [*unit.orders]:
+        unit.record(key, write(unit.case(key), Event("erase", at, at, actor), rules, _ERASE, None))
+    unit.commit()

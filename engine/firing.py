@@ -1,6 +1,5 @@
 """Due timers fired in batches, in due order, each once."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,16 +7,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.firing_grouped import fire_grouped
-from engine.reporting import modes_of
-from storage import cases, chains, timers
-from storage.case_changes import CaseChange
-from storage.cases import Stored
-from storage.database import Database, DatabaseFailed
+from engine.unit_of_work import UnitOfWork
+from storage import timers
+from storage.database import Database, DatabaseFailed, describe_error
 from storage.timers import Due
-from workflow.case.case import Case
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
-from workflow.step import Step, fire
+from workflow.step import fire
 
 BATCH = 5_000
 
@@ -48,89 +44,82 @@ class Fired:
         self.next_wake = later.next_wake
 
 
-def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH) -> Fired:
+def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH, *, grouped: bool = True) -> Fired:
     """Fire up to `limit` timers that are due at `at`, in one transaction (rules 3.8 and 5.1).
 
-    A row that cannot be fired is set back for a later try, and set aside after the last; the others go on.
+    A timer that cannot be fired is set back for a later try, and set aside after the last; the others go on.
+    `grouped` is False to process each order on its own, with the same result.
     """
     try:
         with database.write() as connection:
-            fired = _fire(connection, timers.due(connection, at, limit), at, rules)
+            fired = fire_timers(connection, timers.due(connection, at, limit), at, rules, grouped=grouped)
             fired.next_wake = timers.next_wake(connection)
             return fired
     except DatabaseFailed:
         raise  # the whole database is locked or unreachable: no row is at fault
     except Exception as error:
-        alone = _fire_one_by_one(database, at, rules, limit)
-        if not alone.failures:
-            alone.failures.append(
-                f"{counted(alone.count, 'timer')} could be fired only one by one ({type(error).__name__}: {error})"
-            )
-        return alone
+        return _fire_around_failures(database, at, rules, limit, error)
 
 
-def _fire(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules, *, by_themselves: bool = False) -> Fired:
-    """Fire in groups where possible and the others in turn; or all of them in turn."""
-    fired = Fired()
-    others = due
-    if due and not by_themselves:
-        together, others, fired.leaves = fire_grouped(connection, due, at, rules)
-        for due_at in together:
+def fire_timers(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules, *, grouped: bool = True) -> Fired:
+    """Fire timers within the caller's transaction: in groups where possible, and the others in turn."""
+    fired, others = Fired(), due
+    if due and grouped:
+        in_groups, others, fired.leaves = fire_grouped(connection, due, at, rules)
+        for due_at in in_groups:
             fired.take(due_at, at)
     return _fire_in_turn(connection, others, at, rules, fired) if others else fired
 
 
-def _fire_in_turn(connection: Connection, others: Sequence[Due], at: datetime, rules: Rules, fired: Fired) -> Fired:
-    """Fire timers one after the other, on what the one before has left."""
-    stored = cases.load(connection, {order_id for order_id, _ in others}, for_timers=True)
-    now: dict[int, Case] = {order_id: one.case for order_id, one in stored.items()}
-    families = chains.load(connection, now.values())
-    steps: dict[int, list[Step]] = defaultdict(list)
-    for order_id, number in others:
-        case = now[order_id]
+def _fire_in_turn(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules, fired: Fired) -> Fired:
+    """Fire timers one after the other, each on the case that the one before it left."""
+    unit = UnitOfWork(connection, {order_id for order_id, _ in due}, at, for_timers=True)
+    for order_id, number in due:
+        case = unit.case(order_id)
         timer = case.due_timer(number, at)
         if timer is None:
             continue  # an earlier timer of this batch ended, paused or moved it
-        family = chains.of(case, families)
-        made = fire(family.within(case) if family else case, timer, at, rules)
-        now[order_id] = made.case
-        if family:
-            family.take(made.case)
-        steps[order_id].append(made)
+        unit.record(order_id, fire(case, timer, at, rules))
         fired.take(timer.due_at, at)
-    changes = [_change(stored[key], now[key], made, at) for key, made in steps.items()]
-    fired.leaves |= cases.store(connection, changes, modes_of(rules))
+    fired.leaves |= unit.commit()
     return fired
 
 
-def _change(stored: Stored, after: Case, steps: Sequence[Step], at: datetime) -> CaseChange:
-    return CaseChange(after, steps, (), at, stored.order_id, stored.case, observed=stored.observed)
-
-
-def _fire_one_by_one(database: Database, at: datetime, rules: Rules, limit: int) -> Fired:
-    """Fire the timers one by one, and set back those that fail."""
+def _fire_around_failures(database: Database, at: datetime, rules: Rules, limit: int, error: Exception) -> Fired:
+    """Fire a batch that failed as a whole, without the timers that make it fail."""
     with database.read() as connection:
-        due = timers.due(connection, at, limit)
-    fired = Fired()
-    for one in due:
-        try:
-            with database.write() as connection:
-                alone = _fire(connection, [one], at, rules, by_themselves=True)
-        except DatabaseFailed:
-            raise
-        except Exception as error:
-            fired.failures.append(_set_back(database, one, at, error))
-        else:
-            fired.add(alone)
+        due = timers.due(connection, at, limit, lock=False)
+    fired = _fire_halves(database, due, at, rules)
+    if not fired.failures:
+        one_by_one = f"{counted(fired.count, 'timer')} could be fired only one by one"
+        fired.failures.append(f"{one_by_one} ({describe_error(error)})")
     with database.read() as connection:
         fired.next_wake = timers.next_wake(connection)
     return fired
 
 
+def _fire_halves(database: Database, due: Sequence[Due], at: datetime, rules: Rules) -> Fired:
+    """Fire timers in one transaction; if it fails, each half in its own, down to the single timer that is set back."""
+    if not due:
+        return Fired()
+    try:
+        with database.write() as connection:
+            return _fire_in_turn(connection, due, at, rules, Fired())
+    except DatabaseFailed:
+        raise
+    except Exception as error:
+        if len(due) == 1:
+            return Fired(failures=[_set_back(database, due[0], at, error)])
+    middle = len(due) // 2
+    fired = _fire_halves(database, due[:middle], at, rules)
+    fired.add(_fire_halves(database, due[middle:], at, rules))
+    return fired
+
+
 def _set_back(database: Database, timer: Due, at: datetime, error: Exception) -> str:
     order_id, number = timer
-    why = f"{type(error).__name__}: {error}"
+    why = describe_error(error)
     with database.write() as connection:
-        aside = timers.set_back(connection, timer, at, why)
-    outcome = "is set aside; its order needs a person" if aside else "will be tried again"
+        set_aside = timers.set_back(connection, timer, at, why)
+    outcome = "is set aside; its order needs a person" if set_aside else "will be tried again"
     return f"timer {number} of order row {order_id} could not be fired and {outcome} ({why})"

@@ -8,10 +8,9 @@ from typing import cast
 
 from sqlalchemy import Connection
 
-from engine.reporting import modes_of
-from storage import cases, signatures
+from engine.unit_of_work import UnitOfWork
+from storage import signatures
 from storage.batch_plan import BatchPlan, Staging, plan_for
-from storage.case_changes import CaseChange
 from storage.timers import Due
 from workflow.columns import Slot
 from workflow.policy.policy import Rules
@@ -63,14 +62,14 @@ def _trace_firing(connection: Connection, number: int, ids: Sequence[int], rules
         Untraceable: it must not fire, or the process reads what is not known of these orders.
 
     """
-    order_id = ids[order]
-    stored = cases.load(connection, [order_id], for_timers=True)[order_id]
-    case, at = symbolic(stored.case, trace), cast(datetime, trace.symbol(AT))
-    timer = case.due_timer(number, at)
+    order_id, at = ids[order], cast(datetime, trace.symbol(AT))
+    unit = UnitOfWork(connection, [order_id], at, for_timers=True, view=partial(symbolic, trace=trace))
+    timer = unit.case(order_id).due_timer(number, at)
     if timer is None:
         raise Untraceable
-    step = fire(case, timer, at, rules)
+    step = fire(unit.case(order_id), timer, at, rules)
     if step.replacement:
         raise Untraceable
-    change = CaseChange(step.case, [step], (), at, order_id, case, observed=stored.observed)
-    return plan_for(change, modes_of(rules), trace, connection.dialect), cast(Symbol, timer.due_at).slot
+    unit.record(order_id, step)
+    (change,) = unit.changes()
+    return plan_for(change, trace, connection.dialect), cast(Symbol, timer.due_at).slot

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
+from engine.outcomes import Outcome, Tally
 from engine.replay import BATCH, Progress, arrival_of
-from engine.reporting import Outcome, Tally, apply
+from engine.reporting import apply
 from inbound.orders import Incoming, OrderFile, Rejection
 from storage import imports
 from storage.database import Database

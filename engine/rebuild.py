@@ -75,12 +75,12 @@ def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rule
     reports = [_report(row) for row in queries.reports(connection, order_id, limit=MOST_REPORTS) if row["occurred"] <= at]
     if stored.order.placed_at > at:
         return None
-    run = CaseRun(_bare(stored, with_links=stored.order.replaces is not None), rules)
+    run = CaseRun(_bare(stored, with_links=stored.order.replaces is not None))
     if not any(report.trigger == "place" for report in reports):
         place = Event("place", stored.order.placed_at, stored.order.placed_at, "process", {"replaces": stored.order.replaces})
         run.step(step(run.case, place, rules))
     in_turn = sorted(reports, key=lambda report: (report.at, report.trigger != "place", report.id))
-    run.live_through(in_turn, at)
+    run.live_through(in_turn, at, rules)
     return Rebuilt(run.case, [made.history for made in run.steps], exact=True)
 
 

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from engine.outcomes import Arrival, Tally
 from engine.replay_grouped import GroupedReplay
-from engine.reporting import Arrival, Tally, apply
+from engine.reporting import apply
 from inbound.orders import SOURCE, Incoming, OrderFile, Rejection
 from storage.database import Database
 from storage.policies import version_of

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from engine.case_run import CaseRun
-from engine.reporting import Arrival, Outcome, Tally
+from engine.outcomes import Arrival, Outcome, Tally
 from workflow.case.case import Case, Order, Report
 from workflow.columns import Columns
 from workflow.policy.policy import Rules
@@ -78,8 +78,8 @@ class GroupedReplay:
         self._lives_traced += 1
         arrival, _ = group[order]
         case, reports = _symbolic(*group[order], trace)
-        run = CaseRun(case, self._rules)
-        run.live_through(reports, self._until)
+        run = CaseRun(case)
+        run.live_through(reports, self._until, self._rules)
         if any(step.replacement for step in run.steps):
             raise Untraceable
         return Outcome(arrival, run.case, run.received, run.steps, None)

@@ -52,11 +52,11 @@ def simulate(scenario: Scenario, rules: Rules) -> Timeline:
     until = order.placed_at + timedelta(days=scenario.days)
     place = Report("place", order.placed_at, "scenario", "place", "scenario")
     reports = sorted((one for one in scenario.reports if one.at <= until), key=lambda report: report.at)
-    waiting = [(CaseRun(Case(order, lines=scenario.lines, salt="scenario"), rules), [place, *reports])]
+    waiting = [(CaseRun(Case(order, lines=scenario.lines, salt="scenario")), [place, *reports])]
     moments, cases = list[TimelineEntry](), list[Case]()
     while waiting:
         run, told = waiting.pop(0)
-        run.live_through(told, until)
+        run.live_through(told, until, rules)
         moments += [_step(run.case.name, made) for made in run.steps]
         moments += [
             _refused(run.case.name, one.report, one.error) for one in run.received if one.verdict is not Verdict.applied
@@ -66,7 +66,7 @@ def simulate(scenario: Scenario, rules: Rules) -> Timeline:
             if made.replacement:
                 placed = Report("place", made.history.occurred, "scenario", "place", "scenario")
                 new = replace(made.replacement.order, placed_at=made.history.occurred)
-                waiting.append((CaseRun(Case(new, lines=made.replacement.lines, salt="scenario"), rules), [placed]))
+                waiting.append((CaseRun(Case(new, lines=made.replacement.lines, salt="scenario")), [placed]))
     moments.sort(key=lambda moment: moment.at)
     return Timeline(tuple(moments), tuple(cases), until)
 

@@ -7,9 +7,8 @@ from itertools import groupby
 
 from sqlalchemy import Connection
 
-from engine.reporting import modes_of
-from storage import cases, chains, policies, timers
-from storage.case_changes import CaseChange
+from engine.unit_of_work import UnitOfWork
+from storage import policies, timers
 from storage.database import Database
 from storage.timers import Due, Selection
 from workflow.case.case import Detail, Timer
@@ -64,11 +63,11 @@ def apply_command(
     """
     with database.read() as connection:
         found = timers.running(connection, wanted)
-    done: list[TimerResult] = []
-    for some in _batches(found):
-        with database.write() as connection:
-            done += _batch(connection, some, command, at, lambda _: rules, dry_run)
-    return done
+    results: list[TimerResult] = []
+    for batch in _batches(found):
+        with database.read() if dry_run else database.write() as connection:
+            results += _batch(connection, batch, command, at, lambda _: rules, dry_run=dry_run)
+    return results
 
 
 def settle_provisional(database: Database, at: datetime, rules: Rules) -> int:
@@ -115,46 +114,35 @@ def _batches(found: Sequence[Due]) -> list[list[Due]]:
 
 def _batch(
     connection: Connection,
-    found: Sequence[Due],
+    due: Sequence[Due],
     command: TimerCommand,
     at: datetime,
     rules_of: Callable[[Timer], Rules],
+    *,
     dry_run: bool,
 ) -> list[TimerResult]:
-    stored = cases.load(connection, {order_id for order_id, _ in found})
-    families = chains.load(connection, (one.case for one in stored.values()))
-    done, changes, modes = list[TimerResult](), list[CaseChange](), dict[str, str]()
-    for order_id, group in groupby(found, key=lambda due: due[0]):
-        before = case = stored[order_id].case
-        family = chains.of(case, families)
-        case = family.within(case) if family else case
-        steps = []
-        for _, number in group:
-            timer = next((one for one in case.timers if one.number == number), None)
-            if timer is None:
-                continue  # it has fired or ended since it was looked up
-            rules = rules_of(timer)
-            modes = modes or modes_of(rules)
-            try:
-                made = act(case, command.action, number, at, command.actor, rules, command.fields(timer))
-            except OrderError as error:
-                done.append(_done(timer, timer, case.name, error.why))
-                continue
-            if made is not None:
-                case = made.case
-                steps.append(made)
-                now = next((one for one in case.timers if one.number == number), None)
-                done.append(_done(timer, now, case.name))
-        if family:
-            family.take(case)
-        if steps:
-            changes.append(CaseChange(case, steps, (), at, order_id, before, stored[order_id].observed))
-    if not dry_run and changes:
-        cases.store(connection, changes, modes)
-    return done
+    """Carry out a command on the timers of some orders, or preview it."""
+    unit = UnitOfWork(connection, {order_id for order_id, _ in due}, at, lock=not dry_run)
+    results = list[TimerResult]()
+    for order_id, number in due:
+        case = unit.case(order_id)
+        timer = case.timer(number)
+        if timer is None:
+            continue  # it has fired or ended since it was looked up
+        try:
+            step = act(case, command.action, number, at, command.actor, rules_of(timer), command.fields(timer))
+        except OrderError as error:
+            results.append(_result(timer, timer, case.name, error.why))
+            continue
+        if step is not None:
+            unit.record(order_id, step)
+            results.append(_result(timer, step.case.timer(number), case.name))
+    if not dry_run:
+        unit.commit()
+    return results
 
 
-def _done(was: Timer, now: Timer | None, order: str, refused: str | None = None) -> TimerResult:
+def _result(was: Timer, now: Timer | None, order: str, refused: str | None = None) -> TimerResult:
     if now is None:
         return TimerResult(order, was.number, was.trigger, was.due_at, None, "ended", refused)
     stands = "waits" if now.status == "paused" and now.paused_at is None else now.status

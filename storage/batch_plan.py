@@ -5,7 +5,7 @@ that takes its symbols from there.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -78,7 +78,7 @@ class BatchPlan:
     has_work: bool
 
 
-def plan_for(change: CaseChange, modes: Mapping[str, str], trace: Trace, dialect: Dialect) -> BatchPlan:
+def plan_for(change: CaseChange, trace: Trace, dialect: Dialect) -> BatchPlan:
     """Return the plan of a change that has symbols in it.
 
     Raises:
@@ -87,7 +87,7 @@ def plan_for(change: CaseChange, modes: Mapping[str, str], trace: Trace, dialect
     """
     symbol: Any = trace.symbol(ORDER_ID)
     builder = _StatementBuilder(trace, dialect)
-    writes = row_changes([(symbol, change)], modes)
+    writes = row_changes([(symbol, change)])
     assert change.before is not None, "only orders that are stored have timers"
     statements = [*_changes(builder, writes, order_values(change.before)), *_additions(builder, writes)]
     statements += [(builder.drop_statement(obsolete), False) for obsolete in writes.obsolete]

@@ -87,8 +87,8 @@ class RowChanges:
     """Whether there is something that a daemon can do at once."""
 
 
-def row_changes(placed: Placed, modes: Mapping[str, str]) -> RowChanges:
-    """Return the rows that changes add and change. `modes` gives each effect kind its mode: auto, ask or off."""
+def row_changes(placed: Placed) -> RowChanges:
+    """Return the rows that changes add and change."""
     writes = RowChanges()
     for key, change in placed:
         _order(writes, key, change)
@@ -97,7 +97,7 @@ def row_changes(placed: Placed, modes: Mapping[str, str]) -> RowChanges:
         _reports(writes, key, change)
         for made in change.steps:
             writes.added[HistoryTableRow].append(case_mapper.history_values(key, made.history))
-            _effects(writes, key, change, made, modes)
+            _effects(writes, key, change, made)
             writes.flags += [(key, flag, change.at, None) for flag in made.flags]
             writes.has_work = writes.has_work or is_due_soon(made.timers.values(), change.at)
     return writes
@@ -155,9 +155,9 @@ def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:
             writes.added[ReportRow].append({"order_id": key, **told, **kept, **verdict})
 
 
-def _effects(writes: RowChanges, key: int, change: CaseChange, made: Step, modes: Mapping[str, str]) -> None:
+def _effects(writes: RowChanges, key: int, change: CaseChange, made: Step) -> None:
     for effect in made.effects:
-        status = "held" if change.observed else _STATUS_BY_MODE[modes[effect.kind]]
+        status = "held" if change.observed else _STATUS_BY_MODE[effect.mode]
         writes.added[EffectRow].append({**case_mapper.effect_values(key, made.history, effect), "status": status})
         writes.has_work = writes.has_work or status == "ready"
     for kind, attempt in made.obsolete:

@@ -1,7 +1,7 @@
 """Cases loaded, and all that a batch of steps writes stored together or not at all."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -67,14 +67,14 @@ def _by_number(dialect: Dialect) -> Prepared:
     return prepare(select(o.c.shop, o.c.number, o.c.id).where(o.c.number.in_(named)).order_by(o.c.id), dialect)
 
 
-def load(connection: Connection, order_ids: Iterable[int], *, for_timers: bool = False) -> dict[int, Stored]:
-    """Load the cases of orders; PostgreSQL locks them until the transaction ends.
+def load(connection: Connection, order_ids: Iterable[int], *, for_timers: bool = False, lock: bool = True) -> dict[int, Stored]:
+    """Load the cases of orders. With `lock`, PostgreSQL locks them until the transaction ends.
 
     `for_timers` leaves out what no timer looks at: the lines of orders that nothing was claimed of.
     """
     stored: dict[int, Stored] = {}
     for some in chunked(order_ids):
-        orders = _locked(connection, some)  # before their parts are read
+        orders = _order_rows(connection, some, lock=lock)  # before their parts are read
         attempts = _by_order(connection, AttemptRow, some)
         timers = _by_order(connection, TimerRow, some, col(TimerRow.status).in_(("pending", "paused")))
         ledger = _by_order(connection, LedgerTableRow, some)
@@ -97,11 +97,13 @@ def load(connection: Connection, order_ids: Iterable[int], *, for_timers: bool =
     return stored
 
 
-def _locked(connection: Connection, order_ids: Sequence[int]) -> list[RowMapping]:
-    """Return the rows of orders; PostgreSQL locks them, and the first orders of their chains, always in the same order."""
+def _order_rows(connection: Connection, order_ids: Sequence[int], *, lock: bool) -> list[RowMapping]:
+    """Return the rows of orders; PostgreSQL locks them and the first orders of their chains, always in the same order."""
     o, asked = table_of(OrderRow), set(order_ids)
-    wanted = asked if connection.dialect.name == "sqlite" else asked | _first_of_chains(connection, order_ids)
-    rows = connection.execute(select(o).where(o.c.id.in_(sorted(wanted))).order_by(o.c.id).with_for_update()).mappings()
+    with_chains = lock and connection.dialect.name != "sqlite"
+    wanted = asked | _first_of_chains(connection, order_ids) if with_chains else asked
+    query = select(o).where(o.c.id.in_(sorted(wanted))).order_by(o.c.id)
+    rows = connection.execute(query.with_for_update() if lock else query).mappings()
     return [row for row in rows if row["id"] in asked]
 
 
@@ -124,10 +126,8 @@ def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[in
     return keys
 
 
-def store(connection: Connection, changes: Sequence[CaseChange], modes: Mapping[str, str]) -> bool:
+def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
     """Store a batch of changes; return whether there is work for a daemon now.
-
-    `modes` gives each effect kind its mode: auto, ask or off.
 
     Raises:
         OrderChanged: another writer changed an order since it was loaded; nothing may be committed.
@@ -135,7 +135,7 @@ def store(connection: Connection, changes: Sequence[CaseChange], modes: Mapping[
     """
     new = [change for change in changes if change.before is None]
     placed = [*zip(_new_ids(connection, len(new)), new, strict=True), *((c.order_id or 0, c) for c in changes if c.before)]
-    writes = row_changes(placed, modes)
+    writes = row_changes(placed)
     orders = writes.changed.pop(OrderRow, [])
     if update_rows(connection, OrderRow, KEYS[OrderRow], orders, seen="version") != len(orders):
         _raise_order_changed(connection, changes)

@@ -49,13 +49,13 @@ def key_of(case: Case) -> Key | None:
     return (case.order.shop, case.order.chain) if case.order.chain else None
 
 
-def load(connection: Connection, cases: Iterable[Case]) -> dict[Key, Chain]:
-    """Load the chains of cases; PostgreSQL locks their first orders, so that no two transactions sum up at once."""
+def load(connection: Connection, cases: Iterable[Case], *, lock: bool = True) -> dict[Key, Chain]:
+    """Load the chains of cases. With `lock`, PostgreSQL locks their first orders: sums must not be raced."""
     chains: dict[Key, Chain] = {}
     for some in chunked(key for case in cases if (key := key_of(case))):
         first = tuple_(col(OrderRow.shop), col(OrderRow.number)).in_(some)
         paid = select(col(OrderRow.shop), col(OrderRow.number), col(OrderRow.paid)).where(first).order_by(col(OrderRow.id))
-        for shop, number, amount in connection.execute(paid.with_for_update()):
+        for shop, number, amount in connection.execute(paid.with_for_update() if lock else paid):
             chains[shop, number] = Chain(amount)
         o, ledger = table_of(OrderRow), table_of(LedgerTableRow)
         columns = (o.c.shop, o.c.chain, o.c.number, ledger.c.status, ledger.c.amount, ledger.c.settled_amount)

@@ -287,6 +287,16 @@ def _is_database_wide(error: Any, driver: Any) -> bool:
     return type(error) is driver.DatabaseError or getattr(error, "sqlstate", None) == _READ_ONLY
 
 
+def describe_error(error: Exception) -> str:
+    """Describe an error without the values of a row, which a driver's own message may quote."""
+    original: Any = error.orig if isinstance(error, DBAPIError) else error
+    diagnosis = getattr(original, "diag", None)
+    if diagnosis is None:
+        return f"{type(original).__name__}: {original}"
+    about = [diagnosis.table_name, diagnosis.column_name, diagnosis.constraint_name]
+    return " ".join(filter(None, (type(original).__name__, diagnosis.sqlstate, *about)))
+
+
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
 _SCRATCH = ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY", "locking_mode = EXCLUSIVE")
 

@@ -23,19 +23,19 @@ Due = tuple[int, int]
 """Order and number of a timer."""
 
 
-def due(connection: Connection, at: datetime, limit: int) -> list[Due]:
-    """Return the timers due at `at` in due order; on PostgreSQL concurrent daemons get different ones."""
+def due(connection: Connection, at: datetime, limit: int, *, lock: bool = True) -> list[Due]:
+    """Return the timers due at `at` in due order; with `lock`, concurrent daemons get different ones on PostgreSQL."""
     first = () if connection.dialect.name == "sqlite" else (_ALWAYS_THE_SAME_PLAN,)
-    *_, cursor = execute_prepared(connection, [*first, _due(connection.dialect)], {"at": at, "most": limit})
+    *_, cursor = execute_prepared(connection, [*first, _due(connection.dialect, lock)], {"at": at, "most": limit})
     return [(order_id, number) for order_id, number in cursor.fetchall()]
 
 
 @lru_cache
-def _due(dialect: Dialect) -> Prepared:
+def _due(dialect: Dialect, lock: bool) -> Prepared:
     columns = select(col(TimerRow.order_id), col(TimerRow.number))
     pending = columns.where(_PENDING, col(TimerRow.wake_at) <= bindparam("at", None))
     query = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(bindparam("most", None))
-    if dialect.name == "postgresql":  # every writer locks the order's row first
+    if lock and dialect.name == "postgresql":  # every writer locks the order's row first
         query = query.join(OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
         query = query.with_for_update(of=OrderRow, skip_locked=True)
     return prepare(query, dialect)

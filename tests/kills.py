@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import bindparam, text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from engine.reporting import Arrival, apply
+from engine.outcomes import Arrival
+from engine.reporting import apply
 from storage import heartbeats, queries
 from storage.database import Database
 from storage.schema import upgrade

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.firing import fire_due
-from engine.reporting import Arrival, apply
+from engine.outcomes import Arrival
+from engine.reporting import apply
 from storage import queries
 from storage.database import Database
 from storage.schema import upgrade

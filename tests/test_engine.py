@@ -1,11 +1,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from engine.explain import explain
 from engine.firing import fire_due
-from engine.reporting import Arrival, Tally, apply
+from engine.outcomes import Arrival, Tally
+from engine.reporting import apply
 from storage import cases, queries, timers
 from storage.case_changes import CaseChange
 from storage.queries import OrderFilter
@@ -104,6 +105,33 @@ def test_a_row_that_fails_is_set_aside_after_five_tries_and_the_others_go_on(dat
         assert queries.timers(connection, statuses=("failed",))[0]["order"] == "main/1"
 
 
+def test_one_failing_timer_of_a_batch_costs_a_transaction_for_each_half_and_not_for_each_timer(database):
+    take(database, *(arrival(str(number)) for number in range(64)))
+    with database.write() as connection:
+        connection.execute(text("UPDATE orders SET returns_to = 'nonsense' WHERE number = '40'"))
+    begun = []
+    event.listen(database.engine, "begin", begun.append)
+    fired = fire_due(database, day(2), RULES)
+    assert (fired.count, len(fired.failures)) == (63, 1)
+    assert len(begun) < 20
+    assert state(database, "39") == "overdue_urged"
+
+
+def test_what_a_driver_says_of_a_rows_values_is_not_kept(database):
+    take(database, arrival("1", supplier="Kim Lee's own"))
+    with database.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO history SELECT order_id, 2, trigger, source, 'Kim', occurred, due, recorded, "
+                "actor, reason, details, policy, hash FROM history"
+            )
+        )
+    (failure,) = fire_due(database, day(2), RULES).failures
+    assert "could not be fired and will be tried again (" in failure
+    assert "Kim" not in failure
+    assert "(1, 2)" not in failure
+
+
 def test_a_lost_race_is_a_named_error_and_nothing_is_stored(database):
     take(database, arrival("1"))
     with database.write() as connection:
@@ -122,7 +150,7 @@ def _lose_the_race(database, before):
         (outcome,) = apply(connection, [arrival("1", report("ship", 1), placing=False)], day(1), RULES)
         connection.execute(text("UPDATE orders SET version = 9"))
         change = CaseChange(outcome.case, outcome.steps, (), day(1), 1, before)
-        cases.store(connection, [change], {})
+        cases.store(connection, [change])
 
 
 def test_a_virtual_clock_interleaves_reports_and_timers(database):

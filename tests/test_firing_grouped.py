@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
-import engine.firing
 from engine.firing import fire_due
-from engine.reporting import Arrival, apply
+from engine.outcomes import Arrival
+from engine.reporting import apply
 from storage import queries, timers
 from tests.conftest import START, rules_of
 from workflow.case.case import Line, Order, Report
@@ -63,7 +63,7 @@ def told(orders, begin, end):
             yield Arrival(order, (Report(trigger, at, "test", f"{trigger}@{day}", "carrier:test"),))
 
 
-def live(database, rules, orders, ticks, limit):
+def live(database, rules, orders, ticks, limit, grouped=True):
     """Let orders live on a clock that jumps from tick to tick."""
     with database.write() as connection:
         for order, _, observed in orders:
@@ -80,7 +80,7 @@ def live(database, rules, orders, ticks, limit):
         at = START + timedelta(days=day + tick)
         with database.write() as connection:
             apply(connection, [*told(orders, day, day + tick)], at, rules)
-        while fired := fire_due(database, at, rules, limit):
+        while fired := fire_due(database, at, rules, limit, grouped=grouped):
             assert fired.failures == []
             if not fired.count:
                 break
@@ -111,10 +111,7 @@ def test_orders_fired_together_leave_behind_what_each_would_have_alone(make_data
     orders, rows = [*orders_of(kinds)], []
     for together in (False, True):
         database = make_database()
-        with pytest.MonkeyPatch.context() as patched:
-            if not together:
-                patched.setattr(engine.firing, "fire_grouped", lambda connection, due, at, rules: ([], due, False))
-            live(database, rules_of(policy), orders, ticks, limit)
+        live(database, rules_of(policy), orders, ticks, limit, grouped=together)
         rows.append(left_behind(database))
         database.close()
     alone, together = rows

@@ -175,7 +175,7 @@ class WholeOrders(RuleBasedStateMachine):
     def a_crash_before_the_commit_of_a_firing_leaves_nothing_behind(self, limit):
         before = self._versions()
         with suppress(Crash), self.database.write() as connection:
-            firing._fire(connection, timers.due(connection, self.now, limit), self.now, RULES)
+            firing.fire_timers(connection, timers.due(connection, self.now, limit), self.now, RULES)
             raise Crash
         assert self._versions() == before
 

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import engine.replay_grouped
+from engine.outcomes import Arrival, Tally
 from engine.replay import replay
 from engine.replay_grouped import GroupedReplay
-from engine.reporting import Arrival, Tally, apply
+from engine.reporting import apply
 from inbound.files import columns_of
 from inbound.mapping import own_mapping
 from inbound.orders import OrderFile

@@ -8,7 +8,8 @@ from sqlalchemy.exc import OperationalError
 
 from effects.letters import Letters
 from engine.delivery import Messenger
-from engine.reporting import Arrival, apply
+from engine.outcomes import Arrival
+from engine.reporting import apply
 from jobs import daemon as daemons
 from jobs import passes
 from jobs.passes import Runtime

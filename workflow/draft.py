@@ -23,11 +23,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class EffectDraft:
-    """Something that leaves the engine because of a step."""
+    """Something that leaves the engine because of a step. `mode` is that of the policy when the step was taken (rule 5.2)."""
 
     kind: str
     attempt: int
     details: Details
+    mode: str
 
 
 @dataclass(frozen=True, slots=True)

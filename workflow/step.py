@@ -129,7 +129,7 @@ def _speak(draft: Draft) -> None:
         number = _attempt_concerned(draft, kind)
         supplier = draft.case.attempts[number - 1].supplier
         details = {**fields, **draft.details, "about": draft.event.trigger, "supplier": supplier}
-        draft.effects.append(EffectDraft(kind, number, details))
+        draft.effects.append(EffectDraft(kind, number, details, draft.rules.policy.mode(kind)))
     if draft.row.flag and "repeat" not in draft.row.does:
         draft.flags.append(draft.row.flag)
 

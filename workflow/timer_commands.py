@@ -31,7 +31,7 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
         Refused: the order has no such timer, or it is not in a state for that.
 
     """
-    timer = next((one for one in case.timers if one.number == number), None)
+    timer = case.timer(number)
     if timer is None:
         raise Refused(case.name, case.state, f"{action} of timer {number}", "it does not run any more")
     if why := _why_not(timer, action) or _beyond(fields):

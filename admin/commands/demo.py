@@ -16,7 +16,8 @@ from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
 from engine.claim_evidence import Submission, add_evidence
 from engine.delivery import deliver_due
 from engine.firing import fire_due
-from engine.reporting import Arrival, apply
+from engine.outcomes import Arrival
+from engine.reporting import apply
 from jobs.passes import Runtime, next_wake
 from storage import queries
 from workflow.plurals import counted

@@ -11,7 +11,8 @@ from admin.app import App, now, person
 from admin.effect_summary import effect_summary
 from admin.options import Instant
 from admin.text import safe
-from engine.reporting import Arrival, Outcome, apply
+from engine.outcomes import Arrival, Outcome
+from engine.reporting import apply
 from inbound.cells import BadCell, report_field
 from inbound.times import read_instant
 from storage import queries

@@ -243,6 +243,10 @@ class Case:
         """The refund that is requested and not decided, if there is one."""
         return next((row for row in self.ledger if row.side == "refund" and row.status == "requested"), None)
 
+    def timer(self, number: int) -> Timer | None:
+        """Return the timer with a number if it runs or is paused."""
+        return next((timer for timer in self.timers if timer.number == number), None)
+
     def due_timer(self, number: int, at: datetime) -> Timer | None:
         """Return the timer with a number if it runs and is due at `at`."""
         pending = (timer for timer in self.timers if timer.number == number and timer.status == "pending")

@@ -137,7 +137,8 @@ def repeat(draft: Draft) -> None:
         draft.note(amount=draft.case.open_refund.amount)
     if not timers.repeat(draft, fired) and draft.row.flag:
         draft.flags.append(draft.row.flag)
-        draft.effects.append(EffectDraft("escalate", draft.case.current, {"about": fired.trigger}))
+        mode = draft.rules.policy.mode("escalate")
+        draft.effects.append(EffectDraft("escalate", draft.case.current, {"about": fired.trigger}, mode))
 
 
 def settle_refund(draft: Draft) -> None:

@@ -1,0 +1,81 @@
+"""What comes in about orders, what becomes of it, and counts over that."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from workflow.case.case import Case, Line, Order, Report
+from workflow.intake import Received, Verdict
+from workflow.step import Step
+from workflow.vocabulary import State
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came in about one order: its reports, unsorted, and for a new order its facts and the placing report."""
+
+    order: Order
+    reports: tuple[Report, ...]
+    lines: tuple[Line, ...] = ()
+    placing: Report | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an arrival, or of an order that was placed because of one. `was` is the state before."""
+
+    arrival: Arrival
+    case: Case
+    received: Sequence[Received]
+    steps: Sequence[Step]
+    was: State | None
+    conflict: str | None = None
+
+    @property
+    def new(self) -> bool:
+        """Whether the order did not exist before."""
+        return self.was is None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over many outcomes."""
+
+    orders: int = 0
+    new: int = 0
+    historical: int = 0
+    fired: Counter[str] = field(default_factory=Counter)
+    reported: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    exceptions: int = 0
+    duplicates: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
+
+    def add(self, outcome: Outcome, times: int = 1) -> None:
+        """Count one outcome, `times` over."""
+        self.orders += times
+        self.new += outcome.new * times
+        self.historical += (outcome.new and outcome.case.historical) * times
+        self.steps += len(outcome.steps) * times
+        self.states[str(outcome.case.state)] += times
+        if outcome.was:
+            self.states[str(outcome.was)] -= times
+        for made in outcome.steps:
+            if made.history.actor == "timer":
+                self.fired[made.history.trigger] += times
+        for received in outcome.received:
+            self._count(received, times)
+
+    def _count(self, received: Received, times: int) -> None:
+        trigger = received.report.trigger
+        match received.verdict:
+            case Verdict.applied if trigger != "place":
+                self.reported[trigger] += times
+            case Verdict.refused:
+                self.refused[trigger] += times
+            case Verdict.exception:
+                self.exceptions += times
+            case Verdict.duplicate if trigger != "place":
+                self.duplicates += times
