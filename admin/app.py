@@ -20,11 +20,11 @@ from effects.file import FileChannel
 from effects.letters import Letters
 from effects.log import LogChannel
 from engine.delivery import Messenger
+from engine.rules import rules_for_reading, rules_in_force
 from jobs.passes import Runtime
 from storage.database import Database
-from storage.policies import version_of
 from workflow.errors import UsageError
-from workflow.policy.policy import Rules, calendar_of, read_policy
+from workflow.policy.policy import Rules
 
 
 class App:
@@ -60,14 +60,19 @@ class App:
         return self.ready()
 
     def rules(self) -> Rules:
-        """Return the policy in force, pinned to its version in the database."""
-        text = self.settings.policy_text()
-        policy = read_policy(text)
-        with self.database.write() as connection:
-            return Rules(version_of(connection, text, now()), policy, calendar_of(policy))
+        """Return the policy in force; a changed one is stored as a new version."""
+        return rules_in_force(self.database, self.settings.policy_text(), now())
+
+    def rules_for_reading(self) -> Rules:
+        """Return the policy in force for a command that stores nothing."""
+        return rules_for_reading(self.database, self.settings.policy_text())
 
     def runtime(self) -> Runtime:
         """Return what the jobs work on."""
+        return Runtime(self.ready(), self.rules(), self.messenger())
+
+    def messenger(self) -> Messenger:
+        """Return the channels and texts that messages leave by."""
         settings = self.settings
         smtp = settings.smtp
         server = SmtpServer(**smtp.model_dump()) if smtp.host else None
@@ -76,7 +81,7 @@ class App:
             "file": FileChannel(settings.outbox_file),
             "email": EmailChannel(server),
         }
-        return Runtime(self.ready(), self.rules(), Messenger(channels, Letters(settings.templates)))
+        return Messenger(channels, Letters(settings.templates))
 
     def vault(self) -> "Vault":
         """Return where evidence is kept."""

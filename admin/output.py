@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from admin.text import safe
+from engine.views import Page
 from workflow.errors import UsageError
 
 
@@ -82,10 +83,10 @@ def fields_of(value: object) -> dict[str, object]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
-def say_if_cut(found: Sequence[Any], limit: int) -> None:
-    """Say that a list may go on behind its end."""
-    if len(found) == limit:
-        click.echo(f"The first {limit} are shown: --limit {limit * 10} shows more.")
+def print_page_end(page: Page[Any], limit: int) -> None:
+    """Say that a list goes on, and how to see more of it."""
+    if page.next:
+        click.echo(f"The first {limit} are shown: --limit {limit * 10} shows more, --after {page.next} the next page.")
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ from storage import evidence_files as records
 from storage import queries
 from storage.database import Database
 from storage.evidence_files import EvidenceFile
+from storage.locks import Lock
 from workflow.case.case import Case, Report, own_key
 from workflow.intake import Verdict
 from workflow.plurals import counted
@@ -56,12 +57,13 @@ def add_evidence(database: Database, vault: Vault, submission: Submission, at: d
         raise BadEvidence(f"{counted(len(files), 'file')}: more than a claim may have ({limits.files_per_claim})")
     with TemporaryDirectory(prefix="aftersales-") as folder:
         uploads = [examine(path, limits, Path(folder), number) for number, path in enumerate(files, 1)]
-        try:
-            _keep(vault, uploads)  # before the transaction, which then only has to look
-            return _report(database, vault, submission, uploads, at, rules)
-        except BaseException:
-            _give_up(database, vault, uploads)
-            raise
+        with database.exclusive(Lock.evidence_files):  # so that no other process removes them before they are reported
+            try:
+                _keep(vault, uploads)
+                return _report(database, submission, uploads, at, rules)
+            except BaseException:
+                _give_up(database, vault, uploads)
+                raise
 
 
 def _keep(vault: Vault, uploads: Sequence[Upload]) -> None:
@@ -72,15 +74,14 @@ def _keep(vault: Vault, uploads: Sequence[Upload]) -> None:
 
 def _give_up(database: Database, vault: Vault, uploads: Sequence[Upload]) -> None:
     """Remove the files again that no claim has; a store that fails now keeps them, under names that say nothing."""
-    with suppress(VaultFailed), database.write() as connection:
-        records.alone(connection)
-        for sha256 in records.of_nobody(connection, (one.sha256 for one in uploads)):
+    with database.read() as connection:
+        unclaimed = records.of_nobody(connection, (one.sha256 for one in uploads))
+    with suppress(VaultFailed):
+        for sha256 in unclaimed:
             vault.remove(sha256)
 
 
-def _report(
-    database: Database, vault: Vault, submission: Submission, uploads: Sequence[Upload], at: datetime, rules: Rules
-) -> Added:
+def _report(database: Database, submission: Submission, uploads: Sequence[Upload], at: datetime, rules: Rules) -> Added:
     trigger, actor = submission.trigger, submission.actor
     fields = {"evidence": " ".join(one.sha256 for one in uploads), "reason": submission.reason}
     with database.write() as connection:
@@ -92,9 +93,7 @@ def _report(
         if received.verdict is not Verdict.applied:
             raise received.error or BadEvidence("the same was reported a moment ago: nothing changed")
         rows = [_row(one, outcome.case, at, actor) for one in uploads]
-        records.alone(connection)
         new = records.add(connection, stored.order_id, rows)
-        _keep(vault, uploads)  # another process may have removed them since
         mine = {one.sha256 for one in uploads}
         kept = [one for one in records.of_order(connection, stored.order_id) if one.sha256 in mine]
     return Added(outcome, tuple(one for one in kept if one.claim == len(outcome.case.claims)), new)

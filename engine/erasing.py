@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from effects.file import erase_lines
 from engine.unit_of_work import UnitOfWork
-from evidence.vault import Vault
+from evidence.vault import Vault, VaultFailed
 from storage import erasing, evidence_files, queries
 from storage.database import Database
 from storage.erasing import ERASED, Found
+from storage.locks import Lock
 from workflow.draft import Event
 from workflow.policy.policy import Rules
 from workflow.step import write
@@ -62,24 +63,49 @@ def erase(
 ) -> Erased:
     """Erase the buyer of orders. History and ledger stay; each history gains a row that says who erased, and when."""
     ids = [one.id for one in found]
+    with database.exclusive(Lock.evidence_files):
+        erased = _erase_rows(database, ids, actor, at, rules)
+        unremoved = _remove_files(vault, erased.files)  # after the commit: rows must never point to files that are gone
+    lines, remains = 0, database.purge_deleted_data() or unremoved
+    try:
+        lines = erase_lines(outbox, set(erased.keys), ERASED, erasing.blotter(erased.texts))
+    except OSError as error:
+        remains = f"{outbox} cannot be written ({error.strerror}): erase again, with --order, when it can"
+    return Erased(len(ids), erased.reports, len(erased.keys), len(erased.files), max(0, erased.shared), lines, remains)
+
+
+@dataclass(frozen=True, slots=True)
+class _ErasedRows:
+    """What the transaction has erased, and what is left to do outside of the database."""
+
+    texts: Sequence[str]
+    reports: int
+    keys: Sequence[str]
+    files: Sequence[str]
+    shared: int
+
+
+def _erase_rows(database: Database, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> _ErasedRows:
     with database.write() as connection:
         texts = erasing.personal_texts(connection, ids)
         _note(connection, ids, actor, at, rules)
         reports = erasing.erase_reports(connection, ids, texts)
         erasing.erase_notes(connection, ids, texts)
         keys = erasing.erase_messages(connection, ids, texts)
-        evidence_files.alone(connection)
         files = evidence_files.only_of(connection, ids)
         shared = evidence_files.forget_names(connection, ids, at) - len(files)
         erasing.erase_orders(connection, ids)
+    return _ErasedRows(texts, reports, keys, files, shared)
+
+
+def _remove_files(vault: Vault, files: Sequence[str]) -> str | None:
+    """Remove files of evidence; return what could not be removed and what to do, or None."""
+    try:
         for sha256 in files:
             vault.remove(sha256)
-    lines, remains = 0, database.purge_deleted_data()
-    try:
-        lines = erase_lines(outbox, set(keys), ERASED, erasing.blotter(texts))
-    except OSError as error:
-        remains = f"{outbox} cannot be written ({error.strerror}): erase again, with --order, when it can"
-    return Erased(len(ids), reports, len(keys), len(files), max(0, shared), lines, remains)
+    except VaultFailed as error:
+        return f"files of evidence are still kept ({error}): erase again, with --order, when they can be removed"
+    return None
 
 
 def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:

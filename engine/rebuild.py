@@ -21,9 +21,6 @@ from workflow.step import fire, step, write
 from workflow.timer_commands import ROWS, act
 from workflow.vocabulary import Row, Target
 
-MOST_REPORTS = 1_000_000
-"""Maximum number of reports of one order."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
@@ -39,12 +36,12 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
 
     If a replayed step's hash differs, the rest is reconstructed from the stored parts.
     """
-    stored = cases.load(connection, [order_id])[order_id].case
+    stored = cases.load(connection, [order_id], lock=False)[order_id].case
     rows = [row for row in queries.history(connection, order_id) if row.recorded <= at]
     if not rows:
         return None
     pinned = pinned_rules(connection, {row.policy for row in rows}, rules)
-    retaken = _Retaken(stored, rows[0], queries.reports(connection, order_id, limit=MOST_REPORTS))
+    retaken = _Retaken(stored, rows[0], queries.reports(connection, order_id))
     for row in rows:
         if not retaken.take(row, pinned.get(row.policy, rules)):
             return Rebuilt(_by_its_parts(stored, rows[-1], at), rows, exact=False)
@@ -71,8 +68,8 @@ def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
 
 def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:
     """Live through what had occurred up to `at`, on a virtual clock and under the policy in force; None: not placed yet."""
-    stored = cases.load(connection, [order_id])[order_id].case
-    reports = [_report(row) for row in queries.reports(connection, order_id, limit=MOST_REPORTS) if row["occurred"] <= at]
+    stored = cases.load(connection, [order_id], lock=False)[order_id].case
+    reports = [_report(row) for row in queries.reports(connection, order_id) if row["occurred"] <= at]
     if stored.order.placed_at > at:
         return None
     run = CaseRun(_bare(stored, with_links=stored.order.replaces is not None))

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from engine.outcomes import Arrival, Tally
 from engine.replay_grouped import GroupedReplay
 from engine.reporting import apply
+from engine.rules import rules_in_force
 from inbound.orders import SOURCE, Incoming, OrderFile, Rejection
 from storage.database import Database
-from storage.policies import version_of
 from storage.scratch import create_tables
 from workflow.case.case import Report, own_key
 from workflow.policy.policy import Policy, Rules, calendar_of
@@ -65,8 +65,7 @@ def replay(
         grouped = GroupedReplay(Rules(1, policy, calendar), until)
         orders = _left_by(grouped, orders, replayed.tally)
     with _scratch(keep) as database:
-        with database.write() as connection:
-            rules = Rules(version_of(connection, policy_text, until), policy, calendar)
+        rules = rules_in_force(database, policy_text, until)
         while batch := [*islice(orders, BATCH)]:
             with database.write() as connection:
                 for outcome in apply(connection, batch, until, rules, until=until):

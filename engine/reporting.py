@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from engine.case_run import CaseRun
 from engine.outcomes import Arrival, Outcome
 from engine.unit_of_work import OpenOrder, UnitOfWork
-from storage import cases
+from storage import cases, queries
 from storage.cases import Identity
+from storage.database import Database, reading, writing
 from workflow.case.case import LINKS, PERSONAL, Case, Order, Report, replace_fields
 from workflow.draft import Event
 from workflow.intake import Received, Verdict
@@ -21,7 +22,7 @@ from workflow.vocabulary import Row, Target
 
 
 def apply(
-    connection: Connection,
+    target: Database | Connection,
     arrivals: Iterable[Arrival],
     now: datetime,
     rules: Rules,
@@ -33,6 +34,8 @@ def apply(
 ) -> list[Outcome]:
     """Apply a batch of arrivals and store everything that comes of it, unless it is a `dry_run`.
 
+    `target` is a database, or the connection of a transaction that the caller commits.
+
     With `until`, the orders live on a virtual clock of their own: timers fire between the reports, each
     at its instant, up to `until`. Otherwise all reports are applied at `now`, and timers are left alone.
     New orders that are `older_than` that are historical: their suppliers are neither urged nor left (rule 7.7).
@@ -41,14 +44,30 @@ def apply(
         OrderChanged: another writer changed one of the orders meanwhile; nothing may be committed.
 
     """
-    batch = _Batch(connection, arrivals, rules, now, until, lock=not dry_run)
     oldest = now - older_than if older_than is not None else None
-    outcomes = [batch.take(arrival, observed, oldest) for arrival in batch.arrivals]
-    outcomes += batch.live_on()
-    if not dry_run:
-        batch.unit.commit()
-    batch.close()
+    with reading(target) if dry_run else writing(target) as connection:
+        batch = _Batch(connection, arrivals, rules, now, until, lock=not dry_run)
+        outcomes = [batch.take(arrival, observed, oldest) for arrival in batch.arrivals]
+        outcomes += batch.live_on()
+        if not dry_run:
+            batch.unit.commit()
+        batch.close()
     return outcomes
+
+
+def report(
+    target: Database | Connection, identity: str, reported: Report, now: datetime, rules: Rules, *, dry_run: bool = False
+) -> list[Outcome]:
+    """Apply one report to one order, or preview it; return its outcome first, then those of orders that it placed.
+
+    Raises:
+        UnknownOrder: no order, or more than one, has that identity.
+        OrderChanged: another writer changed the order meanwhile; nothing was stored.
+
+    """
+    with reading(target) if dry_run else writing(target) as connection:
+        order = queries.stored_case(connection, identity).case.order
+        return apply(connection, [Arrival(order, (reported,))], now, rules, dry_run=dry_run)
 
 
 class _Batch:

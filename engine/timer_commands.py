@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from engine.unit_of_work import UnitOfWork
 from storage import policies, timers
-from storage.database import Database
+from storage.database import Database, reading
 from storage.timers import Due, Selection
 from workflow.case.case import Detail, Timer
 from workflow.errors import AftersalesError, OrderError
@@ -61,8 +61,7 @@ def apply_command(
 
     Each batch of orders is stored as one; a timer that the wish does not fit is left alone, and said so.
     """
-    with database.read() as connection:
-        found = timers.running(connection, wanted)
+    found = selected_timers(database, wanted)
     results: list[TimerResult] = []
     for batch in _batches(found):
         with database.read() if dry_run else database.write() as connection:
@@ -70,11 +69,16 @@ def apply_command(
     return results
 
 
+def selected_timers(source: Database | Connection, wanted: Selection) -> list[Due]:
+    """Return the timers of a selection: order and number of each."""
+    with reading(source) as connection:
+        return timers.running(connection, wanted)
+
+
 def settle_provisional(database: Database, at: datetime, rules: Rules) -> int:
     """Recompute the provisional deadlines whose years are announced by now, each under its own policy (rule 3.9)."""
     wanted = Selection(provisional=True, due_before=rules.calendar.announced_until(at))
-    with database.read() as connection:
-        found = timers.running(connection, wanted)
+    found = selected_timers(database, wanted)
     command, settled = TimerCommand("retime", "timer", "that year's working days have been announced"), 0
     for some in _batches(found):
         with database.write() as connection:

@@ -1,9 +1,9 @@
-"""What needs a person, and what persons decide: flags raised and resolved, exceptions dealt with."""
+"""What needs a person: flags raised and resolved, exceptions closed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlmodel import col
 
 from storage.chunks import chunked
@@ -27,16 +27,23 @@ def raise_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime
         connection.execute(insert(table_of(AttentionRow)), rows)
 
 
-def resolve_flags(connection: Connection, order_id: int, flag: str | None, by: str, word: str, at: datetime) -> int:
-    """Clear an order's flags (or the one named) with a word on what was done; return how many stood."""
-    open_ones = (col(AttentionRow.order_id) == order_id) & col(AttentionRow.resolved_at).is_(None)
-    chosen = open_ones & (col(AttentionRow.flag) == flag) if flag else open_ones
-    values = {"resolved_at": at, "resolved_by": by, "word": word}
-    return connection.execute(update(AttentionRow).where(chosen).values(values)).rowcount
+def resolve_flags(connection: Connection, order_id: int, flags: Sequence[str], by: str, note: str, at: datetime) -> list[str]:
+    """Clear these flags of an order with a note on what was done; return those that still stood."""
+    a = table_of(AttentionRow)
+    standing = (a.c.order_id == order_id) & a.c.flag.in_(flags) & a.c.resolved_at.is_(None)
+    values = {"resolved_at": at, "resolved_by": by, "word": note}
+    return [*connection.execute(update(a).where(standing).values(values).returning(a.c.flag)).scalars()]
 
 
-def resolve_exception(connection: Connection, report_id: int, by: str, word: str, at: datetime) -> bool:
-    """Close an exception with a word on what was done; return whether it was open."""
-    this = (col(ReportRow.id) == report_id) & (col(ReportRow.verdict) == "exception") & col(ReportRow.resolved_at).is_(None)
-    values = {"resolved_at": at, "resolved_by": by, "word": word}
-    return connection.execute(update(ReportRow).where(this).values(values)).rowcount > 0
+def close_exception(connection: Connection, report_id: int, by: str, note: str, at: datetime) -> bool:
+    """Close an exception with a note on what was done; return whether it was open."""
+    r = table_of(ReportRow)
+    still_open = (r.c.id == report_id) & (r.c.verdict == "exception") & r.c.resolved_at.is_(None)
+    values = {"resolved_at": at, "resolved_by": by, "word": note}
+    return connection.execute(update(r).where(still_open).values(values).returning(r.c.id)).first() is not None
+
+
+def exception(connection: Connection, report_id: int) -> RowMapping | None:
+    """Return a report that was kept as an exception, closed or not."""
+    r = table_of(ReportRow)
+    return connection.execute(select(r).where(r.c.id == report_id, r.c.verdict == "exception")).mappings().first()

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Dialect, RowMapping, Select, Text, bindparam, cast, column, func, or_, select, update
 from sqlmodel import SQLModel, col
 
-from storage import case_mapper
+from storage import case_mapper, locks
 from storage.attention import raise_flags
 from storage.bulk import insert_rows, update_rows
 from storage.case_changes import INSERT_ORDER, KEYS, CaseChange, row_changes
 from storage.chunks import chunked
+from storage.locks import Lock
 from storage.notifications import notify_daemons
 from storage.prepared import Prepared, execute_prepared, prepare
 from storage.tables import (
@@ -166,14 +167,11 @@ def _raise_order_changed(connection: Connection, changes: Sequence[CaseChange]) 
 def _new_ids(connection: Connection, count: int) -> Sequence[int]:
     if not count:
         return ()
-    if connection.dialect.name == "postgresql":  # other writers may be placing orders too; SQLite has one writer
-        connection.execute(select(func.pg_advisory_xact_lock(_PLACING)))
+    locks.take(connection, Lock.new_orders)
     first = (connection.execute(select(func.max(OrderRow.id))).scalar() or 0) + 1
     return range(first, first + count)
 
 
-_PLACING = 1688
-"""The PostgreSQL advisory lock under which ids of new orders are assigned."""
 UNSENT = ("held", "asked", "ready")
 """Statuses of effects that no message carries yet."""
 DROPPED = {"status": "dropped", "decided_by": "the process"}

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, DisconnectionError, NoSuchModuleError
 
+from storage.locks import Lock
 from workflow.errors import AftersalesError, UsageError
 
 SCHEMA = "0004"
@@ -73,13 +75,14 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a consistent view that writes nothing.
+        """Open a view that writes nothing; PostgreSQL refuses writes and row locks in it.
 
         Raises:
             DatabaseFailed: it cannot be opened or read.
 
         """
-        with self._failures_named(), self.engine.connect() as connection, connection.begin():
+        options = {} if self.is_sqlite else {"postgresql_readonly": True}
+        with self._failures_named(), self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -105,6 +108,25 @@ class Database:
             if not _is_database_wide(original, driver):
                 raise
             raise DatabaseFailed(f"the database {self.location} cannot be used now: {original}") from error
+
+    @contextmanager
+    def exclusive(self, lock: Lock) -> Iterator[None]:
+        """Hold a lock among all processes on this database, outside of any transaction; for work that takes long.
+
+        Raises:
+            DatabaseFailed: another process holds it for too long.
+
+        """
+        if self.file:
+            with FileLock(f"{self.file}.{lock.name}.lock", mode=0o600):
+                yield
+            return
+        with self._failures_named(), self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(select(func.pg_advisory_lock(int(lock))))
+            try:
+                yield
+            finally:
+                connection.execute(select(func.pg_advisory_unlock(int(lock))))
 
     def exists(self) -> bool:
         """Say whether the SQLite file is there; a server is contacted only when it is used."""
@@ -285,6 +307,26 @@ def _is_database_wide(error: Any, driver: Any) -> bool:
     if isinstance(error, driver.OperationalError | driver.InterfaceError):
         return True
     return type(error) is driver.DatabaseError or getattr(error, "sqlstate", None) == _READ_ONLY
+
+
+@contextmanager
+def writing(target: Database | Connection) -> Iterator[Connection]:
+    """Yield a connection to write with: the caller's own, whose transaction goes on, or one of a new transaction."""
+    if isinstance(target, Connection):
+        yield target
+        return
+    with target.write() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(target: Database | Connection) -> Iterator[Connection]:
+    """Yield a connection to read with: the caller's own, or one of a new view."""
+    if isinstance(target, Connection):
+        yield target
+        return
+    with target.read() as connection:
+        yield connection
 
 
 def describe_error(error: Exception) -> str:

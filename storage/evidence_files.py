@@ -30,16 +30,6 @@ class EvidenceFile:
     elsewhere: tuple[str, ...] = ()
 
 
-def alone(connection: Connection) -> None:
-    """Take the lock for adding and removing files of evidence; SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_FILES)))
-
-
-_FILES = 1689
-"""The PostgreSQL advisory lock under which files of evidence are added and removed."""
-
-
 def of_nobody(connection: Connection, digests: Iterable[str]) -> list[str]:
     """Return which of these files no claim has."""
     wanted = set(digests)

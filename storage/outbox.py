@@ -13,9 +13,7 @@ from sqlmodel import col
 
 from storage import case_mapper
 from storage.attention import raise_flags
-from storage.cases import UNSENT
 from storage.chunks import chunked
-from storage.notifications import notify_daemons
 from storage.prepared import Prepared, execute_prepared, prepare
 from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow, table_of
 from workflow.case.case import Order
@@ -166,71 +164,48 @@ def _something_leaves(dialect: Dialect) -> Prepared:
     return prepare(select(or_(ready.exists(), due.exists())), dialect)
 
 
-def approve(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
-    """Let effects leave that wait for a person; their orders are observed no longer (rule 5.4)."""
-    chosen = [row for row in effects if row["status"] in ("held", "asked")]
-    _decide(connection, _ids(chosen), "ready", by, at)
-    _go_live(connection, chosen)
-    notify_daemons(connection)
-    return len(chosen)
+def change_status(
+    connection: Connection, effect_ids: Iterable[int], old: str, new: str, by: str, at: datetime
+) -> list[tuple[int, int]]:
+    """Change the status of effects that still have the `old` one; return id and order of those that had."""
+    changed: list[tuple[int, int]] = []
+    e = table_of(EffectRow)
+    for some in chunked(effect_ids):
+        swap = update(e).where(e.c.id.in_(some), e.c.status == old).values(status=new, decided_by=by, decided_at=at)
+        changed += [(key, order_id) for key, order_id in connection.execute(swap.returning(e.c.id, e.c.order_id))]
+    return changed
 
 
-def drop(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
-    """Give up effects that have not left, and the messages that only they are in."""
-    chosen = [row for row in effects if row["status"] in (*UNSENT, *STUCK)]
-    _decide(connection, _ids(chosen), "dropped", by, at)
-    _settle_messages(connection, _ids(row for row in chosen if row["status"] in STUCK), "dropped", at)
-    _go_live(connection, chosen)
-    return len(chosen)
-
-
-def retry(connection: Connection, effects: Sequence[RowMapping], by: str, at: datetime) -> int:
-    """Send dead and parked messages again, under the same key with the same text.
-
-    An effect that was set aside before a message was written for it gets one now.
-    """
-    chosen = _ids(row for row in effects if row["status"] in STUCK)
-    carried: set[int] = set()
-    for some in chunked(chosen):
+def carried(connection: Connection, effect_ids: Iterable[int]) -> set[int]:
+    """Return which of these effects a message carries."""
+    found: set[int] = set()
+    for some in chunked(effect_ids):
         written = select(col(MemberRow.effect_id)).where(col(MemberRow.effect_id).in_(some))
-        carried |= set(connection.execute(written).scalars())
-    _decide(connection, carried, "leaving", by, at)
-    _decide(connection, set(chosen) - carried, "ready", by, at)
-    _settle_messages(connection, chosen, "waiting", at)
-    notify_daemons(connection)
-    return len(chosen)
+        found |= set(connection.execute(written).scalars())
+    return found
+
+
+def end_observation(connection: Connection, order_ids: Iterable[int]) -> None:
+    """Let orders whose last held effect was decided cause effects like any other from now on (rule 5.4)."""
+    still_held = select(col(EffectRow.id)).where(col(EffectRow.order_id) == col(OrderRow.id), col(EffectRow.status) == "held")
+    for some in chunked(order_ids):
+        live = col(OrderRow.id).in_(some) & ~still_held.exists()
+        connection.execute(update(OrderRow).where(live).values(observed=False))
+
+
+def change_stuck_messages(connection: Connection, effect_ids: Iterable[int], status: str, at: datetime) -> None:
+    """Change the status of the dead and parked messages that carry these effects; they may be tried at once."""
+    fresh = {"status": status, "next_try_at": at, "tries": 0}
+    for some in chunked(effect_ids):
+        mine = select(col(MemberRow.message_id)).where(col(MemberRow.effect_id).in_(some))
+        stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK)
+        connection.execute(update(MessageRow).where(stuck).values(fresh))
 
 
 def set_aside(connection: Connection, effect_ids: Sequence[int], at: datetime, error: str) -> None:
     """Make effects dead that no message can be written for; their orders need a person."""
     _set_effects(connection, dict.fromkeys(effect_ids, "dead"))
     _ask_for_a_person(connection, effect_ids, at, error)
-
-
-def _ids(effects: Iterable[RowMapping]) -> list[int]:
-    return [row["id"] for row in effects]
-
-
-def _decide(connection: Connection, effect_ids: Iterable[int], status: str, by: str, at: datetime) -> None:
-    values = {"status": status, "decided_by": by, "decided_at": at}
-    for some in chunked(effect_ids):
-        connection.execute(update(EffectRow).where(col(EffectRow.id).in_(some)).values(values))
-
-
-def _go_live(connection: Connection, decided: Iterable[RowMapping]) -> None:
-    """An order whose last held effect was decided causes effects like any other from now on (rule 5.4)."""
-    still_held = select(col(EffectRow.id)).where(col(EffectRow.order_id) == col(OrderRow.id), col(EffectRow.status) == "held")
-    for some in chunked(row["order_id"] for row in decided if row["status"] == "held"):
-        live = col(OrderRow.id).in_(some) & ~still_held.exists()
-        connection.execute(update(OrderRow).where(live).values(observed=False))
-
-
-def _settle_messages(connection: Connection, effect_ids: Iterable[int], status: str, at: datetime) -> None:
-    fresh = {"status": status, "next_try_at": at, "tries": 0}
-    for some in chunked(effect_ids):
-        mine = select(col(MemberRow.message_id)).where(col(MemberRow.effect_id).in_(some))
-        stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK)
-        connection.execute(update(MessageRow).where(stuck).values(fresh))
 
 
 def _roll_up(connection: Connection, message_id: int, at: datetime, error: str | None) -> None:

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -14,9 +13,7 @@ from storage import case_mapper, cases, chains
 from storage.cases import Stored
 from storage.chunks import chunked
 from storage.tables import (
-    AttemptRow,
     AttentionRow,
-    ClaimRow,
     EffectRow,
     HistoryTableRow,
     LineRow,
@@ -31,18 +28,6 @@ from workflow.case.history import HistoryRow, broken_at
 from workflow.errors import UnknownOrder
 
 Found = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFilter:
-    """Which orders are wanted; what is None does not matter."""
-
-    state: str | None = None
-    due_before: datetime | None = None
-    attention: bool = False
-    supplier: str | None = None
-    text: str | None = None
-    limit: int = 100
 
 
 def resolve_id(connection: Connection, identity: str) -> int:
@@ -67,45 +52,9 @@ def resolve_id(connection: Connection, identity: str) -> int:
 def stored_case(connection: Connection, identity: str, *, with_chain: bool = False) -> Stored:
     """Return the case of one order by its name; on wish one that knows what its chain of replacements has had."""
     order_id = resolve_id(connection, identity)
-    stored = cases.load(connection, [order_id])[order_id]
-    chain = chains.of(stored.case, chains.load(connection, [stored.case])) if with_chain else None
+    stored = cases.load(connection, [order_id], lock=False)[order_id]
+    chain = chains.of(stored.case, chains.load(connection, [stored.case], lock=False)) if with_chain else None
     return replace(stored, case=chain.within(stored.case)) if chain else stored
-
-
-def orders(connection: Connection, wanted: OrderFilter) -> list[Found]:
-    """List orders with the supplier whose turn it is, those with the nearest deadline first."""
-    o, a = table_of(OrderRow), table_of(AttemptRow)
-    next_due = (
-        select(func.min(TimerRow.due_at))
-        .where(col(TimerRow.order_id) == o.c.id, col(TimerRow.status) == "pending")
-        .scalar_subquery()
-    )
-    flags = (
-        select(func.aggregate_strings(col(AttentionRow.flag), ","))
-        .where(col(AttentionRow.order_id) == o.c.id, col(AttentionRow.resolved_at).is_(None))
-        .scalar_subquery()
-    )
-    columns = (o.c.shop, o.c.number, o.c.state, o.c.since, a.c.supplier, o.c.route)
-    query = select(*columns, next_due.label("next_due"), flags.label("attention"))
-    query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == o.c.current))
-    for condition in _conditions(wanted, next_due, flags, a.c.supplier):
-        query = query.where(condition)
-    ordered = query.order_by(next_due.is_(None), next_due, o.c.id).limit(wanted.limit)
-    return [_plain(row) for row in connection.execute(ordered).mappings()]
-
-
-def _conditions(wanted: OrderFilter, next_due: Any, flags: Any, supplier: Any) -> Iterator[Any]:
-    if wanted.state:
-        yield col(OrderRow.state) == wanted.state
-    if wanted.supplier:
-        yield func.lower(supplier) == wanted.supplier.lower()
-    if wanted.due_before:
-        yield next_due <= wanted.due_before
-    if wanted.attention:
-        yield flags.is_not(None)
-    if wanted.text:
-        searched = (col(OrderRow.number), supplier, col(OrderRow.group), col(OrderRow.buyer_name), col(OrderRow.buyer_email))
-        yield or_(*(column.icontains(wanted.text, autoescape=True) for column in searched))
 
 
 def history(connection: Connection, order_id: int) -> list[HistoryRow]:
@@ -115,33 +64,16 @@ def history(connection: Connection, order_id: int) -> list[HistoryRow]:
     return [case_mapper.read_history(row) for row in rows]
 
 
-def timers(
-    connection: Connection,
-    order_id: int | None = None,
-    statuses: Sequence[str] = ("pending",),
-    limit: int = 100,
-    trigger: str | None = None,
-) -> list[Found]:
-    """List timers in due order, paused ones last, of some statuses or (none named) of all."""
-    query = _with_order(TimerRow, order_id)
-    query = query.where(col(TimerRow.trigger) == trigger) if trigger else query
-    query = query.where(col(TimerRow.status).in_(statuses)) if statuses else query
-    in_turn = query.order_by(col(TimerRow.status) == "paused", col(TimerRow.due_at)).limit(limit)
-    return [_plain(row) for row in connection.execute(in_turn).mappings()]
+def timers(connection: Connection, order_id: int) -> list[Found]:
+    """Return an order's timers, whatever their status, in due order."""
+    query = _with_order(TimerRow, order_id).order_by(col(TimerRow.due_at), col(TimerRow.number))
+    return [_plain(row) for row in connection.execute(query).mappings()]
 
 
-def effects(
-    connection: Connection,
-    order_id: int | None = None,
-    status: str | None = None,
-    kind: str | None = None,
-    limit: int = 100,
-) -> list[RowMapping]:
-    """List effects, newest first."""
+def effects(connection: Connection, order_id: int) -> list[Found]:
+    """Return an order's effects, newest first."""
     query = _with_order(EffectRow, order_id).add_columns(col(OrderRow.currency))
-    query = query.where(col(EffectRow.status) == status) if status else query
-    query = query.where(col(EffectRow.kind) == kind) if kind else query
-    return [*connection.execute(query.order_by(col(EffectRow.id).desc()).limit(limit)).mappings()]
+    return [dict(row) for row in connection.execute(query.order_by(col(EffectRow.id).desc())).mappings()]
 
 
 def effects_by_id(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
@@ -168,16 +100,16 @@ def messages(connection: Connection, order_id: int) -> list[Found]:
     return [_plain(row) for row in connection.execute(select(m).where(m.c.id.in_(mine)).order_by(m.c.id)).mappings()]
 
 
-def reports(connection: Connection, order_id: int | None = None, verdict: str | None = None, limit: int = 1000) -> list[Found]:
-    """List reports as they came; with a verdict only the unresolved ones that have it."""
+def reports(connection: Connection, order_id: int, verdict: str | None = None) -> list[Found]:
+    """Return an order's reports as they came; with a verdict only the unresolved ones that have it."""
     query = _with_order(ReportRow, order_id)
     if verdict:
         query = query.where(col(ReportRow.verdict) == verdict, col(ReportRow.resolved_at).is_(None))
-    return [_plain(row) for row in connection.execute(query.order_by(col(ReportRow.id)).limit(limit)).mappings()]
+    return [_plain(row) for row in connection.execute(query.order_by(col(ReportRow.id))).mappings()]
 
 
-def attention(connection: Connection, order_id: int | None = None) -> list[Found]:
-    """List the flags that ask for a person."""
+def attention(connection: Connection, order_id: int) -> list[Found]:
+    """Return the flags that stand on an order."""
     query = _with_order(AttentionRow, order_id).where(col(AttentionRow.resolved_at).is_(None))
     return [_plain(row) for row in connection.execute(query.order_by(col(AttentionRow.id))).mappings()]
 
@@ -194,22 +126,6 @@ def family(connection: Connection, order_id: int) -> list[Found]:
     mine = select(t.c.group).where(t.c.id == order_id).scalar_subquery()
     same = (t.c.group == mine) & (t.c.id != order_id)
     return [_plain(row) for row in connection.execute(select(t.c.shop, t.c.number, t.c.state).where(same)).mappings()]
-
-
-def claims(connection: Connection, status: str | None = "open", limit: int = 100) -> list[Found]:
-    """List claims with their orders' states; those with the nearest deadline first."""
-    o, c = table_of(OrderRow), table_of(ClaimRow)
-    deadline = (
-        select(func.min(TimerRow.due_at))
-        .where(col(TimerRow.order_id) == c.c.order_id, col(TimerRow.claim) == c.c.number, col(TimerRow.status) == "pending")
-        .scalar_subquery()
-    )
-    query = select(c, (o.c.shop + "/" + o.c.number).label("order"), o.c.state, deadline.label("next_due"))
-    query = query.join(o, o.c.id == c.c.order_id)
-    if status:
-        query = query.where(c.c.status == status)
-    ordered = query.order_by(deadline.is_(None), deadline, c.c.order_id, c.c.number).limit(limit)
-    return [_plain(row) for row in connection.execute(ordered).mappings()]
 
 
 def relatives(connection: Connection, order_id: int) -> list[Found]:
@@ -241,10 +157,9 @@ def broken_chains(connection: Connection) -> Iterator[tuple[str, str]]:
     h, o = table_of(HistoryTableRow), table_of(OrderRow)
     query = select(h, o.c.shop, o.c.number, o.c.version, o.c.last_hash)
     rows = connection.execute(query.join(o, o.c.id == h.c.order_id).order_by(h.c.order_id, h.c.sequence)).mappings()
-    seen = 0
     for _, group in groupby(rows, key=lambda row: row["order_id"]):
         of_order = [*group]
-        first, seen = of_order[0], seen + 1
+        first = of_order[0]
         name = f"{first['shop']}/{first['number']}"
         wrong = broken_at(name, map(case_mapper.read_history, of_order), first["version"], first["last_hash"])
         if wrong:

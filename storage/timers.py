@@ -84,19 +84,22 @@ def running(connection: Connection, wanted: Selection) -> list[Due]:
         query = query.where(t.c.due_at >= wanted.due_after)
     if wanted.provisional:
         query = query.where(text("timers.provisional"))  # as its index has it
+    if wanted.timers:
+        query = query.where(t.c.order_id.in_({order_id for order_id, _ in wanted.timers}))
     found = connection.execute(query.order_by(t.c.order_id, t.c.number))
     named = set(wanted.timers)
     return [(order_id, number) for order_id, number in found if not named or (order_id, number) in named]
 
 
-def retry(connection: Connection, wanted: Sequence[Due]) -> int:
-    """Let timers that were set aside be tried again; return how many."""
-    values = {"status": "pending", "tries": 0, "error": None, "wake_at": TimerRow.due_at}
-    aside = col(TimerRow.status) == "failed"
-    changed = 0
+def retry(connection: Connection, wanted: Sequence[Due]) -> list[Due]:
+    """Let timers that were set aside, and still are, be tried again; return which."""
+    t = table_of(TimerRow)
+    values = {"status": "pending", "tries": 0, "error": None, "wake_at": t.c.due_at}
+    changed: list[Due] = []
     for order_id, number in wanted:
-        this = (col(TimerRow.order_id) == order_id) & (col(TimerRow.number) == number) & aside
-        changed += connection.execute(update(TimerRow).where(this).values(values)).rowcount
+        this = (t.c.order_id == order_id) & (t.c.number == number) & (t.c.status == "failed")
+        retried = connection.execute(update(t).where(this).values(values).returning(t.c.order_id, t.c.number))
+        changed += [(key, timer) for key, timer in retried]
     return changed
 
 

@@ -1,17 +1,23 @@
 """What tests share: a clock that is moved, orders made to measure, and the folder of real orders."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, RowMapping, select
+from sqlmodel import col
 
+from engine.deciding import DECIDABLE, ChosenEffect, EffectAction, decide_effects
+from storage import lists
 from storage.database import Database
+from storage.lists import Filter
 from storage.schema import upgrade
 from storage.scratch import create_tables
+from storage.tables import AttentionRow, table_of
 from tests.postgres import NoServer, Server
 from workflow.case.case import Case, Line, Order, Report
 from workflow.draft import Event
@@ -31,6 +37,24 @@ def day(count: float) -> datetime:
 def rules_of(toml: str = "") -> Rules:
     policy = read_policy(toml) if toml else Policy()
     return Rules(1, policy, calendar_of(policy))
+
+
+def all_effects(connection: Connection, status: str | None = None) -> list[RowMapping]:
+    """Return the effects of all orders, newest first."""
+    return [*lists.all_effects(connection, Filter(statuses=(status,) if status else ()))]
+
+
+def all_flags(connection: Connection) -> list[RowMapping]:
+    """Return the flags that stand, of all orders."""
+    flags = select(table_of(AttentionRow)).where(col(AttentionRow.resolved_at).is_(None)).order_by(col(AttentionRow.id))
+    return [*connection.execute(flags).mappings()]
+
+
+def decide(target: Database | Connection, action: str, effects: Iterable[RowMapping], by: str, at: datetime) -> int:
+    """Decide on the effects that take the action, as a person who was shown them; return how many were."""
+    known = EffectAction(action)
+    shown = [ChosenEffect(row["id"], row["status"]) for row in effects if row["status"] in DECIDABLE[known]]
+    return len(decide_effects(target, known, shown, by, at).done)
 
 
 class Story:

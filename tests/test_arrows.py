@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "workflow": {"transitions", "holidays", "pydantic", "iso4217"},
-    "storage": {"workflow", "sqlalchemy", "sqlmodel", "alembic"},
+    "storage": {"workflow", "sqlalchemy", "sqlmodel", "alembic", "filelock"},
     "inbound": {"workflow"},
     "effects": {"workflow", "jinja2", "filelock"},
     "evidence": {"workflow", "PIL", "obstore"},

@@ -7,8 +7,8 @@ from engine.claim_evidence import Submission, add_evidence
 from engine.delivery import Messenger, deliver_due
 from engine.firing import fire_due
 from evidence.vault import S3Access, Vault
-from storage import outbox, queries, timers
-from tests.conftest import day, rules_of
+from storage import queries, timers
+from tests.conftest import all_effects, day, decide, rules_of
 from tests.pictures import photo, video
 from tests.test_engine import arrival, report, take
 from workflow.case.case import Line
@@ -60,7 +60,7 @@ class Shop:
     def approve(self, at) -> None:
         """Let a person approve whatever waits for their word."""
         with self.database.write() as connection:
-            outbox.approve(connection, queries.effects(connection, status="asked"), "person:kim", day(at))
+            decide(connection, "approve", all_effects(connection, "asked"), "person:kim", day(at))
         deliver_due(self.database, day(at), RULES, self.messenger)
 
     @property

@@ -12,7 +12,7 @@ from engine.reporting import apply
 from storage import queries
 from storage.database import Database
 from storage.schema import upgrade
-from tests.conftest import rules_of
+from tests.conftest import all_effects, rules_of
 from tests.kills import check, kill_at_random
 from workflow.case.case import Order, Report
 
@@ -66,7 +66,7 @@ def test_the_daemon_fires_at_the_due_instant_sends_and_ends_cleanly_on_sigterm(h
 
     def sent():
         with database.read() as connection:
-            return [row["status"] for row in queries.effects(connection)] == ["sent"]
+            return [row["status"] for row in all_effects(connection)] == ["sent"]
 
     wait_for(sent)
     daemon.send_signal(signal.SIGTERM)

@@ -13,8 +13,7 @@ from effects.log import LogChannel
 from engine import delivery
 from engine.delivery import Messenger, deliver_due, recover
 from engine.firing import fire_due
-from storage import outbox, queries
-from tests.conftest import START, day, rules_of
+from tests.conftest import START, all_effects, all_flags, day, decide, rules_of
 from tests.test_engine import arrival, order, report, take
 from workflow.addresses import email_address
 from workflow.process import EFFECTS
@@ -57,7 +56,7 @@ def sent(tmp_path):
 
 def statuses(database):
     with database.read() as connection:
-        return {row["kind"]: row["status"] for row in queries.effects(connection)}
+        return {row["kind"]: row["status"] for row in all_effects(connection)}
 
 
 def test_urges_that_wait_for_one_supplier_become_one_digest(database, messenger, tmp_path):
@@ -89,9 +88,9 @@ def test_a_mail_that_nobody_has_an_address_for_waits_for_one(database, mailbox, 
     fire_due(database, day(2), unknown)
     assert deliver_due(database, day(2), unknown, messenger).sent == 0
     with database.write() as connection:
-        (flag,) = queries.attention(connection)
+        (flag,) = all_flags(connection)
         assert "set [contacts.suppliers] 'Yiwu' in the policy" in flag["detail"]
-        outbox.retry(connection, queries.effects(connection), "person:kim", day(2))
+        decide(connection, "retry", all_effects(connection), "person:kim", day(2))
     assert deliver_due(database, day(2), by_mail, messenger).sent == 1
     assert mailbox.mails[0].rcpt_tos == ["yiwu@example.com"]
 
@@ -101,8 +100,8 @@ def test_as_many_effects_as_a_first_import_holds_are_decided_at_once(database):
     while fire_due(database, day(2), RULES).count:
         pass
     with database.write() as connection:
-        held = queries.effects(connection, status="held", limit=100_000)
-        assert outbox.approve(connection, held, "person:kim", day(2)) == 1_200
+        held = all_effects(connection, "held")
+        assert decide(connection, "approve", held, "person:kim", day(2)) == 1_200
     assert statuses(database) == {"urge_supplier": "ready"}
 
 
@@ -111,12 +110,12 @@ def test_what_waits_for_a_word_leaves_when_it_is_approved_and_never_when_it_is_d
     take(database, arrival("1", report("report_oversized", 1)), arrival("2", report("report_oversized", 1)), now=1, rules=rules)
     deliver_due(database, day(1), rules, messenger)
     with database.write() as connection:
-        first, second = queries.effects(connection, status="asked")
-        outbox.approve(connection, [first], "person:kim", day(1))
-        outbox.drop(connection, [second], "person:kim", day(1))
+        first, second = all_effects(connection, "asked")
+        decide(connection, "approve", [first], "person:kim", day(1))
+        decide(connection, "drop", [second], "person:kim", day(1))
     assert deliver_due(database, day(1), rules, messenger).sent == 1
     with database.read() as connection:
-        assert {row["status"] for row in queries.effects(connection)} == {"sent", "dropped"}
+        assert {row["status"] for row in all_effects(connection)} == {"sent", "dropped"}
 
 
 def test_a_message_that_cannot_leave_is_tried_later_and_later_and_then_is_a_dead_letter(database, tmp_path):
@@ -132,9 +131,9 @@ def test_a_message_that_cannot_leave_is_tried_later_and_later_and_then_is_a_dead
     assert broken.keys == ["main/1:2:urge_supplier:file"] * 3
     assert statuses(database) == {"urge_supplier": "dead"}
     with database.write() as connection:
-        (flag,) = queries.attention(connection)
+        (flag,) = all_flags(connection)
         assert flag["flag"] == "effect_stuck"
-        assert outbox.retry(connection, queries.effects(connection), "person:kim", at) == 1
+        assert decide(connection, "retry", all_effects(connection), "person:kim", at) == 1
     fixed = Messenger({"file": FileChannel(tmp_path / "out.jsonl")}, Letters())
     assert deliver_due(database, at, RULES, fixed).sent == 1
     assert sent(tmp_path)[0]["key"] == broken.keys[0]
@@ -147,8 +146,8 @@ def test_what_moves_goods_is_parked_when_its_outcome_is_unknown_and_all_else_is_
     deliver_due(database, day(2), RULES, messenger)
     assert statuses(database) == {"place_supply": "parked", "recover_supply": "parked", "urge_supplier": "leaving"}
     with database.write() as connection:
-        parked = [row for row in queries.effects(connection) if row["status"] == "parked"]
-        assert outbox.drop(connection, parked, "person:kim", day(2)) == 2
+        parked = [row for row in all_effects(connection) if row["status"] == "parked"]
+        assert decide(connection, "drop", parked, "person:kim", day(2)) == 2
     assert statuses(database)["place_supply"] == "dropped"
 
 
@@ -174,7 +173,7 @@ def test_a_template_that_cannot_be_filled_in_stops_nobody_else(database, tmp_pat
     assert statuses(database) == {"place_supply": "dead", "recover_supply": "sent"}
     (own / "en" / "place_supply.txt").write_text("Mine\n\nOwn words")
     with database.write() as connection:
-        outbox.retry(connection, queries.effects(connection, status="dead"), "person:kim", day(1))
+        decide(connection, "retry", all_effects(connection, "dead"), "person:kim", day(1))
     messenger = Messenger(messenger.channels, Letters(own))
     assert deliver_due(database, day(1), RULES, messenger).sent == 1
     assert sent(tmp_path)[-1]["subject"] == "Mine"

@@ -7,10 +7,10 @@ from engine.explain import explain
 from engine.firing import fire_due
 from engine.outcomes import Arrival, Tally
 from engine.reporting import apply
-from storage import cases, queries, timers
+from storage import cases, lists, queries, timers
 from storage.case_changes import CaseChange
-from storage.queries import OrderFilter
-from tests.conftest import START, day, rules_of
+from storage.lists import Filter
+from tests.conftest import START, all_effects, all_flags, day, decide, rules_of
 from workflow.case.case import Line, Order, Report
 from workflow.errors import OrderChanged, UnknownOrder
 from workflow.intake import Verdict
@@ -101,8 +101,8 @@ def test_a_row_that_fails_is_set_aside_after_five_tries_and_the_others_go_on(dat
     assert "set aside" in failures[-1]
     assert state(database, "2") == "overdue_urged"
     with database.read() as connection:
-        assert [row["flag"] for row in queries.attention(connection)] == ["timer_failed"]
-        assert queries.timers(connection, statuses=("failed",))[0]["order"] == "main/1"
+        assert [row["flag"] for row in all_flags(connection)] == ["timer_failed"]
+        assert lists.timers(connection, Filter(statuses=("failed",)), 10).rows[0]["order"] == "main/1"
 
 
 def test_one_failing_timer_of_a_batch_costs_a_transaction_for_each_half_and_not_for_each_timer(database):
@@ -161,17 +161,16 @@ def test_a_virtual_clock_interleaves_reports_and_timers(database):
 
 
 def test_an_observed_order_holds_its_effects_until_they_are_decided(database):
-    from storage import outbox
 
     take(database, arrival("1"), observed=True)
     fire_due(database, day(2), RULES)
     with database.write() as connection:
-        held = queries.effects(connection, status="held")
+        held = all_effects(connection, "held")
         assert [row["kind"] for row in held] == ["urge_supplier"]
-        assert outbox.approve(connection, held, "person:kim", day(2)) == 1
+        assert decide(connection, "approve", held, "person:kim", day(2)) == 1
     fire_due(database, day(4), RULES)
     with database.read() as connection:
-        assert {row["kind"]: row["status"] for row in queries.effects(connection)} == {
+        assert {row["kind"]: row["status"] for row in all_effects(connection)} == {
             "urge_supplier": "ready",
             "place_supply": "asked",
             "recover_supply": "ready",
@@ -182,7 +181,7 @@ def test_a_withdrawn_recovery_takes_back_what_has_not_left(database):
     take(database, arrival("1", report("report_no_stock", 1)), now=1)
     take(database, arrival("1", report("ship", 2, attempt=1), placing=False), now=2)
     with database.read() as connection:
-        assert {row["kind"]: row["status"] for row in queries.effects(connection)} == {
+        assert {row["kind"]: row["status"] for row in all_effects(connection)} == {
             "place_supply": "dropped",
             "recover_supply": "dropped",
             "cancel_supply": "ready",
@@ -192,7 +191,7 @@ def test_a_withdrawn_recovery_takes_back_what_has_not_left(database):
 def test_what_is_called_off_in_the_batch_that_asked_for_it_does_not_leave(database):
     take(database, arrival("1", report("report_no_stock", 1), report("ship", 2, attempt=1)), now=2)
     with database.read() as connection:
-        assert {row["kind"]: row["status"] for row in queries.effects(connection)} == {
+        assert {row["kind"]: row["status"] for row in all_effects(connection)} == {
             "place_supply": "dropped",
             "recover_supply": "dropped",
             "cancel_supply": "ready",
@@ -202,10 +201,10 @@ def test_what_is_called_off_in_the_batch_that_asked_for_it_does_not_leave(databa
 def test_orders_are_listed_under_the_supplier_whose_turn_it_is(database):
     take(database, arrival("1", report("report_no_stock", 1), supplier="Yiwu", buyer_name="Ada 100%"), now=1)
     with database.read() as connection:
-        assert queries.orders(connection, OrderFilter(supplier="yiwu")) == []
-        assert [row["supplier"] for row in queries.orders(connection, OrderFilter(supplier="ALT-1"))] == ["alt-1"]
-        assert len(queries.orders(connection, OrderFilter(text="ada 100%"))) == 1
-        assert queries.orders(connection, OrderFilter(text="a_a")) == []
+        assert lists.orders(connection, Filter(supplier="yiwu")) == []
+        assert [row["supplier"] for row in lists.orders(connection, Filter(supplier="ALT-1"))] == ["alt-1"]
+        assert len(lists.orders(connection, Filter(text="ada 100%"))) == 1
+        assert lists.orders(connection, Filter(text="a_a")) == []
 
 
 def test_orders_are_found_by_what_matters(database):
@@ -213,7 +212,7 @@ def test_orders_are_found_by_what_matters(database):
     with database.read() as connection:
 
         def found(**wanted):
-            return [row["shop"] + "/" + row["number"] for row in queries.orders(connection, OrderFilter(**wanted))]
+            return [row["shop"] + "/" + row["number"] for row in lists.orders(connection, Filter(**wanted))]
 
         assert found() == ["main/1", "other/2", "main/2"]
         assert found(state="shipped") == ["main/2"]

@@ -21,7 +21,7 @@ from engine.reporting import apply
 from storage import cases, outbox, queries, timers
 from storage.database import Database
 from storage.tables import EffectRow, HistoryTableRow, LedgerTableRow, OrderRow, TimerRow
-from tests.conftest import START, rules_of
+from tests.conftest import START, all_effects, decide, rules_of
 from tests.test_engine import arrival
 from workflow.case.case import Report
 from workflow.reports import FIELDS
@@ -205,9 +205,9 @@ class WholeOrders(RuleBasedStateMachine):
     @rule()
     def a_person_lets_everything_be_sent_again(self):
         with self.database.write() as connection:
-            stuck = [row for row in queries.effects(connection) if row["status"] in outbox.STUCK]
-            outbox.retry(connection, stuck, "person:kim", self.now)
-            outbox.approve(connection, queries.effects(connection, status="asked"), "person:kim", self.now)
+            stuck = [row for row in all_effects(connection) if row["status"] in outbox.STUCK]
+            decide(connection, "retry", stuck, "person:kim", self.now)
+            decide(connection, "approve", all_effects(connection, "asked"), "person:kim", self.now)
         self.retried |= {row["order"] for row in stuck}
 
     def teardown(self):

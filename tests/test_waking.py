@@ -14,10 +14,9 @@ from jobs import daemon as daemons
 from jobs import passes
 from jobs.passes import Runtime
 from jobs.wakeable_job import WakeableJob
-from storage import outbox, queries
 from storage.database import Database
 from storage.notifications import Listener, notify_daemons
-from tests.conftest import day, rules_of
+from tests.conftest import all_effects, day, decide, rules_of
 from tests.test_engine import arrival, report, take
 from tests.test_jobs import PATIENCE_SECONDS, Hanging, at_work
 from tests.test_jobs import log as log
@@ -63,7 +62,7 @@ def test_what_a_person_approves_is_announced(server, listener):
     take(server, arrival("1", report("report_oversized", 1)), now=1)
     heard(listener)
     with server.write() as connection:
-        outbox.approve(connection, queries.effects(connection), "person:kim", day(1))
+        decide(connection, "approve", all_effects(connection), "person:kim", day(1))
     assert heard(listener) == 1
 
 

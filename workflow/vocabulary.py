@@ -78,3 +78,24 @@ class Effect:
     party: Party
     mode: str = "auto"
     moves: bool = False
+
+
+class EffectStatus(StrEnum):
+    """What has become of an effect (rules 5.2 to 5.7)."""
+
+    held = "held"
+    """Its order was imported with its effects held."""
+    asked = "asked"
+    """It waits for approval."""
+    ready = "ready"
+    """It may leave, and no message carries it yet."""
+    leaving = "leaving"
+    """A message carries it."""
+    sent = "sent"
+    dead = "dead"
+    """It could not be delivered."""
+    parked = "parked"
+    """Whether it was delivered is not known."""
+    dropped = "dropped"
+    off = "off"
+    """The policy leaves it to the merchant."""

@@ -2,20 +2,24 @@
 
 import base64
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from admin.app import App, now, person
-from admin.options import JSON
-from admin.output import fields_of, new_file, print_json, print_rows, refuse_existing, say_if_cut
+from admin.options import AFTER, DUE_BEFORE, JSON, LIMIT, SHOP, SINCE, STATE, SUPPLIER
+from admin.output import fields_of, new_file, print_json, print_page_end, print_rows, refuse_existing
 from admin.text import safe
+from engine import views
 from engine.claim_evidence import Submission, add_evidence
+from engine.views import ClaimSummary
 from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
-from storage import cases, queries
 from storage import evidence_files as records
+from storage import queries
 from storage.evidence_files import EvidenceFile
+from storage.lists import Filter
 from workflow.case import claims
 from workflow.case.case import Case, Claim
 from workflow.case.money import show_amount
@@ -27,10 +31,27 @@ STATUSES = ("open", "refunded", "reissued", "rejected", "lapsed", "withdrawn", "
 
 @click.group("claims", invoke_without_command=True)
 @click.option("--status", type=click.Choice(STATUSES), default="open", show_default=True)
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Maximum number of rows")
+@SHOP
+@SUPPLIER
+@STATE
+@SINCE
+@DUE_BEFORE
+@LIMIT
+@AFTER
 @JSON
 @click.pass_context
-def claims_command(ctx: click.Context, status: str, limit: int, as_json: bool) -> None:
+def claims_command(
+    ctx: click.Context,
+    status: str,
+    shop: str | None,
+    supplier: str | None,
+    states: tuple[str, ...],
+    since: datetime | None,
+    due_before: datetime | None,
+    limit: int,
+    after: str | None,
+    as_json: bool,
+) -> None:
     """List claims, those with the nearest deadline first.
 
     Claims are opened and moved with `aftersales report ID open_claim`, approve, choose_refund and so on.
@@ -38,23 +59,19 @@ def claims_command(ctx: click.Context, status: str, limit: int, as_json: bool) -
     if ctx.invoked_subcommand:
         return
     app = App(ctx)
-    with app.ready().read() as connection:
-        found = queries.claims(connection, None if status == "all" else status, limit)
-        of_orders = cases.load(connection, {row["order_id"] for row in found})
+    statuses = () if status == "all" else (status,)
+    wanted = Filter(shop=shop, supplier=supplier, states=states, since=since, due_before=due_before, statuses=statuses)
+    page = views.list_claims(app.ready(), wanted, limit, after)
     if as_json:
-        print_json(found)
+        print_json({"claims": [fields_of(one) for one in page.rows], "next": page.next})
         return
-    rows = [
-        (row["order"], row["number"], row["kind"], pieces, _stage_of(row), app.brief(row["next_due"]))
-        for row in found
-        for pieces in [claims.written(of_orders[row["order_id"]].case, dict(row["pieces"]))]
-    ]
+    rows = [(one.order, one.number, one.kind, one.written, _stage_of(one), app.brief(one.next_due)) for one in page.rows]
     print_rows("Claims", ("order", "claim", "kind", "pieces", "stage", "next deadline"), rows, "No such claims.")
-    say_if_cut(found, limit)
+    print_page_end(page, limit)
 
 
-def _stage_of(row: dict[str, Any]) -> str:
-    return stage(row["status"], row["verdict"], row["chosen"], bool(row["evidence"]), row["verification_due"])
+def _stage_of(claim: ClaimSummary) -> str:
+    return stage(claim.status, claim.verdict, claim.chosen, bool(claim.evidence), claim.verification_due)
 
 
 def stage(status: str, verdict: str | None, chosen: str | None, evidence: bool, verification_due: bool) -> str:

@@ -13,6 +13,7 @@ from admin.app import App, now, person
 from admin.commands.run import run_until_told
 from admin.log import log_to_stderr
 from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
+from engine import views
 from engine.claim_evidence import Submission, add_evidence
 from engine.delivery import deliver_due
 from engine.firing import fire_due
@@ -20,6 +21,7 @@ from engine.outcomes import Arrival
 from engine.reporting import apply
 from jobs.passes import Runtime, next_wake
 from storage import queries
+from storage.lists import Filter
 from workflow.plurals import counted
 from workflow.vocabulary import State
 
@@ -73,8 +75,7 @@ def _live(runtime: Runtime, end: datetime) -> None:
     with Live(console=Console(), auto_refresh=False, transient=True) as screen:
         for number, moment in enumerate(sorted(by_moment)):
             _fire_until(runtime, moment)
-            with runtime.database.write() as connection:
-                apply(connection, [_placing(one) for one in by_moment[moment]], moment, runtime.rules)
+            apply(runtime.database, [_placing(one) for one in by_moment[moment]], moment, runtime.rules)
             deliver_due(runtime.database, moment, runtime.rules, runtime.messenger)
             if number % 5 == 0:
                 screen.update(_picture(runtime, moment), refresh=True)
@@ -114,14 +115,14 @@ def _fire_until(runtime: Runtime, moment: datetime) -> None:
 
 def _add_photos(app: App, runtime: Runtime) -> str:
     """Add the same photo to two claims that wait for one, which is worth a second look; return one of their orders."""
-    with runtime.database.read() as connection:
-        waiting = [row for row in queries.claims(connection, limit=1_000) if not row["evidence"]]
+    claims = views.list_claims(runtime.database, Filter(statuses=("open",)), COUNT)
+    waiting = [claim.order for claim in claims.rows if not claim.evidence]
     with TemporaryDirectory(prefix="aftersales-") as folder:
         photo = Path(folder) / "broken.png"
         photo.write_bytes(sample_photo())
-        for row in waiting[:2]:
-            add_evidence(runtime.database, app.vault(), Submission(row["order"], [photo], person()), now(), runtime.rules)
-    return str(waiting[0]["order"].partition("/")[2])
+        for order in waiting[:2]:
+            add_evidence(runtime.database, app.vault(), Submission(order, [photo], person()), now(), runtime.rules)
+    return waiting[0].partition("/")[2]
 
 
 def _run_daemon(runtime: Runtime, seconds: int) -> int:
@@ -133,8 +134,7 @@ def _run_daemon(runtime: Runtime, seconds: int) -> int:
     log_to_stderr()
     click.echo(f"\nThe daemon, for {counted(seconds, 'second')}:")
     begun = now()
-    with runtime.database.write() as connection:
-        apply(connection, [_placing(one) for one in overdue_arrivals(begun, seconds)], begun, runtime.rules)
+    apply(runtime.database, [_placing(one) for one in overdue_arrivals(begun, seconds)], begun, runtime.rules)
     daemon = Daemon(runtime)
     end = threading.Timer(seconds, daemon.stop)
     end.start()

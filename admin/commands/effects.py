@@ -1,62 +1,77 @@
 """effects: list what leaves the engine; approve, drop or retry it."""
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
 
 import click
-from sqlalchemy import Connection, RowMapping
 
 from admin.app import App, now, person
 from admin.effect_summary import effect_summary
-from admin.options import JSON, ROW
-from admin.output import fields_of, print_json, print_rows, say_if_cut
+from admin.options import AFTER, JSON, LIMIT, ROW, SHOP, SINCE, STATE, SUPPLIER
+from admin.output import fields_of, print_json, print_page_end, print_rows
 from admin.text import safe
-from engine.delivery import preview
-from storage import outbox, queries
-from workflow.errors import UsageError
+from engine import views
+from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_effects
+from engine.views import EffectSummary
+from storage.lists import Filter
 from workflow.plurals import counted
 from workflow.process import EFFECTS
-from workflow.suggestions import did_you_mean
+from workflow.vocabulary import EffectStatus
+
+KIND = click.option("--kind", type=click.Choice([effect.kind for effect in EFFECTS]), metavar="KIND", help="Only this kind")
+SHOWN = 20
 
 
 @click.group("effects", invoke_without_command=True)
 @click.option("--order", "identity", help="Only those of this order")
-@click.option("--status", help="Only those that are held, asked, ready, leaving, sent, dead, parked, dropped or off")
-@click.option("--kind", help="Only this kind")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Maximum number of rows")
+@click.option("--status", type=click.Choice([*EffectStatus]), help="Only those in this status")
+@KIND
+@SHOP
+@SUPPLIER
+@STATE
+@SINCE
+@LIMIT
+@AFTER
 @JSON
 @click.pass_context
 def effects_command(
-    ctx: click.Context, identity: str | None, status: str | None, kind: str | None, limit: int, as_json: bool
+    ctx: click.Context,
+    identity: str | None,
+    status: str | None,
+    kind: str | None,
+    shop: str | None,
+    supplier: str | None,
+    states: tuple[str, ...],
+    since: datetime | None,
+    limit: int,
+    after: str | None,
+    as_json: bool,
 ) -> None:
     """List what leaves the engine, newest first."""
     if ctx.invoked_subcommand:
         return
     app = App(ctx)
-    found = _chosen(app, identity, status, kind, limit)
+    database = app.ready()
+    wanted = Filter(
+        order_id=views.order_id(database, identity) if identity else None,
+        shop=shop,
+        supplier=supplier,
+        states=states,
+        since=since,
+        statuses=(status,) if status else (),
+        kind=kind,
+    )
+    page = views.list_effects(database, wanted, limit, after)
     if as_json:
-        print_json([dict(row) for row in found])
+        print_json({"effects": [fields_of(one) for one in page.rows], "next": page.next})
         return
-    rows = [(r["id"], r["order"], r["kind"], _what(r), r["status"], app.brief(r["caused_at"])) for r in found]
+    rows = [(one.id, one.order, one.kind, _about(one), one.status, app.brief(one.caused_at)) for one in page.rows]
     print_rows("Effects", ("id", "order", "kind", "what", "status", "caused"), rows, "No such effects.")
-    say_if_cut(found, limit)
+    print_page_end(page, limit)
 
 
-def _chosen(app: App, identity: str | None, status: str | None, kind: str | None, limit: int) -> list[RowMapping]:
-    statuses = ("held", "asked", "ready", "leaving", "sent", "dead", "parked", "dropped", "off")
-    kinds = [effect.kind for effect in EFFECTS]
-    if status and status not in statuses:
-        raise UsageError(f"{status!r} is not a status of effects{did_you_mean(status, statuses)}")
-    if kind and kind not in kinds:
-        raise UsageError(f"{kind!r} is not a kind of effect{did_you_mean(kind, kinds)}")
-    with app.ready().read() as connection:
-        key = queries.resolve_id(connection, identity) if identity else None
-        return queries.effects(connection, key, status, kind, limit)
-
-
-def _what(row: RowMapping) -> str | None:
-    return effect_summary(row["kind"], json.loads(row["details"]), row["currency"]) or None
+def _about(effect: EffectSummary) -> str | None:
+    return effect_summary(effect.kind, effect.details, effect.currency) or None
 
 
 @effects_command.command("show")
@@ -65,38 +80,23 @@ def _what(row: RowMapping) -> str | None:
 def show_effect(ctx: click.Context, effect_id: int) -> None:
     """Show the effect ID with its messages, as they left or as they would be written now."""
     app = App(ctx)
-    runtime = app.runtime()
-    with runtime.database.read() as connection:
-        (row,) = _by_id(connection, [effect_id])
-        stored = queries.messages_of(connection, effect_id)
-        effect = outbox.effect(connection, effect_id)
-    by = f" by {safe(row['decided_by'])}, {app.when(row['decided_at'])}" if row["decided_by"] else ""
-    click.echo(
-        f"Effect {effect_id} of order {safe(row['order'])}: {row['kind']}, {row['status']}{by}; {_what(row) or 'no details'}"
-    )
-    messages: Sequence[Mapping[str, Any]] = stored or [
-        fields_of(one) for one in preview(effect, runtime.rules.policy, runtime.messenger)
-    ]
-    for one in messages:
-        left = one.get("status") or "not written yet"
-        click.echo(f"\nby {one['channel']} to {safe(one['recipient'] or '-')} ({left})\n{safe(one['subject'])}\n")
-        click.echo(safe(one["body"]))
+    detail = views.effect_detail(app.ready(), effect_id, app.rules_for_reading().policy, app.messenger())
+    one = detail.effect
+    by = f" by {safe(one.decided_by)}, {app.when(one.decided_at)}" if one.decided_by else ""
+    click.echo(f"Effect {one.id} of order {safe(one.order)}: {one.kind}, {one.status}{by}; {_about(one) or 'no details'}")
+    for message in detail.messages:
+        status = message.status or "not written yet"
+        click.echo(f"\nby {message.channel} to {safe(message.recipient or '-')} ({status})\n{safe(message.subject)}\n")
+        click.echo(safe(message.body))
 
 
-def _by_id(connection: Connection, ids: Sequence[int]) -> list[RowMapping]:
-    found = queries.effects_by_id(connection, ids)
-    if missing := set(ids) - {row["id"] for row in found}:
-        raise UsageError(f"there is no effect {min(missing)}: `aftersales effects` lists them")
-    return found
-
-
-def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Command:
+def _decision(action: EffectAction, past_tense: str) -> click.Command:
     """Make the command of one decision on effects."""
 
     @click.argument("ids", nargs=-1, type=ROW)
     @click.option("--all", "everything", is_flag=True, help="Every effect that waits for this decision")
     @click.option("--order", "identity", help="Those of this order")
-    @click.option("--kind", help="Those of this kind")
+    @KIND
     @click.option("--dry-run", is_flag=True, help="Only say which")
     @click.pass_context
     def decide(
@@ -109,28 +109,49 @@ def _decision(name: str, words: str, from_statuses: tuple[str, ...]) -> click.Co
     ) -> None:
         if not (ids or everything or identity or kind):
             raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
-        app = App(ctx)
-        with app.ready().write() as connection:
-            found = _by_id(connection, ids) if ids else _chosen(app, identity, None, kind, 100_000)
-            fitting = [row for row in found if row["status"] in from_statuses]
-            if not dry_run:
-                getattr(outbox, name)(connection, fitting, person(), now())
-        for row in fitting if dry_run else ():
-            click.echo(f"{row['id']}  {safe(row['order'])}  {row['kind']}  {row['status']}")
-        left = (
-            f"; {counted(len(found) - len(fitting), 'other')} in no status for that"
-            if ids and len(found) > len(fitting)
-            else ""
-        )
-        click.echo(f"{len(fitting)} {'would be ' if dry_run else ''}{words}{left}.")
+        database = App(ctx).ready()
+        if ids:
+            named = views.effects_named(database, ids)
+            chosen = [one for one in named if one.status in DECIDABLE[action]]
+            skipped = [one for one in named if one.status not in DECIDABLE[action]]
+        else:
+            order_id = views.order_id(database, identity) if identity else None
+            chosen, skipped = views.effects_for(database, action, Filter(order_id=order_id, kind=kind)), []
+        if dry_run:
+            _print_chosen(chosen)
+            click.echo(f"{len(chosen)} would be {past_tense}{_skipped(skipped)}.")
+            return
+        shown = (ChosenEffect(one.id, one.status) for one in chosen)
+        decided = decide_effects(database, action, shown, person(), now())
+        click.echo(f"{len(decided.done)} {past_tense}{_skipped(skipped)}.")
+        _print_changed(decided)
+        if decided.changed:
+            ctx.exit(1)
 
-    return click.command(name, help=f"{name.capitalize()} effects: those that are {', '.join(from_statuses)}.")(decide)
+    statuses = ", ".join(DECIDABLE[action])
+    return click.command(action, help=f"{action.capitalize()} effects: those that are {statuses}.")(decide)
 
 
-effects_command.add_command(_decision("approve", "approved", ("held", "asked")))
+def _skipped(skipped: Sequence[EffectSummary]) -> str:
+    return f"; {len(skipped)} skipped (wrong status)" if skipped else ""
 
 
-effects_command.add_command(_decision("drop", "dropped", ("held", "asked", "ready", "dead", "parked")))
+def _print_chosen(chosen: Sequence[EffectSummary]) -> None:
+    for one in chosen[:SHOWN]:
+        click.echo(f"{one.id}  {safe(one.order)}  {one.kind}  {one.status}")
+    if len(chosen) > SHOWN:
+        click.echo(f"… and {len(chosen) - SHOWN} more")
 
 
-effects_command.add_command(_decision("retry", "sent again", ("dead", "parked")))
+def _print_changed(decided: Decided) -> None:
+    """Say which effects were not decided on, because they changed after they were read."""
+    for one in decided.changed[:SHOWN]:
+        by = f" by {safe(one.by)}" if one.by else ""
+        click.echo(f"Effect {one.id} is {one.status}{by} meanwhile: nothing was done with it.", err=True)
+    if len(decided.changed) > SHOWN:
+        click.echo(f"… and {counted(len(decided.changed) - SHOWN, 'other')}", err=True)
+
+
+effects_command.add_command(_decision(EffectAction.approve, "approved"))
+effects_command.add_command(_decision(EffectAction.drop, "dropped"))
+effects_command.add_command(_decision(EffectAction.retry, "sent again"))

@@ -25,7 +25,7 @@ SHOWN_REFUSED = 3
 def explain_command(ctx: click.Context, identity: str, as_json: bool) -> None:
     """Say why an order is where it is, what fires next and when, and what you may do now."""
     app = App(ctx)
-    told = explain(app.ready(), identity, app.rules())
+    told = explain(app.ready(), identity, app.rules_for_reading())
     if as_json:
         print_json(_explanation_json(told))
         return

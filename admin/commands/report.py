@@ -1,6 +1,5 @@
 """report: report something about an order."""
 
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -11,16 +10,15 @@ from admin.app import App, now, person
 from admin.effect_summary import effect_summary
 from admin.options import Instant
 from admin.text import safe
-from engine.outcomes import Arrival, Outcome
-from engine.reporting import apply
+from engine import views
+from engine.outcomes import Outcome
+from engine.reporting import report
 from inbound.cells import BadCell, report_field
 from inbound.times import read_instant
-from storage import queries
 from workflow.case.case import Detail, Report, own_key
 from workflow.case.money import show_amount
 from workflow.errors import UsageError
 from workflow.intake import Verdict
-from workflow.policy.policy import Rules
 from workflow.process import FLAGS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
@@ -60,25 +58,17 @@ def report_command(ctx: click.Context, identity: str) -> None:
     ctx.meta["identity"] = identity
 
 
-class _DryRun(Exception):
-    """Undoes what was only tried."""
-
-
 def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | None) -> None:
     ctx = click.get_current_context()
     app = App(ctx)
     database, moment = app.ready(), now()
-    rules = app.rules()
-    outcomes: list[Outcome] = []
-    when = at or moment
-    with suppress(_DryRun), database.write() as connection:
-        order = queries.stored_case(connection, ctx.meta["identity"]).case.order
-        fields = _fields(trigger, given, order.currency, app.zone())
-        report = Report(trigger, when, person(), own_key(trigger, when), person(), fields)
-        outcomes += apply(connection, [Arrival(order, (report,))], moment, rules)
-        if dry_run:
-            raise _DryRun
+    rules = app.rules_for_reading() if dry_run else app.rules()
+    identity, when = ctx.meta["identity"], at or moment
+    fields = _fields(trigger, given, views.currency_of(database, identity), app.zone())
+    reported = Report(trigger, when, person(), own_key(trigger, when), person(), fields)
+    outcomes = report(database, identity, reported, moment, rules, dry_run=dry_run)
     outcome = outcomes[0]
+    order = outcome.case.order
     first = outcome.received[0]
     if first.verdict is Verdict.duplicate:
         click.echo("That was reported before: nothing changed.")
@@ -88,19 +78,19 @@ def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | Non
         click.echo(f"Order {safe(order.name)} {'would be' if dry_run else 'is'} {outcome.case.state} after {trigger}.")
         if when < order.placed_at:
             click.echo(f"  {app.when(when, how_far=False)} is before it was placed: taken as the instant of placing")
-        _say_what_comes_of_it(app, outcome, rules)
+        _print_consequences(app, outcome)
         for other in outcomes[1:]:
             click.echo(
                 f"  order {safe(other.case.name)} {'would be' if dry_run else 'is'} {other.case.state}, with clocks of its own"
             )
 
 
-def _say_what_comes_of_it(app: App, outcome: Outcome, rules: Rules) -> None:
+def _print_consequences(app: App, outcome: Outcome) -> None:
     currency = outcome.case.order.currency
     for effect in outcome.steps[0].effects:
         mode = {"ask": ", awaiting approval (aftersales effects)", "off": ", disabled by policy"}
         about = effect_summary(effect.kind, effect.details, currency)
-        click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{mode.get(rules.policy.mode(effect.kind), '')}")
+        click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{mode.get(effect.mode, '')}")
     for row in outcome.case.ledger:
         more = (row.settled_amount or 0) - (row.amount or 0) if row.amount is not None else 0
         if row.decided_at == outcome.steps[0].history.occurred and row.status == "settled" and more:

@@ -40,14 +40,14 @@ def show_command(ctx: click.Context, identity: str, as_of: datetime | None, occu
 
 
 def _story(connection: Connection, key: int) -> dict[str, Any]:
-    case = cases.load(connection, [key])[key].case
+    case = cases.load(connection, [key], lock=False)[key].case
     return {
         **_case(case),
         "history": [fields_of(row) for row in queries.history(connection, key)],
-        "timers": queries.timers(connection, key, (), limit=1_000),
+        "timers": queries.timers(connection, key),
         "evidence": [fields_of(one) for one in evidence_files.of_order(connection, key)],
         "reports": queries.reports(connection, key),
-        "effects": [dict(row) for row in queries.effects(connection, key)],
+        "effects": queries.effects(connection, key),
         "messages": queries.messages(connection, key),
         "attention": queries.attention(connection, key),
         "group": queries.family(connection, key),

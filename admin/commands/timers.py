@@ -9,13 +9,16 @@ from typing import Any
 import click
 
 from admin.app import App, now, person
-from admin.options import JSON, InstantOrDuration
-from admin.output import print_json, print_rows, say_if_cut
+from admin.options import AFTER, DUE_BEFORE, JSON, LIMIT, SHOP, SINCE, STATE, SUPPLIER, InstantOrDuration
+from admin.output import fields_of, print_json, print_page_end, print_rows
 from admin.text import safe
-from engine.timer_commands import TimerCommand, TimerResult, apply_command
-from storage import queries
-from storage.timers import Selection, retry
-from storage.timers import running as running_timers
+from engine import views
+from engine.deciding import retry_timers
+from engine.timer_commands import TimerCommand, TimerResult, apply_command, selected_timers
+from engine.views import TimerSummary
+from storage.database import Database
+from storage.lists import Filter
+from storage.timers import Due, Selection
 from workflow.errors import UsageError
 from workflow.plurals import counted
 from workflow.policy.durations import Duration
@@ -59,22 +62,21 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _selection(app: App, timers: Sequence[str], identities: Sequence[str], narrowed: dict[str, Any]) -> Selection:
-    with app.ready().read() as connection:
-        named = tuple(_timer(connection, text) for text in timers)
-        order_ids = tuple(queries.resolve_id(connection, identity) for identity in identities)
-        statuses = (None, "failed") if named else ()
-        running = {one for status in statuses for one in running_timers(connection, Selection(timers=named, status=status))}
+    database = app.ready()
+    named = tuple(_timer(database, text) for text in timers)
+    running = set(selected_timers(database, Selection(timers=named))) if named else set[Due]()
+    running |= set(selected_timers(database, Selection(timers=named, status="failed"))) if named else set[Due]()
     for text, timer in zip(timers, named, strict=True):
         if timer not in running:
             raise UsageError(f"{text} does not run: `aftersales timers --order {text.rpartition('#')[0]}` lists what does")
-    return Selection(order_ids=order_ids, timers=named, **narrowed)
+    return Selection(order_ids=tuple(views.order_id(database, one) for one in identities), timers=named, **narrowed)
 
 
-def _timer(connection: Any, text: str) -> tuple[int, int]:
+def _timer(database: Database, text: str) -> Due:
     order, mark, number = text.rpartition("#")
     if not mark or not (number.isascii() and number.isdigit()):
         raise UsageError(f"{text!r} is not a timer: write ORDER#NUMBER as `aftersales timers` lists them, such as 1003#2")
-    return queries.resolve_id(connection, order), int(number[:9])
+    return views.order_id(database, order), int(number[:9])
 
 
 @click.group("timers", invoke_without_command=True)
@@ -87,11 +89,28 @@ def _timer(connection: Any, text: str) -> tuple[int, int]:
     show_default=True,
     help="running: pending and paused",
 )
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Maximum number of rows")
+@SHOP
+@SUPPLIER
+@STATE
+@SINCE
+@DUE_BEFORE
+@LIMIT
+@AFTER
 @JSON
 @click.pass_context
 def timers_command(
-    ctx: click.Context, identity: str | None, trigger: str | None, status: str, limit: int, as_json: bool
+    ctx: click.Context,
+    identity: str | None,
+    trigger: str | None,
+    status: str,
+    shop: str | None,
+    supplier: str | None,
+    states: tuple[str, ...],
+    since: datetime | None,
+    due_before: datetime | None,
+    limit: int,
+    after: str | None,
+    as_json: bool,
 ) -> None:
     """List deadlines in due order; postpone, pause, resume, fire, cancel or shift them.
 
@@ -100,26 +119,32 @@ def timers_command(
     if ctx.invoked_subcommand:
         return
     app = App(ctx)
-    with app.ready().read() as connection:
-        key = queries.resolve_id(connection, identity) if identity else None
-        found = queries.timers(connection, key, _STATUSES.get(status, (status,)), limit, trigger)
+    database = app.ready()
+    wanted = Filter(
+        order_id=views.order_id(database, identity) if identity else None,
+        shop=shop,
+        supplier=supplier,
+        states=states,
+        since=since,
+        due_before=due_before,
+        statuses=_STATUSES.get(status, (status,)),
+        kind=trigger,
+    )
+    page = views.list_timers(database, wanted, limit, after)
     if as_json:
-        print_json(found)
+        print_json({"timers": [fields_of(one) for one in page.rows], "next": page.next})
         return
-    rows = [
-        (f"{row['order']}#{row['number']}", row["trigger"], app.brief(row["due_at"]), _status(row), row["error"])
-        for row in found
-    ]
+    rows = [(f"{one.order}#{one.number}", one.trigger, app.brief(one.due_at), _status(one), one.error) for one in page.rows]
     print_rows("Timers", ("timer", "trigger", "due", "status", "error"), rows, "No such timers.")
-    say_if_cut(found, limit)
+    print_page_end(page, limit)
 
 
 _STATUSES: dict[str, tuple[str, ...]] = {"running": ("pending", "paused"), "all": ()}
 
 
-def _status(row: dict[str, Any]) -> str:
-    by = f" by {row['paused_by']}" if row["paused_by"] else ""
-    return f"{row['status']}{by}{', provisional' if row['provisional'] else ''}"
+def _status(timer: TimerSummary) -> str:
+    by = f" by {timer.paused_by}" if timer.paused_by else ""
+    return f"{timer.status}{by}{', provisional' if timer.provisional else ''}"
 
 
 @timers_command.command("postpone")
@@ -180,15 +205,15 @@ _plain_action("cancel", "End timers for good: nothing happens by itself at that 
 @selecting
 def retry_command(app: App, wanted: Selection) -> None:
     """Try timers again that could not be fired and were set aside."""
-    with app.ready().write() as connection:
-        count = retry(connection, running_timers(connection, replace(wanted, status="failed")))
-    click.echo(f"{counted(count, 'timer')} will be tried again." if count else "No such timers were set aside.")
+    database = app.ready()
+    retried = retry_timers(database, selected_timers(database, replace(wanted, status="failed")))
+    click.echo(f"{counted(len(retried), 'timer')} will be tried again." if retried else "No such timers were set aside.")
 
 
 def run_timer_command(app: App, wanted: Selection, command: TimerCommand, dry_run: bool) -> None:
     """Carry out a command on timers, or preview it, and print what became of each."""
-    moment = now()
-    done = apply_command(app.ready(), wanted, command, moment, app.rules(), dry_run=dry_run)
+    moment, rules = now(), app.rules_for_reading() if dry_run else app.rules()
+    done = apply_command(app.ready(), wanted, command, moment, rules, dry_run=dry_run)
     changed = [one for one in done if one.refused is None]
     refused = [one for one in done if one.refused is not None]
     in_turn = sorted(done, key=lambda one: (one.was_due, one.order))

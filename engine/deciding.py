@@ -1,0 +1,160 @@
+"""Decisions of people: effects approved, dropped or retried, flags resolved, exceptions closed, timers retried.
+
+Each is a compare-and-swap: it changes only what still has the status that the person was shown, acts on what changed,
+and returns the rest with what became of it. Each takes a database, or the connection of a transaction that the caller
+commits together with rows of its own.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from storage import attention, outbox, queries, timers
+from storage.database import Database, writing
+from storage.notifications import notify_daemons
+from storage.timers import Due
+from workflow.errors import AftersalesError, UsageError
+from workflow.suggestions import did_you_mean
+
+
+class EffectAction(StrEnum):
+    """What a person may do with an effect that has not left."""
+
+    approve = "approve"
+    drop = "drop"
+    retry = "retry"
+
+
+DECIDABLE: Mapping[EffectAction, tuple[str, ...]] = {
+    EffectAction.approve: ("held", "asked"),
+    EffectAction.drop: ("held", "asked", "ready", "dead", "parked"),
+    EffectAction.retry: ("dead", "parked"),
+}
+"""The statuses in which an effect takes an action."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenEffect:
+    """An effect as a person was shown it."""
+
+    id: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedEffect:
+    """An effect that was not decided on, because it has another status than the person was shown."""
+
+    id: int
+    status: str
+    by: str | None
+    """Who changed it, if a person or the process decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The effects that were decided on, and those that had changed meanwhile."""
+
+    done: tuple[int, ...]
+    changed: tuple[ChangedEffect, ...]
+
+
+class AlreadyDecided(AftersalesError):
+    """Another person has decided first; the message says who and when."""
+
+
+def decide_effects(
+    target: Database | Connection, action: EffectAction, chosen: Iterable[ChosenEffect], by: str, at: datetime
+) -> Decided:
+    """Approve, drop or retry exactly the chosen effects, each only if it still has the status that was shown.
+
+    Dropped effects of dead and parked messages drop those; retried ones are sent again under the same key with the
+    same text, or composed if no message was written. An order whose last held effect is decided causes effects like
+    any other from then on (rule 5.4).
+    """
+    shown: dict[str, list[int]] = defaultdict(list)
+    for one in chosen:
+        shown[one.status].append(one.id)
+    done: dict[int, int] = {}
+    with writing(target) as connection:
+        for status in DECIDABLE[action]:
+            decided = _change(connection, action, status, shown.get(status, ()), by, at)
+            done |= decided
+            if status == "held":
+                outbox.end_observation(connection, decided.values())
+        if done and action is not EffectAction.drop:
+            notify_daemons(connection)
+        lost = [key for ids in shown.values() for key in ids if key not in done]
+        changed = [
+            ChangedEffect(row["id"], row["status"], row["decided_by"]) for row in queries.effects_by_id(connection, lost)
+        ]
+    return Decided(tuple(sorted(done)), tuple(changed))
+
+
+def _change(
+    connection: Connection, action: EffectAction, status: str, ids: Sequence[int], by: str, at: datetime
+) -> dict[int, int]:
+    """Change effects that have one status; return the orders of those that did, by effect."""
+    if not ids:
+        return {}
+    if action is EffectAction.approve:
+        return dict(outbox.change_status(connection, ids, status, "ready", by, at))
+    if action is EffectAction.drop:
+        decided = dict(outbox.change_status(connection, ids, status, "dropped", by, at))
+        if status in outbox.STUCK:
+            outbox.change_stuck_messages(connection, decided, "dropped", at)
+        return decided
+    carried = outbox.carried(connection, ids)
+    decided = dict(outbox.change_status(connection, carried, status, "leaving", by, at))
+    outbox.change_stuck_messages(connection, decided, "waiting", at)
+    return decided | dict(outbox.change_status(connection, set(ids) - carried, status, "ready", by, at))
+
+
+def resolve(
+    target: Database | Connection, identity: str, flags: Sequence[str] | None, by: str, note: str, at: datetime
+) -> list[str]:
+    """Clear flags of an order (None: those that stand now) with a note on what was done; return which stood.
+
+    Raises:
+        UnknownOrder: no order, or more than one, has that identity.
+        UsageError: a flag that was named does not stand on the order.
+
+    """
+    with writing(target) as connection:
+        order_id = queries.resolve_id(connection, identity)
+        standing = [row["flag"] for row in queries.attention(connection, order_id)]
+        for flag in flags or ():
+            if flag not in standing:
+                raise UsageError(f"{flag!r} is not a flag of that order{did_you_mean(flag, standing or ['none'])}")
+        return attention.resolve_flags(connection, order_id, standing if flags is None else flags, by, note, at)
+
+
+def close_exception(target: Database | Connection, report_id: int, by: str, note: str, at: datetime) -> None:
+    """Close an exception with a note on what was done.
+
+    Raises:
+        UsageError: there is no such exception.
+        AlreadyDecided: another person has closed it.
+
+    """
+    with writing(target) as connection:
+        if attention.close_exception(connection, report_id, by, note, at):
+            return
+        found = attention.exception(connection, report_id)
+    if found is None:
+        raise UsageError(f"there is no exception {report_id}: `aftersales exceptions` lists those that are open")
+    closed = f"{found['resolved_at']:%Y-%m-%d %H:%M} UTC"
+    raise AlreadyDecided(f"exception {report_id} was closed by {found['resolved_by']} at {closed}: {found['word']}")
+
+
+def retry_timers(target: Database | Connection, wanted: Sequence[Due]) -> list[Due]:
+    """Let timers that were set aside be tried again; return those that still were."""
+    with writing(target) as connection:
+        retried = timers.retry(connection, wanted)
+        if retried:
+            notify_daemons(connection)
+    return retried

@@ -1,0 +1,299 @@
+"""What screens see, as values: lists page by page, and single effects. Nothing here writes or locks."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, RowMapping
+
+from engine.deciding import DECIDABLE, EffectAction
+from engine.delivery import Messenger, preview
+from storage import cases, lists, outbox, queries
+from storage.database import Database, reading
+from storage.lists import COUNTED_AT_MOST, Filter, Rows
+from workflow.case import claims
+from workflow.errors import UsageError
+from workflow.policy.policy import Policy
+
+Source = Database | Connection
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of a list; `next` is the cursor of the next page, None at the end of the list."""
+
+    rows: Sequence[Row]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A count for people, which stops at a limit: "12", or "10,000+"."""
+
+    value: int
+    capped: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.value:,}{'+' if self.capped else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSummary:
+    """An order in a list. `attention` names its flags, separated by commas."""
+
+    shop: str
+    number: str
+    state: str
+    since: datetime
+    supplier: str | None
+    route: str
+    next_due: datetime | None
+    attention: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSummary:
+    """A timer in a list."""
+
+    order: str
+    number: int
+    trigger: str
+    due_at: datetime
+    planned_at: datetime
+    wake_at: datetime
+    counts_from: datetime
+    policy: int
+    status: str
+    nth: int
+    ledger: int | None
+    claim: int | None
+    provisional: bool
+    paused_at: datetime | None
+    paused_by: str | None
+    fired_at: datetime | None
+    tries: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSummary:
+    """An effect in a list."""
+
+    id: int
+    order: str
+    sequence: int
+    kind: str
+    attempt: int
+    supplier: str | None
+    details: dict[str, Any]
+    status: str
+    caused_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimSummary:
+    """A claim in a list. `written` is what is claimed, in words."""
+
+    order: str
+    number: int
+    kind: str
+    opened_at: datetime
+    pieces: list[list[int]]
+    written: str
+    remedy: str
+    status: str
+    evidence: list[str]
+    verification_due: bool
+    verdict: str | None
+    decided_at: datetime | None
+    chosen: str | None
+    replacement: str | None
+    state: str
+    next_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionSummary:
+    """A report that was kept for a person."""
+
+    id: int
+    order: str
+    source: str
+    key: str
+    trigger: str
+    occurred: datetime
+    received: datetime
+    actor: str
+    fields: dict[str, Any]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that carries an effect: as it left, or (without a status) as it would be written now."""
+
+    channel: str
+    recipient: str | None
+    subject: str
+    body: str
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectDetail:
+    """One effect with its messages."""
+
+    effect: EffectSummary
+    messages: Sequence[Message]
+
+
+def list_orders(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[OrderSummary]:
+    """List orders, those with the nearest deadline first.
+
+    Raises:
+        UsageError: `after` is not a cursor of this list.
+
+    """
+    with reading(source) as connection:
+        return _page(lists.orders(connection, wanted, limit, after), OrderSummary)
+
+
+def list_timers(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[TimerSummary]:
+    """List timers in due order, paused ones last.
+
+    Raises:
+        UsageError: `after` is not a cursor of this list.
+
+    """
+    with reading(source) as connection:
+        return _page(lists.timers(connection, wanted, limit, after), TimerSummary)
+
+
+def list_effects(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[EffectSummary]:
+    """List effects, newest first.
+
+    Raises:
+        UsageError: `after` is not a cursor of this list.
+
+    """
+    with reading(source) as connection:
+        return _page(lists.effects(connection, wanted, limit, after), EffectSummary)
+
+
+def list_claims(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[ClaimSummary]:
+    """List claims, those with the nearest deadline first.
+
+    Raises:
+        UsageError: `after` is not a cursor of this list.
+
+    """
+    with reading(source) as connection:
+        found = lists.claims(connection, wanted, limit, after)
+        of_orders = cases.load(connection, {row["order_id"] for row in found.rows}, lock=False)
+
+    def written(row: RowMapping) -> str:
+        return claims.written(of_orders[row["order_id"]].case, dict(json.loads(row["pieces"])))
+
+    return _page(found, ClaimSummary, written=written)
+
+
+def list_exceptions(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[ExceptionSummary]:
+    """List open exceptions, oldest first.
+
+    Raises:
+        UsageError: `after` is not a cursor of this list.
+
+    """
+    with reading(source) as connection:
+        return _page(lists.exceptions(connection, wanted, limit, after), ExceptionSummary)
+
+
+def count_exceptions(source: Source) -> Count:
+    """Count open exceptions, for people."""
+    with reading(source) as connection:
+        found = lists.count_exceptions(connection)
+    return Count(min(found, COUNTED_AT_MOST), capped=found > COUNTED_AT_MOST)
+
+
+def order_id(source: Source, identity: str) -> int:
+    """Return the row id of an order named NUMBER or SHOP/NUMBER.
+
+    Raises:
+        UnknownOrder: there is none, or several shops use the number.
+
+    """
+    with reading(source) as connection:
+        return queries.resolve_id(connection, identity)
+
+
+def currency_of(source: Source, identity: str) -> str:
+    """Return the currency of an order.
+
+    Raises:
+        UnknownOrder: there is none, or several shops use the number.
+
+    """
+    with reading(source) as connection:
+        return queries.stored_case(connection, identity).case.order.currency
+
+
+def effects_for(source: Source, action: EffectAction, wanted: Filter) -> list[EffectSummary]:
+    """Return every effect of a selection that takes an action, oldest first: what a decision would change."""
+    with reading(source) as connection:
+        chosen = Filter(order_id=wanted.order_id, kind=wanted.kind, statuses=DECIDABLE[action])
+        return [_filled(EffectSummary, row) for row in lists.all_effects(connection, chosen)][::-1]
+
+
+def effects_named(source: Source, ids: Sequence[int]) -> list[EffectSummary]:
+    """Return effects by their ids.
+
+    Raises:
+        UsageError: there is no effect with one of them.
+
+    """
+    with reading(source) as connection:
+        found = [_filled(EffectSummary, row) for row in queries.effects_by_id(connection, ids)]
+    if missing := set(ids) - {one.id for one in found}:
+        raise UsageError(f"there is no effect {min(missing)}: `aftersales effects` lists them")
+    return found
+
+
+def effect_detail(source: Source, effect_id: int, policy: Policy, messenger: Messenger) -> EffectDetail:
+    """Return one effect with its messages, as they left or as they would be written now.
+
+    Raises:
+        UsageError: there is no such effect.
+        AftersalesError: its message cannot be written; the error says why.
+
+    """
+    with reading(source) as connection:
+        (effect,) = effects_named(connection, [effect_id])
+        stored = queries.messages_of(connection, effect_id)
+        ready = outbox.effect(connection, effect_id)
+    if stored:
+        return EffectDetail(effect, [_filled(Message, row) for row in stored])
+    composed = preview(ready, policy, messenger)
+    return EffectDetail(effect, [Message(one.channel, one.recipient, one.subject, one.body, None) for one in composed])
+
+
+def _page(found: Rows, kind: type[Row], **computed: Callable[[RowMapping], Any]) -> Page[Row]:
+    return Page([_filled(kind, row, **computed) for row in found.rows], found.next)
+
+
+_JSON = ("details", "fields", "pieces", "evidence")
+
+
+def _filled(kind: type[Row], row: Any, **computed: Callable[[RowMapping], Any]) -> Row:
+    """Return a row as a value of the kind that screens see."""
+    values: dict[str, Any] = {name: compute(row) for name, compute in computed.items()}
+    for field in fields(kind):  # type: ignore[arg-type]
+        if field.name not in values:
+            value = row[field.name]
+            values[field.name] = json.loads(value) if field.name in _JSON and isinstance(value, str) else value
+    return kind(**values)

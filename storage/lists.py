@@ -1,0 +1,232 @@
+"""Lists of orders, timers, effects, claims and exceptions, page by page.
+
+A page ends with a cursor: the keys of its last row, from which the next page goes on. No row is passed over or shown
+twice where keys do not change in between, and no list ends at a limit without a cursor.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, literal, or_, select
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+from storage.tables import AttemptRow, AttentionRow, ClaimRow, EffectRow, OrderRow, ReportRow, TimerRow, table_of
+from workflow.errors import UsageError
+
+NO_DEADLINE = datetime(9999, 12, 31, tzinfo=UTC)
+"""Sorts what has no deadline behind everything that has one."""
+COUNTED_AT_MOST = 10_000
+"""Counts that people see stop here: an exact one would read the whole table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows of a list are wanted; what is None or empty does not matter.
+
+    `since` is compared with the instant that the list is about: when an order entered its state, a timer is due, an
+    effect was caused, a claim was opened, a report came in.
+    """
+
+    order_id: int | None = None
+    shop: str | None = None
+    supplier: str | None = None
+    states: Sequence[str] = ()
+    since: datetime | None = None
+    due_before: datetime | None = None
+    text: str | None = None
+    attention: bool = False
+    statuses: Sequence[str] = ()
+    kind: str | None = None
+    """Of a timer its clock, of an effect its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One page of a list; `next` is the cursor of the next page, None at the end of the list."""
+
+    rows: Sequence[RowMapping]
+    next: str | None
+
+
+def orders(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
+    """List orders with their current supplier, those with the nearest deadline first."""
+    o, a = table_of(OrderRow), table_of(AttemptRow)
+    columns = (o.c.shop, o.c.number, o.c.state, o.c.since, a.c.supplier, o.c.route)
+    next_due, flags = _next_due(), _flags()
+    query = _joined(select(*columns, next_due.label("next_due"), flags.label("attention")).select_from(o), wanted)
+    query = query.where(o.c.since >= wanted.since) if wanted.since else query
+    query = query.where(next_due <= wanted.due_before) if wanted.due_before else query
+    keys = (func.coalesce(next_due, literal(NO_DEADLINE, UTCDateTime())), o.c.id)
+    return _page(connection, query, keys, limit, after)
+
+
+def timers(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
+    """List timers in due order, paused ones last."""
+    t = table_of(TimerRow)
+    query = _of_orders(t, wanted)
+    query = query.where(t.c.trigger == wanted.kind) if wanted.kind else query
+    query = query.where(t.c.status.in_(wanted.statuses)) if wanted.statuses else query
+    query = query.where(t.c.due_at >= wanted.since) if wanted.since else query
+    query = query.where(t.c.due_at <= wanted.due_before) if wanted.due_before else query
+    return _page(connection, query, (case((t.c.status == "paused", 1), else_=0), t.c.due_at, t.c.order_id, t.c.number), limit, after)
+
+
+def effects(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
+    """List effects, newest first."""
+    e, o = table_of(EffectRow), table_of(OrderRow)
+    query = _of_orders(e, wanted, o.c.currency)
+    query = query.where(e.c.kind == wanted.kind) if wanted.kind else query
+    query = query.where(e.c.status.in_(wanted.statuses)) if wanted.statuses else query
+    query = query.where(e.c.caused_at >= wanted.since) if wanted.since else query
+    return _page(connection, _due_before(query, wanted), (e.c.id,), limit, after, newest_first=True)
+
+
+def claims(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
+    """List claims with their orders' states, those with the nearest deadline first."""
+    c, o, t = table_of(ClaimRow), table_of(OrderRow), table_of(TimerRow)
+    of_claim = (t.c.order_id == c.c.order_id) & (t.c.claim == c.c.number) & (t.c.status == "pending")
+    deadline = select(func.min(t.c.due_at)).where(of_claim).scalar_subquery()
+    query = _of_orders(c, wanted, o.c.state, deadline.label("next_due"))
+    query = query.where(c.c.status.in_(wanted.statuses)) if wanted.statuses else query
+    query = query.where(c.c.opened_at >= wanted.since) if wanted.since else query
+    query = query.where(deadline <= wanted.due_before) if wanted.due_before else query
+    keys = (func.coalesce(deadline, literal(NO_DEADLINE, UTCDateTime())), c.c.order_id, c.c.number)
+    return _page(connection, query, keys, limit, after)
+
+
+def exceptions(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
+    """List reports that were kept for a person and are open, oldest first."""
+    r = table_of(ReportRow)
+    query = _of_orders(r, wanted).where(_is_open_exception())
+    query = query.where(r.c.received >= wanted.since) if wanted.since else query
+    return _page(connection, _due_before(query, wanted), (r.c.id,), limit, after)
+
+
+def count_exceptions(connection: Connection) -> int:
+    """Count open exceptions, up to one more than `COUNTED_AT_MOST`."""
+    some = select(table_of(ReportRow).c.id).where(_is_open_exception()).limit(COUNTED_AT_MOST + 1).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar() or 0)
+
+
+def all_effects(connection: Connection, wanted: Filter) -> Iterator[RowMapping]:
+    """Yield every effect that is wanted, newest first, page by page."""
+    return _all(effects, connection, wanted)
+
+
+def all_claims(connection: Connection, wanted: Filter) -> Iterator[RowMapping]:
+    """Yield every claim that is wanted, page by page."""
+    return _all(claims, connection, wanted)
+
+
+List = Callable[[Connection, Filter, int, str | None], Rows]
+_ALL_AT_ONCE = 1_000
+
+
+def _all(listed: List, connection: Connection, wanted: Filter) -> Iterator[RowMapping]:
+    cursor = None
+    while True:
+        page = listed(connection, wanted, _ALL_AT_ONCE, cursor)
+        yield from page.rows
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _is_open_exception() -> ColumnElement[bool]:
+    r = table_of(ReportRow)
+    return (r.c.verdict == "exception") & r.c.resolved_at.is_(None)
+
+
+def _of_orders(table: Any, wanted: Filter, *more: Any) -> Select[Any]:
+    """Select the rows of a table with the names of their orders."""
+    o = table_of(OrderRow)
+    query = select(table, (o.c.shop + "/" + o.c.number).label("order"), *more).select_from(table)
+    query = _joined(query.join(o, o.c.id == table.c.order_id), wanted)
+    return query if wanted.order_id is None else query.where(table.c.order_id == wanted.order_id)
+
+
+def _joined(query: Select[Any], wanted: Filter) -> Select[Any]:
+    """Join the current attempt, and keep the orders that are wanted."""
+    o, a = table_of(OrderRow), table_of(AttemptRow)
+    query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == o.c.current))
+    if wanted.shop:
+        query = query.where(func.lower(o.c.shop) == wanted.shop.lower())
+    if wanted.supplier:
+        query = query.where(func.lower(a.c.supplier) == wanted.supplier.lower())
+    if wanted.states:
+        query = query.where(o.c.state.in_(wanted.states))
+    if wanted.attention:
+        query = query.where(_flags().is_not(None))
+    if wanted.text:
+        searched = (o.c.number, a.c.supplier, o.c.group, o.c.buyer_name, o.c.buyer_email)
+        query = query.where(or_(*(column.icontains(wanted.text, autoescape=True) for column in searched)))
+    return query
+
+
+def _due_before(query: Select[Any], wanted: Filter) -> Select[Any]:
+    return query.where(_next_due() <= wanted.due_before) if wanted.due_before else query
+
+
+def _next_due() -> Any:
+    o, t = table_of(OrderRow), table_of(TimerRow)
+    pending = (t.c.order_id == o.c.id) & (t.c.status == "pending")
+    return select(func.min(t.c.due_at)).where(pending).correlate(o).scalar_subquery()
+
+
+def _flags() -> Any:
+    o, n = table_of(OrderRow), table_of(AttentionRow)
+    standing = (n.c.order_id == o.c.id) & n.c.resolved_at.is_(None)
+    return select(func.aggregate_strings(n.c.flag, ",")).where(standing).correlate(o).scalar_subquery()
+
+
+def _page(
+    connection: Connection,
+    query: Select[Any],
+    keys: Sequence[ColumnElement[Any]],
+    limit: int,
+    after: str | None,
+    *,
+    newest_first: bool = False,
+) -> Rows:
+    """Return the rows behind a cursor, `limit` at most; one more is read to see whether the list goes on."""
+    names = [f"key_{number}" for number in range(len(keys))]
+    query = query.add_columns(*(key.label(name) for name, key in zip(names, keys, strict=True)))
+    if after is not None:
+        query = query.where(_behind(keys, _decoded(after, keys), newest_first))
+    ordered = query.order_by(*(key.desc() if newest_first else key for key in keys)).limit(limit + 1)
+    rows = connection.execute(ordered).mappings().all()
+    more = len(rows) > limit
+    shown = rows[:limit]
+    return Rows(shown, _encoded([shown[-1][name] for name in names]) if more else None)
+
+
+def _behind(keys: Sequence[ColumnElement[Any]], values: Sequence[Any], newest_first: bool) -> ColumnElement[bool]:
+    """Return the condition for standing behind a row in the order of the keys."""
+    ways = []
+    for number, (key, value) in enumerate(zip(keys, values, strict=True)):
+        same = [earlier == known for earlier, known in zip(keys[:number], values[:number], strict=True)]
+        ways.append(and_(*same, key < value if newest_first else key > value))
+    return or_(*ways)
+
+
+def _encoded(values: Sequence[Any]) -> str:
+    written = [{"at": value.isoformat()} if isinstance(value, datetime) else value for value in values]
+    return base64.urlsafe_b64encode(json.dumps(written).encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str, keys: Sequence[ColumnElement[Any]]) -> list[Any]:
+    """Return the values of a cursor: an instant for each key that is one, else a number."""
+    kinds = [datetime if isinstance(key.type, UTCDateTime) else int for key in keys]
+    try:
+        written = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        values = [datetime.fromisoformat(value["at"]) if isinstance(value, dict) else value for value in written]
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        values = []
+    if [*map(type, values)] != kinds:
+        raise UsageError(f"{cursor[:60]!r} is not a cursor of this list: pass what `next` of its last page says")
+    return values

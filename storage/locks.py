@@ -1,0 +1,22 @@
+"""Locks that only one transaction of a PostgreSQL database holds at a time; on SQLite a write transaction is alone anyway."""
+
+from enum import IntEnum
+
+from sqlalchemy import Connection, func, select
+
+
+class Lock(IntEnum):
+    """What is locked. The numbers are the server's advisory locks and never change."""
+
+    new_orders = 1688
+    """Ids are being assigned to new orders."""
+    evidence_files = 1689
+    """Files of evidence are being added or removed."""
+    policy_versions = 1690
+    """A version of the policy is being stored."""
+
+
+def take(connection: Connection, lock: Lock) -> None:
+    """Wait for a lock and hold it until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(int(lock))))
