@@ -19,6 +19,7 @@ from rich.table import Table
 
 from admin.text import safe
 from engine.views import Page
+from workflow.plurals import counted
 from workflow.errors import UsageError
 
 
@@ -86,7 +87,7 @@ def fields_of(value: object) -> dict[str, object]:
 def print_page_end(page: Page[Any], limit: int) -> None:
     """Say that a list goes on, and how to see more of it."""
     if page.next:
-        click.echo(f"The first {limit} are shown: --limit {limit * 10} shows more, --after {page.next} the next page.")
+        click.echo(f"{counted(limit, 'row')} shown: --limit {limit * 10} shows more, --after {page.next} the next page.")
 
 
 def _plain(value: Any) -> Any:

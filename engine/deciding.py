@@ -17,7 +17,7 @@ from storage import attention, outbox, queries, timers
 from storage.database import Database, writing
 from storage.notifications import notify_daemons
 from storage.timers import Due
-from workflow.errors import AftersalesError, UsageError
+from workflow.errors import UsageError
 from workflow.suggestions import did_you_mean
 
 
@@ -63,7 +63,7 @@ class Decided:
     changed: tuple[ChangedEffect, ...]
 
 
-class AlreadyDecided(AftersalesError):
+class AlreadyDecided(UsageError):
     """Another person has decided first; the message says who and when."""
 
 

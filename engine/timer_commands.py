@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from engine.unit_of_work import UnitOfWork
 from storage import policies, timers
 from storage.database import Database, reading
-from storage.timers import Due, Selection
+from storage.timers import Due as Due
+from storage.timers import Selection as Selection
 from workflow.case.case import Detail, Timer
 from workflow.errors import AftersalesError, OrderError
 from workflow.policy.policy import Rules, calendar_of, read_policy

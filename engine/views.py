@@ -12,7 +12,8 @@ from engine.deciding import DECIDABLE, EffectAction
 from engine.delivery import Messenger, preview
 from storage import cases, lists, outbox, queries
 from storage.database import Database, reading
-from storage.lists import COUNTED_AT_MOST, Filter, Rows
+from storage.lists import COUNTED_AT_MOST, Rows
+from storage.lists import Filter as Filter
 from workflow.case import claims
 from workflow.errors import UsageError
 from workflow.policy.policy import Policy

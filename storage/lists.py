@@ -73,7 +73,9 @@ def timers(connection: Connection, wanted: Filter, limit: int, after: str | None
     query = query.where(t.c.status.in_(wanted.statuses)) if wanted.statuses else query
     query = query.where(t.c.due_at >= wanted.since) if wanted.since else query
     query = query.where(t.c.due_at <= wanted.due_before) if wanted.due_before else query
-    return _page(connection, query, (case((t.c.status == "paused", 1), else_=0), t.c.due_at, t.c.order_id, t.c.number), limit, after)
+    return _page(
+        connection, query, (case((t.c.status == "paused", 1), else_=0), t.c.due_at, t.c.order_id, t.c.number), limit, after
+    )
 
 
 def effects(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:

@@ -28,7 +28,6 @@ ALLOWED = {
         "click",
         "rich",
         "jinja2",
-        "sqlalchemy",
         "tzlocal",
     },
 }
@@ -66,3 +65,35 @@ def test_every_folder_of_the_application_is_on_the_list_and_in_the_package():
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
     assert folders == ALLOWED.keys()
     assert all(f'"{folder}"' in (ROOT / "pyproject.toml").read_text().split("[tool.ruff]")[0] for folder in folders)
+
+
+def test_commands_reach_the_tables_through_the_engine_alone():
+    """Only the wiring and the maintenance of whole databases may import storage; nothing in `admin` opens a transaction."""
+    for path in (ROOT / "admin").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        if path.name not in ("app.py", "db.py"):
+            assert "storage" not in imported(tree), path.relative_to(ROOT)
+            assert "sqlalchemy" not in imported(tree), path.relative_to(ROOT)
+        calls = [
+            node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        ]
+        assert "begin" not in calls
+        written = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call) and _opens_a_transaction(node)]
+        assert written == [], path.relative_to(ROOT)
+
+
+def _opens_a_transaction(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("write", "read") and "database" in ast.unparse(call.func)
+
+
+def test_one_module_builds_changes_of_cases():
+    builders = [
+        path.relative_to(ROOT).as_posix()
+        for path in _code()
+        if "CaseChange(" in path.read_text().replace("class CaseChange", "")
+    ]
+    assert builders == ["engine/unit_of_work.py"]
+
+
+def _code() -> list[Path]:
+    return sorted(path for folder in ALLOWED for path in (ROOT / folder).rglob("*.py"))

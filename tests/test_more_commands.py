@@ -59,7 +59,7 @@ def test_a_claim_is_worked_from_its_opening_to_the_money(claimed, tmp_path):
     assert "The platform has until" in claimed("explain", "1001").out
     assert claimed("report", "1001", "settle_refund").code == 0
     assert "refunded" in claimed("claims", "--status", "all").out
-    assert claimed("claims", "--json").json == []
+    assert claimed("claims", "--json").json["claims"] == []
 
 
 def test_a_replacement_is_shown_with_its_family(claimed):
@@ -199,7 +199,7 @@ def test_an_order_is_shown_as_it_was(shop):
 
 def test_a_message_is_read_before_it_leaves(shop):
     shop("report", "1002", "report_oversized", "--reason", "over 30 kg")
-    effects = shop("effects", "--json").json
+    effects = shop("effects", "--json").json["effects"]
     assert "25.90 CNY" in shop("effects").out
     said = shop("effects", "show", str(effects[0]["id"]))
     assert "please refund order main/1002: 25.90 CNY" in said.out

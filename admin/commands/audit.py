@@ -4,7 +4,7 @@ import click
 
 from admin.app import App
 from admin.text import safe
-from storage import queries
+from engine.health import audit
 from workflow.plurals import counted
 
 
@@ -12,10 +12,8 @@ from workflow.plurals import counted
 @click.pass_context
 def audit_command(ctx: click.Context) -> None:
     """Check every order's history: an edited, deleted, reordered or cut-off row is found."""
-    with App(ctx).ready().read() as connection:
-        broken = [*queries.broken_chains(connection)]
-        orders = sum(queries.counts(connection)["orders"].values())
-    for name, wrong in broken:
+    found = audit(App(ctx).ready())
+    for name, wrong in found.broken:
         click.echo(f"{safe(name)}: {wrong}")
-    click.echo(f"{counted(orders, 'history', 'histories')} checked, {len(broken)} broken.")
-    ctx.exit(1 if broken else 0)
+    click.echo(f"{counted(found.orders, 'history', 'histories')} checked, {len(found.broken)} broken.")
+    ctx.exit(1 if found.broken else 0)

@@ -9,7 +9,7 @@ from admin.app import App, now
 from admin.output import iso, print_json
 from admin.text import safe
 from effects.letters import Letters
-from storage import heartbeats, queries, sizes, timers
+from engine.health import Health, health
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
 from workflow.policy.policy import calendar_of
@@ -50,9 +50,10 @@ def _findings(ctx: click.Context) -> Iterator[Finding]:
     except AftersalesError as error:
         yield "A003", "error", str(error)
         return
-    yield from _daemon_findings(app)
-    yield from _work_findings(app)
-    yield _size_finding(app)
+    found = health(app.database, now())
+    yield from _daemon_findings(found)
+    yield from _work_findings(found)
+    yield _size_finding(app, found)
 
 
 def _policy_findings(app: App) -> Iterator[Finding]:
@@ -75,21 +76,18 @@ def _policy_findings(app: App) -> Iterator[Finding]:
         yield "A013", "error", "the policy sends email and no SMTP server is set up: set [smtp] host"
 
 
-def _daemon_findings(app: App) -> Iterator[Finding]:
-    with app.database.read() as connection:
-        sign = heartbeats.last(connection)
-        due = timers.backlog(connection, now() - timedelta(seconds=30))
-    if sign is None or sign["stopped_at"]:
+def _daemon_findings(found: Health) -> Iterator[Finding]:
+    beat = found.heartbeat
+    if beat is None or beat.stopped_at:
         yield "A014", "warning", "no daemon is running: `aftersales run`, or `aftersales once` from cron"
-    elif now() - sign["last_tick"] > timedelta(seconds=60):
-        yield "A004", "error", f"daemon {sign['daemon']} has written no heartbeat since {iso(sign['last_tick'])}"
-    if due:
-        yield "A015", "warning", f"{counted(due, 'timer')} overdue for more than 30 seconds"
+    elif now() - beat.last_tick > timedelta(seconds=60):
+        yield "A004", "error", f"daemon {beat.daemon} has written no heartbeat since {iso(beat.last_tick)}"
+    if found.overdue:
+        yield "A015", "warning", f"{counted(found.overdue, 'timer')} overdue for more than 30 seconds"
 
 
-def _work_findings(app: App) -> Iterator[Finding]:
-    with app.database.read() as connection:
-        counts = queries.counts(connection)
+def _work_findings(found: Health) -> Iterator[Finding]:
+    counts = found.counts
     if counts["timers"].get("failed"):
         yield (
             "A016",
@@ -115,9 +113,7 @@ def _work_findings(app: App) -> Iterator[Finding]:
         )
 
 
-def _size_finding(app: App) -> Finding:
-    with app.database.read() as connection:
-        rows, size = sizes.rows(connection), sizes.bytes_used(connection)
+def _size_finding(app: App, found: Health) -> Finding:
     about = "" if app.database.is_sqlite else "about "
-    told = ", ".join(f"{name} {count:,}" for name, count in rows.items())
-    return "A020", "info", f"{size / 1_000_000:,.1f} MB; {about}rows: {told}"
+    told = ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
+    return "A020", "info", f"{found.bytes_used / 1_000_000:,.1f} MB; {about}rows: {told}"

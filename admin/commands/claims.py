@@ -14,12 +14,9 @@ from admin.output import fields_of, new_file, print_json, print_page_end, print_
 from admin.text import safe
 from engine import views
 from engine.claim_evidence import Submission, add_evidence
-from engine.views import ClaimSummary
+from engine.claim_views import EvidenceFile, claims_of, file_of, preview_remedies
+from engine.views import ClaimSummary, Filter
 from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
-from storage import evidence_files as records
-from storage import queries
-from storage.evidence_files import EvidenceFile
-from storage.lists import Filter
 from workflow.case import claims
 from workflow.case.case import Case, Claim
 from workflow.case.money import show_amount
@@ -75,7 +72,7 @@ def _stage_of(claim: ClaimSummary) -> str:
 
 
 def stage(status: str, verdict: str | None, chosen: str | None, evidence: bool, verification_due: bool) -> str:
-    """Say whose turn it is with a claim."""
+    """Say what an open claim waits for."""
     if status != "open":
         return status
     if verdict == "approved":
@@ -94,12 +91,8 @@ def stage(status: str, verdict: str | None, chosen: str | None, evidence: bool, 
 def show_claims(ctx: click.Context, identity: str, images: Path | None, as_json: bool) -> None:
     """Show the claims of the order ID; with --images as one HTML file that needs no other."""
     app = App(ctx)
-    with app.ready().read() as connection:
-        stored = queries.stored_case(connection, identity)
-        files = records.of_order(connection, stored.order_id)
-    case = stored.case
-    if not case.claims:
-        raise AftersalesError(f"order {case.name} has no claims: aftersales report {case.name} open_claim --kind …")
+    found = claims_of(app.ready(), identity)
+    case, files = found.case, found.files
     if images:
         _write_page(app, case, files, images)
         return
@@ -204,20 +197,16 @@ def _picture(app: App, vault: Vault, one: EvidenceFile) -> dict[str, Any]:
 @click.pass_context
 def preview_claim(ctx: click.Context, identity: str, as_json: bool) -> None:
     """Say what a refund of the open claim would ask for, and what a replacement would hold; nothing is reported."""
-    app = App(ctx)
-    with app.ready().read() as connection:
-        case = queries.stored_case(connection, identity, with_chain=True).case
-    claim, currency = case.claim, case.order.currency
-    if claim is None:
-        raise AftersalesError(f"order {case.name} has no open claim: aftersales report {case.name} open_claim --kind …")
-    value, asked, left = claims.worth(case, dict(claim.pieces)), claims.to_ask_for(case, claim), claims.unsettled(case)
+    found = preview_remedies(App(ctx).ready(), identity)
+    case, claim, currency = found.case, found.claim, found.case.order.currency
+    asks_for = _sum(found.refund_asks_for, currency)
     told = {
         "claimed": claims.written(case, dict(claim.pieces)),
-        "worth": _sum(value, currency),
-        "refund would ask for": _sum(asked, currency) if value is not None else "the full amount paid; a person names the sum",
-        "could still come back": _sum(left, currency),
-        "replacement": "possible" if case.order.generation < claims.MOST_GENERATIONS else "no: it is the second one already",
-        "left to claim": claims.written(case, claims.left(case)) or "nothing",
+        "worth": _sum(found.worth, currency),
+        "refund would ask for": "the full amount paid; a person names the sum" if found.worth is None else asks_for,
+        "could still come back": _sum(found.may_still_come_back, currency),
+        "replacement": "possible" if found.replacement_possible else "no: it is the second one already",
+        "left to claim": found.left_to_claim or "nothing",
     }
     if as_json:
         print_json({"order": case.name, "claim": claim.number, **told})
@@ -278,15 +267,7 @@ def save_command(ctx: click.Context, identity: str, digest: str, target: Path, o
     """Save the file that begins with DIGEST, of a claim of the order ID, as the new file TARGET."""
     app = App(ctx)
     refuse_existing(target)
-    with app.ready().read() as connection:
-        files = records.of_order(connection, queries.resolve_id(connection, identity))
-    found = {one.sha256: one for one in files if digest and one.sha256.startswith(digest.lower())}
-    if len(found) != 1:
-        many = "several files begin" if found else "no file of that order begins"
-        raise UsageError(f"{many} with {digest[:64]!r}: `aftersales claims show {identity}` lists them")
-    (one,) = found.values()
-    if one.erased_at:
-        raise AftersalesError("that file was erased with its buyer")
+    one = file_of(app.ready(), identity, digest)
     content = app.vault().get(ORIGINALS if original else SHOWN, one.sha256)
     with new_file(target) as file:
         file.write(content)

@@ -17,11 +17,11 @@ from engine import views
 from engine.claim_evidence import Submission, add_evidence
 from engine.delivery import deliver_due
 from engine.firing import fire_due
+from engine.health import Counts, counts_of
 from engine.outcomes import Arrival
 from engine.reporting import apply
+from engine.views import Filter
 from jobs.passes import Runtime, next_wake
-from storage import queries
-from storage.lists import Filter
 from workflow.plurals import counted
 from workflow.vocabulary import State
 
@@ -48,8 +48,7 @@ def demo_command(ctx: click.Context, directory: Path, seconds: int) -> None:
         _live(runtime, now())
         disputed = _add_photos(app, runtime)
         code = _run_daemon(runtime, seconds)
-        with runtime.database.read() as connection:
-            counts = queries.counts(connection)
+        counts = counts_of(runtime.database)
     _summary(directory, counts, disputed)
     ctx.exit(code)
 
@@ -89,8 +88,7 @@ def _picture(runtime: Runtime, moment: datetime) -> "Table":
     from rich.bar import Bar
     from rich.table import Table
 
-    with runtime.database.read() as connection:
-        counts = queries.counts(connection)["orders"]
+    counts = counts_of(runtime.database)["orders"]
     table = Table(
         title=f"{moment:%Y-%m-%d}: {counted(sum(counts.values()), 'order')}", title_justify="left", box=None, show_header=False
     )
@@ -144,7 +142,7 @@ def _run_daemon(runtime: Runtime, seconds: int) -> int:
         end.cancel()
 
 
-def _summary(directory: Path, counts: dict[str, dict[str, int]], disputed: str) -> None:
+def _summary(directory: Path, counts: Counts, disputed: str) -> None:
     click.echo("\nSo far:")
     for name, by_status in counts.items():
         click.echo(f"  {name:>9}: {', '.join(f'{key} {count}' for key, count in by_status.items()) or '-'}")

@@ -12,8 +12,7 @@ from admin.output import fields_of, print_json, print_page_end, print_rows
 from admin.text import safe
 from engine import views
 from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_effects
-from engine.views import EffectSummary
-from storage.lists import Filter
+from engine.views import EffectSummary, Filter
 from workflow.plurals import counted
 from workflow.process import EFFECTS
 from workflow.vocabulary import EffectStatus

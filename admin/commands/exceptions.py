@@ -8,7 +8,7 @@ from admin.app import App, now, person
 from admin.options import AFTER, JSON, LIMIT, ROW, SHOP, SINCE, STATE, SUPPLIER, Note
 from admin.output import fields_of, print_json, print_page_end, print_rows
 from engine import deciding, views
-from storage.lists import Filter
+from engine.views import Filter
 
 
 @click.group("exceptions", invoke_without_command=True)

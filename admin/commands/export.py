@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from admin.app import App
 from admin.output import iso, new_file, refuse_existing
-from storage import queries
-from storage.queries import Found
+from engine.health import histories
 from workflow.plurals import counted
 
 HISTORY = (
@@ -56,9 +55,7 @@ def export_command(ctx: click.Context, target: Path | None, identity: str | None
     app = App(ctx)
     if target:
         refuse_existing(target)
-    with app.ready().read() as connection:
-        key = queries.resolve_id(connection, identity) if identity else None
-        rows = queries.all_history(connection, key)
+    with histories(app.ready(), identity) as rows:
         if target is None:
             _write(sys.stdout, rows, form)
             return
@@ -67,7 +64,7 @@ def export_command(ctx: click.Context, target: Path | None, identity: str | None
     click.echo(f"Wrote {counted(count, 'row')} to {target}.")
 
 
-def _write(file: TextIO, rows: Iterator[Found], form: str) -> int:
+def _write(file: TextIO, rows: Iterator[dict[str, Any]], form: str) -> int:
     writer, count = csv.writer(file), 0
     writer.writerow(EVENTS if form == "events" else HISTORY)
     for row in rows:

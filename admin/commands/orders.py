@@ -8,7 +8,7 @@ from admin.app import App
 from admin.options import AFTER, DUE_BEFORE, JSON, LIMIT, SHOP, SINCE, STATE, SUPPLIER
 from admin.output import fields_of, print_json, print_page_end, print_rows
 from engine import views
-from storage.lists import Filter
+from engine.views import Filter
 
 
 @click.command("orders")

@@ -7,8 +7,7 @@ import click
 from admin.app import App, person
 from admin.commands.timers import DRY_RUN, REASON, run_timer_command, selecting
 from admin.output import print_json
-from engine.timer_commands import TimerCommand
-from storage.timers import Selection
+from engine.timer_commands import Selection, TimerCommand
 
 
 @click.group("policy")

@@ -1,22 +1,17 @@
 """show: one order's whole story."""
 
+from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any
 
 import click
-from sqlalchemy import Connection
 
 from admin.app import App
 from admin.options import JSON, Instant
-from admin.output import fields_of, iso, print_json, print_rows
+from admin.output import fields_of, print_json, print_rows
 from admin.text import safe
-from engine.rebuild import as_known, as_occurred
-from storage import cases, evidence_files, queries
-from workflow.case import claims
-from workflow.case.case import Case
+from engine.story import Story, story, story_as_of
 from workflow.case.money import show_amount
-from workflow.errors import AftersalesError
-from workflow.policy.policy import Rules, calendar_of
 
 
 @click.command("show")
@@ -30,59 +25,27 @@ def show_command(ctx: click.Context, identity: str, as_of: datetime | None, occu
     if occurred and as_of is None:
         raise click.UsageError("--occurred needs --as-of: at which instant?")
     app = App(ctx)
-    with app.ready().read() as connection:
-        key = queries.resolve_id(connection, identity)
-        story = _story(connection, key) if as_of is None else _story_of(app, connection, key, as_of, occurred)
+    database = app.ready()
+    if as_of is None:
+        told = story(database, identity)
+    else:
+        told = story_as_of(database, identity, as_of, app.rules_for_reading(), by_occurrence=occurred)
+    parts = _parts(told)
     if as_json:
-        print_json(story)
+        print_json(parts)
         return
-    _print_story(app, story)
+    _print_story(app, parts)
 
 
-def _story(connection: Connection, key: int) -> dict[str, Any]:
-    case = cases.load(connection, [key], lock=False)[key].case
-    return {
-        **_case(case),
-        "history": [fields_of(row) for row in queries.history(connection, key)],
-        "timers": queries.timers(connection, key),
-        "evidence": [fields_of(one) for one in evidence_files.of_order(connection, key)],
-        "reports": queries.reports(connection, key),
-        "effects": queries.effects(connection, key),
-        "messages": queries.messages(connection, key),
-        "attention": queries.attention(connection, key),
-        "group": queries.family(connection, key),
-        "replacements": [one for one in queries.relatives(connection, key) if one["number"] != case.order.number],
-    }
+def _parts(told: Story) -> dict[str, Any]:
+    """Return the parts of a story that are known, as --json prints them."""
+    return {name: _plain(value) for name, value in fields_of(told).items() if value is not None}
 
 
-def _story_of(app: App, connection: Connection, key: int, at: datetime, occurred: bool) -> dict[str, Any]:
-    """Return the story as it was at an instant; what came later is left out."""
-    policy = app.settings.read_policy()
-    rebuild = as_occurred if occurred else as_known
-    was = rebuild(connection, key, at, Rules(0, policy, calendar_of(policy)))
-    if was is None:
-        raise AftersalesError(f"that order {'had not been placed' if occurred else 'was not known'} at {iso(at)}")
-    return {
-        **_case(was.case),
-        "as_of": at,
-        "exact": was.exact,
-        "history": [fields_of(row) for row in was.history],
-        "timers": [fields_of(one) for one in was.case.timers],
-        "evidence": [fields_of(one) for one in evidence_files.of_order(connection, key) if one.added_at <= at],
-    }
-
-
-def _case(case: Case) -> dict[str, Any]:
-    return {
-        "order": case.name,
-        "state": str(case.state),
-        "since": case.since,
-        "facts": fields_of(case.order),
-        "lines": [{"number": number, **fields_of(one)} for number, one in enumerate(case.lines, 1)],
-        "attempts": [fields_of(one) for one in case.attempts],
-        "ledger": [fields_of(one) for one in case.ledger],
-        "claims": [{**fields_of(one), "pieces": claims.written(case, dict(one.pieces))} for one in case.claims],
-    }
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return fields_of(value) if is_dataclass(value) else value
 
 
 _PARTS = {

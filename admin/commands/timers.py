@@ -14,11 +14,8 @@ from admin.output import fields_of, print_json, print_page_end, print_rows
 from admin.text import safe
 from engine import views
 from engine.deciding import retry_timers
-from engine.timer_commands import TimerCommand, TimerResult, apply_command, selected_timers
-from engine.views import TimerSummary
-from storage.database import Database
-from storage.lists import Filter
-from storage.timers import Due, Selection
+from engine.timer_commands import Due, Selection, TimerCommand, TimerResult, apply_command, selected_timers
+from engine.views import Filter, TimerSummary
 from workflow.errors import UsageError
 from workflow.plurals import counted
 from workflow.policy.durations import Duration
@@ -72,11 +69,11 @@ def _selection(app: App, timers: Sequence[str], identities: Sequence[str], narro
     return Selection(order_ids=tuple(views.order_id(database, one) for one in identities), timers=named, **narrowed)
 
 
-def _timer(database: Database, text: str) -> Due:
+def _timer(source: views.Source, text: str) -> Due:
     order, mark, number = text.rpartition("#")
     if not mark or not (number.isascii() and number.isdigit()):
         raise UsageError(f"{text!r} is not a timer: write ORDER#NUMBER as `aftersales timers` lists them, such as 1003#2")
-    return views.order_id(database, order), int(number[:9])
+    return views.order_id(source, order), int(number[:9])
 
 
 @click.group("timers", invoke_without_command=True)

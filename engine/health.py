@@ -1,0 +1,96 @@
+"""How the installation does: heartbeats, work that waits, sizes, statistics, and the audit of histories."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from storage import heartbeats, queries, sizes, statistics, timers
+from storage.database import Database
+from storage.statistics import Lateness, Score
+
+Counts = Mapping[str, Mapping[str, int]]
+"""By table and status (or state, verdict, flag)."""
+OVERDUE_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The latest sign of a daemon."""
+
+    daemon: str
+    last_tick: datetime
+    stopped_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What `check` looks at. `overdue` counts timers that should have fired more than `OVERDUE_AFTER` ago."""
+
+    heartbeat: Heartbeat | None
+    overdue: int
+    counts: Counts
+    rows: Mapping[str, int]
+    bytes_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counts, how late timers fired, and how each supplier does."""
+
+    counts: Counts
+    lateness: Sequence[Lateness]
+    suppliers: Sequence[Score]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How many histories were checked, and which do not hold: the order's name, and what is wrong."""
+
+    orders: int
+    broken: Sequence[tuple[str, str]]
+
+
+def health(database: Database, at: datetime) -> Health:
+    """Return the health of an installation at an instant."""
+    with database.read() as connection:
+        last = heartbeats.last(connection)
+        return Health(
+            heartbeat=Heartbeat(last["daemon"], last["last_tick"], last["stopped_at"]) if last else None,
+            overdue=timers.backlog(connection, at - OVERDUE_AFTER),
+            counts=queries.counts(connection),
+            rows=sizes.rows(connection),
+            bytes_used=sizes.bytes_used(connection),
+        )
+
+
+def statistics_of(database: Database) -> Statistics:
+    """Return the statistics of an installation."""
+    with database.read() as connection:
+        return Statistics(queries.counts(connection), statistics.lateness(connection), statistics.scores(connection))
+
+
+def counts_of(database: Database) -> Counts:
+    """Count orders by state, timers, effects and messages by status, reports by verdict, and flags."""
+    with database.read() as connection:
+        return queries.counts(connection)
+
+
+def audit(database: Database) -> Audit:
+    """Verify the hash chain of every history (rule 6.2)."""
+    with database.read() as connection:
+        broken = [*queries.broken_chains(connection)]
+        return Audit(sum(queries.counts(connection)["orders"].values()), broken)
+
+
+@contextmanager
+def histories(database: Database, identity: str | None) -> Iterator[Iterator[dict[str, Any]]]:
+    """Open the history rows of one order or of all, order by order, oldest first, read as they are consumed.
+
+    Raises:
+        UnknownOrder: no order, or more than one, has that identity.
+
+    """
+    with database.read() as connection:
+        yield queries.all_history(connection, queries.resolve_id(connection, identity) if identity else None)
