@@ -19,8 +19,8 @@ from rich.table import Table
 
 from admin.text import safe
 from engine.views import Page
-from workflow.plurals import counted
 from workflow.errors import UsageError
+from workflow.plurals import counted
 
 
 def print_wrapped(line: str) -> None:

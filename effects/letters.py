@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,13 @@ class Letters:
         self._own = own
         folders = [str(folder) for folder in (own, OURS) if folder]
         options: dict[str, Any] = {"undefined": ChainableUndefined, "trim_blocks": True, "lstrip_blocks": True}
-        self._templates = SandboxedEnvironment(loader=FileSystemLoader(folders), **options)
-        self._templates.filters["money"] = _money
-        self._templates.filters["instant"] = _instant
-        self._templates.filters["because"] = lambda details, language="en": _because(details, language)
+        self._templates = {}
+        for language in LANGUAGES:
+            templates = SandboxedEnvironment(loader=FileSystemLoader(folders), **options)
+            templates.filters["money"] = partial(_money, language=language)
+            templates.filters["instant"] = _instant
+            templates.filters["because"] = lambda details, language=language: _because(details, language)
+            self._templates[language] = templates
 
     def write(self, kind: str, language: str, matters: Sequence[LetterContext]) -> Letter:
         """Write the letter of an effect kind about one matter or, as a digest, about many.
@@ -67,7 +71,7 @@ class Letters:
         name, first = f"{chosen}/{kind}.txt", matters[0]
         about = {"order": first.order, "attempt": first.attempt, "caused_at": first.caused_at, "details": first.details}
         try:
-            text = self._templates.get_template(name).render(matters=matters, kind=kind, **about)
+            text = self._templates[chosen].get_template(name).render(matters=matters, kind=kind, **about)
         except Exception as error:  # a user's template may fail in any way, and must not stop other letters
             raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
         subject, _, body = text.strip().partition("\n")
@@ -85,13 +89,17 @@ class Letters:
                 yield f"{path} is no template: write {'|'.join(LANGUAGES)}/KIND.txt{did_you_mean(path.stem, kinds)}"
                 continue
             try:
-                self._templates.get_template(f"{path.parent.name}/{path.name}")
+                self._templates[path.parent.name].get_template(f"{path.parent.name}/{path.name}")
             except (TemplateError, UnicodeError) as error:
                 yield f"{path} cannot be used: {error}"
 
 
-def _money(minor: Any, currency: str) -> str:
-    return show_amount(minor, currency) if isinstance(minor, int) else "the full amount paid"
+def _money(minor: Any, currency: str, *, language: str) -> str:
+    """Write a sum; one that is not known is the full amount paid (rule 8.6)."""
+    return show_amount(minor, currency) if isinstance(minor, int) else _FULL_AMOUNT[language]
+
+
+_FULL_AMOUNT = {"en": "the full amount paid", "zh": "已付全款"}
 
 
 _BECAUSE = {

@@ -180,9 +180,8 @@ def address_of(kind: str, supplier: str | None, order: Order, policy: Policy) ->
 
 def _send(database: Database, message: StoredMessage, at: datetime, policy: Policy, messenger: Messenger) -> bool:
     """Send one message and record what became of it; return whether it left."""
-    channel = messenger.channels[message.channel]
     try:
-        channel.send(Outgoing(message.key, message.kind, message.recipient, message.subject, message.body))
+        _channel(message, messenger).send(Outgoing(message.key, message.kind, message.recipient, message.subject, message.body))
     except NotSent as error:
         _record_failure(database, message, at, policy, str(error), "waiting" if error.try_again else "dead")
     except Exception as error:  # an unexpected error of a channel must not hold up other messages
@@ -193,6 +192,19 @@ def _send(database: Database, message: StoredMessage, at: datetime, policy: Poli
             outbox.finish(connection, message.id, "sent", at)
         return True
     return False
+
+
+def _channel(message: StoredMessage, messenger: Messenger) -> Channel:
+    """Return the channel of a message.
+
+    Raises:
+        NotSent: the policy that the message was written under names a channel that is not set up.
+
+    """
+    channel = messenger.channels.get(message.channel)
+    if channel is None:
+        raise NotSent(f"the channel {message.channel!r} is not set up", try_again=True)
+    return channel
 
 
 def _record_failure(database: Database, message: StoredMessage, at: datetime, policy: Policy, error: str, status: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from engine.case_run import CaseRun
 from storage import cases, chains
 from storage.case_changes import CaseChange
-from storage.cases import Stored
+from storage.case_reader import StoredCase
 from storage.chains import Chain
 from workflow.case.case import Case
 from workflow.intake import Received, Verdict
@@ -25,7 +25,7 @@ class OpenOrder:
     """An order within a unit of work: as it was loaded (None: it is new), and its run since."""
 
     run: CaseRun
-    stored: Stored | None
+    stored: StoredCase | None
     observed: bool
     """Whether its effects are held (rule 5.4)."""
 
@@ -109,7 +109,7 @@ class UnitOfWork:
         order_id, before = (stored.order_id, stored.case) if stored else (None, None)
         return CaseChange(run.case, run.steps, _last_verdicts(run.received), self._at, order_id, before, order.observed)
 
-    def _opened(self, stored: Stored) -> OpenOrder:
+    def _opened(self, stored: StoredCase) -> OpenOrder:
         return OpenOrder(CaseRun(stored.case), stored, stored.observed)
 
     def _chain_of(self, case: Case) -> Chain | None:

@@ -1,14 +1,13 @@
 """Cases as rows and rows as cases."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
 
-from workflow.case.case import Attempt, Case, Claim, Details, LedgerRow, Line, Order, Report, Timer
+from workflow.case.case import Attempt, Case, Claim, Details, LedgerRow, Line, Order, Timer
 from workflow.case.history import HistoryRow
 from workflow.draft import EffectDraft
 from workflow.symbols import plain
@@ -101,51 +100,6 @@ def read_order(row: RowMapping) -> Order:
     return Order(**facts, alternatives=tuple(json.loads(row["alternatives"])))
 
 
-def read_case(
-    row: RowMapping,
-    *,
-    lines: Iterable[RowMapping],
-    attempts: Iterable[RowMapping],
-    timers: Iterable[RowMapping],
-    ledger: Iterable[RowMapping],
-    claims: Iterable[RowMapping],
-    waiting: Iterable[RowMapping],
-) -> Case:
-    """Read a case back from the rows of its tables."""
-    return Case(
-        order=read_order(row),
-        state=State(row["state"]),
-        since=row["since"],
-        attempts=tuple(_read_attempt(one) for one in attempts),
-        current=row["current"],
-        timers=tuple(read_timer(one) for one in timers),
-        lines=tuple(Line(**{name: one[name] for name in _LINE}) for one in lines),
-        claims=tuple(_read_claim(one) for one in claims),
-        ledger=tuple(LedgerRow(**{name: one[name] for name in _LEDGER}) for one in ledger),
-        returns_to=State(row["returns_to"]) if row["returns_to"] else None,
-        cancelled=row["cancelled"],
-        gap=row["gap"],
-        historical=row["historical"],
-        carrier_status=row["carrier_status"],
-        timers_made=row["timers_made"],
-        steps=row["version"],
-        last_hash=row["last_hash"],
-        salt=row["salt"],
-        waiting=tuple(read_report(one) for one in waiting),
-    )
-
-
-def read_timer(row: RowMapping) -> Timer:
-    """Read a timer back."""
-    return Timer(**{name: row[name] for name in _TIMER})
-
-
-def read_report(row: RowMapping) -> Report:
-    """Read a report back."""
-    fields = json.loads(row["fields"])
-    return Report(row["trigger"], row["occurred"], row["source"], row["key"], row["actor"], fields, row["id"])
-
-
 def read_history(row: RowMapping) -> HistoryRow:
     """Read a history row back."""
     values: Mapping[str, Any] = {name: row[name] for name in _HISTORY}
@@ -179,24 +133,6 @@ def _state(state: State | None) -> str | None:
     return state and str(state)
 
 
-def _read_attempt(row: RowMapping) -> Attempt:
-    parcel = tuple((datetime.fromisoformat(at).astimezone(UTC), trigger) for at, trigger in json.loads(row["parcel"]))
-    return Attempt(**{name: row[name] for name in _ATTEMPT}, parcel=parcel)
-
-
-def _read_claim(row: RowMapping) -> Claim:
-    values = {name: row[name] for name in _CLAIM}
-    pieces = tuple((line, quantity) for line, quantity in json.loads(row["pieces"]))
-    back = State(row["went_back_to"]) if row["went_back_to"] else None
-    return Claim(
-        **values,
-        pieces=pieces,
-        evidence=tuple(json.loads(row["evidence"])),
-        came_from=State(row["came_from"]),
-        went_back_to=back,
-    )
-
-
 def _names(kind: Any, *without: str) -> tuple[str, ...]:
     return tuple(name for name in kind.__dataclass_fields__ if name not in without)
 
@@ -207,9 +143,5 @@ _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
 }
 _FACTS = _names(Order, "alternatives")
 _facts_of = attrgetter(*_FACTS)
-_ATTEMPT = _names(Attempt, "parcel")
-_TIMER = _names(Timer)
-_LEDGER = _names(LedgerRow)
 _LINE = _names(Line)
-_CLAIM = _names(Claim, "pieces", "evidence", "came_from", "went_back_to")
 _HISTORY = _names(HistoryRow, "source", "target", "details")

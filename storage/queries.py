@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Select, func, or_, select
 from sqlmodel import SQLModel, col
 
 from storage import case_mapper, cases, chains
-from storage.cases import Stored
+from storage.case_reader import StoredCase
 from storage.chunks import chunked
 from storage.tables import (
     AttentionRow,
@@ -49,7 +49,7 @@ def resolve_id(connection: Connection, identity: str) -> int:
     return int(rows[0].id)
 
 
-def stored_case(connection: Connection, identity: str, *, with_chain: bool = False) -> Stored:
+def stored_case(connection: Connection, identity: str, *, with_chain: bool = False) -> StoredCase:
     """Return the case of one order by its name; on wish one that knows what its chain of replacements has had."""
     order_id = resolve_id(connection, identity)
     stored = cases.load(connection, [order_id], lock=False)[order_id]

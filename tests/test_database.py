@@ -3,11 +3,15 @@ import stat
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import event
 
-from storage import queries
+from storage import chains, queries
 from storage.database import Database, DatabaseFailed, DatabaseUnready
 from storage.schema import upgrade
+from storage.scratch import create_tables
+from tests.conftest import START
 from tests.test_engine import arrival, take
+from workflow.case.case import Case, Order
 from workflow.errors import UsageError
 
 
@@ -93,3 +97,21 @@ def test_a_damaged_file_is_named(file):
 def test_an_address_of_a_database_that_is_none_is_refused(url):
     with pytest.raises(UsageError):
         Database(url)
+
+
+def test_the_money_of_a_chain_is_looked_up_by_index(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'chains.db'}")
+    create_tables(database)
+    statements = []
+    event.listen(database.engine, "before_cursor_execute", lambda c, cursor, sql, values, *_: statements.append((sql, values)))
+    placed = Order("main", "1-R", START, "CNY", chain="1", generation=1, replaces="1")
+    with database.read() as connection:
+        chains.load(connection, [Case(placed)])
+        looked_up = [one for one in statements if "json_each" in one[0]]
+        plans = [
+            row[-1] for sql, values in looked_up for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+        ]
+    database.close()
+    assert len(looked_up) == 2
+    assert [plan for plan in plans if plan.startswith(("SCAN orders", "SCAN ledger"))] == []
+    assert any("orders_by_chain" in plan for plan in plans)

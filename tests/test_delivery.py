@@ -13,6 +13,7 @@ from effects.log import LogChannel
 from engine import delivery
 from engine.delivery import Messenger, deliver_due, recover
 from engine.firing import fire_due
+from storage import queries
 from tests.conftest import START, all_effects, all_flags, day, decide, rules_of
 from tests.test_engine import arrival, order, report, take
 from workflow.addresses import email_address
@@ -57,6 +58,26 @@ def sent(tmp_path):
 def statuses(database):
     with database.read() as connection:
         return {row["kind"]: row["status"] for row in all_effects(connection)}
+
+
+def test_a_channel_that_is_not_set_up_leaves_its_message_waiting_and_the_others_go_on(database, tmp_path):
+    rules = rules_of(ASKS_NOTHING.replace('["file"]', '["email", "file"]'))
+    take(database, arrival("1", supplier="Yiwu"), rules=rules)
+    fire_due(database, day(2), rules)
+    sent_now = deliver_due(database, day(2), rules, Messenger({"file": FileChannel(tmp_path / "out.jsonl")}, Letters()))
+    assert (sent_now.sent, sent_now.failed) == (1, 1)
+    with database.read() as connection:
+        found = {row["channel"]: (row["status"], row["error"]) for row in queries.messages(connection, 1)}
+    assert found == {"file": ("sent", None), "email": ("waiting", "the channel 'email' is not set up")}
+
+
+@pytest.mark.parametrize("kind", ["request_refund", "chase_refund"])
+def test_a_chinese_letter_about_an_unknown_sum_has_no_english_in_it(kind):
+    about = LetterContext(order(paid=None), 1, day(2), {"about": "report_no_stock"})
+    letter = Letters().write(kind, "zh", [about])
+    assert "已付全款" in letter.body
+    assert "amount" not in letter.body
+    assert "the full amount paid" in Letters().write(kind, "en", [about]).body
 
 
 def test_urges_that_wait_for_one_supplier_become_one_digest(database, messenger, tmp_path):

@@ -214,7 +214,7 @@ class WholeOrders(RuleBasedStateMachine):
         """Every order can be told again, step by step, from what is stored."""
         with self.database.read() as connection:
             ids = [key for (key,) in connection.execute(select(OrderRow.id))]
-            for key, stored in cases.load(connection, ids).items():
+            for key, stored in cases.load(connection, ids, lock=False).items():
                 retaken = as_known(connection, key, self.now, RULES)
                 if retaken.exact:
                     assert replace(retaken.case, waiting=()) == replace(stored.case, waiting=())
@@ -281,7 +281,7 @@ class WholeOrders(RuleBasedStateMachine):
         refunded: Counter[str] = Counter()
         with self.database.read() as connection:
             ids = [key for (key,) in connection.execute(select(OrderRow.id))]
-            stored = [one.case for one in cases.load(connection, ids).values()]
+            stored = [one.case for one in cases.load(connection, ids, lock=False).values()]
         for case in stored:
             assert case.order.generation <= 2
             assert sum(claim.status == "open" for claim in case.claims) <= 1

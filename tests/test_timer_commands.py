@@ -289,7 +289,7 @@ def test_a_timer_that_was_set_aside_is_tried_again_when_a_person_says_so(databas
             timers.set_back(connection, (1, 1), day(2), "broken")
     assert fire_due(database, day(9), RULES).count == 0
     with database.write() as connection:
-        assert timers.retry(connection, timers.running(connection, Selection(status="failed"))) == 1
+        assert timers.retry(connection, timers.running(connection, Selection(status="failed"))) == [(1, 1)]
     assert fire_due(database, day(9), RULES).count == 1
 
 
