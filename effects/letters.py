@@ -78,7 +78,9 @@ class Letters:
         return Letter(" ".join(subject.split()), body.strip() + "\n")
 
     def problems(self) -> Iterator[str]:
-        """Say what is wrong with the user's own templates: names that no effect has, and texts that are none."""
+        """Yield effects without a text in some language, and what is wrong with the user's own templates."""
+        names = (f"{language}/{effect.kind}.txt" for language in LANGUAGES for effect in EFFECTS)
+        yield from (f"there is no text {name}" for name in names if not (OURS / name).is_file())
         if self._own is None:
             return
         if not self._own.is_dir():

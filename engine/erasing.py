@@ -16,10 +16,8 @@ from storage.erasing import ERASED, Found
 from storage.locks import Lock
 from workflow.draft import Event
 from workflow.policy.policy import Rules
+from workflow.process import RECORDS
 from workflow.step import write
-from workflow.vocabulary import Row, Target
-
-_ERASE = Row("erase", None, Target.stays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +109,5 @@ def _remove_files(vault: Vault, files: Sequence[str]) -> str | None:
 def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:
     unit = UnitOfWork(connection, ids, at)
     for key in [*unit.orders]:
-        unit.record(key, write(unit.case(key), Event("erase", at, at, actor), rules, _ERASE, None))
+        unit.record(key, write(unit.case(key), Event("erase", at, at, actor), rules, RECORDS["erase"], None))
     unit.commit()

@@ -12,39 +12,10 @@ from workflow.case.case import Case, Claim, Timer
 from workflow.case.history import HistoryRow
 from workflow.case.money import show_amount
 from workflow.policy.policy import Rules
-from workflow.process import FLAGS, PARCEL_REPORTS
+from workflow.process import FLAGS, PARCEL_REPORTS, STATE_MEANINGS
 from workflow.rules.timers import deciding_lines
 from workflow.table import allowed_now
 from workflow.vocabulary import State
-
-STATE_MEANINGS = {
-    State.placed: "paid and sent to a supplier, not shipped",
-    State.overdue_urged: "the supplier is late and has been urged",
-    State.rerouted: "ordered again from another supplier, not shipped",
-    State.shipped: "on its way",
-    State.customs_hold: "held by customs; the merchant has been told",
-    State.delivered: "arrived; claims may be opened until the claim window ends",
-    State.disputed: "a claim is being worked",
-    State.intercepting: "the supplier was asked to stop the parcel",
-    State.refunding: "a refund has been requested and is not settled",
-    State.refunded: "the money is back",
-    State.reissued: "a replacement has been ordered",
-    State.closed: "the claim window is over and nothing is open",
-}
-TIMER_MEANINGS = {
-    "urge": "the supplier is urged to ship",
-    "reroute": "it is ordered from the next supplier, or refunded when none is left",
-    "stall": "the merchant is told that the carrier is silent",
-    "remind_customs": "the merchant is reminded of the customs hold",
-    "fail_interception": "the interception counts as failed and the order goes back to where it was",
-    "close": "the claim window ends and the order is closed",
-    "lapse_evidence": "the claim lapses for want of evidence, and the order goes back to where it was",
-    "chase_verification": "the platform is chased for its verdict",
-    "remind_window": "the merchant is reminded of the remedy that is still to be done",
-    "lapse_window": "the time for the remedy ends",
-    "chase_refund": "the platform is chased for the refund",
-    "chase_recovery": "the old supplier is chased for the money",
-}
 
 
 @dataclass(frozen=True, slots=True)

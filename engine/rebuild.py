@@ -16,10 +16,9 @@ from workflow.draft import Event
 from workflow.errors import OrderError
 from workflow.intake import receive
 from workflow.policy.policy import Rules
-from workflow.process import PARCEL_REPORTS
+from workflow.process import PARCEL_REPORTS, RECORDS
 from workflow.step import fire, step, write
-from workflow.timer_commands import ROWS, act
-from workflow.vocabulary import Row, Target
+from workflow.timer_commands import ACTIONS, act
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class _Retaken:
         return self.case.steps >= row.sequence and (self.case.steps > row.sequence or self.case.last_hash == row.hash)
 
     def _take(self, row: HistoryRow, rules: Rules) -> None:
-        action = next((name for name, one in ROWS.items() if one.trigger == row.trigger), None)
+        action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)
         if action:
             fields = _fields(row, "due_at") if action in ("postpone", "shift") else _fields(row)
             made = act(self.case, action, int(row.details["timer"] or 0), row.recorded, row.actor, rules, fields)
@@ -136,7 +135,7 @@ class _Retaken:
             return
         if row.trigger == "link":
             self.case = replace_fields(self.case, order=self._links)
-        self.case = write(self.case, event, rules, Row(row.trigger, None, Target.stays), None).case
+        self.case = write(self.case, event, rules, RECORDS[row.trigger], None).case
 
     def _receive(self, row: HistoryRow, rules: Rules) -> None:
         """Apply the report of `row`, and before it those that were kept as exceptions."""

@@ -17,8 +17,8 @@ from workflow.case.case import LINKS, PERSONAL, Case, Order, Report, replace_fie
 from workflow.draft import Event
 from workflow.intake import Received, Verdict
 from workflow.policy.policy import Rules
+from workflow.process import RECORDS
 from workflow.step import Step, step, write
-from workflow.vocabulary import Row, Target
 
 
 def apply(
@@ -154,7 +154,7 @@ class _Batch:
         if identity in self._open and (known := self._open[identity].run).case.state is not None:
             linked = replace(known.case.order, replaces=order.replaces, generation=order.generation, chain=order.chain)
             known.case = replace_fields(known.case, order=linked)
-            known.step(write(known.case, replace(event, trigger="link"), self._rules, _LINK, None))
+            known.step(write(known.case, replace(event, trigger="link"), self._rules, RECORDS["link"], None))
         else:
             case = Case(order, lines=made.replacement.lines, salt=self.unit.new_salt())
             placed = self._add(identity, case, self._open[parent].observed)
@@ -183,10 +183,6 @@ class _Batch:
                 fresh.append(report)
             seen.add(key)
         return fresh, repeated
-
-
-_LINK = Row("link", None, Target.stays)
-"""An order that was known already turns out to be the replacement of another (rule 8.7)."""
 
 
 def _pieces(case: Case) -> int | None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from aiosmtpd.controller import Controller
 
+from effects import letters
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
 from effects.email import EmailChannel, SmtpServer, compose
 from effects.file import FileChannel
@@ -18,6 +19,7 @@ from tests.conftest import START, all_effects, all_flags, day, decide, rules_of
 from tests.test_engine import arrival, order, report, take
 from workflow.addresses import email_address
 from workflow.process import EFFECTS
+from workflow.vocabulary import Effect, Party
 
 ASKS_NOTHING = """
 [effects]
@@ -69,6 +71,12 @@ def test_a_channel_that_is_not_set_up_leaves_its_message_waiting_and_the_others_
     with database.read() as connection:
         found = {row["channel"]: (row["status"], row["error"]) for row in queries.messages(connection, 1)}
     assert found == {"file": ("sent", None), "email": ("waiting", "the channel 'email' is not set up")}
+
+
+def test_every_effect_has_a_text_in_both_languages_and_one_that_has_none_is_named(monkeypatch):
+    assert [*Letters().problems()] == []
+    monkeypatch.setattr(letters, "EFFECTS", (*EFFECTS, Effect("sing", Party.merchant)))
+    assert [*Letters().problems()] == ["there is no text en/sing.txt", "there is no text zh/sing.txt"]
 
 
 @pytest.mark.parametrize("kind", ["request_refund", "chase_refund"])

@@ -1,10 +1,10 @@
 import pytest
 
 from tests.conftest import Story, day
+from workflow.checks import TableError, check
 from workflow.errors import InvalidTransition, Refused
 from workflow.intake import Verdict
-from workflow.process import CLOCKS, ROWS
-from workflow.table import TableError, check
+from workflow.process import CLOCKS, ROWS, STATE_MEANINGS
 from workflow.vocabulary import Clock, Row, State
 
 
@@ -376,17 +376,25 @@ def test_a_timer_never_fires_early(story):
 def test_a_table_that_contradicts_itself_is_refused_by_name():
     broken = (
         *(row for row in ROWS if row.trigger not in ("close", "urge")),
-        Row("urge", (State.placed,), State.overdue_urged, ("no_such_guard",), effects=("no_such_effect",), flag="no_such_flag"),
-        Row("urge", (State.placed,), State.overdue_urged, ("no_such_guard",)),
+        Row(
+            "urge",
+            (State.placed,),
+            State.overdue_urged,
+            guards=("no_such_guard",),
+            effects=("no_such_effect",),
+            flag="no_such_flag",
+        ),
+        Row("urge", (State.placed,), State.overdue_urged, guards=("no_such_guard",), changes=("no_such_change",)),
         Row("dream", (State.placed,), State.overdue_urged),
     )
-    clocks = (*CLOCKS, Clock("stall", (State.placed,), (State.shipped,)))
+    clocks = (*CLOCKS, Clock("stall", starts_on=(State.placed,), runs_in=(State.shipped,)))
     with pytest.raises(TableError) as caught:
         check(broken, clocks)
     for words in (
         "closed is unreachable",
         "clock stall stands twice",
         "unknown guard no_such_guard",
+        "unknown change no_such_change",
         "unknown effect no_such_effect",
         "unknown flag no_such_flag",
         "dream is neither timed nor reported",
@@ -395,6 +403,29 @@ def test_a_table_that_contradicts_itself_is_refused_by_name():
         "starts on placed but does not run there",
     ):
         assert words in str(caught.value)
+
+
+def test_a_new_clock_and_a_new_state_are_told_everything_that_is_still_missing():
+    nap = Clock("nap", starts_on=(), runs_in=(State.placed,), settings=("overdue.nap_after",))
+    bare = Clock("doze", starts_on=(), runs_in=())
+    meanings = {state: words for state, words in STATE_MEANINGS.items() if state is not State.closed}
+    with pytest.raises(TableError) as caught:
+        check(clocks=(*CLOCKS, nap, bare), meanings=meanings)
+    assert str(caught.value).removeprefix("the process contradicts itself: ").split("; ") == [
+        "the clock nap runs in placed, where its trigger is not allowed",
+        "the clock nap has no deadline rule",
+        "the clock nap has no meaning",
+        "the clock nap names the unknown setting overdue.nap_after",
+        "the clock doze has no deadline rule",
+        "the clock doze names no setting of the policy",
+        "the clock doze has no meaning",
+        "the state closed has no meaning",
+    ]
+
+
+def test_a_row_can_only_be_written_with_its_parts_named():
+    with pytest.raises(TypeError):
+        Row("urge", (State.placed,), State.overdue_urged, ("domestic",))
 
 
 def test_a_refused_step_says_so_with_a_type_of_its_own(story):

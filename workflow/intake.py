@@ -9,9 +9,9 @@ from workflow.case.case import Case, Report, replace_fields
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
 from workflow.policy.policy import Rules
-from workflow.process import PARCEL_REPORTS, UNSHIPPED
+from workflow.process import OLDER_NEWS, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS, PARCEL_REPORTS
 from workflow.step import Step, step, write
-from workflow.vocabulary import Row, State, Target
+from workflow.vocabulary import Position, State
 
 PEOPLE = ("person:", "api:")
 """Actors that are told at once; what others report and cannot be applied is kept as an exception."""
@@ -71,14 +71,14 @@ def _without(waiting: Iterable[Report], report: Report) -> tuple[Report, ...]:
 
 def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
     if report.at > now + rules.policy.reports.ahead_of_now.span():
-        return _without_place(case, report, f"it is dated {report.at.isoformat()}, ahead of now")
+        return _not_applicable(case, report, f"it is dated {report.at.isoformat()}, ahead of now")
     event = _event(case, report, now)
     older = _is_older_news(case, report)
-    had_place, place = _told_in_order(case, report) if older else (False, None)
-    if older and not had_place:
-        return _without_place(case, report, "it is older news, and was not allowed when it occurred")
+    was_allowed, position = _told_in_order(case, report) if older else (False, None)
+    if older and not was_allowed:
+        return _not_applicable(case, report, "it is older news, and was not allowed when it occurred")
     try:
-        unmoved = older and place == _place_of(case)
+        unmoved = older and position == _position_of(case)
         made = _fill(case, event, rules) if unmoved else step(case, event, rules)
     except (InvalidTransition, Refused) as error:
         if not older:
@@ -88,14 +88,14 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
 
 
 def _verdict_of(error: OrderError, report: Report) -> Verdict:
-    return Verdict.refused if isinstance(error, Refused) else _verdict_without_place(report)
+    return Verdict.refused if isinstance(error, Refused) else _verdict_not_applicable(report)
 
 
-def _without_place(case: Case, report: Report, why: str) -> Received:
-    return Received(report, _verdict_without_place(report), InvalidTransition(case.name, case.state, report.trigger, why))
+def _not_applicable(case: Case, report: Report, why: str) -> Received:
+    return Received(report, _verdict_not_applicable(report), InvalidTransition(case.name, case.state, report.trigger, why))
 
 
-def _verdict_without_place(report: Report) -> Verdict:
+def _verdict_not_applicable(report: Report) -> Verdict:
     return Verdict.refused if report.actor.startswith(PEOPLE) else Verdict.exception
 
 
@@ -109,19 +109,10 @@ def _event(case: Case, report: Report, now: datetime) -> Event:
 
 # --- one parcel's reports, in whatever order they arrive (rule 2.6) ---
 
-_NEXT = {
-    ("unshipped", "ship"): "shipped",
-    ("unshipped", "deliver"): "delivered",
-    ("shipped", "hold"): "held",
-    ("shipped", "deliver"): "delivered",
-    ("held", "release"): "shipped",
-    ("held", "deliver"): "delivered",
-}
-
 
 def _is_older_news(case: Case, report: Report) -> bool:
     """Say whether the report is older than the last one of a parcel that still decides where the order is."""
-    if report.trigger not in PARCEL_REPORTS or case.state is None or _place_of(case) is None:
+    if report.trigger not in PARCEL_REPORTS or case.state is None or _position_of(case) is None:
         return False
     attempt = case.named_attempt(report.fields)
     if attempt is None or attempt.number != case.current:
@@ -129,44 +120,28 @@ def _is_older_news(case: Case, report: Report) -> bool:
     return bool(attempt.parcel) and report.at < attempt.parcel[-1][0]
 
 
-def _place_of(case: Case) -> str | None:
-    return _position(case.returns_to if case.state in (State.intercepting, State.disputed) else case.state)
+def _position_of(case: Case) -> Position | None:
+    """Return where the case's parcel is, or would be after an interception or a dispute; None where parcels do not decide."""
+    state = case.returns_to if case.state in (State.intercepting, State.disputed) else case.state
+    return PARCEL_POSITIONS.get(state) if state else None
 
 
-def _position(state: State | None) -> str | None:
-    """Return where a parcel is when its order is in `state`; None where parcels no longer decide."""
-    if state in UNSHIPPED:
-        return "unshipped"
-    places = {
-        State.shipped: "shipped",
-        State.customs_hold: "held",
-        State.delivered: "delivered",
-        State.closed: "delivered",
-    }
-    return places.get(state) if state else None
-
-
-def _told_in_order(case: Case, report: Report) -> tuple[bool, str]:
+def _told_in_order(case: Case, report: Report) -> tuple[bool, Position]:
     """Return whether the report would have been allowed in order of occurrence, and where the parcel would be now."""
     waiting = [(one.at, one.trigger, False) for one in case.waiting]
     told = [(at, trigger, False) for at, trigger in case.attempt.parcel]
-    had_place, position = False, "unshipped"
+    was_allowed, position = False, Position.unshipped
     for _, trigger, is_it in sorted([*told, *waiting, (report.at, report.trigger, True)], key=lambda one: one[0]):
-        after = _NEXT.get((position, trigger))
+        after = PARCEL_MOVES.get((position, trigger))
         if is_it:
-            had_place = after is not None or (position, trigger) in _FILLS or trigger == "note_transit"
+            was_allowed = after is not None or (position, trigger) in PARCEL_FILLS or trigger == "note_transit"
         position = after or position
-    return had_place, position
-
-
-_FILLS = {("delivered", "ship")}
+    return was_allowed, position
 
 
 def _fill(case: Case, event: Event, rules: Rules) -> Step:
     """Write older news into the history; the state stays as it is."""
-    does = ("take_shipment",) if event.trigger == "ship" else ()
-    row = Row(event.trigger, None, Target.stays, does=does)
-    return write(case, replace(event, fields={**event.fields, "older_news": True}), rules, row, None)
+    return write(case, replace(event, fields={**event.fields, "older_news": True}), rules, OLDER_NEWS[event.trigger], None)
 
 
 def _remember_parcel(made: Step, report: Report) -> Step:

@@ -8,6 +8,7 @@ from typing import Any
 
 from transitions import Machine
 
+import workflow.checks  # noqa: F401  (the process is checked before it is used)
 from workflow.case.case import Case, Details
 from workflow.errors import InvalidTransition, Refused
 from workflow.policy.policy import Rules

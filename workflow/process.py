@@ -1,179 +1,289 @@
-"""The whole process on one screen: transitions, clocks, effects and flags as data (docs/process.md).
+"""The whole process as data: states, transitions, clocks, effects, parcels and flags (docs/process.md).
 
-Nothing here runs. `workflow.table` checks these tables against each other when they are loaded,
-`workflow.machine` hands them to `transitions`, and `docs/state_machine.md` is drawn from them.
+Nothing here runs. `workflow.checks` checks these tables against each other and against the functions, settings and
+texts that they name, when the process is loaded; `workflow.machine` hands the transitions to `transitions`, and
+`docs/state_machine.md` is drawn from them.
 """
 
-from workflow.vocabulary import Clock, Effect, Party, Row, State, Target
+from collections.abc import Mapping
+
+from workflow.vocabulary import Clock, Effect, Mode, Party, Position, Row, State, Target
 
 S, STAYS, BACK = State, Target.stays, Target.back
 
 UNSHIPPED = (S.placed, S.overdue_urged, S.rerouted)
 ON_ITS_WAY = (S.shipped, S.customs_hold)
-PAUSED = (S.intercepting,)
+INTERCEPTING = (S.intercepting,)
+DISPUTED = (S.disputed,)
+AFTER_A_CLAIM = (S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued)
 FROM_SHIPPED_ON = tuple(state for state in State if state not in UNSHIPPED)
 ANYWHERE = tuple(State)
 
-DISPUTED = (S.disputed,)
-CLAIMABLE = (S.delivered, S.refunded, S.reissued)
-CLAIMED = ("request_verification",)
-PIECES = ("names_its_lines", "pieces_left")
-FIRST_OF_ROUND = ("claim_open", "verification_due")
-CHASED = ("chase_verification", "notify_merchant")
-VERDICT = ("claim_open", "evidence", "no_verdict")
-CHOOSES = ("claim_open", "approved", "generation_left", "no_reissue_chosen")
-CONFIRMS = ("claim_open", "reissue_chosen", "new_order_is_free")
-LATE_REISSUE = ("reissue_asked_for", "generation_left")
-SETTLES = ("names_the_refund", "sum_is_known", "within_what_was_paid")
-OTHER_CAME = "earlier_attempt_shipped"
-REOPENED_FROM = (S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued)
-REOPENS = ("a_claim_was_rejected", "where_it_went_back_to", "in_time_to_reopen", "new_evidence", "its_pieces_are_left")
-OPEN_RECOVERY = ("a_recovery_is_open", "names_an_open_recovery")
-RETURN = ("take_shipment", "return_to_that_attempt")
+STATE_MEANINGS: Mapping[State, str] = {
+    S.placed: "paid and sent to a supplier, not shipped",
+    S.overdue_urged: "the supplier is late and has been urged",
+    S.rerouted: "ordered again from another supplier, not shipped",
+    S.shipped: "on its way",
+    S.customs_hold: "held by customs; the merchant has been told",
+    S.delivered: "arrived; claims may be opened until the claim window ends",
+    S.disputed: "a claim is being worked",
+    S.intercepting: "the supplier was asked to stop the parcel",
+    S.refunding: "a refund has been requested and is not settled",
+    S.refunded: "the money is back",
+    S.reissued: "a replacement has been ordered",
+    S.closed: "the claim window is over and nothing is open",
+}
 
 
 def next_supplier(trigger: str, sources: tuple[State, ...], *guards: str) -> Row:
     """Order again from the next supplier, and ask the old one for the money back."""
-    does, effects = ("turn_to_the_next_supplier",), ("place_supply", "recover_supply")
-    return Row(trigger, sources, S.rerouted, (*guards, "candidate_left"), does, effects)
+    return Row(
+        trigger,
+        sources,
+        S.rerouted,
+        guards=(*guards, "candidate_left"),
+        changes=("turn_to_the_next_supplier",),
+        effects=("place_supply", "recover_supply"),
+    )
 
 
 def refund(trigger: str, sources: tuple[State, ...]) -> Row:
     """Request the refund of the whole order."""
-    return Row(trigger, sources, S.refunding, (), ("ask_for_a_refund",), ("request_refund",))
+    return Row(trigger, sources, S.refunding, changes=("ask_for_a_refund",), effects=("request_refund",))
 
 
-def refund_claim(trigger: str, *guards: str, does: tuple[str, ...] = ()) -> Row:
+def refund_claim(trigger: str, *guards: str, changes: tuple[str, ...] = ()) -> Row:
     """Request the refund of what the open claim is about."""
-    return Row(trigger, DISPUTED, S.refunding, guards, (*does, "choose_refund", "ask_for_a_refund"), ("request_refund",))
+    changes = (*changes, "choose_refund", "ask_for_a_refund")
+    return Row(trigger, DISPUTED, S.refunding, guards=guards, changes=changes, effects=("request_refund",))
+
+
+def earlier_supplier_ships(sources: tuple[State, ...], target: State | Target, *guards: str, then: State | None = None) -> Row:
+    """A supplier that was left ships after all: it is current again, and the later order is called off."""
+    return Row(
+        "ship",
+        sources,
+        target,
+        guards=(*guards, "earlier_attempt"),
+        changes=("take_shipment", "return_to_that_attempt"),
+        effects=("cancel_supply",),
+        flag="earlier_attempt_shipped",
+        set_return_state=then,
+    )
 
 
 # fmt: off
 ROWS: tuple[Row, ...] = (
     # before shipping
     Row("place", None, S.placed),
-    Row("promise", UNSHIPPED, STAYS, does=("take_promise",)),
-    Row("urge", (S.placed, S.rerouted), S.overdue_urged, does=("note_urge",), effects=("urge_supplier",)),
+    Row("promise", UNSHIPPED, STAYS, changes=("take_promise",)),
+    Row("urge", (S.placed, S.rerouted), S.overdue_urged, changes=("note_urge",), effects=("urge_supplier",)),
     next_supplier("reroute", (S.overdue_urged,)),
     refund("reroute", (S.overdue_urged,)),
     next_supplier("report_no_stock", UNSHIPPED, "no_stock_reroutes", "not_cancelled"),
-    refund("report_no_stock", UNSHIPPED + PAUSED),
+    refund("report_no_stock", UNSHIPPED + INTERCEPTING),
     next_supplier("report_unresponsive", UNSHIPPED, "unresponsive_reroutes", "not_cancelled"),
     refund("report_unresponsive", UNSHIPPED),
-    refund("report_oversized", UNSHIPPED + PAUSED),
+    refund("report_oversized", UNSHIPPED + INTERCEPTING),
     # on the way
-    Row("ship", UNSHIPPED, S.shipped, ("current_attempt",), ("take_shipment",)),
-    Row("ship", UNSHIPPED, S.shipped, ("earlier_attempt",), RETURN, ("cancel_supply",), OTHER_CAME),
-    Row("ship", (S.delivered, S.disputed, S.closed), STAYS, ("current_attempt",), ("take_shipment",)),
-    Row("ship", (S.delivered, S.disputed, S.closed), STAYS, ("earlier_attempt",), RETURN, ("cancel_supply",), OTHER_CAME),
-    Row("note_transit", FROM_SHIPPED_ON, STAYS, does=("take_carrier_news",)),
-    Row("stall", (S.shipped,), STAYS, does=("repeat",), effects=("notify_merchant",), flag="stalled"),
+    Row("ship", UNSHIPPED, S.shipped, guards=("current_attempt",), changes=("take_shipment",)),
+    earlier_supplier_ships(UNSHIPPED, S.shipped),
+    Row("ship", (S.delivered, S.disputed, S.closed), STAYS, guards=("current_attempt",), changes=("take_shipment",)),
+    earlier_supplier_ships((S.delivered, S.disputed, S.closed), STAYS),
+    Row("note_transit", FROM_SHIPPED_ON, STAYS, changes=("take_carrier_news",)),
+    Row("stall", (S.shipped,), STAYS, changes=("repeat",), effects=("notify_merchant",), flag="stalled"),
     Row("hold", (S.shipped,), S.customs_hold, effects=("customs_reminder",)),
-    Row("remind_customs", (S.customs_hold,), STAYS, does=("repeat",), effects=("customs_reminder",), flag="customs"),
+    Row("remind_customs", (S.customs_hold,), STAYS, changes=("repeat",), effects=("customs_reminder",), flag="customs"),
     Row("release", (S.customs_hold,), S.shipped),
-    Row("lose", ON_ITS_WAY, S.disputed, ("anything_left",), ("open_claim_of_lost_parcel", "ask_for_verification"), CLAIMED),
-    Row("deliver", ON_ITS_WAY, S.delivered, does=("take_delivery",)),
-    Row("deliver", UNSHIPPED, S.delivered, does=("take_delivery", "mark_gap")),
+    Row("lose", ON_ITS_WAY, S.disputed, guards=("anything_left",),
+        changes=("open_claim_of_lost_parcel", "ask_for_verification"), effects=("request_verification",)),
+    Row("deliver", ON_ITS_WAY, S.delivered, changes=("take_delivery",)),
+    Row("deliver", UNSHIPPED, S.delivered, changes=("take_delivery", "mark_gap")),
     # cancelled or wrongly addressed
-    Row("cancel", (*UNSHIPPED, S.shipped), S.intercepting, ("domestic",), ("note_cancellation",), ("request_interception",)),
-    Row("correct_address", (*UNSHIPPED, S.shipped), S.intercepting, ("domestic",), (), ("request_interception",)),
-    refund("confirm_interception", PAUSED),
-    Row("fail_interception", PAUSED, BACK, ("cancelled_and_unshipped",), ("stop_overdue_clocks",), flag="cancelled_unshipped"),
-    Row("fail_interception", PAUSED, BACK),
-    Row("ship", PAUSED, STAYS, ("was_unshipped", "current_attempt"), ("take_shipment",), returns=S.shipped),
-    Row("ship", PAUSED, STAYS, ("was_unshipped", "earlier_attempt"), RETURN, ("cancel_supply",), OTHER_CAME, S.shipped),
-    Row("hold", PAUSED, STAYS, ("was_shipped",), effects=("customs_reminder",), returns=S.customs_hold),
-    Row("release", PAUSED, STAYS, ("was_held",), returns=S.shipped),
-    Row("deliver", PAUSED, S.delivered, ("was_unshipped",), ("take_delivery", "mark_gap")),
-    Row("deliver", PAUSED, S.delivered, does=("take_delivery",)),
+    Row("cancel", (*UNSHIPPED, S.shipped), S.intercepting, guards=("domestic",),
+        changes=("note_cancellation",), effects=("request_interception",)),
+    Row("correct_address", (*UNSHIPPED, S.shipped), S.intercepting, guards=("domestic",), effects=("request_interception",)),
+    refund("confirm_interception", INTERCEPTING),
+    Row("fail_interception", INTERCEPTING, BACK, guards=("cancelled_and_unshipped",),
+        changes=("stop_overdue_clocks",), flag="cancelled_unshipped"),
+    Row("fail_interception", INTERCEPTING, BACK),
+    Row("ship", INTERCEPTING, STAYS, guards=("was_unshipped", "current_attempt"),
+        changes=("take_shipment",), set_return_state=S.shipped),
+    earlier_supplier_ships(INTERCEPTING, STAYS, "was_unshipped", then=S.shipped),
+    Row("hold", INTERCEPTING, STAYS, guards=("was_shipped",), effects=("customs_reminder",), set_return_state=S.customs_hold),
+    Row("release", INTERCEPTING, STAYS, guards=("was_held",), set_return_state=S.shipped),
+    Row("deliver", INTERCEPTING, S.delivered, guards=("was_unshipped",), changes=("take_delivery", "mark_gap")),
+    Row("deliver", INTERCEPTING, S.delivered, changes=("take_delivery",)),
     # claims
-    Row("open_claim", CLAIMABLE, S.disputed, ("claim_window", *PIECES), ("open_claim",), ("ask_evidence",)),
-    Row("open_claim", ON_ITS_WAY, S.disputed, ("whole_not_received",), ("open_claim",), ("ask_evidence",)),
-    Row("open_claim", DISPUTED, STAYS, ("no_claim_open", *PIECES), ("open_claim",), ("ask_evidence",)),
-    Row("open_claim", DISPUTED, STAYS, ("claim_open", "no_verdict", *PIECES), ("add_to_claim",)),
-    Row("submit_evidence", DISPUTED, STAYS, FIRST_OF_ROUND, ("take_evidence", "ask_for_verification"), CLAIMED),
-    Row("submit_evidence", DISPUTED, STAYS, ("claim_open",), ("take_evidence",)),
-    Row("lapse_evidence", DISPUTED, BACK, does=("lapse_claim",), effects=("notify_merchant",)),
-    Row("ask_more", DISPUTED, STAYS, VERDICT, ("begin_next_round",), ("ask_evidence",)),
-    Row("chase_verification", DISPUTED, STAYS, does=("repeat",), effects=CHASED, flag="unverified"),
-    Row("approve", DISPUTED, STAYS, VERDICT, ("approve_claim",), ("notify_merchant",)),
-    Row("reject", DISPUTED, BACK, VERDICT, ("reject_claim",), ("notify_merchant",)),
-    Row("reopen_claim", REOPENED_FROM, S.disputed, REOPENS, ("reopen_claim", "ask_for_verification"), CLAIMED),
-    Row("withdraw", DISPUTED, BACK, ("no_remedy_chosen",), ("withdraw_claim",)),
+    Row("open_claim", (S.delivered, S.refunded, S.reissued), S.disputed,
+        guards=("claim_window", "names_its_lines", "pieces_left"), changes=("open_claim",), effects=("ask_evidence",)),
+    Row("open_claim", ON_ITS_WAY, S.disputed, guards=("whole_not_received",),
+        changes=("open_claim",), effects=("ask_evidence",)),
+    Row("open_claim", DISPUTED, STAYS, guards=("no_claim_open", "names_its_lines", "pieces_left"),
+        changes=("open_claim",), effects=("ask_evidence",)),
+    Row("open_claim", DISPUTED, STAYS, guards=("claim_open", "no_verdict", "names_its_lines", "pieces_left"),
+        changes=("add_to_claim",)),
+    Row("submit_evidence", DISPUTED, STAYS, guards=("claim_open", "verification_due"),
+        changes=("take_evidence", "ask_for_verification"), effects=("request_verification",)),
+    Row("submit_evidence", DISPUTED, STAYS, guards=("claim_open",), changes=("take_evidence",)),
+    Row("lapse_evidence", DISPUTED, BACK, changes=("lapse_claim",), effects=("notify_merchant",)),
+    Row("ask_more", DISPUTED, STAYS, guards=("claim_open", "evidence", "no_verdict"),
+        changes=("begin_next_round",), effects=("ask_evidence",)),
+    Row("chase_verification", DISPUTED, STAYS, changes=("repeat",),
+        effects=("chase_verification", "notify_merchant"), flag="unverified"),
+    Row("approve", DISPUTED, STAYS, guards=("claim_open", "evidence", "no_verdict"),
+        changes=("approve_claim",), effects=("notify_merchant",)),
+    Row("reject", DISPUTED, BACK, guards=("claim_open", "evidence", "no_verdict"),
+        changes=("reject_claim",), effects=("notify_merchant",)),
+    Row("reopen_claim", AFTER_A_CLAIM, S.disputed,
+        guards=("a_claim_was_rejected", "where_it_went_back_to", "in_time_to_reopen", "new_evidence", "its_pieces_are_left"),
+        changes=("reopen_claim", "ask_for_verification"), effects=("request_verification",)),
+    Row("withdraw", DISPUTED, BACK, guards=("no_remedy_chosen",), changes=("withdraw_claim",)),
     refund_claim("choose_refund", "claim_open", "approved"),
-    Row("choose_reissue", DISPUTED, STAYS, CHOOSES, ("choose_reissue",), ("place_reissue",)),
-    Row("confirm_reissue", DISPUTED, S.reissued, CONFIRMS, ("place_replacement",)),
-    Row("remind_window", (*DISPUTED, S.refunding), STAYS, does=("repeat",), effects=("notify_merchant",)),
-    Row("lapse_window", DISPUTED, STAYS, ("window_escalates",), ("end_window",), ("escalate",), "window_ended"),
-    Row("lapse_window", DISPUTED, STAYS, LATE_REISSUE, ("end_window", "choose_reissue"), ("place_reissue",), "window_ended"),
-    refund_claim("lapse_window", does=("end_window",)),
-    Row("lapse_window", (S.refunding,), STAYS, (), ("end_window",), ("chase_refund", "escalate"), "window_ended"),
-    Row("hold", DISPUTED, STAYS, ("was_shipped",), effects=("customs_reminder",), returns=S.customs_hold),
-    Row("hold", DISPUTED, STAYS, ("claimed_after_delivery",)),
-    Row("release", DISPUTED, STAYS, ("was_held",), returns=S.shipped),
-    Row("release", DISPUTED, STAYS, ("claimed_after_delivery",)),
-    Row("deliver", DISPUTED, STAYS, ("was_on_its_way",), ("take_delivery",), returns=S.delivered),
-    Row("deliver", DISPUTED, STAYS, ("claimed_after_delivery",)),
+    Row("choose_reissue", DISPUTED, STAYS, guards=("claim_open", "approved", "generation_left", "no_reissue_chosen"),
+        changes=("choose_reissue",), effects=("place_reissue",)),
+    Row("confirm_reissue", DISPUTED, S.reissued, guards=("claim_open", "reissue_chosen", "new_order_is_free"),
+        changes=("place_replacement",)),
+    Row("remind_window", (S.disputed, S.refunding), STAYS, changes=("repeat",), effects=("notify_merchant",)),
+    Row("lapse_window", DISPUTED, STAYS, guards=("window_escalates",),
+        changes=("end_window",), effects=("escalate",), flag="window_ended"),
+    Row("lapse_window", DISPUTED, STAYS, guards=("reissue_asked_for", "generation_left"),
+        changes=("end_window", "choose_reissue"), effects=("place_reissue",), flag="window_ended"),
+    refund_claim("lapse_window", changes=("end_window",)),
+    Row("lapse_window", (S.refunding,), STAYS,
+        changes=("end_window",), effects=("chase_refund", "escalate"), flag="window_ended"),
+    Row("hold", DISPUTED, STAYS, guards=("was_shipped",), effects=("customs_reminder",), set_return_state=S.customs_hold),
+    Row("hold", DISPUTED, STAYS, guards=("claimed_after_delivery",)),
+    Row("release", DISPUTED, STAYS, guards=("was_held",), set_return_state=S.shipped),
+    Row("release", DISPUTED, STAYS, guards=("claimed_after_delivery",)),
+    Row("deliver", DISPUTED, STAYS, guards=("was_on_its_way",), changes=("take_delivery",), set_return_state=S.delivered),
+    Row("deliver", DISPUTED, STAYS, guards=("claimed_after_delivery",)),
     # money
-    Row("settle_refund", (S.refunding,), S.refunded, SETTLES, ("settle_refund",)),
-    Row("chase_refund", (S.refunding,), STAYS, does=("repeat",), effects=("chase_refund",), flag="refund_unsettled"),
-    Row("decline_refund", (S.refunding,), BACK, ("names_the_refund",), ("decline_refund",), flag="refund_declined"),
-    Row("chase_recovery", ANYWHERE, STAYS, does=("repeat",), effects=("chase_recovery",), flag="recovery_unsettled"),
-    Row("settle_recovery", ANYWHERE, STAYS, OPEN_RECOVERY, ("settle_recovery",)),
-    Row("decline_recovery", ANYWHERE, STAYS, OPEN_RECOVERY, ("decline_recovery",)),
+    Row("settle_refund", (S.refunding,), S.refunded,
+        guards=("names_the_refund", "sum_is_known", "within_what_was_paid"), changes=("settle_refund",)),
+    Row("chase_refund", (S.refunding,), STAYS, changes=("repeat",), effects=("chase_refund",), flag="refund_unsettled"),
+    Row("decline_refund", (S.refunding,), BACK, guards=("names_the_refund",),
+        changes=("decline_refund",), flag="refund_declined"),
+    Row("chase_recovery", ANYWHERE, STAYS, changes=("repeat",), effects=("chase_recovery",), flag="recovery_unsettled"),
+    Row("settle_recovery", ANYWHERE, STAYS, guards=("a_recovery_is_open", "names_an_open_recovery"),
+        changes=("settle_recovery",)),
+    Row("decline_recovery", ANYWHERE, STAYS, guards=("a_recovery_is_open", "names_an_open_recovery"),
+        changes=("decline_recovery",)),
     # the end
     Row("close", (S.delivered,), S.closed),
-    Row("override", ANYWHERE, Target.named, does=("move_by_hand",), effects=("notify_merchant",)),
+    Row("override", ANYWHERE, Target.named, changes=("move_by_hand",), effects=("notify_merchant",)),
 )
+
+RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
+    # what a person does to a timer (rule 3.10)
+    Row("postpone_timer", None, STAYS, changes=("move_timer",)),
+    Row("shift_timer", None, STAYS, changes=("move_timer",)),
+    Row("pause_timer", None, STAYS, changes=("pause_timer",)),
+    Row("resume_timer", None, STAYS, changes=("resume_timer",)),
+    Row("cancel_timer", None, STAYS, changes=("cancel_timer",)),
+    Row("retime_timer", None, STAYS, changes=("retime_timer",)),
+    # an order that was known already turns out to be a replacement (rule 8.7), and a buyer is erased (rule 6.4)
+    Row("link", None, STAYS),
+    Row("erase", None, STAYS),
+)}
+"""Steps that no report and no deadline causes: they are recorded in any state, and the order stays."""
+
+OLDER_NEWS: Mapping[str, Row] = {row.trigger: row for row in (
+    Row("ship", None, STAYS, changes=("take_shipment",)),
+    Row("note_transit", None, STAYS),
+    Row("hold", None, STAYS),
+    Row("release", None, STAYS),
+    Row("deliver", None, STAYS),
+)}
+"""Reports about a parcel that come after newer ones: they fill the history, and the order stays (rule 2.6)."""
 
 CLOCKS: tuple[Clock, ...] = (
-    Clock("urge", starts_on=(S.placed, S.rerouted), runs_in=(S.placed, S.rerouted), pauses_in=PAUSED),
-    Clock("reroute", starts_on=(S.overdue_urged,), runs_in=(S.overdue_urged,), pauses_in=PAUSED),
-    Clock("stall", starts_on=(S.shipped,), runs_in=(S.shipped,), pauses_in=(*PAUSED, S.disputed)),
-    Clock("remind_customs", starts_on=(S.customs_hold,), runs_in=(S.customs_hold,), pauses_in=(*PAUSED, S.disputed)),
-    Clock("fail_interception", starts_on=PAUSED, runs_in=PAUSED),
-    Clock("close", starts_on=(S.delivered,), runs_in=(S.delivered,), waits_in=DISPUTED),
-    Clock("lapse_evidence", starts_on=(), runs_in=DISPUTED),
-    Clock("chase_verification", starts_on=(), runs_in=DISPUTED),
-    Clock("remind_window", starts_on=(), runs_in=(S.disputed, S.refunding)),
-    Clock("lapse_window", starts_on=(), runs_in=(S.disputed, S.refunding)),
-    Clock("chase_refund", starts_on=(S.refunding,), runs_in=(S.refunding,)),
-    Clock("chase_recovery", starts_on=(), runs_in=ANYWHERE),
+    Clock("urge", starts_on=(S.placed, S.rerouted), runs_in=(S.placed, S.rerouted), pauses_in=INTERCEPTING,
+          settings=("overdue.urge_after",), meaning="the supplier is urged to ship"),
+    Clock("reroute", starts_on=(S.overdue_urged,), runs_in=(S.overdue_urged,), pauses_in=INTERCEPTING,
+          settings=("overdue.reroute_after", "overdue.reroute_after_urge"),
+          meaning="it is ordered from the next supplier, or refunded when none is left"),
+    Clock("stall", starts_on=(S.shipped,), runs_in=(S.shipped,), pauses_in=(*INTERCEPTING, S.disputed),
+          settings=("transit.stall_every",), meaning="the merchant is told that the carrier is silent"),
+    Clock("remind_customs", starts_on=(S.customs_hold,), runs_in=(S.customs_hold,), pauses_in=(*INTERCEPTING, S.disputed),
+          settings=("customs.remind_every",), meaning="the merchant is reminded of the customs hold"),
+    Clock("fail_interception", starts_on=INTERCEPTING, runs_in=INTERCEPTING, settings=("interception.fail_after",),
+          meaning="the interception counts as failed and the order goes back to where it was"),
+    Clock("close", starts_on=(S.delivered,), runs_in=(S.delivered,), waits_in=DISPUTED,
+          settings=("delivery.close_after",), meaning="the claim window ends and the order is closed"),
+    Clock("lapse_evidence", starts_on=(), runs_in=DISPUTED, settings=("claims.evidence_within",),
+          meaning="the claim lapses for want of evidence, and the order goes back to where it was"),
+    Clock("chase_verification", starts_on=(), runs_in=DISPUTED, settings=("claims.chase_verification_every",),
+          meaning="the platform is chased for its verdict"),
+    Clock("remind_window", starts_on=(), runs_in=(S.disputed, S.refunding), settings=("claims.remind_window_at",),
+          meaning="the merchant is reminded of the remedy that is still to be done"),
+    Clock("lapse_window", starts_on=(), runs_in=(S.disputed, S.refunding), settings=("claims.window",),
+          meaning="the time for the remedy ends"),
+    Clock("chase_refund", starts_on=(S.refunding,), runs_in=(S.refunding,), settings=("money.chase_refund_at",),
+          meaning="the platform is chased for the refund"),
+    Clock("chase_recovery", starts_on=(), runs_in=ANYWHERE, settings=("money.chase_recovery_at",),
+          meaning="the old supplier is chased for the money"),
 )
-WINDOW = ("remind_window", "lapse_window")
+WINDOW_CLOCKS = ("remind_window", "lapse_window")
+"""The clocks of the 15 working days for a remedy."""
 
 EFFECTS: tuple[Effect, ...] = (
-    Effect("urge_supplier", Party.supplier),
-    Effect("place_supply", Party.supplier, mode="ask", moves=True),
+    Effect("urge_supplier", Party.supplier, obsolete_in=(S.shipped, S.delivered, S.refunding)),
+    Effect("place_supply", Party.supplier, mode=Mode.ask, moves=True, obsolete_in=(S.shipped, S.delivered, S.refunding)),
     Effect("cancel_supply", Party.supplier, moves=True),
     Effect("recover_supply", Party.supplier, moves=True),
-    Effect("request_interception", Party.supplier),
+    Effect("request_interception", Party.supplier, obsolete_in=(*UNSHIPPED, S.shipped, S.delivered, S.refunding)),
     Effect("customs_reminder", Party.merchant),
     Effect("ask_evidence", Party.merchant),
     Effect("request_verification", Party.platform),
     Effect("chase_verification", Party.platform),
-    Effect("request_refund", Party.platform, mode="ask", moves=True),
+    Effect("request_refund", Party.platform, mode=Mode.ask, moves=True,
+           obsolete_in=(*UNSHIPPED, *ON_ITS_WAY, S.delivered, S.disputed, S.refunded)),
     Effect("chase_refund", Party.platform),
     Effect("chase_recovery", Party.supplier),
-    Effect("place_reissue", Party.platform, mode="ask", moves=True),
+    Effect("place_reissue", Party.platform, mode=Mode.ask, moves=True, obsolete_in=(S.reissued, S.refunding, S.delivered)),
     Effect("notify_merchant", Party.merchant),
     Effect("escalate", Party.contact),
 )
-# fmt: on
 
-OBSOLETE_ON: dict[str, tuple[State, ...]] = {
-    "urge_supplier": (S.shipped, S.delivered, S.refunding),
-    "place_supply": (S.shipped, S.delivered, S.refunding),
-    "request_interception": (*UNSHIPPED, S.shipped, S.delivered, S.refunding),
-    "request_refund": (*UNSHIPPED, *ON_ITS_WAY, S.delivered, S.disputed, S.refunded),
-    "place_reissue": (S.reissued, S.refunding, S.delivered),
-}
-"""States that make an effect obsolete: what has not left when the order enters one of them is dropped (rule 5.7)."""
-
-FINAL_STATES = (S.closed, S.refunded, S.reissued)
 PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")
 """Reports about one parcel: of these the one that occurred last decides (rule 2.6)."""
-FLAGS: dict[str, str] = {
+PARCEL_MOVES: Mapping[tuple[Position, str], Position] = {
+    (Position.unshipped, "ship"): Position.shipped,
+    (Position.unshipped, "deliver"): Position.delivered,
+    (Position.shipped, "hold"): Position.held,
+    (Position.shipped, "deliver"): Position.delivered,
+    (Position.held, "release"): Position.shipped,
+    (Position.held, "deliver"): Position.delivered,
+}
+"""Where a report takes a parcel, in order of occurrence."""
+PARCEL_FILLS = ((Position.delivered, "ship"),)
+"""Reports that are allowed without moving the parcel."""
+PARCEL_POSITIONS: Mapping[State, Position] = {
+    **dict.fromkeys(UNSHIPPED, Position.unshipped),
+    S.shipped: Position.shipped,
+    S.customs_hold: Position.held,
+    S.delivered: Position.delivered,
+    S.closed: Position.delivered,
+}
+"""Where the parcel is while its order is in a state; in other states parcels do not decide."""
+# fmt: on
+
+CANNOT_RETURN_TO = (S.intercepting, S.refunding)
+"""States that no order goes back to."""
+KEEP_RETURN_STATE = (S.intercepting, S.refunding, S.disputed)
+"""States that an order may go back from."""
+NOT_RETURNED_TO = ((S.disputed, S.intercepting),)
+"""(from, to): an interception that is forced upon a dispute goes back to where the dispute would; its claim is ended."""
+KEEP_CLAIM_OPEN = (S.disputed, S.refunding)
+"""States in which a claim stays open."""
+REMEDIES_BY_HAND = (S.refunded, S.reissued)
+"""Where a person moves an order whose claim was made good outside of the process."""
+END_CLAIM_WITHOUT_REMEDY = ("reject", "lapse_evidence")
+"""After these an order that could have closed meanwhile stays open for a while, so that the buyer can answer (rule 8.4)."""
+FINAL_STATES = (S.closed, S.refunded, S.reissued)
+
+FLAGS: Mapping[str, str] = {
     "earlier_attempt_shipped": "a supplier that was left has shipped after all; the later order must be called off",
     "stalled": "the carrier has been silent for too long",
     "customs": "customs still holds the parcel after the last reminder",

@@ -11,24 +11,13 @@ from workflow.case.personal import without_buyer
 from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.machine import decide
 from workflow.policy.policy import Rules
-from workflow.process import OBSOLETE_ON
+from workflow.process import CANNOT_RETURN_TO, EFFECTS, KEEP_CLAIM_OPEN, KEEP_RETURN_STATE, NOT_RETURNED_TO, REMEDIES_BY_HAND
 from workflow.reports import FIELDS
 from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
-from workflow.table import CANNOT_RETURN_TO
 from workflow.vocabulary import Row, State, Target
 
-KEEP_RETURN_STATE = (State.intercepting, State.refunding, State.disputed)
-"""States that an order may go back from."""
-FROM_A_DISPUTE = (State.disputed, State.intercepting)
-"""A dispute is not gone back to from an interception: its claim is ended."""
-KEEP_CLAIMS = (State.disputed, State.refunding)
-"""States in which a claim stays open."""
-REMEDIES_BY_HAND = (State.refunded, State.reissued)
-"""Where a person moves an order whose claim was made good outside of the process."""
-
-
-OBSOLETE_IN = {state: tuple(kind for kind, states in OBSOLETE_ON.items() if state in states) for state in State}
+OBSOLETE_IN = {state: tuple(effect.kind for effect in EFFECTS if state in effect.obsolete_in) for state in State}
 """Which effects become obsolete when an order enters a state."""
 
 
@@ -70,12 +59,12 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
         draft.drop_timer(replace_fields(event.timer, status="fired", fired_at=event.at))
     if case.state is None:
         begin(draft)
-    for name in row.does:
+    for name in row.changes:
         CHANGES[name](draft)
-    if row.returns:
-        draft.change(returns_to=row.returns)
-        draft.change_claim(came_from=row.returns)
-        timers.return_later_to(draft, row.returns)
+    if row.set_return_state:
+        draft.change(returns_to=row.set_return_state)
+        draft.change_claim(came_from=row.set_return_state)
+        timers.return_later_to(draft, row.set_return_state)
     if target:
         _move(draft, target)
     _speak(draft)
@@ -85,7 +74,7 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
 def _move(draft: Draft, target: State) -> None:
     came_from = _goes_back_to(draft, target)
     draft.obsolete += [(kind, draft.case.current) for kind in _obsolete(draft.case, target)]
-    if target not in KEEP_CLAIMS:  # an order that a person has moved out of its dispute leaves the claim behind
+    if target not in KEEP_CLAIM_OPEN:  # an order that a person has moved out of its dispute leaves the claim behind
         draft.change_claim(status=str(target) if target in REMEDIES_BY_HAND else "overridden")
     draft.change(state=target, since=draft.event.at, returns_to=came_from)
     if draft.row.target is Target.back:
@@ -117,7 +106,7 @@ def _goes_back_to(draft: Draft, target: State) -> State | None:
         return None
     if target is State.disputed and case.claim:
         return case.claim.came_from
-    stays = case.state is target or case.state in CANNOT_RETURN_TO or (case.state, target) == FROM_A_DISPUTE
+    stays = case.state is target or case.state in CANNOT_RETURN_TO or (case.state, target) in NOT_RETURNED_TO
     before = case.returns_to if stays else case.state
     return State.delivered if before is target else before
 
@@ -130,7 +119,7 @@ def _speak(draft: Draft) -> None:
         supplier = draft.case.attempts[number - 1].supplier
         details = {**fields, **draft.details, "about": draft.event.trigger, "supplier": supplier}
         draft.effects.append(EffectDraft(kind, number, details, draft.rules.policy.mode(kind)))
-    if draft.row.flag and "repeat" not in draft.row.does:
+    if draft.row.flag and "repeat" not in draft.row.changes:
         draft.flags.append(draft.row.flag)
 
 

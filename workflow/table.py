@@ -1,26 +1,20 @@
-"""The process table, expanded to one line per state and checked against itself when it is loaded."""
+"""The process table, expanded to one edge per state."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from workflow.case.case import Case
-from workflow.errors import AftersalesError
-from workflow.process import CLOCKS, EFFECTS, FLAGS, ROWS
+from workflow.process import CANNOT_RETURN_TO, CLOCKS, EFFECTS, ROWS
 from workflow.reports import FIELDS
 from workflow.rules.guards import GUARDS
-from workflow.vocabulary import Clock, Row, State, Target
+from workflow.vocabulary import Row, State, Target
 
-CANNOT_RETURN_TO = (State.intercepting, State.refunding)
 NEW = "nothing"
 TIMED_TRIGGERS = frozenset(clock.trigger for clock in CLOCKS)
 CLOCK_OF = {clock.trigger: clock for clock in CLOCKS}
 STARTED_BY = {state: tuple(clock.trigger for clock in CLOCKS if state in clock.starts_on) for state in State}
 """Which clocks start when an order enters a state."""
 EFFECT_OF = {effect.kind: effect for effect in EFFECTS}
-
-
-class TableError(AftersalesError):
-    """The process table contradicts itself; the message names the lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,61 +49,6 @@ def _destinations(row: Row, source: str) -> Iterator[Edge]:
         yield Edge(row, source, State(row.target))
 
 
-def check(rows: Iterable[Row] = ROWS, clocks: Iterable[Clock] = CLOCKS) -> None:
-    """Check the tables against each other.
-
-    Raises:
-        TableError: names every unreachable state, misplaced clock, duplicate or unknown name.
-
-    """
-    rows, clocks = tuple(rows), tuple(clocks)
-    problems = [*_doubled(rows, clocks), *_unknown(rows), *_unreachable(rows), *_without_a_place(rows, clocks)]
-    if problems:
-        raise TableError("the process table contradicts itself: " + "; ".join(problems))
-
-
-def _doubled(rows: tuple[Row, ...], clocks: tuple[Clock, ...]) -> Iterator[str]:
-    triggers = [clock.trigger for clock in clocks]
-    yield from (f"clock {name} stands twice" for name in sorted({t for t in triggers if triggers.count(t) > 1}))
-    places = [(row.trigger, str(source), row.guards) for row in rows for source in row.sources or (NEW,)]
-    for trigger, source, guards in sorted({place for place in places if places.count(place) > 1}):
-        yield f"{trigger} stands twice in {source} with the guards {list(guards)}"
-
-
-def _unknown(rows: tuple[Row, ...]) -> Iterator[str]:
-    kinds = {effect.kind for effect in EFFECTS}
-    for row in rows:
-        yield from (f"{row.trigger} names the unknown guard {name}" for name in row.guards if name not in GUARDS)
-        yield from (f"{row.trigger} names the unknown effect {name}" for name in row.effects if name not in kinds)
-        if row.flag is not None and row.flag not in FLAGS:
-            yield f"{row.trigger} names the unknown flag {row.flag}"
-        if row.trigger not in TIMED_TRIGGERS and row.trigger not in FIELDS:
-            yield f"{row.trigger} is neither timed nor reported"
-
-
-def _unreachable(rows: tuple[Row, ...]) -> Iterator[str]:
-    """A state must be reached by the process itself: an override does not count."""
-    moves = [move for move in expand(rows) if move.target and not move.named and not move.came_from]
-    reached, grown = {NEW}, True
-    while grown:
-        found = {str(move.target) for move in moves if move.source in reached} - reached
-        reached |= found
-        grown = bool(found)
-    yield from (f"{state} is unreachable" for state in State if state not in reached)
-
-
-def _without_a_place(rows: tuple[Row, ...], clocks: tuple[Clock, ...]) -> Iterator[str]:
-    places = {(row.trigger, source) for row in rows for source in row.sources or ()}
-    for clock in clocks:
-        for state in clock.runs_in:
-            if (clock.trigger, state) not in places:
-                yield f"the clock {clock.trigger} runs in {state}, where its trigger is not allowed"
-        for state in clock.starts_on:
-            if state not in clock.runs_in:
-                yield f"the clock {clock.trigger} starts on {state} but does not run there"
-
-
-check()
 EDGES: tuple[Edge, ...] = tuple(expand(ROWS))
 ROWS_BY_STATE_AND_TRIGGER: dict[tuple[str, str], tuple[Row, ...]] = {}
 for _row in ROWS:

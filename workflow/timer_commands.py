@@ -7,19 +7,12 @@ from workflow.draft import Event
 from workflow.errors import Refused
 from workflow.policy.durations import FIRST_YEAR, LAST_YEAR
 from workflow.policy.policy import Rules
+from workflow.process import RECORDS
 from workflow.rules.timer_changes import retimed
 from workflow.step import Step, step, write
-from workflow.vocabulary import Row, Target
 
-ROWS: dict[str, Row] = {
-    "postpone": Row("postpone_timer", None, Target.stays, does=("move_timer",)),
-    "shift": Row("shift_timer", None, Target.stays, does=("move_timer",)),
-    "pause": Row("pause_timer", None, Target.stays, does=("pause_timer",)),
-    "resume": Row("resume_timer", None, Target.stays, does=("resume_timer",)),
-    "cancel": Row("cancel_timer", None, Target.stays, does=("cancel_timer",)),
-    "retime": Row("retime_timer", None, Target.stays, does=("retime_timer",)),
-}
-"""What may be done to a timer besides firing it, as rows that the process table does not have: the order stays."""
+ACTIONS = ("postpone", "shift", "pause", "resume", "cancel", "retime")
+"""What may be done to a timer besides firing it; the rows are `RECORDS` of the process, named ACTION_timer."""
 
 
 def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: Rules, fields: Details) -> Step | None:
@@ -41,7 +34,7 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
     if action == "retime" and retimed(case, timer, rules) == timer:
         return None
     told = {**fields, "timer": number, "clock": timer.trigger, "was_due": timer.due_at.isoformat()}
-    row = ROWS[action]
+    row = RECORDS[f"{action}_timer"]
     return write(case, Event(row.trigger, at, at, actor, told), rules, row, None)
 
 

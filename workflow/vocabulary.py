@@ -1,6 +1,6 @@
-"""The vocabulary of the process table: states, rows, clocks, effects and flags."""
+"""The vocabulary of the process: states, rows, clocks, effects, positions and statuses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -40,44 +40,69 @@ class Party(StrEnum):
     contact = "contact"
 
 
+class Mode(StrEnum):
+    """How an effect kind leaves (rule 5.2)."""
+
+    auto = "auto"
+    ask = "ask"
+    """It waits for approval."""
+    off = "off"
+    """The merchant does it by hand."""
+
+
+class Position(StrEnum):
+    """Where a parcel is."""
+
+    unshipped = "unshipped"
+    shipped = "shipped"
+    held = "held"
+    delivered = "delivered"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the process table.
+    """One line of the process table: from one of `sources` to `target`, when `trigger` comes and all `guards` pass.
 
-    `sources` of None means: before the order exists. `does` names the changes to the case file,
-    `effects` what leaves the engine, `flag` why a person is needed, `returns` the state that an
-    interception will go back to from now on.
+    `sources` of None means: before the order exists, or in any state for what is only recorded. `changes` names what
+    happens to the case file, `effects` what leaves, `flag` why a person is needed, `set_return_state` the state that
+    an interception or a dispute goes back to from now on.
     """
 
     trigger: str
     sources: tuple[State, ...] | None
     target: State | Target
-    guards: tuple[str, ...] = ()
-    does: tuple[str, ...] = ()
-    effects: tuple[str, ...] = ()
-    flag: str | None = None
-    returns: State | None = None
+    guards: tuple[str, ...] = field(default=(), kw_only=True)
+    changes: tuple[str, ...] = field(default=(), kw_only=True)
+    effects: tuple[str, ...] = field(default=(), kw_only=True)
+    flag: str | None = field(default=None, kw_only=True)
+    set_return_state: State | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A timed trigger: where its timer starts, runs, pauses, and waits without being moved; it ends elsewhere (rule 3.5)."""
+    """A timed trigger: where its timer starts, runs, pauses, and waits without being moved; it ends elsewhere (rule 3.5).
+
+    `settings` are the lines of the policy that decide when it is due, `meaning` what happens when it fires.
+    """
 
     trigger: str
-    starts_on: tuple[State, ...]
-    runs_in: tuple[State, ...]
-    pauses_in: tuple[State, ...] = ()
-    waits_in: tuple[State, ...] = ()
+    starts_on: tuple[State, ...] = field(kw_only=True)
+    runs_in: tuple[State, ...] = field(kw_only=True)
+    pauses_in: tuple[State, ...] = field(default=(), kw_only=True)
+    waits_in: tuple[State, ...] = field(default=(), kw_only=True)
+    settings: tuple[str, ...] = field(default=(), kw_only=True)
+    meaning: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A kind of message: whom it speaks to, its mode by default, and whether goods or money move."""
+    """A kind of effect: whom it speaks to, its default mode, whether goods or money move, and where it is obsolete."""
 
     kind: str
     party: Party
-    mode: str = "auto"
+    mode: Mode = Mode.auto
     moves: bool = False
+    obsolete_in: tuple[State, ...] = ()
 
 
 class EffectStatus(StrEnum):

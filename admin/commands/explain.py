@@ -9,11 +9,12 @@ from admin.app import App
 from admin.options import JSON
 from admin.output import fields_of, print_json, print_wrapped
 from admin.text import safe
-from engine.explain import TIMER_MEANINGS, Explanation, explain
+from engine.explain import Explanation, explain
 from workflow.case import claims
 from workflow.case.case import Timer
 from workflow.case.history import HistoryRow
 from workflow.plurals import counted
+from workflow.table import CLOCK_OF
 
 SHOWN_REFUSED = 3
 
@@ -95,7 +96,7 @@ def _next(app: App, told: Explanation) -> Iterator[str]:
         moved = f"; moved from {app.when(timer.planned_at, how_far=False)}{by}" if timer.planned_at != timer.due_at else ""
         counts = f"counts from {app.when(timer.counts_from, how_far=False)}"
         lines = "; ".join(told.decided_by[timer.number])
-        yield f"Next: {moment}: {TIMER_MEANINGS[timer.trigger]}"
+        yield f"Next: {moment}: {CLOCK_OF[timer.trigger].meaning}"
         yield f"      [{timer.trigger}#{timer.number}; {counts}; policy {timer.policy}: {safe(lines)}{moved}{provisional}]"
     if not told.timers:
         yield "Next: nothing fires by itself any more."

@@ -9,12 +9,12 @@ import click
 from admin.app import App, now
 from admin.options import Instant
 from admin.output import print_json, print_rows
-from engine.explain import TIMER_MEANINGS
 from engine.simulate import Scenario, Timeline, TimelineEntry, simulate
 from inbound.scenario import ScenarioReader
 from workflow.case.case import Line
 from workflow.case.money import show_amount
 from workflow.policy.policy import Rules, calendar_of
+from workflow.table import CLOCK_OF
 
 
 @click.command("simulate")
@@ -92,7 +92,7 @@ def _print(app: App, scenario: Scenario, timeline: Timeline) -> None:
         for timer in sorted(case.timers, key=lambda one: one.due_at):
             if timer.status == "pending":
                 click.echo(
-                    f"  then: {app.when(timer.due_at, how_far=False)}: {TIMER_MEANINGS[timer.trigger]} [{timer.trigger}]"
+                    f"  then: {app.when(timer.due_at, how_far=False)}: {CLOCK_OF[timer.trigger].meaning} [{timer.trigger}]"
                 )
 
 

@@ -19,6 +19,7 @@ from workflow.process import EFFECTS
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse
 from workflow.trace_cache import TraceCache
+from workflow.vocabulary import Mode
 
 
 class PolicyError(AftersalesError):
@@ -70,7 +71,6 @@ Chases = Annotated[tuple[AnyDuration, ...], Field(min_length=1), AfterValidator(
 Times = Annotated[int, Field(ge=1, le=100)]
 Route = Literal["domestic", "international"]
 Answer = Literal["reroute", "refund"]
-Mode = Literal["auto", "ask", "off"]
 
 
 class Section(BaseModel):
@@ -270,13 +270,16 @@ class Policy(Section):
                 return f"{section}.{name} = {shown} (overrides {number}: {whose or 'every order'})"
         return f"{section}.{name} = {shown}"
 
-    def mode(self, kind: str) -> str:
+    def mode(self, kind: str) -> Mode:
         """Return the mode of an effect kind: auto, ask or off (rule 5.2)."""
-        return self.effects.modes.get(kind) or next(effect.mode for effect in EFFECTS if effect.kind == kind)
+        return self.effects.modes.get(kind) or _DEFAULT_MODES[kind]
 
     def channels(self, kind: str) -> tuple[str, ...]:
         """Return the channels that an effect kind leaves by (rule 5.5)."""
         return self.effects.channels.get(kind) or self.effects.default_channels
+
+
+_DEFAULT_MODES = {effect.kind: effect.mode for effect in EFFECTS}
 
 
 @dataclass(frozen=True, slots=True)

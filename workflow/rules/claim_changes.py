@@ -5,7 +5,7 @@ from dataclasses import replace
 from workflow.case import claims
 from workflow.case.case import Claim, Detail, replace_fields
 from workflow.draft import Draft, Replacement
-from workflow.process import WINDOW
+from workflow.process import WINDOW_CLOCKS
 from workflow.rules import timers
 from workflow.rules.guards import evidence_of
 from workflow.vocabulary import State
@@ -57,9 +57,9 @@ def take_up_again(draft: Draft) -> None:
         draft.flags.append("no_claim")
         return
     draft.change_claim(chosen=None)
-    timers.end_all(draft, "lapse_evidence", "chase_verification", *WINDOW)
+    timers.end_all(draft, "lapse_evidence", "chase_verification", *WINDOW_CLOCKS)
     if claim.verdict == "approved":
-        _start(draft, *WINDOW)
+        _start(draft, *WINDOW_CLOCKS)
     elif claim.evidence and not claim.verification_due:
         _start(draft, "chase_verification")
     else:
@@ -96,7 +96,7 @@ def approve_claim(draft: Draft) -> None:
     """The window for the remedy begins (rule 8.5)."""
     draft.change_claim(verdict="approved", decided_at=draft.event.at)
     timers.end_all(draft, "lapse_evidence", "chase_verification")
-    _start(draft, *WINDOW)
+    _start(draft, *WINDOW_CLOCKS)
     tell_of_claim(draft)
 
 
@@ -144,7 +144,7 @@ def place_replacement(draft: Draft) -> None:
 
 def end_window(draft: Draft) -> None:
     """The time for the remedy is over (rule 8.5)."""
-    timers.end_all(draft, *WINDOW)
+    timers.end_all(draft, *WINDOW_CLOCKS)
     if draft.case.open_refund:
         draft.note(amount=draft.case.open_refund.amount)
 

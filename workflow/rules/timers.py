@@ -8,11 +8,9 @@ from workflow.case.case import Case, Timer, replace_fields
 from workflow.draft import Draft
 from workflow.policy.durations import Duration
 from workflow.policy.policy import Policy, Rules, scope_of
+from workflow.process import END_CLAIM_WITHOUT_REMEDY
 from workflow.table import CLOCK_OF, STARTED_BY
 from workflow.vocabulary import State
-
-END_CLAIM_WITHOUT_REMEDY = ("reject", "lapse_evidence")
-"""After these an order that could have closed meanwhile stays open for a while, so that the buyer can answer (rule 8.4)."""
 
 
 def enter(draft: Draft, state: State) -> None:
@@ -240,27 +238,15 @@ _CHASES: dict[str, Callable[[DeadlineContext], tuple[Duration, ...]]] = {
     "chase_refund": lambda ask: ask.policy.money.chase_refund_at,
     "chase_recovery": lambda ask: ask.policy.money.chase_recovery_at,
 }
-SETTINGS: dict[str, tuple[tuple[str, str], ...]] = {
-    "urge": (("overdue", "urge_after"),),
-    "reroute": (("overdue", "reroute_after"), ("overdue", "reroute_after_urge")),
-    "stall": (("transit", "stall_every"),),
-    "remind_customs": (("customs", "remind_every"),),
-    "fail_interception": (("interception", "fail_after"),),
-    "close": (("delivery", "close_after"),),
-    "lapse_evidence": (("claims", "evidence_within"),),
-    "chase_verification": (("claims", "chase_verification_every"),),
-    "remind_window": (("claims", "remind_window_at"),),
-    "lapse_window": (("claims", "window"),),
-    "chase_refund": (("money", "chase_refund_at"),),
-    "chase_recovery": (("money", "chase_recovery_at"),),
-}
-"""Which lines of the policy decide when a timer is due."""
+DEADLINES = frozenset({*_DEADLINES, *_EVERY, *_CHASES})
+"""The clocks that have a deadline rule."""
 
 
 def deciding_lines(case: Case, rules: Rules, timer: Timer) -> tuple[str, ...]:
     """Name the lines of the policy that decide when a timer is due (rule 3.9)."""
     whose = scope_of(_with_its_supplier(case, timer.ledger))
-    return tuple(rules.policy.line_of(whose, section, name) for section, name in SETTINGS[timer.trigger])
+    settings = (name.split(".") for name in CLOCK_OF[timer.trigger].settings)
+    return tuple(rules.policy.line_of(whose, section, name) for section, name in settings)
 
 
 def _next(draft: Draft, fired: Timer) -> tuple[datetime, Plan] | None:
