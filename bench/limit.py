@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from storage.bulk import sqlite_text
 from storage.database import Database
+from storage.sqlite import text_of
 
 _JSON = """'["' || o.last_hash || '","' || o.shop || '/' || o.number || '",' || (o.version + 1) || ',"urge","' || o.state
  || '","overdue_urged","{iso}","' || {due} || '","{iso}","timer",null,{{}},1]'"""
@@ -74,15 +74,15 @@ def _fire(connection: Connection, kind: str, at: datetime, limit: int) -> int:
     instant = {"sqlite": "text", "postgresql": "timestamptz"}[kind]
     named = {
         "hash": _HASH[kind].format(iso=at.isoformat(), due=_DUE[kind]),
-        "at": sqlite_text(at),
-        "now": f"'{sqlite_text(at)}'" if kind == "sqlite" else f"'{at.isoformat()}'::timestamptz",
+        "at": text_of(at),
+        "now": f"'{text_of(at)}'" if kind == "sqlite" else f"'{at.isoformat()}'::timestamptz",
         "limit": limit,
         "locked": _LOCKED[kind],
         "false": "0" if kind == "sqlite" else "false",
         "effect": _EFFECT,
     }
     later = at + timedelta(days=2)
-    named["next"] = f"'{sqlite_text(later)}'" if kind == "sqlite" else f"'{later.isoformat()}'::timestamptz"
+    named["next"] = f"'{text_of(later)}'" if kind == "sqlite" else f"'{later.isoformat()}'::timestamptz"
     if kind == "postgresql":
         named["at"] = at.isoformat()
     made = f"CREATE TEMPORARY TABLE IF NOT EXISTS due ({_COLUMNS.format(instant=instant)}) {_KEYS[kind]}"

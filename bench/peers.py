@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.work import sealed
-from storage.bulk import sqlite_text
 from storage.database import Database
+from storage.sqlite import text_of
 
 THREADS = {"sqlite": 1, "postgresql": 20}
 PROCRASTINATE_AT_ONCE = 10
@@ -78,7 +78,7 @@ def _apscheduler_job(order_id: int) -> None:
     now = datetime.now(UTC)
     with _database.write() as connection:
         sqlite = connection.dialect.name == "sqlite"
-        at = sqlite_text(now) if sqlite else now
+        at = text_of(now) if sqlite else now
         _urge(connection.connection.driver_connection, order_id, at, "?" if sqlite else "%s")
     _scheduler.add_job(_apscheduler_next, "date", run_date=now + NEXT, args=[order_id])
     _counter.one()

@@ -63,7 +63,7 @@ def fill(url: str, due: int, waiting: int = 0, *, scattered: bool = False) -> No
         _copy(connection, 1, due - 1, 0, scattered)
         _copy(connection, due, waiting, int(LATER.total_seconds()), scattered)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE"))
+        connection.execute(text("ANALYZE" if not database.is_shared else "VACUUM ANALYZE"))
     database.close()
 
 

@@ -56,7 +56,7 @@ class Daemon:
             self._job(self.run_maintenance, MAINTENANCE_EVERY),
         )
         self._listening = (
-            None if runtime.database.is_sqlite else threading.Thread(target=self._listen, name="listening", daemon=True)
+            threading.Thread(target=self._listen, name="listening", daemon=True) if runtime.database.is_shared else None
         )
         self._firing_lock = threading.Lock()
         """Held while timers fire, so that no digest is composed between two batches (rule 5.3)."""

@@ -73,9 +73,7 @@ def run_maintenance(runtime: Runtime, at: datetime) -> None:
     recover(runtime.database, at)
     with runtime.database.write() as connection:
         heartbeats.delete_before(connection, at - HEARTBEATS_KEPT)
-    if runtime.database.is_sqlite:
-        with runtime.database.write() as connection:  # it may write, which a read transaction cannot
-            connection.exec_driver_sql("PRAGMA optimize")
+    runtime.database.optimize()
 
 
 def on_startup(runtime: Runtime, at: datetime) -> None:
@@ -83,7 +81,7 @@ def on_startup(runtime: Runtime, at: datetime) -> None:
 
     On SQLite no other sender can be alive, so every message that is being sent is recovered.
     """
-    if runtime.database.is_sqlite:
+    if not runtime.database.is_shared:
         recover(runtime.database, at, older_than=timedelta(0))
     else:
         recover(runtime.database, at)

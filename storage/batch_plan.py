@@ -37,10 +37,11 @@ from sqlalchemy.schema import CreateTable
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage.attention import raise_flags
-from storage.bulk import default_values, sqlite_text, stream
+from storage.bulk import default_values
 from storage.case_changes import EXPECTED_VERSION, INSERT_ORDER, KEYS, CaseChange, Model, RowChanges, row_changes
 from storage.case_mapper import Values, order_values
 from storage.cases import DROPPED, UNSENT
+from storage.dialect import StorageDialect, dialect_of
 from storage.notifications import notify_daemons
 from storage.prepared import Prepared, execute_prepared, prepare
 from storage.tables import EffectRow, OrderRow, table_of
@@ -78,7 +79,7 @@ class BatchPlan:
     has_work: bool
 
 
-def plan_for(change: CaseChange, trace: Trace, dialect: Dialect) -> BatchPlan:
+def plan_for(change: CaseChange, trace: Trace, written_for: Dialect) -> BatchPlan:
     """Return the plan of a change that has symbols in it.
 
     Raises:
@@ -86,14 +87,15 @@ def plan_for(change: CaseChange, trace: Trace, dialect: Dialect) -> BatchPlan:
 
     """
     symbol: Any = trace.symbol(ORDER_ID)
-    builder = _StatementBuilder(trace, dialect)
+    builder = _StatementBuilder(trace, dialect_of(written_for))
     writes = row_changes([(symbol, change)])
     assert change.before is not None, "only orders that are stored have timers"
     statements = [*_changes(builder, writes, order_values(change.before)), *_additions(builder, writes)]
     statements += [(builder.drop_statement(obsolete), False) for obsolete in writes.obsolete]
     flags = tuple(flag for _, flag, _, _ in writes.flags)
-    prepared, must_match_all = tuple(prepare(one, dialect) for one, _ in statements), tuple(each for _, each in statements)
-    combined = None if dialect.name == "sqlite" else _combined([one for one, _ in statements], len(builder.columns), dialect)
+    prepared, must_match_all = tuple(prepare(one, written_for) for one, _ in statements), tuple(each for _, each in statements)
+    combines = dialect_of(written_for).combines_statements
+    combined = _combined([one for one, _ in statements], len(builder.columns), written_for) if combines else None
     return BatchPlan(
         prepared,
         combined,
@@ -130,8 +132,8 @@ def _same(one: Any, other: Any) -> bool:
 class _StatementBuilder:
     """Builds statements from rows with symbols, and collects what must be staged."""
 
-    def __init__(self, trace: Trace, dialect: Dialect) -> None:
-        self._trace, self._sqlite = trace, dialect.name == "sqlite"
+    def __init__(self, trace: Trace, kind: StorageDialect) -> None:
+        self._trace, self._kind = trace, kind
         self.columns: list[Callable[[Columns], Sequence[Any]]] = []
         self.batch_instants: dict[str, Symbol] = {}
         self._column_numbers: dict[Any, int] = {}
@@ -164,7 +166,7 @@ class _StatementBuilder:
     def _is_staged(self, table: Table, key: Sequence[str], row: Values) -> ColumnElement[bool]:
         """Return the condition for rows of the staged orders: a join on PostgreSQL, for which SQLite would scan the table."""
         rest = key[1:]
-        if not self._sqlite:
+        if self._kind.joins_in_updates:
             same = (table.c[key[0]] == _STAGED.c.order_id) & (_STAGED.c.plan == _PLAN)
             for name in rest:
                 same &= table.c[name] == row[name]
@@ -176,7 +178,7 @@ class _StatementBuilder:
     def _new_value(self, table: Table, key: Sequence[str], name: str, value: Any) -> ColumnElement[Any]:
         """Return the new value of a column."""
         made = self._expression(table.c[name], value)
-        if self._sqlite and self._varies(value):
+        if not self._kind.joins_in_updates and self._varies(value):
             mine = (_STAGED.c.plan == _PLAN) & (_STAGED.c.order_id == table.c[key[0]])
             return select(made).where(mine).correlate(table).scalar_subquery()
         return made
@@ -197,11 +199,12 @@ class _StatementBuilder:
         if isinstance(value, Symbol) and value.slot == ORDER_ID:
             return _STAGED.c.order_id
         staged = _STAGED.c[f"c{self._column_number(column, value)}"]
-        return staged if self._sqlite or isinstance(column.type, Text) else cast(staged, column.type)
+        untyped = self._kind.stores_instants_as_text or isinstance(column.type, Text)
+        return staged if untyped else cast(staged, column.type)
 
     def _column_number(self, column: Column[Any], value: Any) -> int:
         """Return the number of the staged column that holds a value."""
-        as_text = self._sqlite and isinstance(column.type, UTCDateTime)
+        as_text = self._kind.stores_instants_as_text and isinstance(column.type, UTCDateTime)
         key = (value.slot, value.offset, as_text) if isinstance(value, Symbol) else value
         if key not in self._column_numbers:
             if len(self.columns) == MOST_COLUMNS:
@@ -220,7 +223,8 @@ class _StatementBuilder:
             return lambda columns: columns.of(slot, offset)
         if offset is None and isinstance(slot, int):
             return lambda columns: columns.stored(slot)
-        return lambda columns: columns.written(slot, offset, sqlite_text)
+        stored = self._kind.stored
+        return lambda columns: columns.written(slot, offset, stored)
 
 
 def _with_offset(at: datetime, offset: Any) -> datetime:
@@ -237,7 +241,7 @@ class Staging:
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._plans, self._create_staged = connection, 0, False
-        self._sqlite = connection.dialect.name == "sqlite"
+        self._kind = dialect_of(connection.dialect)
 
     def execute(self, plan: BatchPlan, columns: Columns, at: datetime) -> None:
         """Write the rows of a step for all orders of the columns."""
@@ -266,27 +270,26 @@ class Staging:
             execute_prepared(self._connection, [_create_staged(self._connection.dialect)], {})
             self._create_staged = True
         rows = zip([self._plans] * len(columns[0]), *columns, strict=True)
-        stream(self._connection, _STAGED, ("plan", *_names(len(columns))), rows)
+        self._kind.copy_rows(self._connection, _STAGED, ("plan", *_names(len(columns))), rows)
 
     def clear(self) -> None:
         """Empty the temporary table; PostgreSQL empties it at the end of the transaction."""
-        if self._sqlite:
-            self._connection.exec_driver_sql("DELETE FROM staged")
+        self._kind.end_of_staging(self._connection, _STAGED)
 
 
 @lru_cache
-def _create_staged(dialect: Dialect) -> Prepared:
-    return prepare(CreateTable(_STAGED, if_not_exists=True), dialect)
+def _create_staged(written_for: Dialect) -> Prepared:
+    return prepare(CreateTable(_STAGED, if_not_exists=True), written_for)
 
 
 def _names(count: int) -> list[str]:
     return ["order_id", *(f"c{number}" for number in range(count - 1))]
 
 
-def _combined(statements: Sequence[Any], columns: int, dialect: Dialect) -> Prepared:
+def _combined(statements: Sequence[Any], columns: int, written_for: Dialect) -> Prepared:
     """Combine PostgreSQL statements into one that carries the staged rows as JSON."""
     parts = [one.returning(literal_column("1")).cte(f"part{number}") for number, one in enumerate(statements)]
-    counted = prepare(select(*(select(func.count()).select_from(part).scalar_subquery() for part in parts)), dialect)
+    counted = prepare(select(*(select(func.count()).select_from(part).scalar_subquery() for part in parts)), written_for)
     typed = ", ".join(f"{name} {'bigint' if name == 'order_id' else 'text'}" for name in _names(1 + columns))
     come = f"SELECT CAST(%(plan)s AS int) AS plan, come.* FROM json_to_recordset(CAST(%(rows)s AS json)) AS come ({typed})"  # noqa: S608
     return replace(counted, sql=f"WITH staged AS ({come}), {counted.sql.removeprefix('WITH ')}")

@@ -5,8 +5,7 @@ the writing itself; the values are written as SQLAlchemy's types would.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -16,11 +15,11 @@ from sqlalchemy.schema import ColumnDefault
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from storage import dialect
 from storage.case_changes import EXPECTED_VERSION
+from storage.dialect import StorageDialect
 from storage.tables import table_of
 
-COPY_FROM_ROWS = 50
-"""From this many rows on, PostgreSQL gets them by COPY."""
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -28,27 +27,14 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Rows) -> No
     """Insert rows that all name the same columns."""
     if not rows:
         return
-    table, sqlite = table_of(model), connection.dialect.name == "sqlite"
-    if not sqlite and len(rows) < COPY_FROM_ROWS:
+    table, kind = table_of(model), dialect.at(connection)
+    if len(rows) < kind.copies_from_rows:
         connection.execute(insert(table), [*map(dict, rows)])
         return
     names = tuple(rows[0])
     usual = {name: value for name, value in default_values(table).items() if name not in names}
-    moments = _moments(table, names) if sqlite else ()
-    stream(connection, table, (*names, *usual), _tuples(rows, names, moments, tuple(usual.values())))
-
-
-def stream(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Send rows to the driver as they are; their instants are written as the database keeps them."""
-    columns = ", ".join(map(connection.dialect.identifier_preparer.quote, names))
-    driver: Any = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(names))
-        driver.executemany(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", rows)  # noqa: S608
-        return
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    instants = _instants(table, names) if kind.stores_instants_as_text else ()
+    kind.copy_rows(connection, table, (*names, *usual), _tuples(rows, names, instants, kind, tuple(usual.values())))
 
 
 @lru_cache
@@ -73,20 +59,21 @@ def update_rows(
 
 def _update_alike(connection: Connection, table: Table, key: tuple[str, ...], rows: Rows, seen: str | None) -> int:
     """Replace the columns of rows that all name the same."""
-    if connection.dialect.name != "sqlite":
+    kind = dialect.at(connection)
+    if len(rows) < kind.copies_from_rows or not kind.stores_instants_as_text:
         named = [{f"{name}_is" if name in key else name: value for name, value in row.items()} for row in rows]
         return connection.execute(_update_of(table, tuple(rows[0]), key, seen), named).rowcount
-    statement, order, moments = _update(table, tuple(rows[0]), key, seen, connection.dialect)
-    return connection.exec_driver_sql(statement, _tuples(rows, order, moments)).rowcount
+    statement, order, instants = _update(table, tuple(rows[0]), key, seen, connection.dialect)
+    return connection.exec_driver_sql(statement, _tuples(rows, order, instants, kind)).rowcount
 
 
 @lru_cache(maxsize=256)
 def _update(
-    table: Table, names: tuple[str, ...], key: tuple[str, ...], seen: str | None, dialect: Dialect
+    table: Table, names: tuple[str, ...], key: tuple[str, ...], seen: str | None, written_for: Dialect
 ) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
-    made = _update_of(table, names, key, seen).compile(dialect=dialect)
+    made = _update_of(table, names, key, seen).compile(dialect=written_for)
     order = tuple(name.removesuffix("_is") for name in made.positiontup or ())
-    return str(made), order, _moments(table, order)
+    return str(made), order, _instants(table, order)
 
 
 @lru_cache(maxsize=256)
@@ -96,31 +83,24 @@ def _update_of(table: Table, names: tuple[str, ...], key: tuple[str, ...], seen:
     return statement.where(table.c[seen] == bindparam(EXPECTED_VERSION)) if seen else statement
 
 
-def _moments(table: Table, order: Sequence[str]) -> tuple[int, ...]:
+def _instants(table: Table, order: Sequence[str]) -> tuple[int, ...]:
     return tuple(
         at for at, name in enumerate(order) if name != EXPECTED_VERSION and isinstance(table.c[name].type, UTCDateTime)
     )
 
 
-def _tuples(rows: Rows, names: tuple[str, ...], moments: tuple[int, ...], usual: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def _tuples(
+    rows: Rows, names: tuple[str, ...], instants: tuple[int, ...], kind: StorageDialect, usual: tuple[Any, ...] = ()
+) -> list[tuple[Any, ...]]:
     take = itemgetter(*names)
-    if not moments:
+    if not instants:
         return [take(row) + usual for row in rows]
-    return [_written(take(row), moments) + usual for row in rows]
+    return [_stored(take(row), instants, kind) + usual for row in rows]
 
 
-def _written(values: tuple[Any, ...], moments: tuple[int, ...]) -> tuple[Any, ...]:
-    """Write the instants of a row as SQLite keeps them."""
+def _stored(values: tuple[Any, ...], instants: tuple[int, ...], kind: StorageDialect) -> tuple[Any, ...]:
+    """Write the instants of a row as the database stores them."""
     changed = list(values)
-    for at in moments:
-        moment: datetime | None = changed[at]
-        if moment is not None:
-            changed[at] = sqlite_text(moment)
+    for at in instants:
+        changed[at] = kind.stored(changed[at])
     return tuple(changed)
-
-
-@lru_cache(maxsize=20_000)
-def sqlite_text(moment: datetime) -> str:
-    """Return an instant as SQLite keeps it: in UTC, to the microsecond, without the zone. One instant stands in many rows."""
-    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return in_utc.isoformat(" ", "microseconds")[:26]

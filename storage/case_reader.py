@@ -14,14 +14,9 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     Boolean,
     Connection,
     Dialect,
-    bindparam,
-    column,
-    func,
     select,
     text,
     type_coerce,
@@ -30,6 +25,7 @@ from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from storage import dialect
 from storage.prepared import Prepared, as_instant, execute_prepared, prepare
 from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, LineRow, OrderRow, ReportRow, TimerRow, table_of
 from workflow.case.case import Attempt, Case, Claim, LedgerRow, Line, Order, Report, Timer
@@ -133,7 +129,7 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
 
 def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: bool) -> list[Values]:
     wanted = set(order_ids)
-    locks = lock and connection.dialect.name == "postgresql"
+    locks = lock and dialect.at(connection).is_shared
     if locks:
         found = _execute(connection, [_chain_heads(connection.dialect)], order_ids)
         wanted |= {key for (key,) in found[0]}
@@ -161,36 +157,28 @@ def _parts(connection: Connection, order_ids: Sequence[int], *sources: tuple[Sou
 
 
 def _execute(connection: Connection, statements: Sequence[Prepared], order_ids: Iterable[int]) -> list[list[tuple[Any, ...]]]:
-    ids = json.dumps(sorted(order_ids))
-    listed = ids if connection.dialect.name == "sqlite" else f"{{{ids[1:-1]}}}"
+    listed = dialect.at(connection).list_value(sorted(order_ids))
     return [cursor.fetchall() for cursor in execute_prepared(connection, statements, {"ids": listed})]
 
 
 @lru_cache
-def _query(source: Source, dialect: Dialect, *, lock: bool = False) -> Prepared:
-    t = table_of(source.model)
+def _query(source: Source, written_for: Dialect, *, lock: bool = False) -> Prepared:
+    t, kind = table_of(source.model), dialect.dialect_of(written_for)
     key = t.c[source.names[0]]
     stored = (type_coerce(t.c[name], NullType()).label(name) for name in source.names)
-    query: Any = select(*stored).where(_among(key, dialect))
+    query: Any = select(*stored).where(kind.among(key, "ids"))
     query = query.where(text(source.condition)) if source.condition else query
     query = query.order_by(*t.primary_key.columns)
-    return prepare(query.with_for_update() if lock else query, dialect)
-
-
-def _among(key: Any, dialect: Dialect) -> Any:
-    """Return the condition that a column is one of the ids in the parameter `ids`."""
-    if dialect.name == "sqlite":
-        listed = func.json_each(bindparam("ids", None)).table_valued("value")
-        return key.in_(select(column("value")).select_from(listed))
-    return key == func.any(bindparam("ids", None, type_=ARRAY(BigInteger)))
+    return prepare(kind.locked(query) if lock else query, written_for)
 
 
 @lru_cache
-def _chain_heads(dialect: Dialect) -> Prepared:
+def _chain_heads(written_for: Dialect) -> Prepared:
     """Select the first orders of the orders' chains. A query of its own: as a condition it scanned the whole table."""
     mine, first = table_of(OrderRow).alias("mine"), table_of(OrderRow).alias("first")
     same = (first.c.shop == mine.c.shop) & (first.c.number == mine.c.chain)
-    return prepare(select(first.c.id).join(mine, same).where(_among(mine.c.id, dialect), mine.c.chain.is_not(None)), dialect)
+    among = dialect.dialect_of(written_for).among(mine.c.id, "ids")
+    return prepare(select(first.c.id).join(mine, same).where(among, mine.c.chain.is_not(None)), written_for)
 
 
 _facts_of = itemgetter(*_FACTS)

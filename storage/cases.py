@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
 
-from sqlalchemy import JSON, Connection, Dialect, Select, Text, bindparam, cast, column, func, or_, select, update
+from sqlalchemy import Connection, Dialect, Text, bindparam, func, or_, select, update
 from sqlmodel import col
 
 from storage import case_mapper, locks
@@ -13,6 +12,7 @@ from storage.bulk import insert_rows, update_rows
 from storage.case_changes import INSERT_ORDER, KEYS, CaseChange, row_changes
 from storage.case_reader import StoredCase, read_cases
 from storage.chunks import chunked
+from storage.dialect import dialect_of
 from storage.locks import Lock
 from storage.notifications import notify_daemons
 from storage.prepared import Prepared, execute_prepared, prepare
@@ -37,15 +37,11 @@ def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identit
 
 
 @lru_cache
-def _by_number(dialect: Dialect) -> Prepared:
+def _by_number(written_for: Dialect) -> Prepared:
     """Look numbers up that come as one JSON list: thousands of parameters cost more than the looking up."""
     o, numbers = table_of(OrderRow), bindparam("numbers", None, type_=Text)
-    named: Select[Any]
-    if dialect.name == "sqlite":
-        named = select(column("value")).select_from(func.json_each(numbers).table_valued("value"))
-    else:
-        named = select(func.json_array_elements_text(cast(numbers, JSON)))
-    return prepare(select(o.c.shop, o.c.number, o.c.id).where(o.c.number.in_(named)).order_by(o.c.id), dialect)
+    among = dialect_of(written_for).among_texts(o.c.number, numbers)
+    return prepare(select(o.c.shop, o.c.number, o.c.id).where(among).order_by(o.c.id), written_for)
 
 
 def load(

@@ -1,13 +1,12 @@
 """Chains of replacements: what was paid for the first order, and what has come back for each (rule 8.6)."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, or_, select, text, tuple_
 from sqlmodel import col
 
+from storage import dialect
 from storage.chunks import chunked
 from storage.tables import LedgerTableRow, OrderRow, table_of
 from workflow.case.case import Case, replace_fields
@@ -55,7 +54,7 @@ def load(connection: Connection, cases: Iterable[Case], *, lock: bool = True) ->
     """Load the chains of cases. With `lock`, PostgreSQL locks their first orders: sums must not be raced."""
     chains: dict[Key, Chain] = {}
     for some in chunked(key for case in cases if (key := key_of(case))):
-        listed = _listed(connection, some)
+        listed = dialect.at(connection).pairs(some)
         first = tuple_(col(OrderRow.shop), col(OrderRow.number)).in_(listed)
         paid = select(col(OrderRow.shop), col(OrderRow.number), col(OrderRow.paid)).where(first).order_by(col(OrderRow.id))
         for shop, number, amount in connection.execute(paid.with_for_update() if lock else paid):
@@ -71,14 +70,6 @@ def load(connection: Connection, cases: Iterable[Case], *, lock: bool = True) ->
         ):
             chains[shop, chain].add(number, status, amount, settled)
     return chains
-
-
-def _listed(connection: Connection, keys: Sequence[Key]) -> Any:
-    """Return keys as something to be compared with: a subquery on SQLite, which uses no index for a list of row values."""
-    if connection.dialect.name != "sqlite":
-        return keys
-    rows = func.json_each(json.dumps(keys)).table_valued("value")
-    return select(func.json_extract(rows.c.value, "$[0]"), func.json_extract(rows.c.value, "$[1]"))
 
 
 def of(case: Case, chains: Mapping[Key, Chain]) -> Chain | None:

@@ -5,10 +5,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Result, RowMapping, Table, func, insert, select, text, tuple_
+from sqlalchemy import Connection, Result, RowMapping, Table, func, insert, select, tuple_
 from sqlmodel import SQLModel
 
-from storage import queries
+from storage import dialect, queries
 from storage.database import Database
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
@@ -129,15 +129,6 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _set_sequences(target: Database) -> None:
-    """Advance PostgreSQL's sequences past the copied ids."""
-    if target.is_sqlite:
-        return
+    """Let ids go on after those that were copied."""
     with target.write() as connection:
-        for table in copied_tables():
-            first = next(iter(table.primary_key.columns))
-            named = {"table_name": table.name, "column_name": first.name}
-            owns = text("SELECT pg_get_serial_sequence(:table_name, :column_name)")
-            sequence = connection.execute(owns, named).scalar()
-            highest = connection.execute(select(func.max(first))).scalar()
-            if sequence and highest:
-                connection.execute(text("SELECT setval(:sequence, :highest)"), {"sequence": sequence, "highest": highest})
+        dialect.at(connection).advance_sequences(connection, copied_tables())

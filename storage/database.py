@@ -4,18 +4,19 @@ import gc
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError
 
+from storage import sqlite
+from storage.dialect import DIALECTS
 from storage.locks import Lock
+from storage.sqlite import file_of
 from workflow.errors import AftersalesError, UsageError
 
 SCHEMA = "0004"
@@ -44,17 +45,15 @@ class Database:
 
         """
         self.url = _checked(url)
-        self.file = Path(self.url.database).absolute() if self.is_sqlite and self.url.database else None
+        self._kind = DIALECTS[self.url.get_backend_name()]
+        self.is_shared = self._kind.is_shared
+        """Whether many processes write at once; otherwise it is one file, with one writer and one daemon."""
+        self.file = None if self.is_shared else file_of(self.url)
         self.busy_timeout_ms = 5_000
-        """How long an SQLite writer waits for another one, in milliseconds."""
+        """How long a writer of a file waits for another one, in milliseconds."""
         self._statement_seconds = 0
         self._writing = threading.Lock()
         self.engine = self._engine(scratch)
-
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether it is one SQLite file."""
-        return self.url.get_backend_name() == "sqlite"
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -81,14 +80,17 @@ class Database:
             DatabaseFailed: it cannot be opened or read.
 
         """
-        options = {} if self.is_sqlite else {"postgresql_readonly": True}
-        with self._failures_named(), self.engine.connect().execution_options(**options) as connection, connection.begin():
+        with (
+            self._failures_named(),
+            self.engine.connect().execution_options(**self._kind.read_options) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
     def _writer_turn(self) -> Iterator[None]:
         """Queue the writers of this process on one SQLite file; between processes SQLite polls."""
-        if not self.is_sqlite:
+        if self.is_shared:
             yield
             return
         if not self._writing.acquire(timeout=self.busy_timeout_ms / 1_000):
@@ -105,7 +107,7 @@ class Database:
             yield
         except (DBAPIError, driver.Error) as error:  # some statements bypass SQLAlchemy
             original: Any = error.orig if isinstance(error, DBAPIError) else error
-            if not _is_database_wide(original, driver):
+            if not (_is_database_wide(original, driver) or self._kind.is_read_only_failure(original)):
                 raise
             raise DatabaseFailed(f"the database {self.location} cannot be used now: {original}") from error
 
@@ -117,16 +119,8 @@ class Database:
             DatabaseFailed: another process holds it for too long.
 
         """
-        if self.file:
-            with FileLock(f"{self.file}.{lock.name}.lock", mode=0o600):
-                yield
-            return
-        with self._failures_named(), self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(select(func.pg_advisory_lock(int(lock))))
-            try:
-                yield
-            finally:
-                connection.execute(select(func.pg_advisory_unlock(int(lock))))
+        with self._failures_named(), self._kind.exclusive(self.engine, self.file, lock.name, int(lock)):
+            yield
 
     def exists(self) -> bool:
         """Say whether the SQLite file is there; a server is contacted only when it is used."""
@@ -188,9 +182,7 @@ class Database:
         if target.exists():
             raise UsageError(f"{target} exists already: name a file that does not")
         try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            with sqlite3.connect(self.file) as source, sqlite3.connect(target) as copy:
-                source.backup(copy)
+            sqlite.backup(self.file, target)
         except (OSError, sqlite3.Error) as error:
             raise AftersalesError(f"the backup to {target} failed: {error}") from None
 
@@ -201,16 +193,10 @@ class Database:
         """
         try:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("VACUUM")
-                if self.is_sqlite:
-                    busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-                    if busy:
-                        return (
-                            f"{self.location} is being read; its -wal file still holds erased data: erase again, with --order"
-                        )
+                remains = self._kind.purge(connection)
+                return f"{self.location} {remains}" if remains else None
         except DatabaseError as error:
             return f"{self.location} could not be rewritten ({error.orig}): erase again, with --order, when it is not in use"
-        return None
 
     def limit_statements(self, seconds: int) -> None:
         """Set PostgreSQL's statement timeout, in seconds; 0 means none."""
@@ -221,49 +207,21 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def optimize(self) -> None:
+        """Let the database refresh what its planner knows."""
+        with self.write() as connection:  # it may write, which a read transaction cannot
+            self._kind.optimize(connection)
+
     def _engine(self, scratch: bool) -> Engine:
-        if not self.is_sqlite:
-            try:
-                engine = create_engine(_with_patience(self.url), hide_parameters=True)
-            except NoSuchModuleError:
-                raise UsageError(f"{self.url.drivername} is not a driver that is known: write postgresql://…") from None
-            except ModuleNotFoundError as error:
-                raise UsageError(f"PostgreSQL needs the extra `aftersales[postgres]`: {error}") from None
-            event.listen(engine, "connect", self._connected)
-            return engine
-        # mode=rw: a file that is missing for a moment must not be replaced by an empty one
-        url = URL.create("sqlite", database=f"file:{quote(str(self.file))}", query={"mode": "rw", "uri": "true"})
-        engine = create_engine(url, hide_parameters=True, connect_args={"isolation_level": None})
-        event.listen(engine, "connect", lambda connection, record: self._opened(connection, record, scratch))
-        event.listen(engine, "checkout", self._taken)
-        event.listen(engine, "begin", _begin)
-        return engine
-
-    def _connected(self, connection: Any, _record: Any) -> None:
-        """Set time-outs for locks, for idle transactions, and for a daemon's statements."""
-        limits = {**_WAITS_SECONDS, "statement_timeout": self._statement_seconds}
-        with connection.cursor() as cursor:
-            for name, seconds in limits.items():
-                cursor.execute(f"SET {name} = '{seconds}s'")
-        connection.commit()
-
-    def _opened(self, connection: Any, record: Any, scratch: bool) -> None:
-        record.info["file"] = self._identity()
-        for pragma in _SCRATCH if scratch else _DURABLE:
-            connection.execute(f"PRAGMA {pragma}")
-
-    def _taken(self, connection: Any, record: Any, _proxy: Any) -> None:
-        """Reconnect if the file was replaced: nothing may be written to a deleted file."""
-        if record.info["file"] != self._identity():
-            raise DisconnectionError
-        connection.execute(f"PRAGMA busy_timeout = {self.busy_timeout_ms}")
-
-    def _identity(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(str(self.file))
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+            return self._kind.engine(self.url, scratch=scratch, limits=self._limits)
+        except NoSuchModuleError:
+            raise UsageError(f"{self.url.drivername} is not a driver that is known: write postgresql://…") from None
+        except ModuleNotFoundError as error:
+            raise UsageError(f"PostgreSQL needs the extra `aftersales[postgres]`: {error}") from None
+
+    def _limits(self) -> Mapping[str, int]:
+        return {"busy_timeout_ms": self.busy_timeout_ms, "statement_seconds": self._statement_seconds}
 
 
 @contextmanager
@@ -278,35 +236,11 @@ def _without_cyclic_gc() -> Iterator[None]:
             gc.enable()
 
 
-_WAITS_SECONDS = {"lock_timeout": 10, "idle_in_transaction_session_timeout": 300}
-_CONNECTING = {
-    "connect_timeout": "5",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
-"""A silent host is given up within half a minute. The last value is in milliseconds, the others in seconds."""
-
-
-def _with_patience(url: URL) -> URL:
-    """Return the URL with default time-outs; of several hosts the writable one is used."""
-    wanted = {**_CONNECTING}
-    hosts = url.query.get("host", ())
-    if len(hosts if isinstance(hosts, tuple) else hosts.split(",")) > 1:
-        wanted["target_session_attrs"] = "read-write"
-    return url.update_query_dict({name: value for name, value in wanted.items() if name not in url.query})
-
-
-_READ_ONLY = "25006"
-"""SQLSTATE of a write on a standby."""
-
-
 def _is_database_wide(error: Any, driver: Any) -> bool:
     """Say whether an error concerns the whole database (unreachable, locked, damaged, a standby) and not one row."""
     if isinstance(error, driver.OperationalError | driver.InterfaceError):
         return True
-    return type(error) is driver.DatabaseError or getattr(error, "sqlstate", None) == _READ_ONLY
+    return type(error) is driver.DatabaseError
 
 
 @contextmanager
@@ -339,25 +273,15 @@ def describe_error(error: Exception) -> str:
     return " ".join(filter(None, (type(original).__name__, diagnosis.sqlstate, *about)))
 
 
-_DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
-_SCRATCH = ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY", "locking_mode = EXCLUSIVE")
-
-
-def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("isolation_level") == "AUTOCOMMIT":
-        return
-    writes = options.get("write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
 def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise UsageError(f"{url!r} is not a database URL: write one such as sqlite:///aftersales.db") from None
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise UsageError(f"{parsed.get_backend_name()} is not a database that is used here: use sqlite or postgresql")
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+    kind = DIALECTS.get(parsed.get_backend_name())
+    if kind is None:
+        known = " or ".join(sorted(DIALECTS, reverse=True))
+        raise UsageError(f"{parsed.get_backend_name()} is not a database that is used here: use {known}")
+    if not kind.is_shared and parsed.database in (None, "", ":memory:"):
         raise UsageError("the database must be a file: write sqlite:///aftersales.db")
     return parsed

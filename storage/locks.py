@@ -2,7 +2,9 @@
 
 from enum import IntEnum
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
+
+from storage import dialect
 
 
 class Lock(IntEnum):
@@ -18,5 +20,4 @@ class Lock(IntEnum):
 
 def take(connection: Connection, lock: Lock) -> None:
     """Wait for a lock and hold it until the transaction ends."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(int(lock))))
+    dialect.at(connection).take_lock(connection, int(lock))

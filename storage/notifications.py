@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DatabaseError, InterfaceError
 
+from storage import dialect
 from storage.database import Database
 from workflow.case.case import Timer
 
@@ -17,8 +18,7 @@ DUE_SOON_WITHIN = timedelta(seconds=1)
 
 def notify_daemons(connection: Connection) -> None:
     """Wake the daemons when this transaction commits; on SQLite the only daemon polls."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"NOTIFY {CHANNEL}"))
+    dialect.at(connection).notify(connection, CHANNEL)
 
 
 def is_due_soon(timers: Iterable[Timer], at: datetime) -> bool:

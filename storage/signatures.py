@@ -12,11 +12,12 @@ from functools import cached_property, lru_cache, reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Dialect, bindparam, case, column, func, select, type_coerce
+from sqlalchemy import Connection, Dialect, case, select, type_coerce
 from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from storage import dialect
 from storage.prepared import Prepared, as_instant, execute_prepared, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 from storage.timers import Due
@@ -62,9 +63,8 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Si
 
     A signature begins with the timer's number. Orders that cannot be grouped are left out.
     """
-    numbers, sqlite = dict(timers), connection.dialect.name == "sqlite"
-    ids = json.dumps([*numbers])
-    wanted = {"ids": ids if sqlite else f"{{{ids[1:-1]}}}"}
+    numbers = dict(timers)
+    wanted = {"ids": dialect.at(connection).list_value(numbers)}
     read = execute_prepared(connection, [_query(part, connection.dialect) for part in (_ORDERS, *_PARTS)], wanted)
     orders, *others = (_split(cursor.fetchall(), part) for cursor, part in zip(read, (_ORDERS, *_PARTS), strict=True))
     parts = [_by_order(rows) for rows in others]
@@ -117,7 +117,7 @@ def _reads(signature: Signature) -> dict[int, Read]:
 
 
 @lru_cache
-def _query(part: _Part, dialect: Dialect) -> Prepared:
+def _query(part: _Part, written_for: Dialect) -> Prepared:
     """Select the columns as stored, without SQLAlchemy's per-value processing."""
     t = table_of(part.model)
     stored = {name: type_coerce(t.c[name], NullType()) for name in (part.key, *part.shared, *part.own)}
@@ -125,16 +125,12 @@ def _query(part: _Part, dialect: Dialect) -> Prepared:
     query = select(
         *(stored[name] for name in (part.key, *part.shared)), reduce(add, empty), *(stored[name] for name in part.own)
     )
-    if dialect.name == "sqlite":
-        listed = func.json_each(bindparam("ids", None)).table_valued("value")
-        query = query.where(t.c[part.key].in_(select(column("value")).select_from(listed)))
-    else:
-        query = query.where(t.c[part.key] == func.any(bindparam("ids", None, type_=ARRAY(BigInteger))))
+    query = query.where(dialect.dialect_of(written_for).among(t.c[part.key], "ids"))
     if part is _ORDERS:
         query = query.where(t.c.claims_made == 0, t.c.chain.is_(None))
     if part is _TIMERS:
         query = query.where(t.c.status.in_(("pending", "paused")))
-    return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), dialect)
+    return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), written_for)
 
 
 @lru_cache(maxsize=10_000)

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
+from storage import dialect
 from storage.tables import AttemptRow, ClaimRow, OrderRow, TimerRow, table_of
 
 NO_NAME = "(no supplier named)"
@@ -68,7 +69,5 @@ def scores(connection: Connection) -> list[Score]:
 
 
 def _seconds(connection: Connection, begin: Any, end: Any) -> Any:
-    """Return the seconds between two instants, as the database at hand counts them."""
-    if connection.dialect.name == "sqlite":
-        return (func.julianday(end) - func.julianday(begin)) * 86_400.0
-    return func.extract("epoch", end - begin)
+    """Return the seconds between two instants."""
+    return dialect.at(connection).seconds_between(begin, end)

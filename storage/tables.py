@@ -9,6 +9,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Table, Text, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
+from storage import sqlite
+
 KEYED = {"sqlite_with_rowid": False}
 
 
@@ -17,7 +19,7 @@ def belongs_to_order() -> ForeignKeyConstraint:
 
     None on PostgreSQL: checking it for every row of a step, whose order is locked anyway, cost a fifth of the work.
     """
-    return ForeignKeyConstraint(["order_id"], ["orders.id"]).ddl_if(dialect="sqlite")
+    return ForeignKeyConstraint(["order_id"], ["orders.id"]).ddl_if(dialect=sqlite.NAME)
 
 
 def table_of(model: type[SQLModel]) -> Table:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, bindparam, func, select, text, update
 from sqlmodel import col
 
+from storage import dialect
 from storage.attention import raise_flags
 from storage.prepared import Prepared, as_instant, execute_prepared, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
@@ -17,28 +19,27 @@ TRIES = 5
 
 _PENDING = text("timers.status = 'pending'")
 """Literal, as in the partial index: with a parameter a prepared statement may not use that index."""
-_ALWAYS_THE_SAME_PLAN = Prepared("SET LOCAL plan_cache_mode = force_generic_plan", {}, ())
-"""Force a generic plan: planning reads the ends of an index, which are full of dead entries."""
 Due = tuple[int, int]
 """Order and number of a timer."""
 
 
 def due(connection: Connection, at: datetime, limit: int, *, lock: bool = True) -> list[Due]:
     """Return the timers due at `at` in due order; with `lock`, concurrent daemons get different ones on PostgreSQL."""
-    first = () if connection.dialect.name == "sqlite" else (_ALWAYS_THE_SAME_PLAN,)
+    first = [Prepared(one, {}, ()) for one in dialect.at(connection).steady_plans]
     *_, cursor = execute_prepared(connection, [*first, _due(connection.dialect, lock)], {"at": at, "most": limit})
     return [(order_id, number) for order_id, number in cursor.fetchall()]
 
 
 @lru_cache
-def _due(dialect: Dialect, lock: bool) -> Prepared:
+def _due(written_for: Dialect, lock: bool) -> Prepared:
     columns = select(col(TimerRow.order_id), col(TimerRow.number))
-    pending = columns.where(_PENDING, col(TimerRow.wake_at) <= bindparam("at", None))
-    query = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(bindparam("most", None))
-    if lock and dialect.name == "postgresql":  # every writer locks the order's row first
-        query = query.join(OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
-        query = query.with_for_update(of=OrderRow, skip_locked=True)
-    return prepare(query, dialect)
+    pending: Any = columns.where(_PENDING, col(TimerRow.wake_at) <= bindparam("at", None))
+    query: Any = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(
+        bindparam("most", None)
+    )
+    if lock:
+        query = dialect.dialect_of(written_for).claimed(query, OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
+    return prepare(query, written_for)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,8 @@ def next_wake(connection: Connection) -> datetime | None:
 
 
 @lru_cache
-def _next_wake(dialect: Dialect) -> Prepared:
-    return prepare(select(func.min(TimerRow.wake_at)).where(_PENDING), dialect)
+def _next_wake(written_for: Dialect) -> Prepared:
+    return prepare(select(func.min(TimerRow.wake_at)).where(_PENDING), written_for)
 
 
 def backlog(connection: Connection, at: datetime) -> int:

@@ -156,7 +156,7 @@ def make_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ma
     yield on_sqlite if request.param == "sqlite" else on_postgresql
     for database in made:
         database.close()
-        if not database.is_sqlite:
+        if database.is_shared:
             request.getfixturevalue("postgres").drop(database.url.render_as_string(hide_password=False))
 
 

@@ -32,7 +32,7 @@ def empty(request, tmp_path):
 
 def differences(database):
     with database.read() as connection:
-        options = {"render_as_batch": True, "include_object": lambda *about: database.is_sqlite or not only_sqlite(*about)}
+        options = {"render_as_batch": True, "include_object": lambda *about: not database.is_shared or not only_sqlite(*about)}
         context = MigrationContext.configure(connection, opts=options)
         return compare_metadata(context, SQLModel.metadata)
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from sqlalchemy import text
 
-import storage.database
+import storage.postgresql
 from engine.firing import fire_due
 from storage.database import Database, DatabaseFailed
 from tests.conftest import day
@@ -55,7 +55,7 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(postgres):
 
 
 def test_nobody_waits_for_ever_for_a_lock(postgres, monkeypatch):
-    monkeypatch.setitem(storage.database._WAITS_SECONDS, "lock_timeout", 1)
+    monkeypatch.setitem(storage.postgresql.WAITS_SECONDS, "lock_timeout", 1)
     one, other = Database(postgres.url()), Database(postgres.url())
     with one.write() as holding:
         holding.execute(text("SELECT pg_advisory_xact_lock(77)"))

@@ -114,6 +114,6 @@ def _work_findings(found: Health) -> Iterator[Finding]:
 
 
 def _size_finding(app: App, found: Health) -> Finding:
-    about = "" if app.database.is_sqlite else "about "
+    about = "about " if app.database.is_shared else ""
     told = ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
     return "A020", "info", f"{found.bytes_used / 1_000_000:,.1f} MB; {about}rows: {told}"
