@@ -1,6 +1,7 @@
 """Figures for people."""
 
 import statistics
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +10,8 @@ _BEGUN = time.monotonic()
 
 
 def say(words: str) -> None:
-    """Say what is being done, and since when."""
-    print(f"[{time.monotonic() - _BEGUN:6.1f} s] {words}", flush=True)
+    """Say on standard error what is being done, and since when."""
+    print(f"[{time.monotonic() - _BEGUN:6.1f} s] {words}", file=sys.stderr, flush=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

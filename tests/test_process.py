@@ -4,7 +4,8 @@ from tests.conftest import Story, day
 from workflow.checks import TableError, check
 from workflow.errors import InvalidTransition, Refused
 from workflow.intake import Verdict
-from workflow.process import CLOCKS, ROWS, STATE_MEANINGS
+from workflow.process import CLOCKS, OLDER_NEWS, ROWS, STATE_MEANINGS
+from workflow.reports import MEANINGS
 from workflow.vocabulary import Clock, Row, State
 
 
@@ -420,6 +421,17 @@ def test_a_new_clock_and_a_new_state_are_told_everything_that_is_still_missing()
         "the clock doze names no setting of the policy",
         "the clock doze has no meaning",
         "the state closed has no meaning",
+    ]
+
+
+def test_a_report_without_a_meaning_or_a_row_for_older_news_is_refused_by_name(monkeypatch):
+    monkeypatch.delitem(MEANINGS, "promise")
+    monkeypatch.delitem(OLDER_NEWS, "deliver")
+    with pytest.raises(TableError) as caught:
+        check()
+    assert str(caught.value).removeprefix("the process contradicts itself: ").split("; ") == [
+        "the report promise has no meaning",
+        "the parcel report deliver has no row for older news",
     ]
 
 
