@@ -1,1 +1,1 @@
-"""Settings of the program and the policy that comes with it."""
+"""Settings of the program, the documents that users write, and the policy that comes with it."""

@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from config.documents import read_document
 from workflow.errors import UsageError
 from workflow.policy.policy import Policy, PolicyError, read_policy
 from workflow.suggestions import did_you_mean
-from workflow.toml import parse, read_document
+from workflow.toml import parse
 
 DEFAULT_FILE = "aftersales.toml"
 DEFAULT_POLICY = Path(__file__).parent / "policy.toml"

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from config.documents import read_document
 from inbound.files import Cell, Row
 from workflow.errors import UsageError
 from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
-from workflow.toml import parse, read_document
+from workflow.toml import parse
 
 ORDER_FIELDS = (
     "id",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from config.documents import read_document
 from inbound import cells
 from inbound.cells import BadCell
 from inbound.mapping import LINE_FIELDS, ORDER_FIELDS
@@ -18,7 +19,7 @@ from workflow.policy.durations import Duration
 from workflow.policy.policy import Orders
 from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
-from workflow.toml import parse, read_document
+from workflow.toml import parse
 
 OF_PEOPLE = ("id", "group", "buyer_name", "buyer_email", "buyer_address", "merchant_email")
 """Facts of an order in a file that nothing in a scenario depends on; its number is `number` here."""

@@ -47,7 +47,7 @@ from storage.prepared import Prepared, execute_prepared, prepare
 from storage.tables import EffectRow, OrderRow, table_of
 from workflow.columns import Columns
 from workflow.symbolic_case import AT, ORDER_ID
-from workflow.symbols import Symbol, Trace, Untraceable, has_symbols, plain
+from workflow.symbols import Symbol, Trace, Untraceable, plain
 
 MOST_COLUMNS = 24
 """Maximum number of varying columns of one plan; a step with more is written order by order."""
@@ -184,7 +184,7 @@ class _StatementBuilder:
         return made
 
     def _varies(self, value: Any) -> bool:
-        return (isinstance(value, Symbol) and value.slot != AT) or (isinstance(value, str) and has_symbols(value))
+        return (isinstance(value, Symbol) and value.slot != AT) or (isinstance(value, str) and self._trace.is_marked(value))
 
     def _expression(self, column: Column[Any], value: Any) -> ColumnElement[Any]:
         """Return the SQL expression of a value: a literal, an instant of the batch, or a staged column."""

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "workflow": {"transitions", "holidays", "pydantic", "iso4217"},
     "storage": {"workflow", "sqlalchemy", "sqlmodel", "alembic", "filelock"},
-    "inbound": {"workflow"},
+    "inbound": {"workflow", "config"},
     "effects": {"workflow", "jinja2", "filelock"},
     "evidence": {"workflow", "PIL", "obstore"},
     "config": {"workflow", "pydantic"},
@@ -59,6 +59,15 @@ def test_only_jobs_and_commands_read_the_clock_the_environment_and_signals(folde
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute):
                 assert node.attr not in {"now", "utcnow", "today", "monotonic", "signal", "environ"}, f"{path}:{node.lineno}"
+
+
+def test_the_process_has_no_files_no_randomness_no_log_and_no_threads():
+    outside = {"io", "logging", "os", "pathlib", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
+    for path in (ROOT / "workflow").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        assert not imported(tree) & outside, path
+        calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        assert not calls & {"open", "print", "input"}, path
 
 
 def test_every_folder_of_the_application_is_on_the_list_and_in_the_package():

@@ -16,7 +16,7 @@ from storage import queries, timers
 from tests.conftest import START, rules_of
 from workflow.case.case import Line, Order, Report
 from workflow.columns import Columns
-from workflow.symbols import Opaque, Untraceable, digest, has_symbols, plain
+from workflow.symbols import Opaque, Untraceable, digest, plain
 from workflow.trace_cache import TraceCache
 
 POLICIES = (
@@ -239,7 +239,7 @@ def test_a_digest_of_blanks_is_that_of_the_text_with_the_values_in_them():
     def made(trace, order):
         previous, name, at, sum_ = (trace.symbol(slot) for slot in range(4))
         text = json.dumps([previous, f"main/{name}", at, sum_, sum_ + 1, None], default=plain)
-        assert has_symbols(text)
+        assert trace.is_marked(text)
         following = json.dumps([digest(previous, text), START], default=plain)
         digest(previous, following)
         return tuple(trace.digests)

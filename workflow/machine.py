@@ -1,6 +1,5 @@
 """The process table executed by `transitions`: from a case and a trigger to the row that is taken."""
 
-import logging
 from datetime import datetime
 from functools import partial
 from itertools import takewhile
@@ -52,7 +51,6 @@ def _transition(move: Edge) -> dict[str, Any]:
     return {**ways, "conditions": conditions, "before": partial(_take, move)}
 
 
-logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells every callback
 _MACHINE = Machine(
     model=None,
     states=[NEW, *map(str, State)],

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import secrets
 from collections.abc import Callable, Container, Hashable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from functools import partial
@@ -161,6 +160,8 @@ class Trace:
     def __init__(self, values: Values, unique_slots: Container[Slot] = ()) -> None:
         """Take the values of the order to trace; reading one of `unique_slots` is untraceable, as no two orders share it."""
         self._values, self._columns, self._unique_slots = values, Columns.of_one(values), unique_slots
+        self._marker = hashlib.sha256(repr(values).encode()).hexdigest()  # no text of the order can contain it
+        self._find_marker = re.compile(f"(<{self._marker}[0-9]+>)").search
         self._markers: dict[str, Symbol] = {}
         self.path_conditions: dict[Condition, Hashable] = {}
         self.digests: list[Text] = []
@@ -217,15 +218,19 @@ class Trace:
 
     def marker_for(self, symbol: Symbol) -> str:
         """Return the marker that stands for a symbol in a text."""
-        marker_for = f"<{_MARKER}{len(self._markers)}>"
-        self._markers[marker_for] = symbol
-        return marker_for
+        marker = f"<{self._marker}{len(self._markers)}>"
+        self._markers[marker] = symbol
+        return marker
+
+    def is_marked(self, text: str) -> bool:
+        """Say whether a text has symbols in it."""
+        return self._marker in text
 
     def text(self, text: str, quote: Callable[[str], str] = encode_basestring) -> Text:
         """Parse a JSON text with markers in it; `quote` is how it writes its strings."""
         between, symbols = [], []
         rest = text
-        while found := _FIND.search(rest):
+        while found := self._find_marker(rest):
             symbol = self._markers[found[1]]
             written = self._written(symbol, quote)
             quoted = '"' if written is str else ""  # a number stands without
@@ -250,9 +255,6 @@ def _distance(one: Any, other: Any) -> Any:
     return (-other if one is None else one - other) or None
 
 
-_MARKER = secrets.token_hex(8)
-"""Random, so that no text of an order contains it."""
-_FIND = re.compile(f"(<{_MARKER}[0-9]+>)")
 _iso = methodcaller("isoformat")
 
 
@@ -269,11 +271,6 @@ def plain(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     return f"{value}"
-
-
-def has_symbols(text: str) -> bool:
-    """Say whether a text has symbols in it."""
-    return _MARKER in text
 
 
 def digest(previous: str, text: str) -> str:

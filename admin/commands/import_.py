@@ -8,9 +8,9 @@ from admin.app import App, now
 from admin.options import JSON
 from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, progress_bar, rejection_json
 from admin.output import print_json
+from config.documents import read_document
 from engine.importing import Imported, import_orders
 from workflow.plurals import counted
-from workflow.toml import read_document
 
 
 @click.command("import")
