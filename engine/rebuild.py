@@ -19,6 +19,7 @@ from workflow.policy.policy import Rules
 from workflow.process import PARCEL_REPORTS, RECORDS
 from workflow.step import fire, step, write
 from workflow.timer_commands import ACTIONS, act
+from workflow.vocabulary import LedgerStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
     """Return a case as its parts tell it: what had begun by `at`, and decided only if it was by then."""
     begun = [row for row in case.ledger if row.requested_at <= at]
     ledger = (
-        row if row.decided_at is None or row.decided_at <= at else replace_fields(row, status="requested", settled_amount=None)
+        row
+        if row.decided_at is None or row.decided_at <= at
+        else replace_fields(row, status=LedgerStatus.requested, settled_amount=None)
         for row in begun
     )
     return replace_fields(

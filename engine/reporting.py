@@ -19,6 +19,7 @@ from workflow.intake import Received, Verdict
 from workflow.policy.policy import Rules
 from workflow.process import RECORDS
 from workflow.step import Step, step, write
+from workflow.vocabulary import LedgerSide
 
 
 def apply(
@@ -187,7 +188,7 @@ class _Batch:
 
 def _pieces(case: Case) -> int | None:
     """Return how many pieces a known order has, or None if it cannot be a replacement: something else came of it."""
-    untouched = not case.order.chain and not case.claims and not any(row.side == "refund" for row in case.ledger)
+    untouched = not case.order.chain and not case.claims and not any(row.side == LedgerSide.refund for row in case.ledger)
     return sum(line.quantity for line in case.lines) if untouched else None
 
 

@@ -16,6 +16,7 @@ from workflow.case.case import Detail, Timer
 from workflow.errors import AftersalesError, OrderError
 from workflow.policy.policy import Rules, calendar_of, read_policy
 from workflow.timer_commands import act
+from workflow.vocabulary import TimerStatus
 
 BATCH = 500
 """Orders in one transaction."""
@@ -150,5 +151,5 @@ def _batch(
 def _result(was: Timer, now: Timer | None, order: str, refused: str | None = None) -> TimerResult:
     if now is None:
         return TimerResult(order, was.number, was.trigger, was.due_at, None, "ended", refused)
-    stands = "waits" if now.status == "paused" and now.paused_at is None else now.status
+    stands = "waits" if now.status == TimerStatus.paused and now.paused_at is None else now.status
     return TimerResult(order, was.number, was.trigger, was.due_at, now.due_at, stands, refused)

@@ -11,7 +11,7 @@ from workflow.case.case import Attempt, Case, Claim, Details, LedgerRow, Line, O
 from workflow.case.history import HistoryRow
 from workflow.draft import EffectDraft
 from workflow.symbols import plain
-from workflow.vocabulary import State
+from workflow.vocabulary import State, TimerStatus
 
 Values = dict[str, Any]
 
@@ -67,7 +67,7 @@ def timer_values(order_id: int, timer: Timer) -> Values:
 def timer_changes(order_id: int, was: Timer, now: Timer) -> Values:
     """Return the columns of a timer that have changed, and its key; one that runs is looked at again when it is due."""
     changes = {"order_id": order_id, "number": now.number, **_difference(was, now)}
-    return {**changes, "wake_at": now.due_at} if now.status == "pending" else changes
+    return {**changes, "wake_at": now.due_at} if now.status == TimerStatus.pending else changes
 
 
 def history_values(order_id: int, row: HistoryRow) -> Values:

@@ -30,7 +30,7 @@ from storage.prepared import Prepared, as_instant, execute_prepared, prepare
 from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, LineRow, OrderRow, ReportRow, TimerRow, table_of
 from workflow.case.case import Attempt, Case, Claim, LedgerRow, Line, Order, Report, Timer
 from workflow.process import PARCEL_REPORTS
-from workflow.vocabulary import State
+from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State, TimerStatus
 
 Part = TypeVar("Part")
 Values = dict[str, Any]
@@ -211,16 +211,19 @@ def _utc(written: str) -> datetime:
 
 
 def _timer(values: Values) -> Timer:
+    values["status"] = TimerStatus(values["status"])
     return _made(Timer, values)
 
 
 def _ledger_row(values: Values) -> LedgerRow:
+    values["side"], values["status"] = LedgerSide(values["side"]), LedgerStatus(values["status"])
     return _made(LedgerRow, values)
 
 
 def _claim(values: Values) -> Claim:
     values["pieces"] = tuple((line, quantity) for line, quantity in json.loads(values["pieces"]))
     values["evidence"] = tuple(json.loads(values["evidence"]))
+    values["status"] = ClaimStatus(values["status"])
     values["came_from"] = State(values["came_from"])
     values["went_back_to"] = State(values["went_back_to"]) if values["went_back_to"] else None
     return _made(Claim, values)

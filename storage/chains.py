@@ -10,6 +10,7 @@ from storage import dialect
 from storage.chunks import chunked
 from storage.tables import LedgerTableRow, OrderRow, table_of
 from workflow.case.case import Case, replace_fields
+from workflow.vocabulary import LedgerSide, LedgerStatus
 
 Key = tuple[str, str]
 """Shop, and number of the chain's first order."""
@@ -32,15 +33,15 @@ class Chain:
         """Remember the refunds of a case as they stand now."""
         self.refunds[case.order.number] = (0, 0)
         for row in case.ledger:
-            if row.side == "refund":
+            if row.side == LedgerSide.refund:
                 self.add(case.order.number, row.status, row.amount, row.settled_amount)
 
     def add(self, number: str, status: str, amount: int | None, settled_amount: int | None) -> None:
         """Add one refund of an order to its sums."""
         settled, requested = self.refunds.get(number, (0, 0))
-        if status == "settled":
+        if status == LedgerStatus.settled:
             settled += settled_amount or 0
-        elif status == "requested":
+        elif status == LedgerStatus.requested:
             requested += amount or 0
         self.refunds[number] = (settled, requested)
 
@@ -66,7 +67,7 @@ def load(connection: Connection, cases: Iterable[Case], *, lock: bool = True) ->
             "orders.chain IS NOT NULL"
         )  # as its index has it
         for shop, chain, number, status, amount, settled in connection.execute(
-            members.where(in_chain, col(LedgerTableRow.side) == "refund")
+            members.where(in_chain, col(LedgerTableRow.side) == LedgerSide.refund)
         ):
             chains[shop, chain].add(number, status, amount, settled)
     return chains

@@ -17,6 +17,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage.tables import AttemptRow, AttentionRow, ClaimRow, EffectRow, OrderRow, ReportRow, TimerRow, table_of
 from workflow.errors import UsageError
+from workflow.vocabulary import TimerStatus
 
 NO_DEADLINE = datetime(9999, 12, 31, tzinfo=UTC)
 """Sorts what has no deadline behind everything that has one."""
@@ -74,7 +75,11 @@ def timers(connection: Connection, wanted: Filter, limit: int, after: str | None
     query = query.where(t.c.due_at >= wanted.since) if wanted.since else query
     query = query.where(t.c.due_at <= wanted.due_before) if wanted.due_before else query
     return _page(
-        connection, query, (case((t.c.status == "paused", 1), else_=0), t.c.due_at, t.c.order_id, t.c.number), limit, after
+        connection,
+        query,
+        (case((t.c.status == TimerStatus.paused, 1), else_=0), t.c.due_at, t.c.order_id, t.c.number),
+        limit,
+        after,
     )
 
 
@@ -91,7 +96,7 @@ def effects(connection: Connection, wanted: Filter, limit: int, after: str | Non
 def claims(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
     """List claims with their orders' states, those with the nearest deadline first."""
     c, o, t = table_of(ClaimRow), table_of(OrderRow), table_of(TimerRow)
-    of_claim = (t.c.order_id == c.c.order_id) & (t.c.claim == c.c.number) & (t.c.status == "pending")
+    of_claim = (t.c.order_id == c.c.order_id) & (t.c.claim == c.c.number) & (t.c.status == TimerStatus.pending)
     deadline = select(func.min(t.c.due_at)).where(of_claim).scalar_subquery()
     query = _of_orders(c, wanted, o.c.state, deadline.label("next_due"))
     query = query.where(c.c.status.in_(wanted.statuses)) if wanted.statuses else query
@@ -176,7 +181,7 @@ def _due_before(query: Select[Any], wanted: Filter) -> Select[Any]:
 
 def _next_due() -> Any:
     o, t = table_of(OrderRow), table_of(TimerRow)
-    pending = (t.c.order_id == o.c.id) & (t.c.status == "pending")
+    pending = (t.c.order_id == o.c.id) & (t.c.status == TimerStatus.pending)
     return select(func.min(t.c.due_at)).where(pending).correlate(o).scalar_subquery()
 
 

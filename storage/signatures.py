@@ -24,6 +24,7 @@ from storage.timers import Due
 from workflow.case.case import Attempt, Case, LedgerRow, Order, Timer
 from workflow.columns import Columns, Read
 from workflow.symbolic_case import FIRST, VARYING
+from workflow.vocabulary import TimerStatus
 
 Signature = tuple[Any, ...]
 
@@ -129,7 +130,7 @@ def _query(part: _Part, written_for: Dialect) -> Prepared:
     if part is _ORDERS:
         query = query.where(t.c.claims_made == 0, t.c.chain.is_(None))
     if part is _TIMERS:
-        query = query.where(t.c.status.in_(("pending", "paused")))
+        query = query.where(t.c.status.in_((TimerStatus.pending, TimerStatus.paused)))
     return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), written_for)
 
 

@@ -13,6 +13,7 @@ from storage import dialect
 from storage.attention import raise_flags
 from storage.prepared import Prepared, as_instant, execute_prepared, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
+from workflow.vocabulary import TimerStatus
 
 TRIES = 5
 """Failed tries after which a timer is set aside and its order needs a person (rule 5.6)."""
@@ -72,7 +73,9 @@ def running(connection: Connection, wanted: Selection) -> list[Due]:
     query = select(t.c.order_id, t.c.number).join(o, o.c.id == t.c.order_id)
     query = query.outerjoin(ledger, (ledger.c.order_id == o.c.id) & (ledger.c.number == t.c.ledger))
     query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == func.coalesce(ledger.c.attempt, o.c.current)))
-    query = query.where(t.c.status == wanted.status if wanted.status else t.c.status.in_(("pending", "paused")))
+    query = query.where(
+        t.c.status == wanted.status if wanted.status else t.c.status.in_((TimerStatus.pending, TimerStatus.paused))
+    )
     query = query.where(t.c.order_id.in_(wanted.order_ids)) if wanted.order_ids else query
     equal = {t.c.trigger: wanted.trigger, o.c.shop: wanted.shop, o.c.route: wanted.route}
     for column, value in equal.items():
@@ -95,10 +98,10 @@ def running(connection: Connection, wanted: Selection) -> list[Due]:
 def retry(connection: Connection, wanted: Sequence[Due]) -> list[Due]:
     """Let timers that were set aside, and still are, be tried again; return which."""
     t = table_of(TimerRow)
-    values = {"status": "pending", "tries": 0, "error": None, "wake_at": t.c.due_at}
+    values = {"status": TimerStatus.pending, "tries": 0, "error": None, "wake_at": t.c.due_at}
     changed: list[Due] = []
     for order_id, number in wanted:
-        this = (t.c.order_id == order_id) & (t.c.number == number) & (t.c.status == "failed")
+        this = (t.c.order_id == order_id) & (t.c.number == number) & (t.c.status == TimerStatus.failed)
         retried = connection.execute(update(t).where(this).values(values).returning(t.c.order_id, t.c.number))
         changed += [(key, timer) for key, timer in retried]
     return changed
@@ -118,7 +121,7 @@ def _next_wake(written_for: Dialect) -> Prepared:
 
 def backlog(connection: Connection, at: datetime) -> int:
     """Count the timers that are due and have not fired."""
-    query = select(func.count()).where(col(TimerRow.status) == "pending", col(TimerRow.wake_at) <= at)
+    query = select(func.count()).where(col(TimerRow.status) == TimerStatus.pending, col(TimerRow.wake_at) <= at)
     return connection.execute(query).scalar() or 0
 
 
@@ -135,9 +138,9 @@ def set_back(connection: Connection, timer: Due, at: datetime, error: str) -> bo
         "tries": tries,
         "error": error[:500],
         "wake_at": at + timedelta(seconds=2**tries),
-        "status": "failed" if failed else "pending",
+        "status": TimerStatus.failed if failed else TimerStatus.pending,
     }
-    changed = connection.execute(update(TimerRow).where(this, col(TimerRow.status) == "pending").values(values))
+    changed = connection.execute(update(TimerRow).where(this, col(TimerRow.status) == TimerStatus.pending).values(values))
     if changed.rowcount == 0:
         return False  # it has been ended or paused meanwhile
     if failed:

@@ -88,7 +88,7 @@ def test_the_daemon_fires_at_the_due_instant_sends_and_ends_cleanly_on_sigterm(h
 
     wait_for(sent)
     daemon.send_signal(signal.SIGTERM)
-    _, said = daemon.communicate(timeout=5)
+    _, said = daemon.communicate(timeout=30)
     assert daemon.returncode == 0
     assert "urge_supplier to -: Please ship order main/1" in said
 
@@ -100,17 +100,17 @@ def test_a_second_daemon_on_one_file_exits_at_once_and_once_says_so(home, start)
     try:
         wait_for(lambda: fired(database, "1"))
         second = start(folder)
-        _, said = second.communicate(timeout=10)
+        _, said = second.communicate(timeout=30)
         assert second.returncode == 1
         assert "a daemon is already running" in said
-        once = subprocess.run([*COMMAND, "once"], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
+        once = subprocess.run([*COMMAND, "once"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
         assert once.returncode == 0
         assert "A daemon is running" in once.stdout
-        beats = subprocess.run([*COMMAND, "check"], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
+        beats = subprocess.run([*COMMAND, "check"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
         assert "no daemon is running" not in beats.stdout
     finally:
         daemon.send_signal(signal.SIGINT)
-        daemon.communicate(timeout=5)
+        daemon.communicate(timeout=30)
     assert daemon.returncode == 0
 
 
@@ -133,7 +133,7 @@ def test_the_daemon_survives_a_locked_and_a_briefly_missing_database(home, start
         assert daemon.poll() is None
     finally:
         daemon.terminate()
-        daemon.communicate(timeout=10)
+        daemon.communicate(timeout=30)
 
 
 def test_a_daemon_that_is_killed_at_random_loses_doubles_and_hurries_nothing(tmp_path):

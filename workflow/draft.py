@@ -6,7 +6,7 @@ from typing import Any
 
 from workflow.case.case import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer, replace_fields
 from workflow.policy.policy import Rules
-from workflow.vocabulary import Row, State
+from workflow.vocabulary import ClaimStatus, LedgerSide, Row, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,12 @@ class Draft:
         """Replace fields of the open claim, if there is one."""
         if self.case.claim is None:
             return
-        claims = tuple(replace_fields(one, **values) if one.status == "open" else one for one in self.case.claims)
+        claims = tuple(replace_fields(one, **values) if one.status == ClaimStatus.open else one for one in self.case.claims)
         self.change(claims=claims)
 
-    def add_ledger(self, side: str, amount: int | None, *, attempt: int | None = None, claim: int | None = None) -> LedgerRow:
+    def add_ledger(
+        self, side: LedgerSide, amount: int | None, *, attempt: int | None = None, claim: int | None = None
+    ) -> LedgerRow:
         """Write down money that is owed from now on."""
         number, order = len(self.case.ledger) + 1, self.case.order
         row = LedgerRow(number, side, self.event.at, order.currency, amount, attempt, claim)

@@ -7,7 +7,7 @@ texts that they name, when the process is loaded; `workflow.machine` hands the t
 
 from collections.abc import Mapping
 
-from workflow.vocabulary import Clock, Effect, Mode, Party, Position, Row, State, Target
+from workflow.vocabulary import ClaimStatus, Clock, Effect, Mode, Party, Position, Row, State, Target
 
 S, STAYS, BACK = State, Target.stays, Target.back
 
@@ -277,7 +277,7 @@ NOT_RETURNED_TO = ((S.disputed, S.intercepting),)
 """(from, to): an interception that is forced upon a dispute goes back to where the dispute would; its claim is ended."""
 KEEP_CLAIM_OPEN = (S.disputed, S.refunding)
 """States in which a claim stays open."""
-REMEDIES_BY_HAND = (S.refunded, S.reissued)
+REMEDIES_BY_HAND = {S.refunded: ClaimStatus.refunded, S.reissued: ClaimStatus.reissued}
 """Where a person moves an order whose claim was made good outside of the process."""
 END_CLAIM_WITHOUT_REMEDY = ("reject", "lapse_evidence")
 """After these an order that could have closed meanwhile stays open for a while, so that the buyer can answer (rule 8.4)."""

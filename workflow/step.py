@@ -15,7 +15,7 @@ from workflow.process import CANNOT_RETURN_TO, EFFECTS, KEEP_CLAIM_OPEN, KEEP_RE
 from workflow.reports import FIELDS
 from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
-from workflow.vocabulary import Row, State, Target
+from workflow.vocabulary import ClaimStatus, Row, State, Target, TimerStatus
 
 OBSOLETE_IN = {state: tuple(effect.kind for effect in EFFECTS if state in effect.obsolete_in) for state in State}
 """Which effects become obsolete when an order enters a state."""
@@ -56,7 +56,7 @@ def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None
     """Carry out `row`: the case as it is afterwards, and all that comes of it."""
     draft = Draft(case, event, rules, row, came_from=case.state)
     if event.timer:
-        draft.drop_timer(replace_fields(event.timer, status="fired", fired_at=event.at))
+        draft.drop_timer(replace_fields(event.timer, status=TimerStatus.fired, fired_at=event.at))
     if case.state is None:
         begin(draft)
     for name in row.changes:
@@ -75,7 +75,7 @@ def _move(draft: Draft, target: State) -> None:
     came_from = _goes_back_to(draft, target)
     draft.obsolete += [(kind, draft.case.current) for kind in _obsolete(draft.case, target)]
     if target not in KEEP_CLAIM_OPEN:  # an order that a person has moved out of its dispute leaves the claim behind
-        draft.change_claim(status=str(target) if target in REMEDIES_BY_HAND else "overridden")
+        draft.change_claim(status=REMEDIES_BY_HAND.get(target, ClaimStatus.overridden))
     draft.change(state=target, since=draft.event.at, returns_to=came_from)
     if draft.row.target is Target.back:
         timers.go_back(draft, target)

@@ -10,6 +10,7 @@ from workflow.policy.policy import Rules
 from workflow.process import RECORDS
 from workflow.rules.timer_changes import retimed
 from workflow.step import Step, step, write
+from workflow.vocabulary import TimerStatus
 
 ACTIONS = ("postpone", "shift", "pause", "resume", "cancel", "retime")
 """What may be done to a timer besides firing it; the rows are `RECORDS` of the process, named ACTION_timer."""
@@ -47,7 +48,7 @@ def _beyond(fields: Details) -> str | None:
 
 
 def _why_not(timer: Timer, action: str) -> str | None:
-    if action == "fire" and timer.status != "pending":
+    if action == "fire" and timer.status != TimerStatus.pending:
         return "it is paused: resume it first"
     if action == "pause" and timer.paused_by is not None:
         return f"{timer.paused_by} has paused it already"

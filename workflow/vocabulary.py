@@ -105,6 +105,51 @@ class Effect:
     obsolete_in: tuple[State, ...] = ()
 
 
+class TimerStatus(StrEnum):
+    """What has become of a timer."""
+
+    pending = "pending"
+    paused = "paused"
+    """By a person, or because its clock does not run in the order's state."""
+    fired = "fired"
+    cancelled = "cancelled"
+    failed = "failed"
+    """It could not be fired; a person retries it."""
+
+
+class LedgerSide(StrEnum):
+    """From whom money is owed."""
+
+    refund = "refund"
+    """The platform owes it to the buyer."""
+    recovery = "recovery"
+    """A supplier that was left owes it."""
+
+
+class LedgerStatus(StrEnum):
+    """What has become of money that is owed."""
+
+    requested = "requested"
+    settled = "settled"
+    declined = "declined"
+    withdrawn = "withdrawn"
+    """It is not owed any more."""
+
+
+class ClaimStatus(StrEnum):
+    """What has become of a claim."""
+
+    open = "open"
+    refunded = "refunded"
+    reissued = "reissued"
+    rejected = "rejected"
+    lapsed = "lapsed"
+    """No evidence came in time."""
+    withdrawn = "withdrawn"
+    overridden = "overridden"
+    """A person moved the order out of its dispute."""
+
+
 class EffectStatus(StrEnum):
     """What has become of an effect (rules 5.2 to 5.7)."""
 

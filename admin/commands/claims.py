@@ -22,12 +22,11 @@ from workflow.case.case import Case, Claim
 from workflow.case.money import show_amount
 from workflow.errors import AftersalesError, OrderError, UsageError
 from workflow.plurals import counted
-
-STATUSES = ("open", "refunded", "reissued", "rejected", "lapsed", "withdrawn", "overridden", "all")
+from workflow.vocabulary import ClaimStatus
 
 
 @click.group("claims", invoke_without_command=True)
-@click.option("--status", type=click.Choice(STATUSES), default="open", show_default=True)
+@click.option("--status", type=click.Choice((*map(str, ClaimStatus), "all")), default="open", show_default=True)
 @SHOP
 @SUPPLIER
 @STATE

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from workflow.vocabulary import State
+from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State, TimerStatus
 
 Value = TypeVar("Value")
 
@@ -107,7 +107,7 @@ class Timer:
     planned_at: datetime
     counts_from: datetime
     policy: int
-    status: str = "pending"
+    status: TimerStatus = TimerStatus.pending
     nth: int = 1
     ledger: int | None = None
     claim: int | None = None
@@ -131,13 +131,13 @@ class LedgerRow:
     """
 
     number: int
-    side: str
+    side: LedgerSide
     requested_at: datetime
     currency: str
     amount: int | None = None
     attempt: int | None = None
     claim: int | None = None
-    status: str = "requested"
+    status: LedgerStatus = LedgerStatus.requested
     settled_amount: int | None = None
     decided_at: datetime | None = None
 
@@ -156,7 +156,7 @@ class Claim:
     pieces: tuple[tuple[int, int], ...]
     remedy: str = "refund"
     """What the customer asked for: refund or reissue."""
-    status: str = "open"
+    status: ClaimStatus = ClaimStatus.open
     evidence: tuple[str, ...] = ()
     verification_due: bool = True
     """Whether the next evidence asks the platform for a verdict: once a round."""
@@ -236,12 +236,14 @@ class Case:
     @property
     def claim(self) -> Claim | None:
         """The open claim, if there is one."""
-        return next((claim for claim in self.claims if claim.status == "open"), None)
+        return next((claim for claim in self.claims if claim.status == ClaimStatus.open), None)
 
     @property
     def open_refund(self) -> LedgerRow | None:
         """The refund that is requested and not decided, if there is one."""
-        return next((row for row in self.ledger if row.side == "refund" and row.status == "requested"), None)
+        return next(
+            (row for row in self.ledger if row.side == LedgerSide.refund and row.status == LedgerStatus.requested), None
+        )
 
     def timer(self, number: int) -> Timer | None:
         """Return the timer with a number if it runs or is paused."""
@@ -249,7 +251,7 @@ class Case:
 
     def due_timer(self, number: int, at: datetime) -> Timer | None:
         """Return the timer with a number if it runs and is due at `at`."""
-        pending = (timer for timer in self.timers if timer.number == number and timer.status == "pending")
+        pending = (timer for timer in self.timers if timer.number == number and timer.status == TimerStatus.pending)
         return next((timer for timer in pending if timer.due_at <= at), None)
 
     def named_attempt(self, fields: Details) -> Attempt | None:
@@ -267,4 +269,4 @@ class Case:
 
     def open_recoveries(self) -> tuple[LedgerRow, ...]:
         """Return the recoveries that are neither settled, declined nor withdrawn."""
-        return tuple(row for row in self.ledger if row.side == "recovery" and row.status == "requested")
+        return tuple(row for row in self.ledger if row.side == LedgerSide.recovery and row.status == LedgerStatus.requested)

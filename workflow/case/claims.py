@@ -6,12 +6,12 @@ from datetime import datetime
 
 from workflow.case.case import Case, Claim, Line, Order
 from workflow.policy.policy import Rules
-from workflow.vocabulary import State
+from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
 
 Pieces = Mapping[int, int]
 """How many pieces of which line; lines count from 1."""
 
-REMEDIED = ("refunded", "reissued")
+REMEDIED = (ClaimStatus.refunded, ClaimStatus.reissued)
 """How a claim ends when its pieces were made good."""
 MOST_GENERATIONS = 2
 """Of replacements (rule 8.7)."""
@@ -29,11 +29,12 @@ def ordered(case: Case) -> Pieces:
 
 def left(case: Case) -> Pieces:
     """Return what may still be claimed: what was ordered, less what is claimed or made good (rule 8.2)."""
-    if any(row.side == "refund" and row.claim is None and row.status in ("requested", "settled") for row in case.ledger):
+    paid = (LedgerStatus.requested, LedgerStatus.settled)
+    if any(row.side == LedgerSide.refund and row.claim is None and row.status in paid for row in case.ledger):
         return {}
     pieces = dict(ordered(case))
     for claim in case.claims:
-        if claim.status in ("open", *REMEDIED):
+        if claim.status in (ClaimStatus.open, *REMEDIED):
             for number, quantity in claim.pieces:
                 pieces[number] -= quantity
     return {number: quantity for number, quantity in pieces.items() if quantity > 0}
@@ -99,7 +100,7 @@ def unsettled(case: Case) -> int | None:
     paid = case.chain_paid if case.order.generation else case.order.paid
     if paid is None:
         return None
-    settled = sum(row.settled_amount or 0 for row in case.ledger if row.side == "refund")
+    settled = sum(row.settled_amount or 0 for row in case.ledger if row.side == LedgerSide.refund)
     return max(0, paid - case.settled_elsewhere - settled)
 
 

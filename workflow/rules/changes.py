@@ -7,7 +7,7 @@ from workflow.case import claims
 from workflow.case.case import Attempt, LedgerRow, replace_fields
 from workflow.draft import Draft, EffectDraft
 from workflow.rules import claim_changes, timer_changes, timers
-from workflow.vocabulary import State
+from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
 
 
 def begin(draft: Draft) -> None:
@@ -32,7 +32,7 @@ def move_by_hand(draft: Draft) -> None:
     draft.change(historical=False)
     requested = draft.case.open_refund
     if requested and to is not State.refunding:
-        _decide(draft, requested, "withdrawn")
+        _decide(draft, requested, LedgerStatus.withdrawn)
     if to is State.disputed:
         claim_changes.take_up_again(draft)
     elif to is State.refunding and requested is None:
@@ -52,7 +52,7 @@ def turn_to_the_next_supplier(draft: Draft) -> None:
     supplier = draft.case.next_supplier()
     new = Attempt(number, supplier, draft.event.at)
     paid = draft.case.order.paid if old.number == 1 else None
-    recovery = draft.add_ledger("recovery", paid, attempt=old.number)
+    recovery = draft.add_ledger(LedgerSide.recovery, paid, attempt=old.number)
     draft.change(attempts=(*draft.case.attempts, new), current=number)
     draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
     timers.start(draft, "chase_recovery", ledger=recovery.number)
@@ -62,7 +62,7 @@ def ask_for_a_refund(draft: Draft) -> None:
     """Write the refund into the ledger: of the open claim's pieces, else of the whole order (rules 4.2 and 8.6)."""
     claim = draft.case.claim
     amount = claims.to_ask_for(draft.case, claim)
-    draft.add_ledger("refund", amount, claim=claim.number if claim else None)
+    draft.add_ledger(LedgerSide.refund, amount, claim=claim.number if claim else None)
     draft.note(amount=amount, pieces=claims.written(draft.case, dict(claim.pieces)) if claim else None)
 
 
@@ -87,7 +87,7 @@ def return_to_that_attempt(draft: Draft) -> None:
     assert named is not None, "the guard has seen the attempt"
     for row in draft.case.open_recoveries():
         if row.attempt == named.number:
-            _decide(draft, row, "withdrawn")
+            _decide(draft, row, LedgerStatus.withdrawn)
             draft.obsolete.append(("recover_supply", named.number))
     draft.obsolete.append(("place_supply", later.number))
     draft.change(current=named.number)
@@ -143,28 +143,28 @@ def repeat(draft: Draft) -> None:
 
 def settle_refund(draft: Draft) -> None:
     """The money is back; what was claimed is made good (rules 4.3 and 8.6)."""
-    _decide_refund(draft, "settled")
-    draft.change_claim(status="refunded")
+    _decide_refund(draft, LedgerStatus.settled)
+    draft.change_claim(status=ClaimStatus.refunded)
 
 
 def decline_refund(draft: Draft) -> None:
     """The platform will not pay; a claim can be remedied otherwise, and its window does not run any more (rule 4.4)."""
-    _decide_refund(draft, "declined")
+    _decide_refund(draft, LedgerStatus.declined)
     draft.change_claim(chosen=None)
     claim_changes.end_window(draft)
 
 
 def settle_recovery(draft: Draft) -> None:
     """The old supplier has paid back (rule 4.5)."""
-    _decide(draft, _named_recovery(draft), "settled")
+    _decide(draft, _named_recovery(draft), LedgerStatus.settled)
 
 
 def decline_recovery(draft: Draft) -> None:
     """The old supplier will not pay back (rule 4.5)."""
-    _decide(draft, _named_recovery(draft), "declined")
+    _decide(draft, _named_recovery(draft), LedgerStatus.declined)
 
 
-def _decide_refund(draft: Draft, status: str) -> None:
+def _decide_refund(draft: Draft, status: LedgerStatus) -> None:
     requested = draft.case.open_refund
     if requested:
         _decide(draft, requested, status)
@@ -175,10 +175,10 @@ def _named_recovery(draft: Draft) -> LedgerRow:
     return next(row for row in draft.case.open_recoveries() if named in (None, row.number))
 
 
-def _decide(draft: Draft, row: LedgerRow, status: str) -> None:
+def _decide(draft: Draft, row: LedgerRow, status: LedgerStatus) -> None:
     """Close a ledger row, and end the timer that chases it."""
     given = draft.event.fields.get("amount")
-    settled = (row.amount if given is None else int(given)) if status == "settled" else None
+    settled = (row.amount if given is None else int(given)) if status == LedgerStatus.settled else None
     draft.change_ledger(replace_fields(row, status=status, settled_amount=settled, decided_at=draft.event.at))
     draft.note(**{row.side: row.number})
     for timer in draft.case.timers:

@@ -8,7 +8,7 @@ from workflow.draft import Draft, Replacement
 from workflow.process import WINDOW_CLOCKS
 from workflow.rules import timers
 from workflow.rules.guards import evidence_of
-from workflow.vocabulary import State
+from workflow.vocabulary import ClaimStatus, State
 
 
 def open_claim(draft: Draft) -> None:
@@ -89,7 +89,7 @@ def begin_next_round(draft: Draft) -> None:
 def lapse_claim(draft: Draft) -> None:
     """The claim lapses without evidence (rule 8.3)."""
     tell_of_claim(draft)
-    draft.change_claim(status="lapsed")
+    draft.change_claim(status=ClaimStatus.lapsed)
 
 
 def approve_claim(draft: Draft) -> None:
@@ -104,21 +104,23 @@ def reject_claim(draft: Draft) -> None:
     """The platform sees no ground for the claim; it can be opened again once, with new evidence (rule 8.4)."""
     tell_of_claim(draft)
     back = draft.case.returns_to
-    draft.change_claim(verdict="rejected", decided_at=draft.event.at, status="rejected", went_back_to=back)
+    draft.change_claim(verdict="rejected", decided_at=draft.event.at, status=ClaimStatus.rejected, went_back_to=back)
 
 
 def reopen_claim(draft: Draft) -> None:
     """Open a rejected claim again with its new evidence (rule 8.4)."""
     last, case = draft.case.claims[-1], draft.case
     assert draft.came_from is not None, "the guard has seen where the order is"
-    again = replace_fields(last, status="open", verdict=None, decided_at=None, reopened=True, came_from=draft.came_from)
+    again = replace_fields(
+        last, status=ClaimStatus.open, verdict=None, decided_at=None, reopened=True, came_from=draft.came_from
+    )
     draft.change(claims=(*case.claims[:-1], again))
     _add_evidence(draft)
 
 
 def withdraw_claim(draft: Draft) -> None:
     """The customer does not insist."""
-    draft.change_claim(status="withdrawn")
+    draft.change_claim(status=ClaimStatus.withdrawn)
 
 
 def choose_refund(draft: Draft) -> None:
@@ -138,7 +140,7 @@ def place_replacement(draft: Draft) -> None:
     """The platform has placed the new order: what was claimed is made good by it (rule 8.7)."""
     case, claim, number = draft.case, _the_claim(draft), str(draft.event.fields["new_order"])
     draft.replacement = Replacement(*claims.replacement(case, claim, number, draft.event.at))
-    draft.change_claim(status="reissued", replacement=number)
+    draft.change_claim(status=ClaimStatus.reissued, replacement=number)
     draft.change(order=replace(case.order, chain=case.order.chain or case.order.number))
 
 

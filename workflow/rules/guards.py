@@ -8,7 +8,7 @@ from workflow.case import claims
 from workflow.case.case import Case, Claim, Details
 from workflow.policy.policy import Rules
 from workflow.process import ON_ITS_WAY, UNSHIPPED
-from workflow.vocabulary import State
+from workflow.vocabulary import ClaimStatus, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _lines(context: GuardContext) -> str | None:
 def last_rejected(case: Case) -> Claim | None:
     """Return the latest claim, if it was rejected and never opened again."""
     last = case.claims[-1] if case.claims else None
-    return last if last and last.status == "rejected" and not last.reopened else None
+    return last if last and last.status == ClaimStatus.rejected and not last.reopened else None
 
 
 def _went_back_here(case: Case) -> bool:

@@ -7,6 +7,7 @@ from workflow.draft import Draft
 from workflow.policy.policy import Rules
 from workflow.rules import timers
 from workflow.table import CLOCK_OF
+from workflow.vocabulary import TimerStatus
 
 
 def retimed(case: Case, timer: Timer, rules: Rules) -> Timer | None:
@@ -41,8 +42,8 @@ def move_timer(draft: Draft) -> None:
 def pause_timer(draft: Draft) -> None:
     """Stop a timer until a person lets it run on."""
     timer = _named(draft)
-    since = timer.paused_at if timer.status == "paused" and timer.paused_at else draft.event.at
-    draft.change_timer(replace_fields(timer, status="paused", paused_at=since, paused_by=draft.event.actor))
+    since = timer.paused_at if timer.status == TimerStatus.paused and timer.paused_at else draft.event.at
+    draft.change_timer(replace_fields(timer, status=TimerStatus.paused, paused_at=since, paused_by=draft.event.actor))
 
 
 def resume_timer(draft: Draft) -> None:
@@ -51,7 +52,7 @@ def resume_timer(draft: Draft) -> None:
     clock = CLOCK_OF[timer.trigger]
     if state in clock.runs_in:
         due_at = timer.due_at + timer.paused_span(draft.event.at)
-        timer = replace_fields(timer, status="pending", due_at=due_at, paused_at=None)
+        timer = replace_fields(timer, status=TimerStatus.pending, due_at=due_at, paused_at=None)
     elif state in clock.waits_in:
         timer = replace_fields(timer, due_at=timer.due_at + timer.paused_span(draft.event.at), paused_at=None)
     draft.change_timer(timer)

@@ -10,7 +10,7 @@ from workflow.policy.durations import Duration
 from workflow.policy.policy import Policy, Rules, scope_of
 from workflow.process import END_CLAIM_WITHOUT_REMEDY
 from workflow.table import CLOCK_OF, STARTED_BY
-from workflow.vocabulary import State
+from workflow.vocabulary import State, TimerStatus
 
 
 def enter(draft: Draft, state: State) -> None:
@@ -32,7 +32,7 @@ def go_back(draft: Draft, state: State) -> None:
     for timer in draft.case.timers:
         if state not in CLOCK_OF[timer.trigger].runs_in:
             end(draft, timer)
-        elif timer.status == "paused" and timer.paused_by is None:
+        elif timer.status == TimerStatus.paused and timer.paused_by is None:
             _resume(draft, timer)
 
 
@@ -40,7 +40,7 @@ def return_later_to(draft: Draft, state: State) -> None:
     """Change the state that the order goes back to; the clocks of `state` start paused or wait (rule 3.6)."""
     for timer in draft.case.timers:
         clock = CLOCK_OF[timer.trigger]
-        if timer.status == "paused" and draft.case.state not in clock.runs_in and state not in clock.runs_in:
+        if timer.status == TimerStatus.paused and draft.case.state not in clock.runs_in and state not in clock.runs_in:
             end(draft, timer)
     for trigger in STARTED_BY[state]:
         start(draft, trigger, paused=True)
@@ -76,7 +76,7 @@ def start(
             planned_at=due_at,
             counts_from=counts_from,
             policy=draft.rules.version,
-            status="paused" if paused else "pending",
+            status=TimerStatus.paused if paused else TimerStatus.pending,
             ledger=ledger,
             claim=claim,
             provisional=provisional,
@@ -90,12 +90,12 @@ def restart_if_running(draft: Draft, *triggers: str) -> None:
     """Count the running timers of `triggers` anew."""
     for timer in draft.case.timers:
         if timer.trigger in triggers:
-            start(draft, timer.trigger, paused=timer.status == "paused", paused_by=timer.paused_by)
+            start(draft, timer.trigger, paused=timer.status == TimerStatus.paused, paused_by=timer.paused_by)
 
 
 def end(draft: Draft, timer: Timer) -> None:
     """End a timer that will not fire any more."""
-    draft.drop_timer(replace_fields(timer, status="cancelled", paused_at=None))
+    draft.drop_timer(replace_fields(timer, status=TimerStatus.cancelled, paused_at=None))
 
 
 def end_all(draft: Draft, *triggers: str) -> None:
@@ -129,14 +129,14 @@ def repeat(draft: Draft, fired: Timer) -> bool:
 
 
 def _pause(draft: Draft, timer: Timer) -> None:
-    if timer.status == "pending":
-        draft.change_timer(replace_fields(timer, status="paused", paused_at=draft.event.at))
+    if timer.status == TimerStatus.pending:
+        draft.change_timer(replace_fields(timer, status=TimerStatus.paused, paused_at=draft.event.at))
 
 
 def _wait(draft: Draft, timer: Timer) -> None:
     """Stop a timer that keeps its instant; what is past when the order comes back fires then."""
-    if timer.status == "pending":
-        draft.change_timer(replace_fields(timer, status="paused"))
+    if timer.status == TimerStatus.pending:
+        draft.change_timer(replace_fields(timer, status=TimerStatus.paused))
 
 
 def _resume(draft: Draft, timer: Timer) -> None:
@@ -148,7 +148,7 @@ def _resume(draft: Draft, timer: Timer) -> None:
         draft.note(paused_seconds=int(span.total_seconds()))
     elif draft.event.trigger in END_CLAIM_WITHOUT_REMEDY:
         due_at = max(due_at, draft.rules.of(draft.case).claims.reopen_within.after(at, draft.rules.calendar))
-    draft.change_timer(replace_fields(timer, status="pending", due_at=due_at, paused_at=None))
+    draft.change_timer(replace_fields(timer, status=TimerStatus.pending, due_at=due_at, paused_at=None))
 
 
 # --- when a timer is due ---
