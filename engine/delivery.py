@@ -81,7 +81,7 @@ def preview(effect: ReadyEffect, policy: Policy, messenger: Messenger) -> list[N
 def send_due(
     database: Database, at: datetime, rules: Rules, messenger: Messenger, carry_on: Callable[[], bool] = lambda: True
 ) -> Sent:
-    """Send a batch of messages; where `keep_on` says no, those that were not begun wait for the next round."""
+    """Send a batch of messages; where `carry_on` says no, those that were not begun wait for the next round."""
     sent = failed = 0
     with database.write() as connection:
         claimed = outbox.claim(connection, at, BATCH)

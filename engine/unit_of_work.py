@@ -41,7 +41,7 @@ class UnitOfWork:
         *,
         for_timers: bool = False,
         lock: bool = True,
-        view: Callable[[Case], Case] = lambda case: case,
+        view: Callable[[Case], Case] | None = None,
     ) -> None:
         """Load orders by their ids.
 
@@ -50,8 +50,10 @@ class UnitOfWork:
         """
         self._connection, self._at = connection, at
         stored = cases.load(connection, order_ids, for_timers=for_timers, lock=lock)
-        self.orders = {key: self._opened(replace(one, case=view(one.case))) for key, one in stored.items()}
         self._chains = chains.load(connection, (one.case for one in stored.values()), lock=lock)
+        if view:
+            stored = {key: replace(one, case=view(one.case)) for key, one in stored.items()}
+        self.orders = {key: self._opened(one) for key, one in stored.items()}
         self._new: list[OpenOrder] = []
         self._salts = _salts()
 

@@ -199,32 +199,31 @@ class _StatementBuilder:
         if isinstance(value, Symbol) and value.slot == ORDER_ID:
             return _STAGED.c.order_id
         staged = _STAGED.c[f"c{self._column_number(column, value)}"]
-        untyped = self._kind.stores_instants_as_text or isinstance(column.type, Text)
+        untyped = self._kind.instant_text is not None or isinstance(column.type, Text)
         return staged if untyped else cast(staged, column.type)
 
     def _column_number(self, column: Column[Any], value: Any) -> int:
         """Return the number of the staged column that holds a value."""
-        as_text = self._kind.stores_instants_as_text and isinstance(column.type, UTCDateTime)
-        key = (value.slot, value.offset, as_text) if isinstance(value, Symbol) else value
+        write = self._kind.instant_text if isinstance(column.type, UTCDateTime) else None
+        key = (value.slot, value.offset, write) if isinstance(value, Symbol) else value
         if key not in self._column_numbers:
             if len(self.columns) == MOST_COLUMNS:
                 raise Untraceable
             self._column_numbers[key] = len(self.columns)
-            self.columns.append(self._fill_column(value, as_text))
+            self.columns.append(self._fill_column(value, write))
         return self._column_numbers[key]
 
-    def _fill_column(self, value: Any, as_text: bool) -> Callable[[Columns], Sequence[Any]]:
+    def _fill_column(self, value: Any, write: Callable[[datetime], str] | None) -> Callable[[Columns], Sequence[Any]]:
         """Return what fills a staged column: texts, instants as SQLite stores them, or plain values."""
         if not isinstance(value, Symbol):
             text = self._trace.text(value)
             return lambda columns: columns.texts(text)
         slot, offset = value.slot, value.offset
-        if not as_text:
+        if write is None:
             return lambda columns: columns.of(slot, offset)
         if offset is None and isinstance(slot, int):
             return lambda columns: columns.stored(slot)
-        stored = self._kind.stored
-        return lambda columns: columns.written(slot, offset, stored)
+        return lambda columns: columns.written(slot, offset, write)
 
 
 def _with_offset(at: datetime, offset: Any) -> datetime:

@@ -5,7 +5,8 @@ the writing itself; the values are written as SQLAlchemy's types would.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -17,10 +18,10 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
 from storage.case_changes import EXPECTED_VERSION
-from storage.dialect import StorageDialect
 from storage.tables import table_of
 
 Rows = Sequence[Mapping[str, Any]]
+Write = Callable[[datetime], str]
 
 
 def insert_rows(connection: Connection, model: type[SQLModel], rows: Rows) -> None:
@@ -33,8 +34,7 @@ def insert_rows(connection: Connection, model: type[SQLModel], rows: Rows) -> No
         return
     names = tuple(rows[0])
     usual = {name: value for name, value in default_values(table).items() if name not in names}
-    instants = _instants(table, names) if kind.stores_instants_as_text else ()
-    kind.copy_rows(connection, table, (*names, *usual), _tuples(rows, names, instants, kind, tuple(usual.values())))
+    kind.copy_rows(connection, table, (*names, *usual), _tuples(rows, table, names, kind.instant_text, tuple(usual.values())))
 
 
 @lru_cache
@@ -59,21 +59,20 @@ def update_rows(
 
 def _update_alike(connection: Connection, table: Table, key: tuple[str, ...], rows: Rows, seen: str | None) -> int:
     """Replace the columns of rows that all name the same."""
-    kind = dialect.at(connection)
-    if len(rows) < kind.copies_from_rows or not kind.stores_instants_as_text:
+    write = dialect.at(connection).instant_text
+    if write is None:
         named = [{f"{name}_is" if name in key else name: value for name, value in row.items()} for row in rows]
         return connection.execute(_update_of(table, tuple(rows[0]), key, seen), named).rowcount
-    statement, order, instants = _update(table, tuple(rows[0]), key, seen, connection.dialect)
-    return connection.exec_driver_sql(statement, _tuples(rows, order, instants, kind)).rowcount
+    statement, order = _update(table, tuple(rows[0]), key, seen, connection.dialect)
+    return connection.exec_driver_sql(statement, _tuples(rows, table, order, write)).rowcount
 
 
 @lru_cache(maxsize=256)
 def _update(
     table: Table, names: tuple[str, ...], key: tuple[str, ...], seen: str | None, written_for: Dialect
-) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+) -> tuple[str, tuple[str, ...]]:
     made = _update_of(table, names, key, seen).compile(dialect=written_for)
-    order = tuple(name.removesuffix("_is") for name in made.positiontup or ())
-    return str(made), order, _instants(table, order)
+    return str(made), tuple(name.removesuffix("_is") for name in made.positiontup or ())
 
 
 @lru_cache(maxsize=256)
@@ -83,24 +82,27 @@ def _update_of(table: Table, names: tuple[str, ...], key: tuple[str, ...], seen:
     return statement.where(table.c[seen] == bindparam(EXPECTED_VERSION)) if seen else statement
 
 
-def _instants(table: Table, order: Sequence[str]) -> tuple[int, ...]:
+@lru_cache(maxsize=256)
+def _instants(table: Table, order: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(
         at for at, name in enumerate(order) if name != EXPECTED_VERSION and isinstance(table.c[name].type, UTCDateTime)
     )
 
 
 def _tuples(
-    rows: Rows, names: tuple[str, ...], instants: tuple[int, ...], kind: StorageDialect, usual: tuple[Any, ...] = ()
+    rows: Rows, table: Table, names: tuple[str, ...], write: Write | None, usual: tuple[Any, ...] = ()
 ) -> list[tuple[Any, ...]]:
     take = itemgetter(*names)
-    if not instants:
+    instants = _instants(table, names)
+    if write is None or not instants:
         return [take(row) + usual for row in rows]
-    return [_stored(take(row), instants, kind) + usual for row in rows]
+    return [_stored(take(row), instants, write) + usual for row in rows]
 
 
-def _stored(values: tuple[Any, ...], instants: tuple[int, ...], kind: StorageDialect) -> tuple[Any, ...]:
+def _stored(values: tuple[Any, ...], instants: tuple[int, ...], write: Write) -> tuple[Any, ...]:
     """Write the instants of a row as the database stores them."""
     changed = list(values)
     for at in instants:
-        changed[at] = kind.stored(changed[at])
+        if changed[at] is not None:
+            changed[at] = write(changed[at])
     return tuple(changed)

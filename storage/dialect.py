@@ -5,6 +5,7 @@ No other module of the program asks which database it is at.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +29,8 @@ class StorageDialect(Protocol):
     """Whether an UPDATE finds its rows best by a join with the staged ones."""
     combines_statements: bool
     """Whether the statements of a step are sent as one that carries its rows."""
-    stores_instants_as_text: bool
+    instant_text: Callable[[datetime], str] | None
+    """Writes an instant as the database stores it; None where the driver takes instants as such."""
     read_options: Mapping[str, Any]
     """Execution options of a connection that only reads."""
     steady_plans: tuple[str, ...]
@@ -78,9 +80,6 @@ class StorageDialect(Protocol):
 
     def execute(self, connection: Connection, statements: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
         """Execute prepared statements one after the other; return their cursors."""
-
-    def stored(self, value: Any) -> Any:
-        """Return a value as the database stores it."""
 
     def copy_rows(self, connection: Connection, table: Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         """Insert rows of stored values, past SQLAlchemy."""

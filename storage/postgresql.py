@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Postgresql:
     copies_from_rows = 50
     joins_in_updates = True
     combines_statements = True
-    stores_instants_as_text = False
+    instant_text: Callable[[datetime], str] | None = None
     read_options: Mapping[str, Any] = {"postgresql_readonly": True}
     steady_plans: tuple[str, ...] = ("SET LOCAL plan_cache_mode = force_generic_plan",)
     """Planning reads the ends of an index, which are full of dead entries: a firing transaction keeps its plans."""
@@ -137,10 +138,6 @@ class Postgresql:
             for cursor, one in zip(cursors, statements, strict=True):
                 cursor.execute(one.sql, {**one.given, **values}, prepare=True)
         return cursors
-
-    def stored(self, value: Any) -> Any:
-        """Return a value as the server stores it, which is as it is."""
-        return value
 
     def copy_rows(self, connection: Connection, table: Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         """Insert rows by COPY."""

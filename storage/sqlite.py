@@ -21,6 +21,13 @@ _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "te
 _SCRATCH = ("journal_mode = OFF", "synchronous = OFF", "temp_store = MEMORY", "locking_mode = EXCLUSIVE")
 
 
+@lru_cache(maxsize=20_000)
+def text_of(instant: datetime) -> str:
+    """Return an instant as SQLite stores it: in UTC, to the microsecond, without the zone."""
+    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return in_utc.isoformat(" ", "microseconds")[:26]
+
+
 class Sqlite:
     """SQLite, behind `storage.dialect.StorageDialect`."""
 
@@ -29,7 +36,7 @@ class Sqlite:
     copies_from_rows = 0
     joins_in_updates = False
     combines_statements = False
-    stores_instants_as_text = True
+    instant_text: Callable[[datetime], str] | None = staticmethod(text_of)
     read_options: Mapping[str, Any] = {}
     steady_plans: tuple[str, ...] = ()
 
@@ -124,11 +131,8 @@ class Sqlite:
 
     def _in_turn(self, statement: Any, values: Mapping[str, Any]) -> tuple[Any, ...]:
         named = {**statement.given, **values}
-        return tuple(self.stored(named[name]) for name in statement.names)
-
-    def stored(self, value: Any) -> Any:
-        """Return a value as the file stores it: an instant is a text."""
-        return text_of(value) if isinstance(value, datetime) else value
+        in_turn = (named[name] for name in statement.names)
+        return tuple(text_of(value) if isinstance(value, datetime) else value for value in in_turn)
 
     def copy_rows(self, connection: Connection, table: Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         """Insert rows of stored values."""
@@ -175,13 +179,6 @@ def backup(source: Path, target: Path) -> None:
     finally:
         one.close()
         other.close()
-
-
-@lru_cache(maxsize=20_000)
-def text_of(instant: datetime) -> str:
-    """Return an instant as SQLite stores it: in UTC, to the microsecond, without the zone."""
-    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
-    return in_utc.isoformat(" ", "microseconds")[:26]
 
 
 def _each(parameter: Any) -> Any:
