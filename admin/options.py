@@ -12,12 +12,9 @@ from admin.app import (
 )
 from inbound.times import BadInstant, read_instant
 from workflow.policy.durations import Duration
-from workflow.reports import STATE_NAMES
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 
-
-LIMIT = click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Rows on a page")
 ROW = click.IntRange(1, 2**63 - 1)
 
 
@@ -65,15 +62,3 @@ class Note(click.ParamType[str]):
         if not word:
             self.fail("say what was done", param, ctx)
         return word
-
-
-AFTER = click.option("--after", metavar="CURSOR", help="Go on behind a page: what its end or `next` of its --json says")
-SHOP = click.option("--shop", help="Only those of this shop's orders")
-SUPPLIER = click.option("--supplier", help="Only those of orders with this current supplier")
-STATE = click.option(
-    "--state", "states", type=click.Choice(STATE_NAMES), multiple=True, help="Only those of orders in this state (repeatable)"
-)
-SINCE = click.option("--since", type=Instant(), help="Only those since this instant")
-DUE_BEFORE = click.option(
-    "--due-before", type=InstantOrDuration(), help="Only those with a deadline before this instant, or within 2d, 36h, …"
-)

@@ -18,9 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from admin.text import safe
-from engine.views import Page
 from workflow.errors import UsageError
-from workflow.plurals import counted
 
 
 def print_wrapped(line: str) -> None:
@@ -82,12 +80,6 @@ def new_file(target: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
 def fields_of(value: object) -> dict[str, object]:
     """Return the fields of a value."""
     return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]
-
-
-def print_page_end(page: Page[Any], limit: int) -> None:
-    """Say that a list goes on, and how to see more of it."""
-    if page.next:
-        click.echo(f"{counted(limit, 'row')} shown: --limit {limit * 10} shows more, --after {page.next} the next page.")
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping
 
@@ -14,20 +14,13 @@ from storage import cases, lists, outbox, queries
 from storage.database import Database, reading
 from storage.lists import COUNTED_AT_MOST, Rows
 from storage.lists import Filter as Filter
+from storage.lists import Page as Page
 from workflow.case import claims
 from workflow.errors import UsageError
 from workflow.policy.policy import Policy
 
 Source = Database | Connection
 Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
-    """One page of a list; `next` is the cursor of the next page, None at the end of the list."""
-
-    rows: Sequence[Row]
-    next: str | None
 
 
 @dataclass(frozen=True, slots=True)

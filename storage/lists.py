@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, literal, or_, select
 from sqlmodel.sql.sqltypes import UTCDateTime
@@ -19,6 +19,7 @@ from storage.tables import AttemptRow, AttentionRow, ClaimRow, EffectRow, OrderR
 from workflow.errors import UsageError
 from workflow.vocabulary import TimerStatus
 
+Row = TypeVar("Row")
 NO_DEADLINE = datetime(9999, 12, 31, tzinfo=UTC)
 """Sorts what has no deadline behind everything that has one."""
 COUNTED_AT_MOST = 10_000
@@ -47,11 +48,14 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Page(Generic[Row]):
     """One page of a list; `next` is the cursor of the next page, None at the end of the list."""
 
-    rows: Sequence[RowMapping]
+    rows: Sequence[Row]
     next: str | None
+
+
+Rows = Page[RowMapping]
 
 
 def orders(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
@@ -209,7 +213,7 @@ def _page(
     rows = connection.execute(ordered).mappings().all()
     more = len(rows) > limit
     shown = rows[:limit]
-    return Rows(shown, _encoded([shown[-1][name] for name in names]) if more else None)
+    return Page(shown, _encoded([shown[-1][name] for name in names]) if more else None)
 
 
 def _behind(keys: Sequence[ColumnElement[Any]], values: Sequence[Any], newest_first: bool) -> ColumnElement[bool]:

@@ -2,15 +2,16 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from admin.app import App, now, person
-from admin.options import AFTER, DUE_BEFORE, JSON, LIMIT, SHOP, SINCE, STATE, SUPPLIER
-from admin.output import fields_of, new_file, print_json, print_page_end, print_rows, refuse_existing
+from admin.lists import Paging, list_options, print_page
+from admin.options import JSON
+from admin.output import fields_of, new_file, print_json, print_rows, refuse_existing
 from admin.text import safe
 from engine import views
 from engine.claim_evidence import Submission, add_evidence
@@ -27,26 +28,13 @@ from workflow.vocabulary import ClaimStatus
 
 @click.group("claims", invoke_without_command=True)
 @click.option("--status", type=click.Choice((*map(str, ClaimStatus), "all")), default="open", show_default=True)
-@SHOP
-@SUPPLIER
-@STATE
-@SINCE
-@DUE_BEFORE
-@LIMIT
-@AFTER
-@JSON
+@list_options(deadlines=True)
 @click.pass_context
 def claims_command(
     ctx: click.Context,
     status: str,
-    shop: str | None,
-    supplier: str | None,
-    states: tuple[str, ...],
-    since: datetime | None,
-    due_before: datetime | None,
-    limit: int,
-    after: str | None,
-    as_json: bool,
+    wanted: Filter,
+    paging: Paging,
 ) -> None:
     """List claims, those with the nearest deadline first.
 
@@ -55,15 +43,14 @@ def claims_command(
     if ctx.invoked_subcommand:
         return
     app = App(ctx)
-    statuses = () if status == "all" else (status,)
-    wanted = Filter(shop=shop, supplier=supplier, states=states, since=since, due_before=due_before, statuses=statuses)
-    page = views.list_claims(app.ready(), wanted, limit, after)
-    if as_json:
-        print_json({"claims": [fields_of(one) for one in page.rows], "next": page.next})
-        return
-    rows = [(one.order, one.number, one.kind, one.written, _stage_of(one), app.brief(one.next_due)) for one in page.rows]
-    print_rows("Claims", ("order", "claim", "kind", "pieces", "stage", "next deadline"), rows, "No such claims.")
-    print_page_end(page, limit)
+    wanted = replace(wanted, statuses=() if status == "all" else (status,))
+    page = views.list_claims(app.ready(), wanted, paging.limit, paging.after)
+
+    def cells(one: ClaimSummary) -> Sequence[Any]:
+        return one.order, one.number, one.kind, one.written, _stage_of(one), app.brief(one.next_due)
+
+    columns = ("order", "claim", "kind", "pieces", "stage", "next deadline")
+    print_page("claims", page, paging, columns, cells, "No such claims.")
 
 
 def _stage_of(claim: ClaimSummary) -> str:

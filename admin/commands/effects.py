@@ -1,14 +1,15 @@
 """effects: list what leaves the engine; approve, drop or retry it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from typing import Any
 
 import click
 
 from admin.app import App, now, person
 from admin.effect_summary import effect_summary
-from admin.options import AFTER, JSON, LIMIT, ROW, SHOP, SINCE, STATE, SUPPLIER
-from admin.output import fields_of, print_json, print_page_end, print_rows
+from admin.lists import Paging, list_options, print_page
+from admin.options import ROW
 from admin.text import safe
 from engine import views
 from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_effects
@@ -25,48 +26,29 @@ SHOWN = 20
 @click.option("--order", "identity", help="Only those of this order")
 @click.option("--status", type=click.Choice([*EffectStatus]), help="Only those in this status")
 @KIND
-@SHOP
-@SUPPLIER
-@STATE
-@SINCE
-@LIMIT
-@AFTER
-@JSON
+@list_options(deadlines=False)
 @click.pass_context
 def effects_command(
     ctx: click.Context,
     identity: str | None,
     status: str | None,
     kind: str | None,
-    shop: str | None,
-    supplier: str | None,
-    states: tuple[str, ...],
-    since: datetime | None,
-    limit: int,
-    after: str | None,
-    as_json: bool,
+    wanted: Filter,
+    paging: Paging,
 ) -> None:
     """List what leaves the engine, newest first."""
     if ctx.invoked_subcommand:
         return
     app = App(ctx)
     database = app.ready()
-    wanted = Filter(
-        order_id=views.order_id(database, identity) if identity else None,
-        shop=shop,
-        supplier=supplier,
-        states=states,
-        since=since,
-        statuses=(status,) if status else (),
-        kind=kind,
-    )
-    page = views.list_effects(database, wanted, limit, after)
-    if as_json:
-        print_json({"effects": [fields_of(one) for one in page.rows], "next": page.next})
-        return
-    rows = [(one.id, one.order, one.kind, _about(one), one.status, app.brief(one.caused_at)) for one in page.rows]
-    print_rows("Effects", ("id", "order", "kind", "what", "status", "caused"), rows, "No such effects.")
-    print_page_end(page, limit)
+    order_id = views.order_id(database, identity) if identity else None
+    wanted = replace(wanted, order_id=order_id, statuses=(status,) if status else (), kind=kind)
+    page = views.list_effects(database, wanted, paging.limit, paging.after)
+
+    def cells(one: EffectSummary) -> Sequence[Any]:
+        return one.id, one.order, one.kind, _about(one), one.status, app.brief(one.caused_at)
+
+    print_page("effects", page, paging, ("id", "order", "kind", "what", "status", "caused"), cells, "No such effects.")
 
 
 def _about(effect: EffectSummary) -> str | None:

@@ -1,47 +1,36 @@
 """exceptions: reports that were kept for a person."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from admin.app import App, now, person
-from admin.options import AFTER, JSON, LIMIT, ROW, SHOP, SINCE, STATE, SUPPLIER, Note
-from admin.output import fields_of, print_json, print_page_end, print_rows
+from admin.lists import Paging, list_options, print_page
+from admin.options import ROW, Note
 from engine import deciding, views
-from engine.views import Filter
+from engine.views import ExceptionSummary, Filter
 
 
 @click.group("exceptions", invoke_without_command=True)
-@SHOP
-@SUPPLIER
-@STATE
-@SINCE
-@LIMIT
-@AFTER
-@JSON
+@list_options(deadlines=False)
 @click.pass_context
 def exceptions_command(
     ctx: click.Context,
-    shop: str | None,
-    supplier: str | None,
-    states: tuple[str, ...],
-    since: datetime | None,
-    limit: int,
-    after: str | None,
-    as_json: bool,
+    wanted: Filter,
+    paging: Paging,
 ) -> None:
     """List the reports that could not be applied and wait for a person, oldest first."""
     if ctx.invoked_subcommand:
         return
     app = App(ctx)
-    wanted = Filter(shop=shop, supplier=supplier, states=states, since=since)
-    page = views.list_exceptions(app.ready(), wanted, limit, after)
-    if as_json:
-        print_json({"exceptions": [fields_of(one) for one in page.rows], "next": page.next})
-        return
-    rows = [(one.id, one.order, one.trigger, app.when(one.occurred), one.actor, one.reason) for one in page.rows]
-    print_rows("Exceptions", ("id", "order", "trigger", "occurred", "from", "why"), rows, "No exceptions wait.")
-    print_page_end(page, limit)
+    page = views.list_exceptions(app.ready(), wanted, paging.limit, paging.after)
+
+    def cells(one: ExceptionSummary) -> Sequence[Any]:
+        return one.id, one.order, one.trigger, app.when(one.occurred), one.actor, one.reason
+
+    columns = ("id", "order", "trigger", "occurred", "from", "why")
+    print_page("exceptions", page, paging, columns, cells, "No exceptions wait.")
 
 
 @exceptions_command.command("close")

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from admin.app import App, now, person
-from admin.options import AFTER, DUE_BEFORE, JSON, LIMIT, SHOP, SINCE, STATE, SUPPLIER, InstantOrDuration
-from admin.output import fields_of, print_json, print_page_end, print_rows
+from admin.lists import Paging, list_options, print_page
+from admin.options import InstantOrDuration
+from admin.output import print_rows
 from admin.text import safe
 from engine import views
 from engine.deciding import retry_timers
@@ -86,28 +87,15 @@ def _timer(source: views.Source, text: str) -> Due:
     show_default=True,
     help="running: pending and paused",
 )
-@SHOP
-@SUPPLIER
-@STATE
-@SINCE
-@DUE_BEFORE
-@LIMIT
-@AFTER
-@JSON
+@list_options(deadlines=True)
 @click.pass_context
 def timers_command(
     ctx: click.Context,
     identity: str | None,
     trigger: str | None,
     status: str,
-    shop: str | None,
-    supplier: str | None,
-    states: tuple[str, ...],
-    since: datetime | None,
-    due_before: datetime | None,
-    limit: int,
-    after: str | None,
-    as_json: bool,
+    wanted: Filter,
+    paging: Paging,
 ) -> None:
     """List deadlines in due order; postpone, pause, resume, fire, cancel or shift them.
 
@@ -117,23 +105,14 @@ def timers_command(
         return
     app = App(ctx)
     database = app.ready()
-    wanted = Filter(
-        order_id=views.order_id(database, identity) if identity else None,
-        shop=shop,
-        supplier=supplier,
-        states=states,
-        since=since,
-        due_before=due_before,
-        statuses=_STATUSES.get(status, (status,)),
-        kind=trigger,
-    )
-    page = views.list_timers(database, wanted, limit, after)
-    if as_json:
-        print_json({"timers": [fields_of(one) for one in page.rows], "next": page.next})
-        return
-    rows = [(f"{one.order}#{one.number}", one.trigger, app.brief(one.due_at), _status(one), one.error) for one in page.rows]
-    print_rows("Timers", ("timer", "trigger", "due", "status", "error"), rows, "No such timers.")
-    print_page_end(page, limit)
+    order_id = views.order_id(database, identity) if identity else None
+    wanted = replace(wanted, order_id=order_id, statuses=_STATUSES.get(status, (status,)), kind=trigger)
+    page = views.list_timers(database, wanted, paging.limit, paging.after)
+
+    def cells(one: TimerSummary) -> Sequence[Any]:
+        return f"{one.order}#{one.number}", one.trigger, app.brief(one.due_at), _status(one), one.error
+
+    print_page("timers", page, paging, ("timer", "trigger", "due", "status", "error"), cells, "No such timers.")
 
 
 _STATUSES: dict[str, tuple[str, ...]] = {"running": ("pending", "paused"), "all": ()}

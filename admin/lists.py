@@ -1,0 +1,92 @@
+"""What the commands that list something share: the options that filter and page it, and how a page is printed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from admin.options import JSON, Instant, InstantOrDuration
+from admin.output import fields_of, print_json, print_rows
+from engine.views import Filter, Page
+from workflow.plurals import counted
+from workflow.reports import STATE_NAMES
+
+Row = TypeVar("Row")
+Command = Callable[..., Any]
+_DUE_BEFORE = click.option(
+    "--due-before", type=InstantOrDuration(), help="Only those with a deadline before this instant, or within 2d, 36h, …"
+)
+_FILTERS = (
+    click.option("--shop", help="Only those of this shop's orders"),
+    click.option("--supplier", help="Only those of orders with this current supplier"),
+    click.option(
+        "--state",
+        "states",
+        type=click.Choice(STATE_NAMES),
+        multiple=True,
+        help="Only those of orders in this state (repeatable)",
+    ),
+    click.option("--since", type=Instant(), help="Only those since this instant"),
+)
+_PAGING = (
+    click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Rows on a page"),
+    click.option("--after", metavar="CURSOR", help="Go on behind a page: what its end or `next` of its --json says"),
+    JSON,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page of a list is wanted, and whether as JSON."""
+
+    limit: int
+    after: str | None
+    as_json: bool
+
+
+def list_options(*, deadlines: bool) -> Callable[[Command], Command]:
+    """Give a command the options of a list; it gets a filter `wanted`, and `paging`.
+
+    `deadlines` says whether the list can be filtered by deadline.
+    """
+    options = (*_FILTERS, *((_DUE_BEFORE,) if deadlines else ()), *_PAGING)
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def gathered(
+            *args: Any,
+            shop: str | None,
+            supplier: str | None,
+            states: tuple[str, ...],
+            since: datetime | None,
+            limit: int,
+            after: str | None,
+            as_json: bool,
+            due_before: datetime | None = None,
+            **others: Any,
+        ) -> Any:
+            wanted = Filter(shop=shop, supplier=supplier, states=states, since=since, due_before=due_before)
+            return command(*args, wanted=wanted, paging=Paging(limit, after, as_json), **others)
+
+        decorated: Command = gathered
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def print_page(
+    name: str, page: Page[Row], paging: Paging, columns: Sequence[str], cells: Callable[[Row], Sequence[Any]], empty: str
+) -> None:
+    """Print a page of the list `name`, and how it goes on."""
+    if paging.as_json:
+        print_json({name: [fields_of(one) for one in page.rows], "next": page.next})
+        return
+    print_rows(name.capitalize(), columns, [cells(one) for one in page.rows], empty)
+    if page.next:
+        shown = counted(paging.limit, "row")
+        click.echo(f"{shown} shown: --limit {paging.limit * 10} shows more, --after {page.next} the next page.")
