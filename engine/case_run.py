@@ -7,6 +7,7 @@ from workflow.case.case import Case, Report, Timer, replace_fields
 from workflow.intake import Received, receive
 from workflow.policy.policy import Rules
 from workflow.step import Step, fire
+from workflow.vocabulary import TimerStatus
 
 
 class CaseRun:
@@ -70,5 +71,5 @@ class CaseRun:
 
 
 def _next_timer(case: Case) -> Timer | None:
-    pending = (timer for timer in case.timers if timer.status == "pending")
+    pending = (timer for timer in case.timers if timer.status == TimerStatus.pending)
     return min(pending, key=lambda timer: (timer.due_at, timer.number), default=None)

@@ -1,7 +1,7 @@
 """One order's whole story: as it is, or as it was at an instant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -95,8 +95,8 @@ def story_as_of(source: Database, identity: str, at: datetime, rules: Rules, *, 
 
 
 def _of_case(case: Case) -> dict[str, Any]:
-    lines = [{"number": number, **_fields(one)} for number, one in enumerate(case.lines, 1)]
-    claimed = [{**_fields(one), "pieces": claims.written(case, dict(one.pieces))} for one in case.claims]
+    lines = [{"number": number, **asdict(one)} for number, one in enumerate(case.lines, 1)]
+    claimed = [{**asdict(one), "pieces": claims.written(case, dict(one.pieces))} for one in case.claims]
     return {
         "order": case.name,
         "state": str(case.state),
@@ -107,7 +107,3 @@ def _of_case(case: Case) -> dict[str, Any]:
         "ledger": case.ledger,
         "claims": claimed,
     }
-
-
-def _fields(value: Any) -> Part:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}

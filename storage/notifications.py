@@ -10,6 +10,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError
 from storage import dialect
 from storage.database import Database
 from workflow.case.case import Timer
+from workflow.vocabulary import TimerStatus
 
 CHANNEL = "aftersales"
 DUE_SOON_WITHIN = timedelta(seconds=1)
@@ -23,7 +24,7 @@ def notify_daemons(connection: Connection) -> None:
 
 def is_due_soon(timers: Iterable[Timer], at: datetime) -> bool:
     """Say whether one of these timers is due before the next poll."""
-    return any(timer.status == "pending" and timer.due_at <= at + DUE_SOON_WITHIN for timer in timers)
+    return any(timer.status == TimerStatus.pending and timer.due_at <= at + DUE_SOON_WITHIN for timer in timers)
 
 
 class Listener:
