@@ -130,7 +130,7 @@ def test_most_timers_need_no_order_of_their_own(make_database):
         assert dict(fired.all())["urge"] >= 40
 
 
-# --- blanks and trees ---
+# --- symbols and path conditions ---
 
 
 def sorted_by(cache, rows, made):
@@ -159,7 +159,7 @@ def test_orders_that_answer_otherwise_end_elsewhere():
 
     rows = [(START - timedelta(days=day),) for day in range(4)]
     assert sorted_by(cache, rows, made) == {"late": [0], "early": [1, 2, 3]}
-    assert sorted_by(cache, rows, None) == {"late": [0], "early": [1, 2, 3]}, "nobody asks again"
+    assert sorted_by(cache, rows, None) == {"late": [0], "early": [1, 2, 3]}, "the process is not traced again"
 
 
 def test_what_is_looked_at_counts_for_orders_with_that_value_alone():
@@ -196,7 +196,7 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_a_blank_answers_as_its_value_would(look):
+def test_a_symbol_answers_as_its_value_would(look):
     rows = [(3, START, "a"), (0, START + timedelta(hours=20), ""), (7, START - timedelta(days=400), "long")]
     ends = sorted_by(TraceCache(), rows, lambda trace, order: repr(LOOKS[look](*(trace.symbol(slot) for slot in range(3)))))
     for made, orders in ends.items():
@@ -233,7 +233,7 @@ def test_what_is_made_later_cannot_be_looked_at():
     assert cache.given_up
 
 
-def test_a_digest_of_blanks_is_that_of_the_text_with_the_values_in_them():
+def test_a_digest_of_symbols_is_that_of_the_text_with_their_values():
     rows = [("before", 'a "quoted" 名', START, 5), ("other", "%s \\ %d", START + timedelta(days=1), 7)]
 
     def made(trace, order):

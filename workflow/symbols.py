@@ -119,20 +119,20 @@ class Symbol:
 class _Local:
     """An instant in a time zone, of which the date alone can be read."""
 
-    __slots__ = ("_blank", "_zone")
+    __slots__ = ("_symbol", "_zone")
 
     def __init__(self, symbol: Symbol, zone: tzinfo) -> None:
-        self._blank, self._zone = symbol, zone
+        self._symbol, self._zone = symbol, zone
 
     def date(self) -> date:
-        return self._blank.local_date(self._zone)
+        return self._symbol.local_date(self._zone)
 
     @property
     def year(self) -> int:
         return self.date().year
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._blank.concrete().astimezone(self._zone), name)
+        return getattr(self._symbol.concrete().astimezone(self._zone), name)
 
 
 class Opaque:
