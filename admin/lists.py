@@ -17,19 +17,18 @@ from workflow.reports import STATE_NAMES
 Row = TypeVar("Row")
 Command = Callable[..., Any]
 _DUE_BEFORE = click.option(
-    "--due-before", type=InstantOrDuration(), help="Only those with a deadline before this instant, or within 2d, 36h, …"
+    "--due-before", type=InstantOrDuration(), help="Only where a deadline is before this instant, or within 2d, 36h, …"
 )
 _FILTERS = (
-    click.option("--shop", help="Only those of this shop's orders"),
-    click.option("--supplier", help="Only those of orders with this current supplier"),
+    click.option("--shop", help="Only where the order is of this shop"),
+    click.option("--supplier", help="Only where this is the order's current supplier"),
     click.option(
         "--state",
         "states",
         type=click.Choice(STATE_NAMES),
         multiple=True,
-        help="Only those of orders in this state (repeatable)",
+        help="Only where the order is in this state (repeatable)",
     ),
-    click.option("--since", type=Instant(), help="Only those since this instant"),
 )
 _PAGING = (
     click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Rows on a page"),
@@ -47,12 +46,13 @@ class Paging:
     as_json: bool
 
 
-def list_options(*, deadlines: bool) -> Callable[[Command], Command]:
+def list_options(since: str, *, deadlines: bool) -> Callable[[Command], Command]:
     """Give a command the options of a list; it gets a filter `wanted`, and `paging`.
 
-    `deadlines` says whether the list can be filtered by deadline.
+    `since` says for the help what --since is compared with, `deadlines` whether the list can be filtered by deadline.
     """
-    options = (*_FILTERS, *((_DUE_BEFORE,) if deadlines else ()), *_PAGING)
+    since_option = click.option("--since", type=Instant(), help=f"Only where {since} at or after this instant")
+    options = (*_FILTERS, since_option, *((_DUE_BEFORE,) if deadlines else ()), *_PAGING)
 
     def decorate(command: Command) -> Command:
         @wraps(command)

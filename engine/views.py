@@ -18,6 +18,7 @@ from storage.lists import Page as Page
 from workflow.case import claims
 from workflow.errors import UsageError
 from workflow.policy.policy import Policy
+from workflow.vocabulary import EffectStatus
 
 Source = Database | Connection
 Row = TypeVar("Row")
@@ -145,6 +146,8 @@ class EffectDetail:
 
     effect: EffectSummary
     messages: Sequence[Message]
+    never_leaves: bool = False
+    """Whether nothing will be written about it any more: it was dropped before, or the policy leaves it to the merchant."""
 
 
 def list_orders(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[OrderSummary]:
@@ -273,7 +276,8 @@ def effect_detail(source: Source, effect_id: int, policy: Policy, messenger: Mes
     if stored:
         return EffectDetail(effect, [_filled(Message, row) for row in stored])
     composed = preview(ready, policy, messenger)
-    return EffectDetail(effect, [Message(one.channel, one.recipient, one.subject, one.body, None) for one in composed])
+    messages = [Message(one.channel, one.recipient, one.subject, one.body, None) for one in composed]
+    return EffectDetail(effect, messages, never_leaves=effect.status in (EffectStatus.dropped, EffectStatus.off))
 
 
 def _page(found: Rows, kind: type[Row], **computed: Callable[[RowMapping], Any]) -> Page[Row]:

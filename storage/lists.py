@@ -239,5 +239,6 @@ def _decoded(cursor: str, keys: Sequence[ColumnElement[Any]]) -> list[Any]:
     except (ValueError, KeyError, TypeError, binascii.Error):
         values = []
     if [*map(type, values)] != kinds:
-        raise UsageError(f"{cursor[:60]!r} is not a cursor of this list: pass what `next` of its last page says")
+        shortened = cursor if len(cursor) <= 60 else f"{cursor[:60]}…"
+        raise UsageError(f"{shortened!r} is not a cursor of this list: pass what `next` of its last page says")
     return values

@@ -198,6 +198,8 @@ def test_exceptions_and_flags_are_closed_with_a_word(shop):
     assert shop("import", "late.csv", "--urge-historical").code == 0
     (waiting,) = shop("exceptions", "--json").json["exceptions"]
     assert "release" in shop("exceptions").out
+    assert "1 report kept as exceptions" in shop("orders", "--attention").out
+    assert "kept as exceptions" not in shop("orders", "--attention", "--text", "zzz").out, "it counts those of all orders"
     assert shop("exceptions", "close", str(waiting["id"]), "asked the carrier").code == 0
     assert shop("exceptions", "close", str(waiting["id"]), "again").code == 2
     assert shop("exceptions").out == "No exceptions wait.\n"

@@ -210,6 +210,29 @@ def test_a_message_is_read_before_it_leaves(shop):
     assert "there is no effect 99" in shop("effects", "show", "99").out
 
 
+def test_a_dropped_message_is_not_said_to_be_written_still(shop):
+    shop("report", "1002", "report_oversized", "--reason", "over 30 kg")
+    number = str(shop("effects", "--json").json["effects"][0]["id"])
+    shop("effects", "drop", number)
+    said = shop("effects", "show", number).out
+    assert "never written" in said
+    assert "not written yet" not in said
+    again = shop("effects", "drop", number).out
+    assert f"Effect {number} is dropped; drop takes those that are held, asked, ready, dead, parked." in again
+    assert "0 dropped; 1 skipped (wrong status)." in again
+
+
+def test_a_timer_that_was_moved_and_moved_back_is_not_said_to_be_moved(shop):
+    timer = shop("timers", "--order", "1001", "--json").json["timers"][0]
+    name, due = f"1001#{timer['number']}", timer["due_at"]
+    later = (NOW + timedelta(days=30)).isoformat()
+    shop("timers", "postpone", name, "--until", later)
+    assert "moved from" in shop("explain", "1001").out
+    nearly = (datetime.fromisoformat(due) + timedelta(milliseconds=400)).isoformat()
+    shop("timers", "postpone", name, "--until", nearly)
+    assert "moved from" not in shop("explain", "1001").out
+
+
 def test_a_message_without_an_address_cannot_be_shown_and_says_why(shop, tmp_path):
     (tmp_path / "policy.toml").write_text("[effects]\ndefault_channels = ['email']\n")
     (tmp_path / "aftersales.toml").write_text("policy = 'policy.toml'\n")

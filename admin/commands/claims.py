@@ -28,7 +28,7 @@ from workflow.vocabulary import ClaimStatus
 
 @click.group("claims", invoke_without_command=True)
 @click.option("--status", type=click.Choice((*map(str, ClaimStatus), "all")), default="open", show_default=True)
-@list_options(deadlines=True)
+@list_options("the claim was opened", deadlines=True)
 @click.pass_context
 def claims_command(
     ctx: click.Context,

@@ -26,7 +26,7 @@ SHOWN = 20
 @click.option("--order", "identity", help="Only those of this order")
 @click.option("--status", type=click.Choice([*EffectStatus]), help="Only those in this status")
 @KIND
-@list_options(deadlines=False)
+@list_options("the effect was caused", deadlines=False)
 @click.pass_context
 def effects_command(
     ctx: click.Context,
@@ -66,7 +66,7 @@ def show_effect(ctx: click.Context, effect_id: int) -> None:
     by = f" by {safe(one.decided_by)}, {app.when(one.decided_at)}" if one.decided_by else ""
     click.echo(f"Effect {one.id} of order {safe(one.order)}: {one.kind}, {one.status}{by}; {_about(one) or 'no details'}")
     for message in detail.messages:
-        status = message.status or "not written yet"
+        status = message.status or ("never written" if detail.never_leaves else "not written yet")
         click.echo(f"\nby {message.channel} to {safe(message.recipient or '-')} ({status})\n{safe(message.subject)}\n")
         click.echo(safe(message.body))
 
@@ -98,6 +98,7 @@ def _decision(action: EffectAction, past_tense: str) -> click.Command:
         else:
             order_id = views.order_id(database, identity) if identity else None
             chosen, skipped = views.effects_for(database, action, Filter(order_id=order_id, kind=kind)), []
+        _print_skipped(skipped, action)
         if dry_run:
             _print_chosen(chosen)
             click.echo(f"{len(chosen)} would be {past_tense}{_skipped(skipped)}.")
@@ -115,6 +116,14 @@ def _decision(action: EffectAction, past_tense: str) -> click.Command:
 
 def _skipped(skipped: Sequence[EffectSummary]) -> str:
     return f"; {len(skipped)} skipped (wrong status)" if skipped else ""
+
+
+def _print_skipped(skipped: Sequence[EffectSummary], action: EffectAction) -> None:
+    """Say which effects do not take an action, and why."""
+    for one in skipped[:SHOWN]:
+        click.echo(f"Effect {one.id} is {one.status}; {action} takes those that are {', '.join(DECIDABLE[action])}.", err=True)
+    if len(skipped) > SHOWN:
+        click.echo(f"… and {counted(len(skipped) - SHOWN, 'other')}", err=True)
 
 
 def _print_chosen(chosen: Sequence[EffectSummary]) -> None:

@@ -13,7 +13,7 @@ from engine.views import ExceptionSummary, Filter
 
 
 @click.group("exceptions", invoke_without_command=True)
-@list_options(deadlines=False)
+@list_options("the report came in", deadlines=False)
 @click.pass_context
 def exceptions_command(
     ctx: click.Context,

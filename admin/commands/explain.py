@@ -93,7 +93,8 @@ def _next(app: App, told: Explanation) -> Iterator[str]:
         provisional = "; provisional: that year's working days are not announced yet" if timer.provisional else ""
         moment = app.when(timer.due_at) if timer.status == "pending" else _stopped(app, timer)
         by = f" by {safe(told.moved_by[timer.number])}" if timer.number in told.moved_by else ""
-        moved = f"; moved from {app.when(timer.planned_at, how_far=False)}{by}" if timer.planned_at != timer.due_at else ""
+        planned, due = (app.when(at, how_far=False) for at in (timer.planned_at, timer.due_at))
+        moved = f"; moved from {planned}{by}" if planned != due else ""
         counts = f"counts from {app.when(timer.counts_from, how_far=False)}"
         lines = "; ".join(told.decided_by[timer.number])
         yield f"Next: {moment}: {CLOCK_OF[timer.trigger].meaning}"

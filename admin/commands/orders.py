@@ -15,7 +15,7 @@ from engine.views import Filter, OrderSummary
 @click.command("orders")
 @click.option("--attention", is_flag=True, help="Only those that need a person")
 @click.option("--text", help="Only those whose number, supplier, group or buyer contains this")
-@list_options(deadlines=True)
+@list_options("the order entered its state", deadlines=True)
 @click.pass_context
 def orders_command(
     ctx: click.Context,
@@ -27,13 +27,16 @@ def orders_command(
     """Find orders; those with the nearest deadline come first."""
     app = App(ctx)
     database = app.ready()
-    page = views.list_orders(database, replace(wanted, text=text, attention=attention), paging.limit, paging.after)
+    wanted = replace(wanted, text=text, attention=attention)
+    page = views.list_orders(database, wanted, paging.limit, paging.after)
     columns = ("order", "state", "next deadline", "supplier", "needs a person")
 
     def cells(one: OrderSummary) -> Sequence[Any]:
         return f"{one.shop}/{one.number}", one.state, app.brief(one.next_due), one.supplier, one.attention
 
     print_page("orders", page, paging, columns, cells, "No such orders.")
-    waiting = views.count_exceptions(database) if attention and not paging.as_json else None
-    if waiting and waiting.value:
+    if paging.as_json or wanted != Filter(attention=True):
+        return
+    waiting = views.count_exceptions(database)  # of all orders, so that no other filter may be set
+    if waiting.value:
         click.echo(f"{waiting} {'report' if waiting.value == 1 else 'reports'} kept as exceptions: aftersales exceptions")

@@ -87,7 +87,7 @@ def _timer(source: views.Source, text: str) -> Due:
     show_default=True,
     help="running: pending and paused",
 )
-@list_options(deadlines=True)
+@list_options("the timer is due", deadlines=True)
 @click.pass_context
 def timers_command(
     ctx: click.Context,
