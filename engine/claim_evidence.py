@@ -18,9 +18,9 @@ from storage.database import Database
 from storage.evidence_files import EvidenceFile
 from storage.locks import Lock
 from workflow.case.case import Case, Report, own_key
-from workflow.intake import Verdict
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
+from workflow.vocabulary import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from sqlalchemy import Connection
 from storage import attention, outbox, queries, timers
 from storage.database import Database, writing
 from storage.notifications import notify_daemons
+from storage.row_sets import UNSENT
 from storage.timers import Due
 from workflow.errors import UsageError
 from workflow.suggestions import did_you_mean
+from workflow.vocabulary import EffectStatus, MessageStatus
 
 
 class EffectAction(StrEnum):
@@ -29,10 +31,10 @@ class EffectAction(StrEnum):
     retry = "retry"
 
 
-DECIDABLE: Mapping[EffectAction, tuple[str, ...]] = {
-    EffectAction.approve: ("held", "asked"),
-    EffectAction.drop: ("held", "asked", "ready", "dead", "parked"),
-    EffectAction.retry: ("dead", "parked"),
+DECIDABLE: Mapping[EffectAction, tuple[EffectStatus, ...]] = {
+    EffectAction.approve: (EffectStatus.held, EffectStatus.asked),
+    EffectAction.drop: (*UNSENT, *outbox.STUCK),
+    EffectAction.retry: outbox.STUCK,
 }
 """The statuses in which an effect takes an action."""
 
@@ -42,7 +44,7 @@ class ChosenEffect:
     """An effect as a person was shown it."""
 
     id: int
-    status: str
+    status: EffectStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class ChangedEffect:
     """An effect that was not decided on, because it has another status than the person was shown."""
 
     id: int
-    status: str
+    status: EffectStatus
     by: str | None
     """Who changed it, if a person or the process decided."""
 
@@ -76,7 +78,7 @@ def decide_effects(
     same text, or composed if no message was written. An order whose last held effect is decided causes effects like
     any other from then on (rule 5.4).
     """
-    shown: dict[str, list[int]] = defaultdict(list)
+    shown: dict[EffectStatus, list[int]] = defaultdict(list)
     for one in chosen:
         shown[one.status].append(one.id)
     done: dict[int, int] = {}
@@ -84,7 +86,7 @@ def decide_effects(
         for status in DECIDABLE[action]:
             decided = _change(connection, action, status, shown.get(status, ()), by, at)
             done |= decided
-            if status == "held":
+            if status is EffectStatus.held:
                 outbox.end_observation(connection, decided.values())
         if done and action is not EffectAction.drop:
             notify_daemons(connection)
@@ -96,22 +98,22 @@ def decide_effects(
 
 
 def _change(
-    connection: Connection, action: EffectAction, status: str, ids: Sequence[int], by: str, at: datetime
+    connection: Connection, action: EffectAction, status: EffectStatus, ids: Sequence[int], by: str, at: datetime
 ) -> dict[int, int]:
     """Change effects that have one status; return the orders of those that did, by effect."""
     if not ids:
         return {}
     if action is EffectAction.approve:
-        return dict(outbox.change_status(connection, ids, status, "ready", by, at))
+        return dict(outbox.change_status(connection, ids, status, EffectStatus.ready, by, at))
     if action is EffectAction.drop:
-        decided = dict(outbox.change_status(connection, ids, status, "dropped", by, at))
+        decided = dict(outbox.change_status(connection, ids, status, EffectStatus.dropped, by, at))
         if status in outbox.STUCK:
-            outbox.change_stuck_messages(connection, decided, "dropped", at)
+            outbox.change_stuck_messages(connection, decided, MessageStatus.dropped, at)
         return decided
     carried = outbox.carried(connection, ids)
-    decided = dict(outbox.change_status(connection, carried, status, "leaving", by, at))
-    outbox.change_stuck_messages(connection, decided, "waiting", at)
-    return decided | dict(outbox.change_status(connection, set(ids) - carried, status, "ready", by, at))
+    decided = dict(outbox.change_status(connection, carried, status, EffectStatus.leaving, by, at))
+    outbox.change_stuck_messages(connection, decided, MessageStatus.waiting, at)
+    return decided | dict(outbox.change_status(connection, set(ids) - carried, status, EffectStatus.ready, by, at))
 
 
 def resolve(

@@ -14,7 +14,7 @@ from workflow.case.case import Order
 from workflow.errors import AftersalesError
 from workflow.policy.policy import Policy, Rules
 from workflow.table import EFFECT_OF
-from workflow.vocabulary import Party
+from workflow.vocabulary import MessageStatus, Party
 
 BATCH = 200
 SENDING_ABANDONED_AFTER = timedelta(minutes=10)
@@ -102,8 +102,7 @@ def recover(database: Database, at: datetime, older_than: timedelta = SENDING_AB
     with database.write() as connection:
         orphans = outbox.sending_since(connection, at - older_than)
         for message_id, kind in orphans:
-            status = "parked" if EFFECT_OF[kind].moves else "waiting"
-            outbox.finish(connection, message_id, status, at, OUTCOME_UNKNOWN)
+            outbox.finish(connection, message_id, _when_unknown(kind), at, OUTCOME_UNKNOWN)
     return len(orphans)
 
 
@@ -183,13 +182,14 @@ def _send(database: Database, message: StoredMessage, at: datetime, policy: Poli
     try:
         _channel(message, messenger).send(Outgoing(message.key, message.kind, message.recipient, message.subject, message.body))
     except NotSent as error:
-        _record_failure(database, message, at, policy, str(error), "waiting" if error.try_again else "dead")
+        status = MessageStatus.waiting if error.try_again else MessageStatus.dead
+        _record_failure(database, message, at, policy, str(error), status)
     except Exception as error:  # an unexpected error of a channel must not hold up other messages
         why = str(error) if isinstance(error, OutcomeUnknown) else f"{type(error).__name__}: {error}"
-        _record_failure(database, message, at, policy, why, "parked" if EFFECT_OF[message.kind].moves else "waiting")
+        _record_failure(database, message, at, policy, why, _when_unknown(message.kind))
     else:
         with database.write() as connection:
-            outbox.finish(connection, message.id, "sent", at)
+            outbox.finish(connection, message.id, MessageStatus.sent, at)
         return True
     return False
 
@@ -207,9 +207,16 @@ def _channel(message: StoredMessage, messenger: Messenger) -> Channel:
     return channel
 
 
-def _record_failure(database: Database, message: StoredMessage, at: datetime, policy: Policy, error: str, status: str) -> None:
-    if status == "waiting" and message.tries >= policy.effects.tries:
-        status, error = "dead", f"given up after {message.tries} tries: {error}"
+def _when_unknown(kind: str) -> MessageStatus:
+    """Return the status of a message that may have left: one that moves goods or money is not sent twice (rule 5.3)."""
+    return MessageStatus.parked if EFFECT_OF[kind].moves else MessageStatus.waiting
+
+
+def _record_failure(
+    database: Database, message: StoredMessage, at: datetime, policy: Policy, error: str, status: MessageStatus
+) -> None:
+    if status is MessageStatus.waiting and message.tries >= policy.effects.tries:
+        status, error = MessageStatus.dead, f"given up after {message.tries} tries: {error}"
     with database.write() as connection:
         outbox.finish(connection, message.id, status, at, error, at + _back_off(message.tries, policy))
 

@@ -15,7 +15,7 @@ from workflow.policy.policy import Rules
 from workflow.process import FLAGS, PARCEL_REPORTS, STATE_MEANINGS
 from workflow.rules.timers import deciding_lines
 from workflow.table import allowed_now
-from workflow.vocabulary import State
+from workflow.vocabulary import Remedy, State, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ def explain(database: Database, identity: str, rules: Rules) -> Explanation:
         stored = queries.stored_case(connection, identity)
         steps = queries.history(connection, stored.order_id)
         flags = queries.attention(connection, stored.order_id)
-        exceptions = queries.reports(connection, stored.order_id, "exception")
+        exceptions = queries.reports(connection, stored.order_id, Verdict.exception)
         effects = queries.effects(connection, stored.order_id)
-        refused = queries.reports(connection, stored.order_id, "refused")
+        refused = queries.reports(connection, stored.order_id, Verdict.refused)
         files = evidence_files.of_order(connection, stored.order_id)
         pinned = pinned_rules(connection, {timer.policy for timer in stored.case.timers}, rules)
     case = stored.case
@@ -135,7 +135,7 @@ def _at_the_end(case: Case, claim: Claim, rules: Rules) -> str:
     at_the_end = rules.of(case).claims.at_the_end
     if at_the_end == "escalate":
         return "a person must decide"
-    if at_the_end == "requested" and claim.remedy == "reissue" and claim.chosen is None:
+    if at_the_end == "requested" and claim.remedy is Remedy.reissue and claim.chosen is None:
         return "the replacement that the customer asked for is requested"
     amount = claims.to_ask_for(case, claim)
     what = "what was paid" if amount is None else show_amount(amount, case.order.currency)

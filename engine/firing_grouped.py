@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from engine.unit_of_work import UnitOfWork
 from storage import signatures
-from storage.batch_plan import BatchPlan, Staging, plan_for
+from storage.batch_plan import BatchPlan, plan_for
 from storage.timers import Due
 from workflow.columns import Slot
 from workflow.policy.policy import Rules
@@ -36,7 +36,6 @@ def fire_grouped(
         rules.traces.clear()
     timers = Counter(order_id for order_id, _ in due)
     single = [timer for timer in due if timers[timer[0]] == 1]
-    staging: Staging | None = None
     has_work = False
     fired: dict[int, datetime] = {}
     for signature, columns in signatures.read(connection, single, at).items():
@@ -47,11 +46,8 @@ def fire_grouped(
             subset.compute_digests(leaf.digests)
             plan, due_at = leaf.result
             has_work = has_work or plan.has_work
-            staging = staging or Staging(connection)
-            staging.execute(plan, subset, at)
+            plan.write(connection, subset, at)
             fired |= zip(subset.stored(ORDER_ID), subset.of(due_at, None), strict=True)
-    if staging:
-        staging.clear()
     return [*fired.values()], [timer for timer in due if timer[0] not in fired], has_work
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workflow.case.case import Case, Line, Order, Report
-from workflow.intake import Received, Verdict
+from workflow.intake import Received
 from workflow.step import Step
-from workflow.vocabulary import State
+from workflow.vocabulary import State, Verdict
 
 
 @dataclass(frozen=True, slots=True)

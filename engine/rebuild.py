@@ -19,7 +19,7 @@ from workflow.policy.policy import Rules
 from workflow.process import PARCEL_REPORTS, RECORDS
 from workflow.step import fire, step, write
 from workflow.timer_commands import ACTIONS, act
-from workflow.vocabulary import LedgerStatus
+from workflow.vocabulary import LedgerStatus, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,14 @@ class _Retaken:
     def _waiting(self, told: Found) -> Iterator[Found]:
         for one in self._reports:
             earlier = one["id"] < told["id"] and one["id"] not in self._told and one["trigger"] in PARCEL_REPORTS
-            if earlier and (one["verdict"] in ("exception", "refused") or one["received"] < told["received"]):
+            if earlier and (one["verdict"] in (Verdict.exception, Verdict.refused) or one["received"] < told["received"]):
                 self._told.add(one["id"])
                 yield one
 
 
 def _is_of(report: Found, row: HistoryRow) -> bool:
     occurred = row.details.get("reported_at") or row.occurred.isoformat()
-    return (report["trigger"], report["occurred"].isoformat(), report["verdict"]) == (row.trigger, occurred, "applied")
+    return (report["trigger"], report["occurred"].isoformat(), report["verdict"]) == (row.trigger, occurred, Verdict.applied)
 
 
 def _fields(row: HistoryRow, *names: str) -> Details:

@@ -15,11 +15,11 @@ from storage.cases import Identity
 from storage.database import Database, reading, writing
 from workflow.case.case import LINKS, PERSONAL, Case, Order, Report, replace_fields
 from workflow.draft import Event
-from workflow.intake import Received, Verdict
+from workflow.intake import Received
 from workflow.policy.policy import Rules
 from workflow.process import RECORDS
 from workflow.step import Step, step, write
-from workflow.vocabulary import LedgerSide
+from workflow.vocabulary import LedgerSide, Verdict
 
 
 def apply(

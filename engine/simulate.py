@@ -7,9 +7,9 @@ from engine.case_run import CaseRun
 from workflow.case.case import Case, Line, Order, Report
 from workflow.draft import EffectDraft
 from workflow.errors import OrderError
-from workflow.intake import Verdict
 from workflow.policy.policy import Rules
 from workflow.step import Step
+from workflow.vocabulary import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from storage.case_changes import CaseChange
 from storage.case_reader import StoredCase
 from storage.chains import Chain
 from workflow.case.case import Case
-from workflow.intake import Received, Verdict
+from workflow.intake import Received
 from workflow.step import Step
+from workflow.vocabulary import Verdict
 
 
 @dataclass(slots=True)

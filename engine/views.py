@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, RowMapping
 
@@ -18,7 +19,17 @@ from storage.lists import Page as Page
 from workflow.case import claims
 from workflow.errors import UsageError
 from workflow.policy.policy import Policy
-from workflow.vocabulary import EffectStatus
+from workflow.vocabulary import (
+    ClaimKind,
+    ClaimStatus,
+    ClaimVerdict,
+    EffectStatus,
+    MessageStatus,
+    Remedy,
+    State,
+    TimerStatus,
+    words_of,
+)
 
 Source = Database | Connection
 Row = TypeVar("Row")
@@ -41,7 +52,7 @@ class OrderSummary:
 
     shop: str
     number: str
-    state: str
+    state: State
     since: datetime
     supplier: str | None
     route: str
@@ -61,7 +72,7 @@ class TimerSummary:
     wake_at: datetime
     counts_from: datetime
     policy: int
-    status: str
+    status: TimerStatus
     nth: int
     ledger: int | None
     claim: int | None
@@ -84,7 +95,7 @@ class EffectSummary:
     attempt: int
     supplier: str | None
     details: dict[str, Any]
-    status: str
+    status: EffectStatus
     caused_at: datetime
     decided_at: datetime | None
     decided_by: str | None
@@ -97,19 +108,19 @@ class ClaimSummary:
 
     order: str
     number: int
-    kind: str
+    kind: ClaimKind
     opened_at: datetime
     pieces: list[list[int]]
     written: str
-    remedy: str
-    status: str
+    remedy: Remedy
+    status: ClaimStatus
     evidence: list[str]
     verification_due: bool
-    verdict: str | None
+    verdict: ClaimVerdict | None
     decided_at: datetime | None
-    chosen: str | None
+    chosen: Remedy | None
     replacement: str | None
-    state: str
+    state: State
     next_due: datetime | None
 
 
@@ -137,7 +148,7 @@ class Message:
     recipient: str | None
     subject: str
     body: str
-    status: str | None
+    status: MessageStatus | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +301,15 @@ _JSON = ("details", "fields", "pieces", "evidence")
 def _filled(kind: type[Row], row: Any, **computed: Callable[[RowMapping], Any]) -> Row:
     """Return a row as a value of the kind that screens see."""
     values: dict[str, Any] = {name: compute(row) for name, compute in computed.items()}
-    for field in fields(kind):  # type: ignore[arg-type]
-        if field.name not in values:
-            value = row[field.name]
-            values[field.name] = json.loads(value) if field.name in _JSON and isinstance(value, str) else value
+    for name, read in _columns(cast(Any, kind)):
+        if name not in values:
+            value = row[name]
+            values[name] = read(value) if read and value is not None else value
     return kind(**values)
+
+
+@lru_cache
+def _columns(kind: type[Any]) -> Sequence[tuple[str, Callable[[Any], Any] | None]]:
+    """Return the columns of a view, and how those are read that are kept as JSON or name a member of an enumeration."""
+    words = words_of(kind)
+    return [(one.name, json.loads if one.name in _JSON else words.get(one.name)) for one in fields(kind)]

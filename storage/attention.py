@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from storage.chunks import chunked
 from storage.tables import AttentionRow, ReportRow, table_of
+from workflow.vocabulary import Verdict
 
 
 def raise_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime, str | None]]) -> None:
@@ -38,7 +39,7 @@ def resolve_flags(connection: Connection, order_id: int, flags: Sequence[str], b
 def close_exception(connection: Connection, report_id: int, by: str, note: str, at: datetime) -> bool:
     """Close an exception with a note on what was done; return whether it was open."""
     r = table_of(ReportRow)
-    still_open = (r.c.id == report_id) & (r.c.verdict == "exception") & r.c.resolved_at.is_(None)
+    still_open = (r.c.id == report_id) & (r.c.verdict == Verdict.exception) & r.c.resolved_at.is_(None)
     values = {"resolved_at": at, "resolved_by": by, "word": note}
     return connection.execute(update(r).where(still_open).values(values).returning(r.c.id)).first() is not None
 
@@ -46,4 +47,4 @@ def close_exception(connection: Connection, report_id: int, by: str, note: str, 
 def exception(connection: Connection, report_id: int) -> RowMapping | None:
     """Return a report that was kept as an exception, closed or not."""
     r = table_of(ReportRow)
-    return connection.execute(select(r).where(r.c.id == report_id, r.c.verdict == "exception")).mappings().first()
+    return connection.execute(select(r).where(r.c.id == report_id, r.c.verdict == Verdict.exception)).mappings().first()

@@ -1,16 +1,18 @@
 """The rows that a batch of case changes adds and changes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Table
 from sqlmodel import SQLModel
 
 from storage import case_mapper
 from storage.case_mapper import Values
 from storage.notifications import is_due_soon
+from storage.row_sets import EXPECTED_VERSION, Operation
 from storage.tables import (
     AttemptRow,
     ClaimRow,
@@ -21,23 +23,15 @@ from storage.tables import (
     OrderRow,
     ReportRow,
     TimerRow,
+    table_of,
 )
 from workflow.case.case import Case
-from workflow.intake import Received, Verdict
+from workflow.intake import Received
 from workflow.step import Step
+from workflow.vocabulary import EffectStatus, Mode, Verdict
 
-NUMBERED = ("order_id", "number")
-"""What the process itself numbers is known by."""
-KEYS: Mapping[type[SQLModel], tuple[str, ...]] = {
-    OrderRow: ("id",),
-    ReportRow: ("id",),
-    AttemptRow: NUMBERED,
-    LedgerTableRow: NUMBERED,
-    ClaimRow: NUMBERED,
-    TimerRow: NUMBERED,
-}
-"""What a row that changes is known by."""
-INSERT_ORDER: tuple[type[SQLModel], ...] = (
+Model = type[SQLModel]
+INSERT_ORDER: tuple[Model, ...] = (
     OrderRow,
     LineRow,
     AttemptRow,
@@ -49,9 +43,6 @@ INSERT_ORDER: tuple[type[SQLModel], ...] = (
     EffectRow,
 )
 """Orders come before what belongs to them."""
-EXPECTED_VERSION = "seen"
-"""The version that an order must still have to be moved on."""
-Model = type[SQLModel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +70,20 @@ Placed = Sequence[tuple[int, CaseChange]]
 class RowChanges:
     """Rows to be added, columns to be changed, effects that have lost their point, and flags to be raised."""
 
-    added: dict[Model, list[Values]] = field(default_factory=lambda: defaultdict(list))
-    changed: dict[Model, list[Values]] = field(default_factory=lambda: defaultdict(list))
+    added: defaultdict[Model, list[Values]] = field(default_factory=lambda: defaultdict(list))
+    changed: defaultdict[Model, list[Values]] = field(default_factory=lambda: defaultdict(list))
     obsolete: list[Values] = field(default_factory=list)
     flags: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)
     has_work: bool = False
     """Whether there is something that a daemon can do at once."""
+
+    def in_order(self) -> Iterator[tuple[Operation, Table, Sequence[Values]]]:
+        """Yield the rows in the order of writing: changed orders first, whose version says whether all of it still fits."""
+        changed = {**self.changed}
+        yield Operation.change, table_of(OrderRow), changed.pop(OrderRow, ())
+        yield from ((Operation.add, table_of(model), self.added.get(model, ())) for model in INSERT_ORDER)
+        yield from ((Operation.change, table_of(model), rows) for model, rows in changed.items())
+        yield Operation.drop, table_of(EffectRow), self.obsolete
 
 
 def row_changes(placed: Placed) -> RowChanges:
@@ -109,9 +108,8 @@ def _order(writes: RowChanges, key: int, change: CaseChange) -> None:
         lines = enumerate(change.after.lines, 1)
         writes.added[LineRow] += [case_mapper.line_values(key, number, line) for number, line in lines]
     elif change.steps:
-        writes.changed[OrderRow].append(
-            {"id": key, EXPECTED_VERSION: change.before.steps, **case_mapper.order_values(change.after)}
-        )
+        changes = case_mapper.order_changes(change.before, change.after)
+        writes.changed[OrderRow].append({"id": key, EXPECTED_VERSION: change.before.steps, **changes})
 
 
 _PARTS: tuple[tuple[Model, Callable[[Case], Sequence[Any]]], ...] = (
@@ -129,7 +127,7 @@ def _parts(writes: RowChanges, key: int, change: CaseChange) -> None:
             continue
         writes.added[model] += [case_mapper.part_values(key, one) for one in after[len(before) :]]
         changes = (case_mapper.part_changes(key, was, now) for was, now in zip(before, after, strict=False) if was is not now)
-        writes.changed[model] += [row for row in changes if row.keys() > {*NUMBERED}]
+        writes.changed[model] += [row for row in changes if row.keys() > {"order_id", "number"}]
 
 
 def _timers(writes: RowChanges, key: int, change: CaseChange) -> None:
@@ -157,12 +155,12 @@ def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:
 
 def _effects(writes: RowChanges, key: int, change: CaseChange, made: Step) -> None:
     for effect in made.effects:
-        status = "held" if change.observed else _STATUS_BY_MODE[effect.mode]
+        status = EffectStatus.held if change.observed else _STATUS_BY_MODE[effect.mode]
         writes.added[EffectRow].append({**case_mapper.effect_values(key, made.history, effect), "status": status})
-        writes.has_work = writes.has_work or status == "ready"
+        writes.has_work = writes.has_work or status == EffectStatus.ready
     for kind, attempt in made.obsolete:
-        obsolete = {"of_order": key, "of_kind": kind, "of_attempt": attempt}
-        writes.obsolete.append({**obsolete, "at": change.at, "before": made.history.sequence})
+        dropped = {"order_id": key, "kind": kind, "attempt": attempt}
+        writes.obsolete.append({**dropped, "sequence": made.history.sequence, "decided_at": change.at})
 
 
-_STATUS_BY_MODE = {"auto": "ready", "ask": "asked", "off": "off"}
+_STATUS_BY_MODE = {Mode.auto: EffectStatus.ready, Mode.ask: EffectStatus.asked, Mode.off: EffectStatus.off}

@@ -16,7 +16,13 @@ from workflow.vocabulary import State, TimerStatus
 Values = dict[str, Any]
 
 
-def order_values(case: Case) -> Values:
+def order_changes(was: Case, now: Case) -> Values:
+    """Return the columns of an order that have changed."""
+    changed = _difference(was, now)
+    return {name: value for name, value in _order_values(now).items() if _FIELD_OF.get(name, name) in changed}
+
+
+def _order_values(case: Case) -> Values:
     """Return the columns of an order that a step may change."""
     return {
         "replaces": case.order.replaces,
@@ -45,7 +51,7 @@ def new_order_values(case: Case, observed: bool) -> Values:
         "alternatives": dump(list(order.alternatives)),
         "salt": case.salt,
         "observed": observed,
-        **order_values(case),
+        **_order_values(case),
     }
 
 
@@ -141,6 +147,8 @@ _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Attempt: {"parcel": dump},
     Claim: {"pieces": dump, "evidence": dump, "came_from": _state, "went_back_to": _state},
 }
+_FIELD_OF = {"replaces": "order", "generation": "order", "chain": "order", "claims_made": "claims", "version": "steps"}
+"""The field of a case that an order's column is made from, where it has another name."""
 _FACTS = _names(Order, "alternatives")
 _facts_of = attrgetter(*_FACTS)
 _LINE = _names(Line)

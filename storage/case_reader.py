@@ -7,11 +7,10 @@ as long as everything else.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -26,46 +25,68 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
-from storage.prepared import Prepared, as_instant, execute_prepared, prepare
+from storage.prepared import Prepared, as_instant, as_texts, prepare
 from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, LineRow, OrderRow, ReportRow, TimerRow, table_of
-from workflow.case.case import Attempt, Case, Claim, LedgerRow, Line, Order, Report, Timer
+from workflow.case.case import Attempt, Case, Claim, LedgerRow, Line, Order, Report, Timer, made
 from workflow.process import PARCEL_REPORTS
-from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State, TimerStatus
+from workflow.vocabulary import words_of
 
-Part = TypeVar("Part")
 Values = dict[str, Any]
+Rows = Sequence[Sequence[Any]]
+Read = Callable[[Any], Any]
+
+
+def _parcel(stored: str) -> tuple[tuple[datetime, str], ...]:
+    return () if stored == "[]" else tuple((_utc(at), trigger) for at, trigger in json.loads(stored))
+
+
+def _utc(written: str) -> datetime:
+    return datetime.fromisoformat(written).astimezone(UTC)
+
+
+def _pieces(stored: str) -> tuple[tuple[int, int], ...]:
+    return tuple((line, quantity) for line, quantity in json.loads(stored))
+
+
+_JSON: Mapping[str, Read] = {
+    "alternatives": as_texts,
+    "parcel": _parcel,
+    "pieces": _pieces,
+    "evidence": as_texts,
+    "fields": json.loads,
+}
+"""How the columns that hold JSON are read."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is read of one table: its columns, the first of which is the order's id."""
+    """What is read of one table: its columns, and what a row becomes.
+
+    The first column is the order's id; the others are the fields of `kind` in their order, but for the orders' own table.
+    """
 
     model: type[SQLModel]
+    kind: type[Any]
     names: tuple[str, ...]
     condition: str | None = None
     """Literal, so that a partial index serves it."""
 
     @cached_property
-    def instants(self) -> tuple[str, ...]:
-        """The columns that are instants."""
-        types = table_of(self.model).c
-        return tuple(name for name in self.names if isinstance(types[name].type, UTCDateTime))
+    def reads(self) -> tuple[tuple[int, Read], ...]:
+        """Which columns are not taken as the driver gives them, and how they are read."""
+        types, words = table_of(self.model).c, words_of(self.kind)
+        reads: dict[str, Read] = {name: read for name, read in _JSON.items() if name in self.names}
+        reads |= {name: {str(word): word for word in words[name]}.__getitem__ for name in words.keys() & {*self.names}}
+        reads |= {name: as_instant for name in self.names if isinstance(types[name].type, UTCDateTime)}
+        reads |= {name: bool for name in self.names if isinstance(types[name].type, Boolean)}
+        return tuple((self.names.index(name), read) for name, read in reads.items())
 
-    @cached_property
-    def booleans(self) -> tuple[str, ...]:
-        """The columns that SQLite returns as numbers and that are truth values."""
-        types = table_of(self.model).c
-        return tuple(name for name in self.names if isinstance(types[name].type, Boolean))
-
-    def values(self, row: Sequence[Any]) -> Values:
-        """Return the columns of a row by name, instants and truth values as such."""
-        values = dict(zip(self.names, row, strict=True))
-        for name in self.instants:
-            if values[name] is not None:
-                values[name] = as_instant(values[name])
-        for name in self.booleans:
-            values[name] = bool(values[name])
-        return values
+    def read(self, rows: Rows) -> Rows:
+        """Return rows with their values read, column by column."""
+        columns: list[Sequence[Any]] = [*zip(*rows, strict=True)]
+        for at, read in self.reads if columns else ():
+            columns[at] = [value if value is None else read(value) for value in columns[at]]
+        return [*zip(*columns, strict=True)]
 
 
 def _names(kind: Any) -> tuple[str, ...]:
@@ -74,14 +95,16 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 _FACTS = _names(Order)
 _STANDING = ("state", "since", "current", "returns_to", "cancelled", "gap", "historical", "carrier_status", "timers_made")
-_ORDERS = Source(OrderRow, ("id", *_FACTS, *_STANDING, "claims_made", "version", "last_hash", "salt", "observed", "erased"))
-_ATTEMPTS = Source(AttemptRow, ("order_id", *_names(Attempt)))
-_TIMERS = Source(TimerRow, ("order_id", *_names(Timer)), "timers.status IN ('pending', 'paused')")
-_LEDGER = Source(LedgerTableRow, ("order_id", *_names(LedgerRow)))
-_CLAIMS = Source(ClaimRow, ("order_id", *_names(Claim)))
-_LINES = Source(LineRow, ("order_id", "number", *_names(Line)))
+_OWN = ("version", "last_hash", "salt", "claims_made", "observed", "erased")
+_ORDERS = Source(OrderRow, Case, ("id", *_FACTS, *_STANDING, *_OWN))
+_ATTEMPTS = Source(AttemptRow, Attempt, ("order_id", *_names(Attempt)))
+_TIMERS = Source(TimerRow, Timer, ("order_id", *_names(Timer)), "timers.status IN ('pending', 'paused')")
+_LEDGER = Source(LedgerTableRow, LedgerRow, ("order_id", *_names(LedgerRow)))
+_CLAIMS = Source(ClaimRow, Claim, ("order_id", *_names(Claim)))
+_LINES = Source(LineRow, Line, ("order_id", *_names(Line)))
 _WAITING = Source(
     ReportRow,
+    Report,
     ("order_id", "trigger", "occurred", "source", "key", "actor", "fields", "id"),
     "reports.verdict IN ('exception', 'refused') AND reports.resolved_at IS NULL AND reports.trigger IN "
     f"({', '.join(repr(trigger) for trigger in PARCEL_REPORTS)})",
@@ -101,17 +124,15 @@ class StoredCase:
 def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers: bool, lock: bool) -> dict[int, StoredCase]:
     """Read the cases of orders by id.
 
-    `for_timers` leaves out what no timed transition reads: the lines of orders without claims. With `lock`, PostgreSQL
-    locks the orders and the first orders of their chains, always in the order of their ids.
+    `for_timers` leaves out what no timed transition reads: kept reports, and the lines of orders without claims. With
+    `lock`, PostgreSQL locks the orders and the first orders of their chains, always in the order of their ids.
     """
     orders = _order_rows(connection, order_ids, lock=lock)  # before their parts are read
-    claimed = [row["id"] for row in orders if row["claims_made"]]
-    wanted = sorted(order_ids)
-    attempts, timers, ledger, waiting = _parts(
-        connection, wanted, (_ATTEMPTS, _attempt), (_TIMERS, _timer), (_LEDGER, _ledger_row), (_WAITING, _report)
-    )
-    (claims,) = _parts(connection, claimed, (_CLAIMS, _claim))
-    (lines,) = _parts(connection, claimed if for_timers else wanted, (_LINES, _line))
+    claimed, everything = [row["id"] for row in orders if row["claims_made"]], sorted(order_ids)
+    attempts, timers, ledger = _parts(connection, everything, _ATTEMPTS, _TIMERS, _LEDGER)
+    (claims,) = _parts(connection, claimed, _CLAIMS)
+    (lines,) = _parts(connection, claimed if for_timers else everything, _LINES)
+    (waiting,) = _parts(connection, () if for_timers else everything, _WAITING)
     read = {}
     for row in orders:
         key = row["id"]
@@ -135,30 +156,28 @@ def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: boo
         wanted |= {key for (key,) in found[0]}
     (rows,) = _execute(connection, [_query(_ORDERS, connection.dialect, lock=locks)], wanted)
     asked = set(order_ids)
-    return [_ORDERS.values(row) for row in rows if row[0] in asked]
+    read = _ORDERS.read([row for row in rows if row[0] in asked])
+    return [dict(zip(_ORDERS.names, row, strict=True)) for row in read]
 
 
-Make = Callable[[Values], Any]
-
-
-def _parts(connection: Connection, order_ids: Sequence[int], *sources: tuple[Source, Make]) -> list[dict[int, list[Any]]]:
-    """Return the rows of tables by order, each order's in the order of their keys."""
+def _parts(connection: Connection, order_ids: Sequence[int], *sources: Source) -> list[dict[int, list[Any]]]:
+    """Return what the rows of tables become, by order, each order's in the order of their keys."""
     if not order_ids:
         return [defaultdict(list) for _ in sources]
-    queries = [_query(source, connection.dialect) for source, _ in sources]
+    queries = [_query(source, connection.dialect) for source in sources]
     found = []
-    for rows, (source, make) in zip(_execute(connection, queries, order_ids), sources, strict=True):
+    for rows, source in zip(_execute(connection, queries, order_ids), sources, strict=True):
         by_order: dict[int, list[Any]] = defaultdict(list)
-        for row in rows:
-            values = source.values(row)
-            by_order[values.pop("order_id")].append(make(values))
+        names = _names(source.kind)
+        for row in source.read(rows):
+            by_order[row[0]].append(made(source.kind, dict(zip(names, row[1:], strict=True))))
         found.append(by_order)
     return found
 
 
 def _execute(connection: Connection, statements: Sequence[Prepared], order_ids: Iterable[int]) -> list[list[tuple[Any, ...]]]:
     listed = dialect.at(connection).list_value(sorted(order_ids))
-    return [cursor.fetchall() for cursor in execute_prepared(connection, statements, {"ids": listed})]
+    return [cursor.fetchall() for cursor in dialect.at(connection).execute(connection, statements, {"ids": listed})]
 
 
 @lru_cache
@@ -181,59 +200,11 @@ def _chain_heads(written_for: Dialect) -> Prepared:
     return prepare(select(first.c.id).join(mine, same).where(among, mine.c.chain.is_not(None)), written_for)
 
 
-_facts_of = itemgetter(*_FACTS)
-
-
 def _case(row: Values, parts: Values) -> Case:
-    row["alternatives"] = tuple(json.loads(row["alternatives"]))
-    standing = {name: row[name] for name in _STANDING}
-    standing["state"] = State(row["state"])
-    standing["returns_to"] = State(row["returns_to"]) if row["returns_to"] else None
-    kept = {"steps": row["version"], "last_hash": row["last_hash"], "salt": row["salt"]}
-    return Case(order=Order(*_facts_of(row)), **standing, **kept, **parts)
+    standing = {name: row[name] for name in (*_STANDING, "last_hash", "salt")}
+    order = made(Order, {name: row[name] for name in _FACTS})
+    return made(Case, {**_NOTHING_YET, **standing, **parts, "order": order, "steps": row["version"]})
 
 
-def _made(kind: type[Part], values: Values) -> Part:
-    """Make a dataclass without slots from all of its fields; its `__init__` would take ten times as long."""
-    made = object.__new__(kind)
-    object.__setattr__(made, "__dict__", values)
-    return made
-
-
-def _attempt(values: Values) -> Attempt:
-    parcel = values["parcel"]
-    values["parcel"] = () if parcel == "[]" else tuple((_utc(at), trigger) for at, trigger in json.loads(parcel))
-    return _made(Attempt, values)
-
-
-def _utc(written: str) -> datetime:
-    return datetime.fromisoformat(written).astimezone(UTC)
-
-
-def _timer(values: Values) -> Timer:
-    values["status"] = TimerStatus(values["status"])
-    return _made(Timer, values)
-
-
-def _ledger_row(values: Values) -> LedgerRow:
-    values["side"], values["status"] = LedgerSide(values["side"]), LedgerStatus(values["status"])
-    return _made(LedgerRow, values)
-
-
-def _claim(values: Values) -> Claim:
-    values["pieces"] = tuple((line, quantity) for line, quantity in json.loads(values["pieces"]))
-    values["evidence"] = tuple(json.loads(values["evidence"]))
-    values["status"] = ClaimStatus(values["status"])
-    values["came_from"] = State(values["came_from"])
-    values["went_back_to"] = State(values["went_back_to"]) if values["went_back_to"] else None
-    return _made(Claim, values)
-
-
-def _line(values: Values) -> Line:
-    del values["number"]
-    return Line(**values)
-
-
-def _report(values: Values) -> Report:
-    fields: Mapping[str, Any] = json.loads(values["fields"])
-    return Report(values["trigger"], values["occurred"], values["source"], values["key"], values["actor"], fields, values["id"])
+_NOTHING_YET = {one.name: one.default for one in fields(Case) if one.default is not MISSING} | {"known": {}}
+"""What is not read of an order: its chain, and what is known of new orders."""

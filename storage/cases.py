@@ -3,25 +3,19 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from sqlalchemy import Connection, Dialect, Text, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Dialect, Text, bindparam, func, select
 from sqlmodel import col
 
-from storage import case_mapper, locks
+from storage import case_mapper, dialect, locks
 from storage.attention import raise_flags
-from storage.bulk import insert_rows, update_rows
-from storage.case_changes import INSERT_ORDER, KEYS, CaseChange, row_changes
+from storage.case_changes import CaseChange, row_changes
 from storage.case_reader import StoredCase, read_cases
 from storage.chunks import chunked
-from storage.dialect import dialect_of
 from storage.locks import Lock
 from storage.notifications import notify_daemons
-from storage.prepared import Prepared, execute_prepared, prepare
-from storage.tables import (
-    EffectRow,
-    OrderRow,
-    ReportRow,
-    table_of,
-)
+from storage.prepared import Prepared, prepare
+from storage.row_sets import row_sets
+from storage.tables import OrderRow, ReportRow, table_of
 from workflow.errors import OrderChanged
 
 Identity = tuple[str, str]
@@ -32,7 +26,7 @@ def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identit
     """Return the ids of the orders that are known."""
     wanted = set(identities)
     numbers = case_mapper.dump(sorted({number for _, number in wanted}))
-    (cursor,) = execute_prepared(connection, [_by_number(connection.dialect)], {"numbers": numbers})
+    (cursor,) = dialect.at(connection).execute(connection, [_by_number(connection.dialect)], {"numbers": numbers})
     return {(shop, number): order_id for shop, number, order_id in cursor.fetchall() if (shop, number) in wanted}
 
 
@@ -40,7 +34,7 @@ def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identit
 def _by_number(written_for: Dialect) -> Prepared:
     """Look numbers up that come as one JSON list: thousands of parameters cost more than the looking up."""
     o, numbers = table_of(OrderRow), bindparam("numbers", None, type_=Text)
-    among = dialect_of(written_for).among_texts(o.c.number, numbers)
+    among = dialect.dialect_of(written_for).among_texts(o.c.number, numbers)
     return prepare(select(o.c.shop, o.c.number, o.c.id).where(among).order_by(o.c.id), written_for)
 
 
@@ -75,15 +69,12 @@ def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
     """
     new = [change for change in changes if change.before is None]
     placed = [*zip(_new_ids(connection, len(new)), new, strict=True), *((c.order_id or 0, c) for c in changes if c.before)]
-    writes = row_changes(placed)
-    orders = writes.changed.pop(OrderRow, [])
-    if update_rows(connection, OrderRow, KEYS[OrderRow], orders, seen="version") != len(orders):
-        _raise_order_changed(connection, changes)
-    for model in INSERT_ORDER:
-        insert_rows(connection, model, writes.added[model])
-    for model, rows in writes.changed.items():
-        update_rows(connection, model, KEYS[model], rows)
-    _drop_obsolete(connection, writes.obsolete)
+    writes, kind = row_changes(placed), dialect.at(connection)
+    for operation, table, rows in writes.in_order():
+        for some in row_sets(operation, table, rows, kind.instant_text):
+            (written,) = kind.write(connection, [some])
+            if some.shape.must_match and written != some.count:
+                _raise_order_changed(connection, changes)
     raise_flags(connection, writes.flags)
     if writes.has_work:
         notify_daemons(connection)
@@ -109,20 +100,3 @@ def _new_ids(connection: Connection, count: int) -> Sequence[int]:
     locks.take(connection, Lock.new_orders)
     first = (connection.execute(select(func.max(OrderRow.id))).scalar() or 0) + 1
     return range(first, first + count)
-
-
-UNSENT = ("held", "asked", "ready")
-"""Statuses of effects that no message carries yet."""
-DROPPED = {"status": "dropped", "decided_by": "the process"}
-"""The columns of an effect that is dropped as obsolete."""
-
-
-def _drop_obsolete(connection: Connection, obsolete: Sequence[case_mapper.Values]) -> None:
-    """Drop unsent effects of earlier steps that are obsolete (rule 5.7)."""
-    if not obsolete:
-        return
-    same = (col(EffectRow.order_id) == bindparam("of_order")) & (col(EffectRow.kind) == bindparam("of_kind"))
-    same &= (col(EffectRow.attempt) == bindparam("of_attempt")) & (col(EffectRow.sequence) < bindparam("before"))
-    dropped: case_mapper.Values = {**DROPPED, "decided_at": bindparam("at")}
-    unsent = or_(*(col(EffectRow.status) == status for status in UNSENT))
-    connection.execute(update(table_of(EffectRow)).where(same & unsent).values(dropped), obsolete)

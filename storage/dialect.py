@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Select, Table
 from sqlalchemy.engine import URL
 
 from storage.postgresql import Postgresql
+from storage.prepared import Prepared
+from storage.row_sets import RowSet
 from storage.sqlite import Sqlite
 
 
@@ -23,12 +25,6 @@ class StorageDialect(Protocol):
     name: str
     is_shared: bool
     """Whether many processes write at once, and several daemons share the work."""
-    copies_from_rows: int
-    """From this many rows on, an insert bypasses SQLAlchemy."""
-    joins_in_updates: bool
-    """Whether an UPDATE finds its rows best by a join with the staged ones."""
-    combines_statements: bool
-    """Whether the statements of a step are sent as one that carries its rows."""
     instant_text: Callable[[datetime], str] | None
     """Writes an instant as the database stores it; None where the driver takes instants as such."""
     read_options: Mapping[str, Any]
@@ -78,14 +74,11 @@ class StorageDialect(Protocol):
     def claimed(self, query: Select[Any], of: Any, on: Any) -> Select[Any]:
         """Return a query whose rows no other daemon gets meanwhile; `of` is the table whose rows are claimed."""
 
-    def execute(self, connection: Connection, statements: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
+    def execute(self, connection: Connection, statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[Any]:
         """Execute prepared statements one after the other; return their cursors."""
 
-    def copy_rows(self, connection: Connection, table: Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-        """Insert rows of stored values, past SQLAlchemy."""
-
-    def end_of_staging(self, connection: Connection, table: Table) -> None:
-        """Leave a temporary table empty."""
+    def write(self, connection: Connection, sets: Sequence[RowSet]) -> list[int]:
+        """Write sets of rows that belong to the same orders, in turn; return how many rows each has written."""
 
     def estimated_rows(self, connection: Connection, table: Table) -> int | None:
         """Return an estimate of a table's rows that costs nothing, or None."""

@@ -17,7 +17,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage.tables import AttemptRow, AttentionRow, ClaimRow, EffectRow, OrderRow, ReportRow, TimerRow, table_of
 from workflow.errors import UsageError
-from workflow.vocabulary import TimerStatus
+from workflow.vocabulary import TimerStatus, Verdict
 
 Row = TypeVar("Row")
 NO_DEADLINE = datetime(9999, 12, 31, tzinfo=UTC)
@@ -150,7 +150,7 @@ def _all(listed: List, connection: Connection, wanted: Filter) -> Iterator[RowMa
 
 def _is_open_exception() -> ColumnElement[bool]:
     r = table_of(ReportRow)
-    return (r.c.verdict == "exception") & r.c.resolved_at.is_(None)
+    return (r.c.verdict == Verdict.exception) & r.c.resolved_at.is_(None)
 
 
 def _of_orders(table: Any, wanted: Filter, *more: Any) -> Select[Any]:

@@ -11,14 +11,18 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, RowMapping, bindparam, insert, or_, select, text, update
 from sqlmodel import col
 
-from storage import case_mapper
+from storage import case_mapper, dialect
 from storage.attention import raise_flags
 from storage.chunks import chunked
-from storage.prepared import Prepared, execute_prepared, prepare
+from storage.prepared import Prepared, prepare
 from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow, table_of
 from workflow.case.case import Order
+from workflow.vocabulary import EffectStatus, MessageStatus
 
-STUCK = ("dead", "parked")
+STUCK = (EffectStatus.dead, EffectStatus.parked)
+"""Statuses of effects that need a person."""
+STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
+"""Statuses of messages that need a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def ready(connection: Connection, limit: int) -> list[ReadyEffect]:
     With the first urge come all others that wait for its supplier, however many: they become one digest (rule 5.3). Urges to
     other suppliers wait for their turn, if there are more effects than `limit`: all at once would fill the memory.
     """
-    waiting = select(table_of(EffectRow)).where(col(EffectRow.status) == "ready")
+    waiting = select(table_of(EffectRow)).where(col(EffectRow.status) == EffectStatus.ready)
     in_turn = waiting.order_by(col(EffectRow.id)).with_for_update()
     rows = [*connection.execute(in_turn.limit(limit)).mappings()]
     urged = [row["supplier"] for row in rows if row["kind"] == "urge_supplier" and row["supplier"]]
@@ -97,22 +101,22 @@ def write_messages(connection: Connection, messages: Sequence[NewMessage], at: d
     """Store rendered messages with their members; from now on their text and key never change (rule 5.3)."""
     for message in messages:
         values = {name: getattr(message, name) for name in NewMessage.__dataclass_fields__ if name != "members"}
-        row = {**values, "status": "waiting", "tries": 0, "written_at": at, "next_try_at": at}
+        row = {**values, "status": MessageStatus.waiting, "tries": 0, "written_at": at, "next_try_at": at}
         key = connection.execute(insert(MessageRow).values(row)).inserted_primary_key
         assert key is not None, "the database hands out the message's id"
         members = [{"message_id": key[0], "effect_id": effect_id} for effect_id in message.members]
         connection.execute(insert(MemberRow), members)
     carried = {effect_id for message in messages for effect_id in message.members}
-    _set_effects(connection, dict.fromkeys(carried, "leaving"))
+    _set_effects(connection, dict.fromkeys(carried, EffectStatus.leaving))
 
 
 def claim(connection: Connection, at: datetime, limit: int) -> list[StoredMessage]:
     """Take messages that may be sent now; they count as being sent until `finish` or `recover` is called."""
-    due = (col(MessageRow.status) == "waiting") & (col(MessageRow.next_try_at) <= at)
+    due = (col(MessageRow.status) == MessageStatus.waiting) & (col(MessageRow.next_try_at) <= at)
     query = select(table_of(MessageRow)).where(due).order_by(col(MessageRow.id)).limit(limit)
     rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
     claimed = [row["id"] for row in rows]
-    values = {"status": "sending", "tries": MessageRow.tries + 1, "next_try_at": at}
+    values = {"status": MessageStatus.sending, "tries": MessageRow.tries + 1, "next_try_at": at}
     connection.execute(update(MessageRow).where(col(MessageRow.id).in_(claimed)).values(values))
     names = [name for name in StoredMessage.__dataclass_fields__ if name != "tries"]
     return [StoredMessage(**{name: row[name] for name in names}, tries=row["tries"] + 1) for row in rows]
@@ -120,21 +124,21 @@ def claim(connection: Connection, at: datetime, limit: int) -> list[StoredMessag
 
 def give_back(connection: Connection, message_ids: Sequence[int]) -> None:
     """Let messages wait again that were claimed and not begun."""
-    values = {"status": "waiting", "tries": MessageRow.tries - 1}
+    values = {"status": MessageStatus.waiting, "tries": MessageRow.tries - 1}
     connection.execute(update(MessageRow).where(col(MessageRow.id).in_(message_ids)).values(values))
 
 
 def finish(
     connection: Connection,
     message_id: int,
-    status: str,
+    status: MessageStatus,
     at: datetime,
     error: str | None = None,
     again: datetime | None = None,
 ) -> None:
     """Record what became of a message: sent, waiting (for the try at `again`), dead, parked or dropped."""
     values: dict[str, Any] = {"status": status, "error": error, "next_try_at": again or at}
-    if status == "sent":
+    if status is MessageStatus.sent:
         values["sent_at"] = at
     connection.execute(update(MessageRow).where(col(MessageRow.id) == message_id).values(values))
     _roll_up(connection, message_id, at, error)
@@ -143,29 +147,29 @@ def finish(
 def sending_since(connection: Connection, before: datetime) -> list[tuple[int, str]]:
     """Return id and kind of the messages whose sender was killed: being sent since `before` or longer."""
     query = select(col(MessageRow.id), col(MessageRow.kind))
-    orphans = query.where(col(MessageRow.status) == "sending", col(MessageRow.next_try_at) <= before)
+    orphans = query.where(col(MessageRow.status) == MessageStatus.sending, col(MessageRow.next_try_at) <= before)
     return [(key or 0, kind) for key, kind in connection.execute(orphans)]
 
 
 def something_leaves(connection: Connection, at: datetime) -> bool:
     """Say whether an effect may leave that no message carries yet, or a message is to be tried by `at`."""
-    (cursor,) = execute_prepared(connection, [_something_leaves(connection.dialect)], {"at": at})
+    (cursor,) = dialect.at(connection).execute(connection, [_something_leaves(connection.dialect)], {"at": at})
     ((leaves,),) = cursor.fetchall()
     return bool(leaves)
 
 
 @lru_cache
-def _something_leaves(dialect: Dialect) -> Prepared:
+def _something_leaves(written_for: Dialect) -> Prepared:
     """Ask as the indexes have it: with a parameter in place of the status a prepared statement may not use them."""
     ready = select(col(EffectRow.id)).where(text("effects.status = 'ready'"))
     due = select(col(MessageRow.id)).where(
         text("messages.status = 'waiting'"), col(MessageRow.next_try_at) <= bindparam("at", None)
     )
-    return prepare(select(or_(ready.exists(), due.exists())), dialect)
+    return prepare(select(or_(ready.exists(), due.exists())), written_for)
 
 
 def change_status(
-    connection: Connection, effect_ids: Iterable[int], old: str, new: str, by: str, at: datetime
+    connection: Connection, effect_ids: Iterable[int], old: EffectStatus, new: EffectStatus, by: str, at: datetime
 ) -> list[tuple[int, int]]:
     """Change the status of effects that still have the `old` one; return id and order of those that had."""
     changed: list[tuple[int, int]] = []
@@ -187,24 +191,25 @@ def carried(connection: Connection, effect_ids: Iterable[int]) -> set[int]:
 
 def end_observation(connection: Connection, order_ids: Iterable[int]) -> None:
     """Let orders whose last held effect was decided cause effects like any other from now on (rule 5.4)."""
-    still_held = select(col(EffectRow.id)).where(col(EffectRow.order_id) == col(OrderRow.id), col(EffectRow.status) == "held")
+    held = (col(EffectRow.order_id) == col(OrderRow.id)) & (col(EffectRow.status) == EffectStatus.held)
+    still_held = select(col(EffectRow.id)).where(held)
     for some in chunked(order_ids):
         live = col(OrderRow.id).in_(some) & ~still_held.exists()
         connection.execute(update(OrderRow).where(live).values(observed=False))
 
 
-def change_stuck_messages(connection: Connection, effect_ids: Iterable[int], status: str, at: datetime) -> None:
+def change_stuck_messages(connection: Connection, effect_ids: Iterable[int], status: MessageStatus, at: datetime) -> None:
     """Change the status of the dead and parked messages that carry these effects; they may be tried at once."""
     fresh = {"status": status, "next_try_at": at, "tries": 0}
     for some in chunked(effect_ids):
         mine = select(col(MemberRow.message_id)).where(col(MemberRow.effect_id).in_(some))
-        stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK)
+        stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK_MESSAGES)
         connection.execute(update(MessageRow).where(stuck).values(fresh))
 
 
 def set_aside(connection: Connection, effect_ids: Sequence[int], at: datetime, error: str) -> None:
     """Make effects dead that no message can be written for; their orders need a person."""
-    _set_effects(connection, dict.fromkeys(effect_ids, "dead"))
+    _set_effects(connection, dict.fromkeys(effect_ids, EffectStatus.dead))
     _ask_for_a_person(connection, effect_ids, at, error)
 
 
@@ -214,21 +219,27 @@ def _roll_up(connection: Connection, message_id: int, at: datetime, error: str |
     joined = select(col(MemberRow.effect_id), col(MessageRow.status)).join(
         MessageRow, col(MessageRow.id) == col(MemberRow.message_id)
     )
-    statuses: dict[int, set[str]] = defaultdict(set)
+    statuses: dict[int, set[MessageStatus]] = defaultdict(set)
     for effect_id, status in connection.execute(joined.where(col(MemberRow.effect_id).in_(mine))):
-        statuses[effect_id].add(status)
+        statuses[effect_id].add(MessageStatus(status))
     together = {effect_id: _grouped(of) for effect_id, of in statuses.items()}
     _set_effects(connection, together)
     _ask_for_a_person(connection, [key for key, status in together.items() if status in STUCK], at, error)
 
 
-def _grouped(statuses: set[str]) -> str:
-    for status in ("parked", "dead"):
-        if status in statuses:
-            return status
-    if statuses & {"waiting", "sending"}:
-        return "leaving"
-    return "sent" if "sent" in statuses else "dropped"
+_TOGETHER = {
+    MessageStatus.parked: EffectStatus.parked,
+    MessageStatus.dead: EffectStatus.dead,
+    MessageStatus.waiting: EffectStatus.leaving,
+    MessageStatus.sending: EffectStatus.leaving,
+    MessageStatus.sent: EffectStatus.sent,
+    MessageStatus.dropped: EffectStatus.dropped,
+}
+"""The status of an effect by those of its messages: the first that one of them has."""
+
+
+def _grouped(statuses: set[MessageStatus]) -> EffectStatus:
+    return next(of_effect for of_message, of_effect in _TOGETHER.items() if of_message in statuses)
 
 
 def _ask_for_a_person(connection: Connection, effect_ids: Iterable[int], at: datetime, error: str | None) -> None:
@@ -238,8 +249,8 @@ def _ask_for_a_person(connection: Connection, effect_ids: Iterable[int], at: dat
     raise_flags(connection, [(order_id, "effect_stuck", at, error) for order_id in sorted(orders)])
 
 
-def _set_effects(connection: Connection, statuses: dict[int, str]) -> None:
-    by_status: dict[str, list[int]] = defaultdict(list)
+def _set_effects(connection: Connection, statuses: dict[int, EffectStatus]) -> None:
+    by_status: dict[EffectStatus, list[int]] = defaultdict(list)
     for effect_id, status in statuses.items():
         by_status[status].append(effect_id)
     for status, ids in by_status.items():

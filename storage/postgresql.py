@@ -1,8 +1,12 @@
 """What is particular to PostgreSQL: many writers, row locks, COPY, pipelines, and daemons that wake each other."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +14,31 @@ from sqlalchemy import (
     ARRAY,
     JSON,
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
+    Dialect,
     Engine,
     Select,
+    String,
     Table,
     bindparam,
     cast,
     create_engine,
     event,
     func,
+    literal_column,
     select,
     text,
+    true,
 )
 from sqlalchemy.engine import URL
+from sqlalchemy.schema import CreateTable
+
+from storage.prepared import Prepared, prepare
+from storage.row_sets import Operation, RowSet, statement
+from storage.staging import Write, expressions, layout_of, staged_table
+from workflow.symbols import plain
 
 NAME = "postgresql"
 WAITS_SECONDS = {"lock_timeout": 10, "idle_in_transaction_session_timeout": 300}
@@ -44,9 +59,6 @@ class Postgresql:
 
     name = NAME
     is_shared = True
-    copies_from_rows = 50
-    joins_in_updates = True
-    combines_statements = True
     instant_text: Callable[[datetime], str] | None = None
     read_options: Mapping[str, Any] = {"postgresql_readonly": True}
     steady_plans: tuple[str, ...] = ("SET LOCAL plan_cache_mode = force_generic_plan",)
@@ -130,7 +142,7 @@ class Postgresql:
 
     # --- statements past SQLAlchemy ---
 
-    def execute(self, connection: Connection, statements: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
+    def execute(self, connection: Connection, statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[Any]:
         """Execute prepared statements in one round trip; return their cursors."""
         driver: Any = connection.connection.driver_connection
         with driver.pipeline() if len(statements) > 1 else nullcontext():
@@ -139,16 +151,26 @@ class Postgresql:
                 cursor.execute(one.sql, {**one.given, **values}, prepare=True)
         return cursors
 
-    def copy_rows(self, connection: Connection, table: Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-        """Insert rows by COPY."""
-        columns = ", ".join(map(connection.dialect.identifier_preparer.quote, names))
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+    def write(self, connection: Connection, sets: Sequence[RowSet]) -> list[int]:
+        """Write rows: new ones alone by COPY, others from a temporary table, a few as JSON in one statement.
 
-    def end_of_staging(self, connection: Connection, table: Table) -> None:
-        """Nothing to do: the server empties the temporary table at the end of the transaction."""
+        Returns how many rows each set has written.
+        """
+        first = sets[0]
+        if len(sets) == 1 and first.shape.operation is Operation.add and first.count >= COPIED_FROM_ROWS:
+            _copy(connection, first.shape.table.name, first.shape.names, first.in_order(range(len(first.columns))))
+            return [first.count]
+        layout = layout_of(sets)
+        if first.count < STAGED_FROM_ROWS:
+            along = [dict(zip(layout.names, row, strict=True)) for row in zip(*layout.columns, strict=True)]
+            values = {**layout.constants, "rows": json.dumps(along, default=plain)}
+            (cursor,) = self.execute(connection, [_combined(layout.writes, layout.names, connection.dialect)], values)
+            return [*cursor.fetchone()]
+        batch = next(_BATCHES)
+        self.execute(connection, [_create_staged(connection.dialect)], {})
+        _copy(connection, _STAGED.name, ("batch", *layout.names), zip(repeat(batch), *layout.columns, strict=False))
+        prepared = _from_staged(layout.writes, connection.dialect)
+        return [cursor.rowcount for cursor in self.execute(connection, prepared, {**layout.constants, "batch": batch})]
 
     # --- sizes ---
 
@@ -171,6 +193,64 @@ class Postgresql:
             highest = connection.execute(select(func.max(first))).scalar()
             if sequence and highest:
                 connection.execute(text("SELECT setval(:sequence, :highest)"), {"sequence": sequence, "highest": highest})
+
+
+# --- rows written from others ---
+
+COPIED_FROM_ROWS = 50
+"""From this many rows on, new rows go by COPY."""
+STAGED_FROM_ROWS = 200
+"""From this many rows on, they go by COPY into a temporary table; fewer travel as JSON in one statement."""
+_STAGED = staged_table(Column("batch", BigInteger), Column("c0", BigInteger))
+_BATCHES = count(1)
+"""The temporary table is emptied at the end of the transaction, so each batch of rows in it has a number."""
+
+
+@lru_cache
+def _create_staged(written_for: Dialect) -> Prepared:
+    return prepare(CreateTable(_STAGED, if_not_exists=True), written_for)
+
+
+def _copy(connection: Connection, table: str, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    columns = ", ".join(map(connection.dialect.identifier_preparer.quote, names))
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _statements(writes: Sequence[Write], which: ColumnElement[bool]) -> list[Any]:
+    """Return the statements that write rows from those staged ones that meet a condition."""
+
+    def take(number: int, column: Column[Any]) -> ColumnElement[Any]:
+        staged = _STAGED.c[f"c{number}"]
+        return cast(staged, column.type) if number and not isinstance(column.type, String) else staged
+
+    def find(column: Column[Any], ids: ColumnElement[Any]) -> ColumnElement[bool]:
+        return (column == ids) & which
+
+    def rows(*values: ColumnElement[Any]) -> Select[Any]:
+        return select(*values).select_from(_STAGED).where(which)
+
+    made = (statement(write[0], expressions(number, write, take), rows, find) for number, write in enumerate(writes))
+    return [*made]
+
+
+@lru_cache(maxsize=1_000)
+def _from_staged(writes: Sequence[Write], written_for: Dialect) -> list[Prepared]:
+    of_batch = _STAGED.c.batch == bindparam("batch", None, type_=BigInteger)
+    return [prepare(one, written_for) for one in _statements(writes, of_batch)]
+
+
+@lru_cache(maxsize=1_000)
+def _combined(writes: Sequence[Write], names: Sequence[str], written_for: Dialect) -> Prepared:
+    """Combine statements into one that carries the staged rows as JSON, and returns how many rows each has written."""
+    made = enumerate(_statements(writes, true()))
+    parts = [one.returning(literal_column("1")).cte(f"part{number}") for number, one in made]
+    counted = prepare(select(*(select(func.count()).select_from(part).scalar_subquery() for part in parts)), written_for)
+    typed = ", ".join(f"{name} {'text' if number else 'bigint'}" for number, name in enumerate(names))
+    come = f"SELECT * FROM json_to_recordset(CAST(%(rows)s AS json)) AS come ({typed})"  # noqa: S608
+    return replace(counted, sql=f"WITH staged AS ({come}), {counted.sql.removeprefix('WITH ')}")
 
 
 def _with_timeouts(url: URL) -> URL:

@@ -1,14 +1,14 @@
-"""Statements compiled once and executed without SQLAlchemy's layers, several in one round trip to PostgreSQL."""
+"""Statements compiled once and executed by the driver without SQLAlchemy's layers."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy import Dialect, Executable
 from sqlalchemy.sql import ClauseElement
-
-from storage import dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ def prepare(statement: Executable, written_for: Dialect) -> Prepared:
     return Prepared(str(made), given, tuple(getattr(made, "positiontup", None) or ()))
 
 
-def execute_prepared(connection: Connection, statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[Any]:
-    """Execute statements one after the other; return their cursors."""
-    return dialect.at(connection).execute(connection, statements, values)
+@lru_cache(maxsize=10_000)
+def as_texts(stored: str) -> tuple[str, ...]:
+    """Return a JSON list of texts."""
+    return tuple(json.loads(stored))
 
 
 def as_instant(stored: str | datetime) -> datetime:

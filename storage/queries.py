@@ -26,6 +26,7 @@ from storage.tables import (
 )
 from workflow.case.history import HistoryRow, broken_at
 from workflow.errors import UnknownOrder
+from workflow.vocabulary import Verdict
 
 Found = dict[str, Any]
 
@@ -100,7 +101,7 @@ def messages(connection: Connection, order_id: int) -> list[Found]:
     return [_plain(row) for row in connection.execute(select(m).where(m.c.id.in_(mine)).order_by(m.c.id)).mappings()]
 
 
-def reports(connection: Connection, order_id: int, verdict: str | None = None) -> list[Found]:
+def reports(connection: Connection, order_id: int, verdict: Verdict | None = None) -> list[Found]:
     """Return an order's reports as they came; with a verdict only the unresolved ones that have it."""
     query = _with_order(ReportRow, order_id)
     if verdict:

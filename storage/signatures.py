@@ -3,7 +3,6 @@
 Left out are orders with claims and orders of a replacement chain, which are fired one by one.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
-from storage.prepared import Prepared, as_instant, execute_prepared, prepare
+from storage.prepared import Prepared, as_instant, as_texts, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 from storage.timers import Due
 from workflow.case.case import Attempt, Case, LedgerRow, Order, Timer
@@ -66,7 +65,7 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Si
     """
     numbers = dict(timers)
     wanted = {"ids": dialect.at(connection).list_value(numbers)}
-    read = execute_prepared(connection, [_query(part, connection.dialect) for part in (_ORDERS, *_PARTS)], wanted)
+    read = dialect.at(connection).execute(connection, [_query(part, connection.dialect) for part in (_ORDERS, *_PARTS)], wanted)
     orders, *others = (_split(cursor.fetchall(), part) for cursor, part in zip(read, (_ORDERS, *_PARTS), strict=True))
     parts = [_by_order(rows) for rows in others]
     alike: dict[Signature, list[tuple[Any, ...]]] = defaultdict(list)
@@ -108,7 +107,7 @@ def _by_order(rows: Iterable[Row]) -> dict[int, tuple[Signature, tuple[Any, ...]
 
 def _reads(signature: Signature) -> dict[int, Read]:
     """Return how the values of a signature are parsed, by slot."""
-    reads: dict[int, Read] = {FIRST + _LIST: _names}
+    reads: dict[int, Read] = {FIRST + _LIST: as_texts}
     slot = FIRST
     parts = [_ORDERS, *(part for part, rows in zip(_PARTS, signature[2:], strict=True) for _ in rows)]
     for part in parts:
@@ -132,8 +131,3 @@ def _query(part: _Part, written_for: Dialect) -> Prepared:
     if part is _TIMERS:
         query = query.where(t.c.status.in_((TimerStatus.pending, TimerStatus.paused)))
     return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), written_for)
-
-
-@lru_cache(maxsize=10_000)
-def _names(stored: str) -> tuple[str, ...]:
-    return tuple(json.loads(stored))

@@ -6,15 +6,35 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from filelock import FileLock
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, bindparam, create_engine, event, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.schema import CreateTable
+
+from storage.prepared import Prepared, prepare
+from storage.row_sets import Operation, RowSet, Shape, column_of, statement
+from storage.staging import MOST_COLUMNS, Write, expressions, layout_of, staged_table
 
 NAME = "sqlite"
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY")
@@ -33,9 +53,6 @@ class Sqlite:
 
     name = NAME
     is_shared = False
-    copies_from_rows = 0
-    joins_in_updates = False
-    combines_statements = False
     instant_text: Callable[[datetime], str] | None = staticmethod(text_of)
     read_options: Mapping[str, Any] = {}
     steady_plans: tuple[str, ...] = ()
@@ -124,26 +141,30 @@ class Sqlite:
 
     # --- statements past SQLAlchemy ---
 
-    def execute(self, connection: Connection, statements: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
+    def execute(self, connection: Connection, statements: Sequence[Prepared], values: Mapping[str, Any]) -> list[Any]:
         """Execute prepared statements one after the other; return their cursors."""
         driver: Any = connection.connection.driver_connection
         return [driver.execute(one.sql, self._in_turn(one, values)) for one in statements]
 
-    def _in_turn(self, statement: Any, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        named = {**statement.given, **values}
-        in_turn = (named[name] for name in statement.names)
+    def _in_turn(self, prepared: Prepared, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        named = {**prepared.given, **values}
+        in_turn = (named[name] for name in prepared.names)
         return tuple(text_of(value) if isinstance(value, datetime) else value for value in in_turn)
 
-    def copy_rows(self, connection: Connection, table: Table, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-        """Insert rows of stored values."""
-        columns = ", ".join(map(connection.dialect.identifier_preparer.quote, names))
-        marks = ", ".join("?" * len(names))
+    def write(self, connection: Connection, sets: Sequence[RowSet]) -> list[int]:
+        """Write rows: a lone set row by row, several from a temporary table; return how many rows each has written."""
         driver: Any = connection.connection.driver_connection
-        driver.executemany(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", rows)  # noqa: S608
-
-    def end_of_staging(self, connection: Connection, table: Table) -> None:
-        """Empty the temporary table."""
-        connection.exec_driver_sql(f"DELETE FROM {table.name}")  # noqa: S608
+        if len(sets) == 1:
+            (rows,) = sets
+            sql, order = _row_statement(rows.shape, connection.dialect)
+            return [driver.executemany(sql, rows.in_order(order)).rowcount]
+        layout, written_for = layout_of(sets), connection.dialect
+        driver.execute(_create_staged(written_for).sql)
+        driver.executemany(_into_staged(layout.names, written_for).sql, zip(*layout.columns, strict=True))
+        cursors = self.execute(connection, _from_staged(layout.writes, written_for), layout.constants)
+        written = [cursor.rowcount for cursor in cursors]
+        driver.execute(f"DELETE FROM {_STAGED.name}")  # noqa: S608
+        return written
 
     # --- sizes ---
 
@@ -158,6 +179,57 @@ class Sqlite:
 
     def advance_sequences(self, connection: Connection, tables: Iterable[Table]) -> None:
         """Nothing to do: SQLite continues after the highest id."""
+
+
+@lru_cache(maxsize=1_000)
+def _row_statement(shape: Shape, written_for: Dialect) -> tuple[str, tuple[int, ...]]:
+    """Return the statement for one row of a shape, and which column each of its parameters takes."""
+    columns = (column_of(shape.table, name) for name in shape.names)
+    values = [bindparam(f"p{at}", None, type_=column.type) for at, column in enumerate(columns)]
+    prepared = prepare(statement(shape, values), written_for)
+    return prepared.sql, tuple(int(name.removeprefix("p")) for name in prepared.names)
+
+
+# --- rows written from others ---
+
+_STAGED = staged_table(Column("c0", Integer, primary_key=True))
+
+
+@lru_cache
+def _create_staged(written_for: Dialect) -> Prepared:
+    return prepare(CreateTable(_STAGED, if_not_exists=True), written_for)
+
+
+@lru_cache(maxsize=MOST_COLUMNS)
+def _into_staged(names: Sequence[str], written_for: Dialect) -> Prepared:
+    return prepare(insert(_STAGED).values({name: bindparam(f"given_{name}", None) for name in names}), written_for)
+
+
+@lru_cache(maxsize=1_000)
+def _from_staged(writes: Sequence[Write], written_for: Dialect) -> list[Prepared]:
+    """Return the statements that write rows from the staged ones."""
+    made = (
+        statement(write[0], expressions(number, write, partial(_take, write[0])), _rows, _find)
+        for number, write in enumerate(writes)
+    )
+    return [prepare(one, written_for) for one in made]
+
+
+def _take(shape: Shape, number: int, _: Column[Any]) -> ColumnElement[Any]:
+    """Return a staged value; a change looks each of them up: UPDATE ... FROM takes twice as long."""
+    staged = _STAGED.c[f"c{number}"]
+    if shape.operation is Operation.add:
+        return staged
+    mine = _STAGED.c.c0 == shape.table.c[shape.names[0]]
+    return select(staged).where(mine).correlate(shape.table).scalar_subquery()
+
+
+def _rows(*values: ColumnElement[Any]) -> Select[Any]:
+    return select(*values).select_from(_STAGED)
+
+
+def _find(column: Column[Any], _: ColumnElement[Any]) -> ColumnElement[bool]:
+    return column.in_(select(_STAGED.c.c0))
 
 
 def file_of(url: URL) -> Path:

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from storage import dialect
 from storage.attention import raise_flags
-from storage.prepared import Prepared, as_instant, execute_prepared, prepare
+from storage.prepared import Prepared, as_instant, prepare
 from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
 from workflow.vocabulary import TimerStatus
 
@@ -27,7 +27,7 @@ Due = tuple[int, int]
 def due(connection: Connection, at: datetime, limit: int, *, lock: bool = True) -> list[Due]:
     """Return the timers due at `at` in due order; with `lock`, concurrent daemons get different ones on PostgreSQL."""
     first = [Prepared(one, {}, ()) for one in dialect.at(connection).steady_plans]
-    *_, cursor = execute_prepared(connection, [*first, _due(connection.dialect, lock)], {"at": at, "most": limit})
+    *_, cursor = dialect.at(connection).execute(connection, [*first, _due(connection.dialect, lock)], {"at": at, "most": limit})
     return [(order_id, number) for order_id, number in cursor.fetchall()]
 
 
@@ -109,7 +109,7 @@ def retry(connection: Connection, wanted: Sequence[Due]) -> list[Due]:
 
 def next_wake(connection: Connection) -> datetime | None:
     """Return when the next pending timer is to be looked at."""
-    (cursor,) = execute_prepared(connection, [_next_wake(connection.dialect)], {})
+    (cursor,) = dialect.at(connection).execute(connection, [_next_wake(connection.dialect)], {})
     ((wake,),) = cursor.fetchall()
     return None if wake is None else as_instant(wake)
 

@@ -17,7 +17,7 @@ from storage.schema import upgrade
 from tests.conftest import START, rules_of
 from workflow.case.case import Order, Report
 from workflow.errors import OrderError
-from workflow.intake import Verdict
+from workflow.vocabulary import Verdict
 
 RULES = rules_of()
 PATIENCE_SECONDS = 60

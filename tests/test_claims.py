@@ -6,9 +6,8 @@ import pytest
 
 from tests.conftest import Story, day
 from workflow.case.case import Line
-from workflow.intake import Verdict
 from workflow.process import CLOCKS
-from workflow.vocabulary import State
+from workflow.vocabulary import State, Verdict
 
 LINES = (Line("LAMP-01", "Desk lamp", 2, 2_590), Line("MUG-22", "Enamel mug", 3, 990))
 PAID = 2 * 2_590 + 3 * 990

@@ -13,7 +13,7 @@ from storage.lists import Filter
 from tests.conftest import START, all_effects, all_flags, day, decide, rules_of
 from workflow.case.case import Line, Order, Report
 from workflow.errors import OrderChanged, UnknownOrder
-from workflow.intake import Verdict
+from workflow.vocabulary import Verdict
 
 RULES = rules_of()
 

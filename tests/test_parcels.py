@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import Story, day, rules_of
 from workflow.case.case import Report
-from workflow.intake import Verdict, receive
+from workflow.intake import receive
+from workflow.vocabulary import Verdict
 
 NOW = day(30)
 PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")

@@ -3,10 +3,9 @@ import pytest
 from tests.conftest import Story, day
 from workflow.checks import TableError, check
 from workflow.errors import InvalidTransition, Refused
-from workflow.intake import Verdict
 from workflow.process import CLOCKS, OLDER_NEWS, ROWS, STATE_MEANINGS
 from workflow.reports import MEANINGS
-from workflow.vocabulary import Clock, Row, State
+from workflow.vocabulary import Clock, Row, State, Verdict
 
 
 def test_an_overdue_order_is_urged_after_two_days_and_rerouted_after_four(story):

@@ -6,7 +6,7 @@ from typing import Any
 
 from workflow.case.case import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer, replace_fields
 from workflow.policy.policy import Rules
-from workflow.vocabulary import ClaimStatus, LedgerSide, Row, State
+from workflow.vocabulary import ClaimStatus, LedgerSide, Mode, Row, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class EffectDraft:
     kind: str
     attempt: int
     details: Details
-    mode: str
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)

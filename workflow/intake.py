@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 from workflow.case.case import Case, Report, replace_fields
 from workflow.draft import Event
@@ -11,19 +10,10 @@ from workflow.errors import InvalidTransition, OrderError, Refused
 from workflow.policy.policy import Rules
 from workflow.process import OLDER_NEWS, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS, PARCEL_REPORTS
 from workflow.step import Step, step, write
-from workflow.vocabulary import Position, State
+from workflow.vocabulary import Position, State, Verdict
 
 PEOPLE = ("person:", "api:")
 """Actors that are told at once; what others report and cannot be applied is kept as an exception."""
-
-
-class Verdict(StrEnum):
-    """What became of a report (rule 2.9)."""
-
-    applied = "applied"
-    refused = "refused"
-    exception = "exception"
-    duplicate = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)

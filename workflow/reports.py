@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from workflow.vocabulary import State
+from workflow.vocabulary import ClaimKind, Remedy, State
 
 Kind = Literal["text", "instant", "amount", "count", "choice", "pieces", "number"]
 
@@ -27,9 +27,7 @@ ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the curren
 SUPPLIER = Field("text", "which supplier it is about (instead of the attempt)")
 RECOVERY = Field("count", "ledger row of the recovery (may be left out when only one is open)")
 CUSTOMS_WANTS = ("documents", "payment", "processing")
-CLAIM_KINDS = ("missing", "wrong", "damaged", "not_received")
-REMEDIES = ("refund", "reissue")
-STATE_NAMES = tuple(str(state) for state in State)
+CLAIM_KINDS, REMEDIES, STATE_NAMES = (tuple(map(str, words)) for words in (ClaimKind, Remedy, State))
 REFUND = Field("count", "ledger row of the refund (may be left out)")
 AMOUNT = Field("amount", "the sum that came back, such as 12.50")
 EVIDENCE = Field("text", "what was sent: names or digests of files, separated by spaces")

@@ -1,7 +1,9 @@
 """The vocabulary of the process: states, rows, clocks, effects, positions and statuses."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import Any, get_args
 
 
 class State(StrEnum):
@@ -150,6 +152,38 @@ class ClaimStatus(StrEnum):
     """A person moved the order out of its dispute."""
 
 
+class ClaimKind(StrEnum):
+    """What is wrong with the claimed pieces."""
+
+    missing = "missing"
+    wrong = "wrong"
+    damaged = "damaged"
+    not_received = "not_received"
+
+
+class ClaimVerdict(StrEnum):
+    """What the platform has said of a claim."""
+
+    approved = "approved"
+    rejected = "rejected"
+
+
+class Remedy(StrEnum):
+    """How a claim is made good."""
+
+    refund = "refund"
+    reissue = "reissue"
+
+
+class Verdict(StrEnum):
+    """What became of a report (rule 2.9)."""
+
+    applied = "applied"
+    refused = "refused"
+    exception = "exception"
+    duplicate = "duplicate"
+
+
 class EffectStatus(StrEnum):
     """What has become of an effect (rules 5.2 to 5.7)."""
 
@@ -169,3 +203,23 @@ class EffectStatus(StrEnum):
     dropped = "dropped"
     off = "off"
     """The policy leaves it to the merchant."""
+
+
+class MessageStatus(StrEnum):
+    """What has become of a message (rule 5.3)."""
+
+    waiting = "waiting"
+    sending = "sending"
+    """A daemon has taken it to send it."""
+    sent = "sent"
+    dead = "dead"
+    """It could not be delivered."""
+    parked = "parked"
+    """Whether it was delivered is not known."""
+    dropped = "dropped"
+
+
+def words_of(kind: Any) -> Mapping[str, type[StrEnum]]:
+    """Return the fields of a dataclass that take words of the vocabulary, each with its enumeration."""
+    types = {one.name: (one.type, *get_args(one.type)) for one in fields(kind)}
+    return {name: one for name, some in types.items() for one in some if isinstance(one, type) and issubclass(one, StrEnum)}

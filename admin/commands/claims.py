@@ -23,7 +23,7 @@ from workflow.case.case import Case, Claim
 from workflow.case.money import show_amount
 from workflow.errors import AftersalesError, OrderError, UsageError
 from workflow.plurals import counted
-from workflow.vocabulary import ClaimStatus
+from workflow.vocabulary import ClaimStatus, ClaimVerdict, Remedy
 
 
 @click.group("claims", invoke_without_command=True)
@@ -47,23 +47,20 @@ def claims_command(
     page = views.list_claims(app.ready(), wanted, paging.limit, paging.after)
 
     def cells(one: ClaimSummary) -> Sequence[Any]:
-        return one.order, one.number, one.kind, one.written, _stage_of(one), app.brief(one.next_due)
+        return one.order, one.number, one.kind, one.written, stage(one), app.brief(one.next_due)
 
     columns = ("order", "claim", "kind", "pieces", "stage", "next deadline")
     print_page("claims", page, paging, columns, cells, "No such claims.")
 
 
-def _stage_of(claim: ClaimSummary) -> str:
-    return stage(claim.status, claim.verdict, claim.chosen, bool(claim.evidence), claim.verification_due)
-
-
-def stage(status: str, verdict: str | None, chosen: str | None, evidence: bool, verification_due: bool) -> str:
-    """Say what an open claim waits for."""
-    if status != "open":
-        return status
-    if verdict == "approved":
-        choices = {"refund": "approved: the refund is awaited", "reissue": "approved: the replacement is awaited"}
-        return choices.get(chosen or "", "approved: choose refund or reissue")
+def stage(claim: Claim | ClaimSummary) -> str:
+    """Say what an open claim waits for, or what has become of one that has ended."""
+    if claim.status is not ClaimStatus.open:
+        return claim.status
+    if claim.verdict is ClaimVerdict.approved:
+        choices = {Remedy.refund: "approved: the refund is awaited", Remedy.reissue: "approved: the replacement is awaited"}
+        return choices[claim.chosen] if claim.chosen else "approved: choose refund or reissue"
+    evidence, verification_due = bool(claim.evidence), claim.verification_due
     if evidence and not verification_due:
         return "the platform's verdict is awaited"
     return "more evidence is awaited" if evidence else "evidence is awaited"
@@ -106,7 +103,7 @@ def _facts(app: App, case: Case, claim: Claim, files: Sequence[EvidenceFile]) ->
     yield "worth", "not known: no price" if value is None else show_amount(value, case.order.currency)
     yield "the customer asks for", claim.remedy
     yield "opened", app.when(claim.opened_at)
-    yield "stage", stage(claim.status, claim.verdict, claim.chosen, bool(claim.evidence), claim.verification_due)
+    yield "stage", stage(claim)
     if claim.decided_at:
         yield "verdict", f"{claim.verdict}, {app.when(claim.decided_at)}"
     named = [one for one in claim.evidence if one not in kept]

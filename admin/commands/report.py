@@ -18,10 +18,10 @@ from inbound.times import read_instant
 from workflow.case.case import Detail, Report, own_key
 from workflow.case.money import show_amount
 from workflow.errors import UsageError
-from workflow.intake import Verdict
 from workflow.process import FLAGS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
+from workflow.vocabulary import Verdict
 
 TRIGGERS = tuple(trigger for trigger in FIELDS if trigger != "place")
 

@@ -5,15 +5,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State, TimerStatus
+from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, LedgerStatus, Remedy, State, TimerStatus
 
 Value = TypeVar("Value")
+
+
+def made(kind: type[Value], fields: dict[str, Any]) -> Value:
+    """Return a dataclass without slots made of all of its fields; its `__init__` would take ten times as long."""
+    one = object.__new__(kind)
+    object.__setattr__(one, "__dict__", fields)
+    return one
 
 
 def replace_fields(value: Value, **fields: Any) -> Value:
     """Return a copy of a dataclass without slots with some fields replaced.
 
-    It is `dataclasses.replace` without the call of `__init__`, which takes ten times as long.
+    It is `dataclasses.replace` without the call of `__init__`.
     """
     copy, known = object.__new__(type(value)), vars(value)
     written = known | fields
@@ -26,7 +33,7 @@ Detail = str | int | bool | None
 Details = Mapping[str, Detail]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """One line of an order. `price` is in minor units of the order's currency, for one piece."""
 
@@ -36,7 +43,7 @@ class Line:
     price: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Order:
     """What was ordered, as it came in. `paid` is in minor units of `currency`."""
 
@@ -150,20 +157,20 @@ class Claim:
     """
 
     number: int
-    kind: str
+    kind: ClaimKind
     opened_at: datetime
     came_from: State
     pieces: tuple[tuple[int, int], ...]
-    remedy: str = "refund"
-    """What the customer asked for: refund or reissue."""
+    remedy: Remedy = Remedy.refund
+    """What the customer asked for."""
     status: ClaimStatus = ClaimStatus.open
     evidence: tuple[str, ...] = ()
     verification_due: bool = True
     """Whether the next evidence asks the platform for a verdict: once a round."""
-    verdict: str | None = None
+    verdict: ClaimVerdict | None = None
     decided_at: datetime | None = None
-    chosen: str | None = None
-    """The remedy that was chosen: refund or reissue."""
+    chosen: Remedy | None = None
+    """What the merchant chose."""
     went_back_to: State | None = None
     """Where the order went when the claim was rejected."""
     reopened: bool = False
@@ -175,7 +182,7 @@ def own_key(trigger: str, at: datetime) -> str:
     return f"{trigger}@{at.isoformat()}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """Something that was said about an order: by a person, a file, the API or a carrier."""
 

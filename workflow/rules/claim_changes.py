@@ -8,26 +8,26 @@ from workflow.draft import Draft, Replacement
 from workflow.process import WINDOW_CLOCKS
 from workflow.rules import timers
 from workflow.rules.guards import evidence_of
-from workflow.vocabulary import ClaimStatus, State
+from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, Remedy, State
 
 
 def open_claim(draft: Draft) -> None:
     """Open a claim on the pieces that the report names; the customer has some days to send evidence (rule 8.2)."""
-    _open(draft, str(draft.event.fields["kind"]))
+    _open(draft, ClaimKind(str(draft.event.fields["kind"])))
     _start(draft, "lapse_evidence")
     tell_of_claim(draft)
 
 
 def open_claim_of_lost_parcel(draft: Draft) -> None:
     """The carrier has lost the parcel: its report is the evidence that nothing was received (rule 8.2)."""
-    _open(draft, "not_received")
+    _open(draft, ClaimKind.not_received)
     draft.change_claim(evidence=("the carrier's report",))
 
 
-def _open(draft: Draft, kind: str) -> None:
+def _open(draft: Draft, kind: ClaimKind) -> None:
     case, fields = draft.case, draft.event.fields
     pieces = claims.named(case, _text(fields.get("lines"))) or {}
-    remedy = _text(fields.get("remedy")) or "refund"
+    remedy = Remedy(_text(fields.get("remedy")) or Remedy.refund)
     assert draft.came_from is not None, "only an order that was placed can be claimed"
     came_from = case.returns_to or State.delivered if case.state is State.disputed else draft.came_from
     number, written = len(case.claims) + 1, tuple(sorted(pieces.items()))
@@ -58,7 +58,7 @@ def take_up_again(draft: Draft) -> None:
         return
     draft.change_claim(chosen=None)
     timers.end_all(draft, "lapse_evidence", "chase_verification", *WINDOW_CLOCKS)
-    if claim.verdict == "approved":
+    if claim.verdict is ClaimVerdict.approved:
         _start(draft, *WINDOW_CLOCKS)
     elif claim.evidence and not claim.verification_due:
         _start(draft, "chase_verification")
@@ -94,7 +94,7 @@ def lapse_claim(draft: Draft) -> None:
 
 def approve_claim(draft: Draft) -> None:
     """The window for the remedy begins (rule 8.5)."""
-    draft.change_claim(verdict="approved", decided_at=draft.event.at)
+    draft.change_claim(verdict=ClaimVerdict.approved, decided_at=draft.event.at)
     timers.end_all(draft, "lapse_evidence", "chase_verification")
     _start(draft, *WINDOW_CLOCKS)
     tell_of_claim(draft)
@@ -104,7 +104,7 @@ def reject_claim(draft: Draft) -> None:
     """The platform sees no ground for the claim; it can be opened again once, with new evidence (rule 8.4)."""
     tell_of_claim(draft)
     back = draft.case.returns_to
-    draft.change_claim(verdict="rejected", decided_at=draft.event.at, status=ClaimStatus.rejected, went_back_to=back)
+    draft.change_claim(verdict=ClaimVerdict.rejected, decided_at=draft.event.at, status=ClaimStatus.rejected, went_back_to=back)
 
 
 def reopen_claim(draft: Draft) -> None:
@@ -125,14 +125,14 @@ def withdraw_claim(draft: Draft) -> None:
 
 def choose_refund(draft: Draft) -> None:
     """Money back; a replacement that was asked for before may have left already, which a person must see to (rule 8.5)."""
-    if draft.case.claim and draft.case.claim.chosen == "reissue":
+    if draft.case.claim and draft.case.claim.chosen is Remedy.reissue:
         draft.flags.append("replacement_asked")
-    draft.change_claim(chosen="refund")
+    draft.change_claim(chosen=Remedy.refund)
 
 
 def choose_reissue(draft: Draft) -> None:
     """A replacement (rule 8.5)."""
-    draft.change_claim(chosen="reissue")
+    draft.change_claim(chosen=Remedy.reissue)
     tell_of_claim(draft)
 
 
@@ -156,7 +156,7 @@ def tell_of_claim(draft: Draft) -> None:
     claim = _the_claim(draft)
     draft.note(claim=claim.number, kind=claim.kind, pieces=claims.written(draft.case, dict(claim.pieces)))
     draft.note(evidence_until=_due(draft, "lapse_evidence"))
-    if claim.verdict == "approved":
+    if claim.verdict is ClaimVerdict.approved:
         draft.note(chosen=claim.chosen, window_ends=_due(draft, "lapse_window"))
 
 

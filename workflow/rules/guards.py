@@ -8,7 +8,7 @@ from workflow.case import claims
 from workflow.case.case import Case, Claim, Details
 from workflow.policy.policy import Rules
 from workflow.process import ON_ITS_WAY, UNSHIPPED
-from workflow.vocabulary import ClaimStatus, State
+from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, Remedy, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ def _sum_is_known(context: GuardContext) -> bool:
 
 
 def _whole_not_received(context: GuardContext) -> bool:
-    return context.fields.get("kind") == "not_received" and claims.named(context.case, _lines(context)) == claims.ordered(
-        context.case
-    )
+    if context.fields.get("kind") != ClaimKind.not_received:
+        return False
+    return claims.named(context.case, _lines(context)) == claims.ordered(context.case)
 
 
 def _lines(context: GuardContext) -> str | None:
@@ -124,7 +124,7 @@ def _new_order_is_free(context: GuardContext) -> bool:
 
 def _reissue_asked_for(context: GuardContext) -> bool:
     claim, at_the_end = context.case.claim, context.rules.of(context.case).claims.at_the_end
-    return at_the_end == "requested" and claim is not None and claim.remedy == "reissue" and claim.chosen is None
+    return at_the_end == "requested" and claim is not None and claim.remedy is Remedy.reissue and claim.chosen is None
 
 
 def _of_claim(allows: Callable[[Claim], bool], refusal: str) -> Guard:
@@ -193,10 +193,12 @@ GUARDS: dict[str, Guard] = {
         lambda claim: claim.verification_due and claim.verdict is None, "the platform has been asked in this round"
     ),
     "evidence": _of_claim(lambda claim: bool(claim.evidence), "no evidence has been submitted"),
-    "approved": _of_claim(lambda claim: claim.verdict == "approved", "the platform has not approved the claim"),
+    "approved": _of_claim(lambda claim: claim.verdict is ClaimVerdict.approved, "the platform has not approved the claim"),
     "no_remedy_chosen": _of_claim(lambda claim: claim.chosen is None, "a remedy has been chosen"),
-    "reissue_chosen": _of_claim(lambda claim: claim.chosen == "reissue", "no replacement has been asked for"),
-    "no_reissue_chosen": _of_claim(lambda claim: claim.chosen != "reissue", "a replacement has been asked for already"),
+    "reissue_chosen": _of_claim(lambda claim: claim.chosen is Remedy.reissue, "no replacement has been asked for"),
+    "no_reissue_chosen": _of_claim(
+        lambda claim: claim.chosen is not Remedy.reissue, "a replacement has been asked for already"
+    ),
     "generation_left": _by_case(
         lambda case: case.order.generation < claims.MOST_GENERATIONS,
         "the order is itself the second replacement in its chain: only a refund is left",

@@ -1,0 +1,57 @@
+"""Sets of rows of the same orders, staged together: what varies stands in one table, from where each statement takes it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, MetaData, Table, Text, bindparam
+
+from storage.row_sets import Constant, RowSet, Shape, column_of
+
+MOST_COLUMNS = 60
+Write = tuple[Shape, tuple[int | None, ...]]
+"""A shape, and for each of its names the number of the staged column, or None for a constant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is staged of sets of rows, and what each statement takes from there."""
+
+    names: tuple[str, ...]
+    columns: Sequence[Sequence[Any]]
+    writes: tuple[Write, ...]
+    constants: dict[str, Any]
+
+
+def layout_of(sets: Sequence[RowSet]) -> Layout:
+    """Return how sets of rows are staged: a column that several of them share, once."""
+    columns = {id(one): one for rows in sets for one in rows.columns if not isinstance(one, Constant)}
+    numbers = {key: number for number, key in enumerate(columns)}
+    writes = tuple((rows.shape, tuple(numbers.get(id(one)) for one in rows.columns)) for rows in sets)
+    constants = {
+        _parameter(number, at): one.value
+        for number, rows in enumerate(sets)
+        for at, one in enumerate(rows.columns)
+        if isinstance(one, Constant)
+    }
+    return Layout(tuple(f"c{number}" for number in range(len(columns))), [*columns.values()], writes, constants)
+
+
+def staged_table(*key: Column[Any]) -> Table:
+    """Return the temporary table, with `c0` for the ids of orders or reports among the columns of `key`."""
+    others = (Column(f"c{number}", Text) for number in range(1, MOST_COLUMNS))
+    return Table("staged", MetaData(), *key, *others, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
+
+
+def expressions(number: int, write: Write, take: Callable[[int, Column[Any]], ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Return the expressions of a shape's names: parameters for constants, or what `take` makes of a staged column."""
+    shape, staged = write
+    columns = [column_of(shape.table, name) for name in shape.names]
+    return [
+        bindparam(_parameter(number, at), None, type_=column.type) if one is None else take(one, column)
+        for at, (column, one) in enumerate(zip(columns, staged, strict=True))
+    ]
+
+
+def _parameter(number: int, at: int) -> str:
+    return f"p{number}_{at}"
