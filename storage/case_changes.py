@@ -1,10 +1,9 @@
 """The rows that a batch of case changes adds and changes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Table
 from sqlmodel import SQLModel
@@ -112,17 +111,13 @@ def _order(writes: RowChanges, key: int, change: CaseChange) -> None:
         writes.changed[OrderRow].append({"id": key, EXPECTED_VERSION: change.before.steps, **changes})
 
 
-_PARTS: tuple[tuple[Model, Callable[[Case], Sequence[Any]]], ...] = (
-    (AttemptRow, lambda case: case.attempts),
-    (LedgerTableRow, lambda case: case.ledger),
-    (ClaimRow, lambda case: case.claims),
-)
+_PARTS: tuple[tuple[Model, str], ...] = ((AttemptRow, "attempts"), (LedgerTableRow, "ledger"), (ClaimRow, "claims"))
 
 
 def _parts(writes: RowChanges, key: int, change: CaseChange) -> None:
     """New attempts, ledger rows and claims are added, of the others those columns that are changed."""
-    for model, of in _PARTS:
-        before, after = of(change.before) if change.before else (), of(change.after)
+    for model, name in _PARTS:
+        before, after = getattr(change.before, name, ()), getattr(change.after, name)
         if before is after:
             continue
         writes.added[model] += [case_mapper.part_values(key, one) for one in after[len(before) :]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from workflow.case.case import Attempt, Case, Claim, Details, LedgerRow, Line, Order, Timer
+from workflow.case.case import LINKS, Attempt, Case, Claim, Details, LedgerRow, Line, Order, Timer
 from workflow.case.history import HistoryRow
 from workflow.draft import EffectDraft
 from workflow.symbols import plain
@@ -18,29 +18,9 @@ Values = dict[str, Any]
 
 def order_changes(was: Case, now: Case) -> Values:
     """Return the columns of an order that have changed."""
-    changed = _difference(was, now)
-    return {name: value for name, value in _order_values(now).items() if _FIELD_OF.get(name, name) in changed}
-
-
-def _order_values(case: Case) -> Values:
-    """Return the columns of an order that a step may change."""
-    return {
-        "replaces": case.order.replaces,
-        "generation": case.order.generation,
-        "chain": case.order.chain,
-        "state": str(case.state),
-        "since": case.since,
-        "current": case.current,
-        "returns_to": case.returns_to and str(case.returns_to),
-        "cancelled": case.cancelled,
-        "gap": case.gap,
-        "historical": case.historical,
-        "carrier_status": case.carrier_status,
-        "timers_made": case.timers_made,
-        "claims_made": len(case.claims),
-        "version": case.steps,
-        "last_hash": case.last_hash,
-    }
+    before, after = vars(was), vars(now)
+    changed = [one for one in _STANDING if after[one[1]] is not before[one[1]]]
+    return {column: read(after[name]) if read else after[name] for column, name, read in changed}
 
 
 def new_order_values(case: Case, observed: bool) -> Values:
@@ -51,7 +31,7 @@ def new_order_values(case: Case, observed: bool) -> Values:
         "alternatives": dump(list(order.alternatives)),
         "salt": case.salt,
         "observed": observed,
-        **_order_values(case),
+        **{column: read(getattr(case, name)) if read else getattr(case, name) for column, name, read in _STANDING},
     }
 
 
@@ -121,7 +101,9 @@ def dump(value: Any) -> str:
 
 
 _EMPTY: Mapping[type, str] = {dict: "{}", list: "[]", tuple: "[]"}
-_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=plain).encode
+_written = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True, default=plain
+).encode
 
 
 def _difference(was: Any, now: Any) -> Values:
@@ -147,8 +129,16 @@ _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Attempt: {"parcel": dump},
     Claim: {"pieces": dump, "evidence": dump, "came_from": _state, "went_back_to": _state},
 }
-_FIELD_OF = {"replaces": "order", "generation": "order", "chain": "order", "claims_made": "claims", "version": "steps"}
-"""The field of a case that an order's column is made from, where it has another name."""
+_STANDING: tuple[tuple[str, str, Callable[[Any], Any] | None], ...] = (
+    *((name, name, None) for name in ("since", "current", "cancelled", "gap", "historical", "carrier_status", "timers_made")),
+    ("state", "state", _state),
+    ("returns_to", "returns_to", _state),
+    ("claims_made", "claims", len),
+    ("version", "steps", None),
+    ("last_hash", "last_hash", None),
+    *((name, "order", attrgetter(name)) for name in LINKS),
+)
+"""The columns of an order that a step may change, the field of the case that each is made from, and how."""
 _FACTS = _names(Order, "alternatives")
 _facts_of = attrgetter(*_FACTS)
 _LINE = _names(Line)

@@ -31,7 +31,6 @@ from workflow.case.case import Attempt, Case, Claim, LedgerRow, Line, Order, Rep
 from workflow.process import PARCEL_REPORTS
 from workflow.vocabulary import words_of
 
-Values = dict[str, Any]
 Rows = Sequence[Sequence[Any]]
 Read = Callable[[Any], Any]
 
@@ -95,8 +94,9 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 _FACTS = _names(Order)
 _STANDING = ("state", "since", "current", "returns_to", "cancelled", "gap", "historical", "carrier_status", "timers_made")
-_OWN = ("version", "last_hash", "salt", "claims_made", "observed", "erased")
-_ORDERS = Source(OrderRow, Case, ("id", *_FACTS, *_STANDING, *_OWN))
+_LAST = ("last_hash", "salt", "version")
+_ORDERS = Source(OrderRow, Case, ("id", "claims_made", "observed", "erased", *_FACTS, *_STANDING, *_LAST))
+_FACTS_BEGIN, _FACTS_END = _ORDERS.names.index(_FACTS[0]), _ORDERS.names.index(_STANDING[0])
 _ATTEMPTS = Source(AttemptRow, Attempt, ("order_id", *_names(Attempt)))
 _TIMERS = Source(TimerRow, Timer, ("order_id", *_names(Timer)), "timers.status IN ('pending', 'paused')")
 _LEDGER = Source(LedgerTableRow, LedgerRow, ("order_id", *_names(LedgerRow)))
@@ -128,14 +128,14 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
     `lock`, PostgreSQL locks the orders and the first orders of their chains, always in the order of their ids.
     """
     orders = _order_rows(connection, order_ids, lock=lock)  # before their parts are read
-    claimed, everything = [row["id"] for row in orders if row["claims_made"]], sorted(order_ids)
+    claimed, everything = [key for key, claims_made, *_ in orders if claims_made], sorted(order_ids)
     attempts, timers, ledger = _parts(connection, everything, _ATTEMPTS, _TIMERS, _LEDGER)
     (claims,) = _parts(connection, claimed, _CLAIMS)
     (lines,) = _parts(connection, claimed if for_timers else everything, _LINES)
     (waiting,) = _parts(connection, () if for_timers else everything, _WAITING)
     read = {}
     for row in orders:
-        key = row["id"]
+        key, _, observed, erased = row[:_FACTS_BEGIN]
         parts = {
             "attempts": tuple(attempts[key]),
             "timers": tuple(timers[key]),
@@ -144,11 +144,11 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
             "lines": tuple(lines[key]),
             "waiting": tuple(waiting[key]),
         }
-        read[key] = StoredCase(key, _case(row, parts), row["observed"], row["erased"])
+        read[key] = StoredCase(key, _case(row, parts), observed, erased)
     return read
 
 
-def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: bool) -> list[Values]:
+def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: bool) -> Rows:
     wanted = set(order_ids)
     locks = lock and dialect.at(connection).is_shared
     if locks:
@@ -156,8 +156,7 @@ def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: boo
         wanted |= {key for (key,) in found[0]}
     (rows,) = _execute(connection, [_query(_ORDERS, connection.dialect, lock=locks)], wanted)
     asked = set(order_ids)
-    read = _ORDERS.read([row for row in rows if row[0] in asked])
-    return [dict(zip(_ORDERS.names, row, strict=True)) for row in read]
+    return _ORDERS.read([row for row in rows if row[0] in asked])
 
 
 def _parts(connection: Connection, order_ids: Sequence[int], *sources: Source) -> list[dict[int, list[Any]]]:
@@ -200,10 +199,10 @@ def _chain_heads(written_for: Dialect) -> Prepared:
     return prepare(select(first.c.id).join(mine, same).where(among, mine.c.chain.is_not(None)), written_for)
 
 
-def _case(row: Values, parts: Values) -> Case:
-    standing = {name: row[name] for name in (*_STANDING, "last_hash", "salt")}
-    order = made(Order, {name: row[name] for name in _FACTS})
-    return made(Case, {**_NOTHING_YET, **standing, **parts, "order": order, "steps": row["version"]})
+def _case(row: Sequence[Any], parts: dict[str, Any]) -> Case:
+    order = made(Order, dict(zip(_FACTS, row[_FACTS_BEGIN:_FACTS_END], strict=True)))
+    standing = dict(zip((*_STANDING, "last_hash", "salt", "steps"), row[_FACTS_END:], strict=True))
+    return made(Case, {**_NOTHING_YET, **standing, **parts, "order": order})
 
 
 _NOTHING_YET = {one.name: one.default for one in fields(Case) if one.default is not MISSING} | {"known": {}}

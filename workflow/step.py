@@ -1,12 +1,12 @@
 """One step of one order: a case and an event go in, everything that the step writes comes out."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from workflow.case.case import Case, Detail, Timer, replace_fields
-from workflow.case.history import HistoryRow, chain
+from workflow.case.history import HistoryRow, sealed
 from workflow.case.personal import without_buyer
 from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.machine import decide
@@ -83,20 +83,19 @@ def _move(draft: Draft, target: State) -> None:
         timers.enter(draft, target)
 
 
-def _obsolete(case: Case, target: State) -> Iterator[str]:
-    """Yield the kinds of effects that are obsolete in `target`, of those that the case can have caused."""
-    kinds = OBSOLETE_IN[target]
-    if case.state is None or not case.attempts or not kinds:
-        return
-    attempt, claim = case.attempt, case.claims[-1] if case.claims else None
-    caused = {
-        "urge_supplier": attempt.urged_at is not None,
-        "place_supply": attempt.number > 1,
-        "request_interception": case.state is State.intercepting,
-        "request_refund": case.state is State.refunding,
-        "place_reissue": claim is not None and claim.chosen is not None,
-    }
-    yield from (kind for kind in kinds if caused[kind])
+def _obsolete(case: Case, target: State) -> list[str]:
+    """Return the kinds of effects that are obsolete in `target`, of those that the case can have caused."""
+    return [kind for kind in OBSOLETE_IN[target] if case.attempts and _CAUSED[kind](case)]
+
+
+_CAUSED: Mapping[str, Callable[[Case], bool]] = {
+    "urge_supplier": lambda case: case.attempt.urged_at is not None,
+    "place_supply": lambda case: case.current > 1,
+    "request_interception": lambda case: case.state is State.intercepting,
+    "request_refund": lambda case: case.state is State.refunding,
+    "place_reissue": lambda case: bool(case.claims) and case.claims[-1].chosen is not None,
+}
+"""Of the effects that become obsolete: whether a case can have caused them."""
 
 
 def _goes_back_to(draft: Draft, target: State) -> State | None:
@@ -139,20 +138,20 @@ def _attempt_concerned(draft: Draft, kind: str) -> int:
 def _finish(draft: Draft) -> Step:
     before, event = draft.case, draft.event
     assert before.state is not None, "every row leads to a state or stays in one"
-    row = HistoryRow(
-        sequence=before.steps + 1,
-        trigger=event.trigger,
-        source=draft.came_from,
-        target=before.state,
-        occurred=event.at,
-        due=event.timer.due_at if event.timer else None,
-        recorded=event.recorded,
-        actor=event.actor,
-        reason=_reason(draft),
-        details=_details(draft),
-        policy=draft.rules.version,
-    )
-    row = replace_fields(row, hash=chain(before.name, before.last_hash, row))
+    fields = {
+        "sequence": before.steps + 1,
+        "trigger": event.trigger,
+        "source": draft.came_from,
+        "target": before.state,
+        "occurred": event.at,
+        "due": event.timer.due_at if event.timer else None,
+        "recorded": event.recorded,
+        "actor": event.actor,
+        "reason": _reason(draft),
+        "details": _details(draft),
+        "policy": draft.rules.version,
+    }
+    row = sealed(before.name, before.last_hash, fields)
     case = replace_fields(before, steps=row.sequence, last_hash=row.hash)
     return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.obsolete), tuple(draft.flags), draft.replacement)
 

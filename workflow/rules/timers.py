@@ -1,10 +1,11 @@
 """When timers start, pause, resume, repeat and end (docs/process.md, part 3)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
-from workflow.case.case import Case, Timer, replace_fields
+from workflow.case.case import Case, Timer, made, replace_fields
 from workflow.draft import Draft
 from workflow.policy.durations import Duration
 from workflow.policy.policy import Policy, Rules, scope_of
@@ -63,27 +64,32 @@ def start(
         if (timer.trigger, timer.ledger, timer.claim) == (trigger, ledger, claim):
             paused, paused_by = paused or timer.paused_by is not None, paused_by or timer.paused_by
             end(draft, timer)
-    made = plan(draft.case, draft.rules, trigger, draft.event.at, ledger=ledger)
-    if made is None:
+    planned = plan(draft.case, draft.rules, trigger, draft.event.at, ledger=ledger)
+    if planned is None:
         return
-    due_at, counts_from, provisional = made
-    waits = draft.case.state in CLOCK_OF[trigger].waits_in
-    draft.add_timer(
-        Timer(
-            number=draft.case.timers_made + 1,
-            trigger=trigger,
-            due_at=due_at,
-            planned_at=due_at,
-            counts_from=counts_from,
-            policy=draft.rules.version,
-            status=TimerStatus.paused if paused else TimerStatus.pending,
-            ledger=ledger,
-            claim=claim,
-            provisional=provisional,
-            paused_at=draft.event.at if paused and not waits else None,
-            paused_by=paused_by,
-        )
-    )
+    about: dict[str, Any] = {"ledger": ledger, "claim": claim, "paused_by": paused_by}
+    if paused:
+        waits = draft.case.state in CLOCK_OF[trigger].waits_in
+        about |= {"status": TimerStatus.paused, "paused_at": None if waits else draft.event.at}
+    _add(draft, trigger, planned[0], planned, about)
+
+
+def _add(draft: Draft, trigger: str, due_at: datetime, planned: "Plan", about: Mapping[str, Any]) -> None:
+    """Add a timer that is due at `due_at`; `about` are its fields that differ from the defaults."""
+    planned_at, counts_from, provisional = planned
+    fields = {
+        "number": draft.case.timers_made + 1,
+        "trigger": trigger,
+        "due_at": due_at,
+        "planned_at": planned_at,
+        "counts_from": counts_from,
+        "policy": draft.rules.version,
+        "provisional": provisional,
+    }
+    draft.add_timer(made(Timer, {**_DEFAULTS, **fields, **about}))
+
+
+_DEFAULTS = {one.name: one.default for one in fields(Timer) if one.default is not MISSING}
 
 
 def restart_if_running(draft: Draft, *triggers: str) -> None:
@@ -107,24 +113,11 @@ def end_all(draft: Draft, *triggers: str) -> None:
 
 def repeat(draft: Draft, fired: Timer) -> bool:
     """Set the next timer of a clock that fires again; return False after its last time (rule 3.7)."""
-    made = _next(draft, fired)
-    if made is None:
+    next_time = _next(draft, fired)
+    if next_time is None:
         return False
-    due_at, (planned_at, counts_from, provisional) = made
-    draft.add_timer(
-        Timer(
-            number=draft.case.timers_made + 1,
-            trigger=fired.trigger,
-            due_at=due_at,
-            planned_at=planned_at,
-            counts_from=counts_from,
-            policy=draft.rules.version,
-            nth=fired.nth + 1,
-            ledger=fired.ledger,
-            claim=fired.claim,
-            provisional=provisional,
-        )
-    )
+    due_at, planned = next_time
+    _add(draft, fired.trigger, due_at, planned, {"nth": fired.nth + 1, "ledger": fired.ledger, "claim": fired.claim})
     return True
 
 
@@ -194,6 +187,8 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
 
 def _with_its_supplier(case: Case, ledger: int | None) -> Case:
     """Return the case with the supplier that a timer is about as the current one: of a recovery, the one that was left."""
+    if ledger is None:
+        return case
     row = next((row for row in case.ledger if row.number == ledger), None)
     return replace_fields(case, current=row.attempt) if row and row.attempt else case
 
@@ -260,13 +255,13 @@ def _next(draft: Draft, fired: Timer) -> tuple[datetime, Plan] | None:
     nth = fired.nth + 1
     if fired.trigger in _EVERY:
         every, _ = _EVERY[fired.trigger](ask)
-        made = plan(case, rules, fired.trigger, _base_of_next(fired, at, every, rules), nth=nth)
-        return (made[0], made) if made else None
-    made = plan(case, rules, fired.trigger, fired.counts_from, nth=nth, ledger=fired.ledger)
-    if made is None or made[0] > at:
-        return (made[0], made) if made else None
+        planned = plan(case, rules, fired.trigger, _base_of_next(fired, at, every, rules), nth=nth)
+        return (planned[0], planned) if planned else None
+    planned = plan(case, rules, fired.trigger, fired.counts_from, nth=nth, ledger=fired.ledger)
+    if planned is None or planned[0] > at:
+        return (planned[0], planned) if planned else None
     chases = _CHASES[fired.trigger](ask)
-    return chases[nth - 1].minus(chases[nth - 2]).after(at, rules.calendar), made
+    return chases[nth - 1].minus(chases[nth - 2]).after(at, rules.calendar), planned
 
 
 def _base_of_next(fired: Timer, at: datetime, every: Duration, rules: Rules) -> datetime:
