@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bench import limit, peers
 from bench.work import RULES, due_by
 from engine.firing import BATCH, fire_due
+from engine.firing_grouped import Traces
 from storage.database import Database
 
 Work = Callable[[str, int], float]
@@ -16,10 +17,10 @@ Work = Callable[[str, int], float]
 
 def in_shares(url: str, share: int, shares: int) -> list[float]:
     """Fire one share of the due orders after the other, as the daemon does; return the seconds of each."""
-    database, taken = Database(url), []
+    database, traces, taken = Database(url), Traces(), []
     for number in range(1, shares + 1):
         begun, done = time.perf_counter(), 0
-        while fired := fire_due(database, due_by(share * number), RULES).count:
+        while fired := fire_due(database, due_by(share * number), RULES, traces=traces).count:
             done += fired
         taken.append(time.perf_counter() - begun)
         assert abs(done - share) < share / 5, f"{done} fired where {share} are due"
@@ -34,7 +35,8 @@ def by_hand(url: str, count: int) -> float:
 
 def by_us(url: str, count: int) -> float:
     """Fire as the daemon does."""
-    return _in_batches(url, count, lambda database: fire_due(database, due_by(count), RULES).count)
+    traces = Traces()
+    return _in_batches(url, count, lambda database: fire_due(database, due_by(count), RULES, traces=traces).count)
 
 
 def _in_batches(url: str, count: int, fire: Callable[[Database], int]) -> float:

@@ -43,7 +43,11 @@ def _fire(url: str, count: int, *, grouped: bool) -> float:
     from storage.database import Database
 
     options: dict[str, Any] = {}
-    if not grouped:
+    if grouped and "traces" in inspect.signature(module.fire_due).parameters:
+        from engine.firing_grouped import Traces
+
+        options = {"traces": Traces()}
+    elif not grouped:
         if "grouped" in inspect.signature(module.fire_due).parameters:
             options = {"grouped": False}
         else:  # an older revision has no parameter for it

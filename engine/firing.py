@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from engine.firing_grouped import fire_grouped
+from engine.firing_grouped import Traces, fire_grouped
 from engine.unit_of_work import UnitOfWork
 from storage import timers
 from storage.database import Database, DatabaseFailed, describe_error
@@ -44,15 +44,19 @@ class Fired:
         self.next_wake = later.next_wake
 
 
-def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH, *, grouped: bool = True) -> Fired:
+def fire_due(
+    database: Database, at: datetime, rules: Rules, limit: int = BATCH, *, traces: Traces | None = None, grouped: bool = True
+) -> Fired:
     """Fire up to `limit` timers that are due at `at`, in one transaction (rules 3.8 and 5.1).
 
     A timer that cannot be fired is set back for a later try, and set aside after the last; the others go on.
-    `grouped` is False to process each order on its own, with the same result.
+    `traces` are kept by a caller that fires again. `grouped` is False to process each order on its own, with the same
+    result.
     """
     try:
         with database.write() as connection:
-            fired = fire_timers(connection, timers.due(connection, at, limit), at, rules, grouped=grouped)
+            due = timers.due(connection, at, limit)
+            fired = fire_timers(connection, due, at, rules, (traces or Traces()) if grouped else None)
             fired.next_wake = timers.next_wake(connection)
             return fired
     except DatabaseFailed:
@@ -61,11 +65,11 @@ def fire_due(database: Database, at: datetime, rules: Rules, limit: int = BATCH,
         return _fire_around_failures(database, at, rules, limit, error)
 
 
-def fire_timers(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules, *, grouped: bool = True) -> Fired:
-    """Fire timers within the caller's transaction: in groups where possible, and the others in turn."""
+def fire_timers(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules, traces: Traces | None = None) -> Fired:
+    """Fire timers within the caller's transaction: with `traces` in groups where possible, and the others in turn."""
     fired, others = Fired(), due
-    if due and grouped:
-        in_groups, others, fired.leaves = fire_grouped(connection, due, at, rules)
+    if due and traces:
+        in_groups, others, fired.leaves = fire_grouped(connection, due, at, rules, traces)
         for due_at in in_groups:
             fired.take(due_at, at)
     return _fire_in_turn(connection, others, at, rules, fired) if others else fired

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from engine.counting import Counting
 from engine.outcomes import Arrival, Tally
-from engine.replay_grouped import GroupedReplay
 from engine.reporting import apply
 from engine.rules import rules_in_force
 from inbound.orders import SOURCE, Incoming, OrderFile, Rejection
@@ -19,7 +19,6 @@ from workflow.case.case import Report, own_key
 from workflow.policy.policy import Policy, Rules, calendar_of
 
 BATCH = 500
-COUNTED_AT_ONCE = 5_000
 Progress = Callable[[int], None]
 """Told how many rows were read since the last call."""
 
@@ -56,14 +55,14 @@ def replay(
 ) -> Replayed:
     """Run the past of a file up to `until`, inclusive; what is placed or reported later does not exist.
 
-    Nothing is sent. `keep` names a new file for the scratch database, to be looked at afterwards. Without it, orders that can
-    be grouped are counted together, unless the file links orders to each other.
+    Nothing is sent. `keep` names a new file for the scratch database, to be looked at afterwards. Without it, orders are
+    counted in memory, unless the file links orders to each other.
     """
-    replayed, calendar = Replayed(until), calendar_of(policy)
+    replayed = Replayed(until)
     orders = _that_exist(file, replayed, progress)
     if keep is None and not file.links_orders:
-        grouped = GroupedReplay(Rules(1, policy, calendar), until)
-        orders = _left_by(grouped, orders, replayed.tally)
+        counting = Counting(until, Rules(1, policy, calendar_of(policy)), replayed.tally)
+        orders = counting.left_of(orders)
     with _scratch(keep) as database:
         rules = rules_in_force(database, policy_text, until)
         while batch := [*islice(orders, BATCH)]:
@@ -71,12 +70,6 @@ def replay(
                 for outcome in apply(connection, batch, until, rules, until=until):
                     replayed.tally.add(outcome)
     return replayed
-
-
-def _left_by(grouped: GroupedReplay, orders: Iterator[Arrival], tally: Tally) -> Iterator[Arrival]:
-    """Count the orders that can be grouped; yield those that must be processed one by one."""
-    while some := [*islice(orders, COUNTED_AT_ONCE)]:
-        yield from grouped.count(some, tally)
 
 
 @contextmanager

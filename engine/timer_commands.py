@@ -1,7 +1,7 @@
 """Timers moved by people, one or a whole selection, and deadlines recomputed when their year is announced (rule 3.10)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
 from itertools import groupby
 
@@ -107,7 +107,7 @@ def _pinned(connection: Connection, rules: Rules) -> Callable[[Timer], Rules]:
     def of(timer: Timer) -> Rules:
         if timer.policy not in known:
             own = pinned_rules(connection, [timer.policy], rules).get(timer.policy, rules)
-            known[timer.policy] = replace(own, calendar=rules.calendar)
+            known[timer.policy] = Rules(own.version, own.policy, rules.calendar)
         return known[timer.policy]
 
     return of

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from engine.delivery import Messenger, Sent, compose_due, recover, send_due
 from engine.firing import Fired, fire_due
+from engine.firing_grouped import Traces
 from engine.timer_commands import settle_provisional
 from storage import heartbeats, outbox, timers
 from storage.database import Database
@@ -34,13 +35,14 @@ class Runtime:
     database: Database
     rules: Rules
     messenger: Messenger
+    traces: Traces = field(default_factory=Traces)
 
 
 def fire_due_timers(runtime: Runtime, at: datetime, carry_on: CarryOn = until_done) -> Fired:
     """Fire everything that is due at `at`, batch by batch."""
     total = Fired()
     while True:
-        fired = fire_due(runtime.database, at, runtime.rules)
+        fired = fire_due(runtime.database, at, runtime.rules, traces=runtime.traces)
         total.add(fired)
         for failure in fired.failures:
             _LOG.error("%s", failure)

@@ -18,12 +18,12 @@ from storage.case_changes import CaseChange, row_changes
 from storage.notifications import notify_daemons
 from storage.row_sets import Constant, Operation, RowSet, Shape, Values, WriteInstant, column_of, default_values
 from storage.staging import MOST_COLUMNS
-from workflow.columns import Columns
-from workflow.symbolic_case import AT, ORDER_ID
-from workflow.symbols import Symbol, Trace, Untraceable
+from storage.symbolic_case import ORDER_ID
+from tracing.expressions import Columns, Expression, Mapped, Slot
+from tracing.symbols import Symbol, Trace, Untraceable
 
-Fill = Callable[[Columns, datetime], Values]
-"""Returns the values of a column for all orders, which fire at an instant."""
+Fill = Callable[[Columns], Values]
+"""Returns the values of a column for all orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class BatchPlan:
 
     def write(self, connection: Connection, orders: Columns, at: datetime) -> None:
         """Write the rows of the step for all orders, which are locked."""
-        filled = [fill(orders, at) for fill in self.columns]
+        filled = [fill(orders) for fill in self.columns]
         sets = [RowSet(one.shape, tuple(filled[v] if isinstance(v, int) else v for v in one.values)) for one in self.rows]
         written = dialect.at(connection).write(connection, sets)
         held = all(count == orders.count for count, one in zip(written, sets, strict=True) if one.shape.must_match)
@@ -70,7 +70,7 @@ def plan_for(change: CaseChange, trace: Trace, written_for: Dialect) -> BatchPla
 
 
 class _PlanColumns:
-    """Turns rows with symbols into planned rows, and collects the columns that vary."""
+    """Turns rows with symbols into planned rows, and collects what has to be computed for them."""
 
     def __init__(self, trace: Trace, write: WriteInstant | None) -> None:
         self._trace, self._write = trace, write
@@ -82,43 +82,38 @@ class _PlanColumns:
         if operation is Operation.add:
             given = {name: value for name, value in row.items() if value is not None}
             row = {**given, **default_values(table, tuple(row))}
-        values = (
-            self._value(value, is_instant=isinstance(column_of(table, name).type, UTCDateTime)) for name, value in row.items()
-        )
+        columns = ((column_of(table, name), value) for name, value in row.items())
+        values = (self._value(value, is_instant=isinstance(column.type, UTCDateTime)) for column, value in columns)
         return PlannedRows(Shape(operation, table, tuple(row)), tuple(values))
 
     def _value(self, value: Any, *, is_instant: bool) -> Constant | int:
         write = self._write if is_instant else None
         if isinstance(value, Symbol):
-            return self._number((value.slot, value.offset, write), lambda: _fill(value, write))
-        if isinstance(value, str) and self._trace.is_marked(value):
-            return self._number(value, lambda: self._text(value))
-        return Constant(_written(value, write) if isinstance(value, datetime) else value)
+            return self._number(_Fill(value.expression, write))
+        if self._trace.is_marked(value):
+            return self._number(_Fill(self._trace.text(value), None))
+        return Constant(write(value) if write and value is not None else value)
 
-    def _number(self, key: Any, make: Callable[[], Fill]) -> int:
-        if key not in self._numbers:
+    def _number(self, fill: "_Fill") -> int:
+        if fill not in self._numbers:
             if len(self.fills) == MOST_COLUMNS:
                 raise Untraceable
-            self._numbers[key] = len(self.fills)
-            self.fills.append(make())
-        return self._numbers[key]
-
-    def _text(self, value: str) -> Fill:
-        text = self._trace.text(value)
-        return lambda orders, _: orders.texts(text)
+            self._numbers[fill] = len(self.fills)
+            self.fills.append(fill)
+        return self._numbers[fill]
 
 
-def _fill(symbol: Symbol, write: WriteInstant | None) -> Fill:
-    """Return what fills a column with the values of a symbol: the instant of the batch, or values as they are stored."""
-    slot, offset = symbol.slot, symbol.offset
-    if slot == AT:
-        return lambda _, at: Constant(_written(at if offset is None else at + offset, write))  # type: ignore[operator]
-    if write is None:
-        return lambda orders, _: orders.of(slot, offset)
-    if offset is None and isinstance(slot, int):
-        return lambda orders, _: orders.stored(slot)
-    return lambda orders, _: orders.written(slot, offset, write)
+@dataclass(frozen=True, slots=True)
+class _Fill:
+    """Computes the values of a column as they are stored."""
 
+    expression: Expression
+    write: WriteInstant | None
 
-def _written(at: datetime, write: WriteInstant | None) -> datetime | str:
-    return at if write is None else write(at)
+    def __call__(self, orders: Columns) -> Values:
+        """Return the values for all orders, or one that they share."""
+        if isinstance(self.expression, Slot) and self.write:
+            return orders.stored(self.expression.number)
+        written = Mapped(self.write, (self.expression,)) if self.write else self.expression
+        values = orders.of(written)
+        return Constant(values[0]) if written.is_uniform else values

@@ -24,6 +24,7 @@ from storage.tables import (
     TimerRow,
     table_of,
 )
+from workflow.case.canonical import kept_json
 from workflow.case.case import Case
 from workflow.intake import Received
 from workflow.step import Step
@@ -144,7 +145,7 @@ def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:
             writes.changed[ReportRow].append({"id": report.id, **verdict})
         elif received.verdict is not Verdict.duplicate:
             told = {"source": report.source, "key": report.key, "trigger": report.trigger, "occurred": report.at}
-            kept = {"received": change.at, "actor": report.actor, "fields": case_mapper.dump(dict(report.fields))}
+            kept = {"received": change.at, "actor": report.actor, "fields": kept_json(dict(report.fields))}
             writes.added[ReportRow].append({"order_id": key, **told, **kept, **verdict})
 
 

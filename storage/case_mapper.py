@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from workflow.case.canonical import kept_json
 from workflow.case.case import LINKS, Attempt, Case, Claim, Details, LedgerRow, Line, Order, Timer
 from workflow.case.history import HistoryRow
 from workflow.draft import EffectDraft
-from workflow.symbols import plain
 from workflow.vocabulary import State, TimerStatus
 
 Values = dict[str, Any]
@@ -28,7 +28,7 @@ def new_order_values(case: Case, observed: bool) -> Values:
     order = case.order
     return {
         **dict(zip(_FACTS, _facts_of(order), strict=True)),
-        "alternatives": dump(list(order.alternatives)),
+        "alternatives": kept_json(list(order.alternatives)),
         "salt": case.salt,
         "observed": observed,
         **{column: read(getattr(case, name)) if read else getattr(case, name) for column, name, read in _STANDING},
@@ -59,7 +59,7 @@ def timer_changes(order_id: int, was: Timer, now: Timer) -> Values:
 def history_values(order_id: int, row: HistoryRow) -> Values:
     """Return the columns of a history row."""
     source = row.source and str(row.source)
-    return {"order_id": order_id, **vars(row), "source": source, "target": str(row.target), "details": dump(row.details)}
+    return {"order_id": order_id, **vars(row), "source": source, "target": str(row.target), "details": kept_json(row.details)}
 
 
 def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Values:
@@ -70,7 +70,7 @@ def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Valu
         "kind": effect.kind,
         "attempt": effect.attempt,
         "supplier": effect.details.get("supplier"),
-        "details": dump(dict(effect.details)),
+        "details": kept_json(dict(effect.details)),
         "caused_at": cause.occurred,
     }
 
@@ -94,18 +94,6 @@ def read_history(row: RowMapping) -> HistoryRow:
     return HistoryRow(**values, source=source, target=State(row["target"]), details=details)
 
 
-def dump(value: Any) -> str:
-    """Write JSON as it is kept in the tables."""
-    empty = None if value else _EMPTY.get(type(value))  # most of it is
-    return empty or _written(value)
-
-
-_EMPTY: Mapping[type, str] = {dict: "{}", list: "[]", tuple: "[]"}
-_written = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True, default=plain
-).encode
-
-
 def _difference(was: Any, now: Any) -> Values:
     before = vars(was)
     return {name: value for name, value in vars(now).items() if value is not before[name]}
@@ -126,8 +114,8 @@ def _names(kind: Any, *without: str) -> tuple[str, ...]:
 
 
 _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
-    Attempt: {"parcel": dump},
-    Claim: {"pieces": dump, "evidence": dump, "came_from": _state, "went_back_to": _state},
+    Attempt: {"parcel": kept_json},
+    Claim: {"pieces": kept_json, "evidence": kept_json, "came_from": _state, "went_back_to": _state},
 }
 _STANDING: tuple[tuple[str, str, Callable[[Any], Any] | None], ...] = (
     *((name, name, None) for name in ("since", "current", "cancelled", "gap", "historical", "carrier_status", "timers_made")),

@@ -6,7 +6,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, Dialect, Text, bindparam, func, select
 from sqlmodel import col
 
-from storage import case_mapper, dialect, locks
+from storage import dialect, locks
 from storage.attention import raise_flags
 from storage.case_changes import CaseChange, row_changes
 from storage.case_reader import StoredCase, read_cases
@@ -16,6 +16,7 @@ from storage.notifications import notify_daemons
 from storage.prepared import Prepared, prepare
 from storage.row_sets import row_sets
 from storage.tables import OrderRow, ReportRow, table_of
+from workflow.case.canonical import kept_json
 from workflow.errors import OrderChanged
 
 Identity = tuple[str, str]
@@ -25,7 +26,7 @@ Identity = tuple[str, str]
 def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, int]:
     """Return the ids of the orders that are known."""
     wanted = set(identities)
-    numbers = case_mapper.dump(sorted({number for _, number in wanted}))
+    numbers = kept_json(sorted({number for _, number in wanted}))
     (cursor,) = dialect.at(connection).execute(connection, [_by_number(connection.dialect)], {"numbers": numbers})
     return {(shop, number): order_id for shop, number, order_id in cursor.fetchall() if (shop, number) in wanted}
 

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 from sqlmodel import SQLModel
 
-from storage.case_mapper import dump
 from storage.chains import members
 from storage.chunks import chunked
 from storage.tables import (
@@ -24,6 +23,7 @@ from storage.tables import (
     ReportRow,
     table_of,
 )
+from workflow.case.canonical import kept_json
 from workflow.case.case import PERSONAL
 from workflow.case.personal import is_name, pattern_of
 from workflow.reports import FIELDS, Field
@@ -97,7 +97,7 @@ def erase_reports(connection: Connection, order_ids: Iterable[int], texts: Seque
         for row in connection.execute(select(r).where(r.c.order_id.in_(some))).mappings().all():
             known = FIELDS.get(row["trigger"], {})
             said = {name: _blotted(name, value, known, blot) for name, value in json.loads(row["fields"]).items()}
-            values = {"fields": dump(said), "reason": blot(row["reason"]), "word": blot(row["word"])}
+            values = {"fields": kept_json(said), "reason": blot(row["reason"]), "word": blot(row["word"])}
             if any(row[name] != value for name, value in values.items()):
                 connection.execute(update(r).where(r.c.id == row["id"]).values(values))
                 changed += 1
@@ -133,13 +133,13 @@ def erase_notes(connection: Connection, order_ids: Iterable[int], texts: Sequenc
 
 def _without(name: str, value: str | None, blot: Callable[[Any], Any]) -> Any:
     if name == "evidence" and value is not None:
-        return dump([blot(one) for one in json.loads(value)])
+        return kept_json([blot(one) for one in json.loads(value)])
     if name != "details" or value is None:
         return blot(value)
     known = {field: one for fields in FIELDS.values() for field, one in fields.items()}
     ours = ("about", "supplier", "kind", "chosen", "window_ends", "evidence_until")
     said = json.loads(value)
-    return dump({field: text if field in ours else _blotted(field, text, known, blot) for field, text in said.items()})
+    return kept_json({field: text if field in ours else _blotted(field, text, known, blot) for field, text in said.items()})
 
 
 def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> list[str]:

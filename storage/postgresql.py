@@ -38,7 +38,7 @@ from sqlalchemy.schema import CreateTable
 from storage.prepared import Prepared, prepare
 from storage.row_sets import Operation, RowSet, statement
 from storage.staging import Write, expressions, layout_of, staged_table
-from workflow.symbols import plain
+from workflow.case.canonical import plain
 
 NAME = "postgresql"
 WAITS_SECONDS = {"lock_timeout": 10, "idle_in_transaction_session_timeout": 300}

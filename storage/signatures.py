@@ -1,29 +1,29 @@
 """Signatures and columns of many orders: what grouped firing needs of them.
 
-Left out are orders with claims and orders of a replacement chain, which are fired one by one.
+Left out are orders with an open claim and orders of a replacement chain, which are fired one by one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache, reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, case, select, type_coerce
+from sqlalchemy import Connection, Dialect, case, or_, select, type_coerce
 from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
 from storage.prepared import Prepared, as_instant, as_texts, prepare
-from storage.tables import AttemptRow, LedgerTableRow, OrderRow, TimerRow, table_of
+from storage.symbolic_case import FIRST, VARYING
+from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, OrderRow, TimerRow, table_of
 from storage.timers import Due
-from workflow.case.case import Attempt, Case, LedgerRow, Order, Timer
-from workflow.columns import Columns, Read
-from workflow.symbolic_case import FIRST, VARYING
-from workflow.vocabulary import TimerStatus
+from tracing.expressions import Columns
+from workflow.case.case import Attempt, Case, Claim, LedgerRow, Order, Timer
+from workflow.vocabulary import ClaimStatus, TimerStatus
 
 Signature = tuple[Any, ...]
 
@@ -54,7 +54,13 @@ _TIMERS = _Part(
     VARYING[Timer],
 )
 _LEDGER = _Part(LedgerTableRow, "order_id", ("number", "side", "currency", "attempt", "claim", "status"), VARYING[LedgerRow])
-_PARTS = (_ATTEMPTS, _TIMERS, _LEDGER)
+_CLAIMS = _Part(
+    ClaimRow,
+    "order_id",
+    ("number", "kind", "remedy", "status", "verdict", "chosen", "came_from", "went_back_to", "reopened", "verification_due"),
+    VARYING[Claim],
+)
+_PARTS = (_ATTEMPTS, _TIMERS, _LEDGER, _CLAIMS)
 _LIST = VARYING[Order].index("alternatives")
 
 
@@ -105,9 +111,9 @@ def _by_order(rows: Iterable[Row]) -> dict[int, tuple[Signature, tuple[Any, ...]
     return found
 
 
-def _reads(signature: Signature) -> dict[int, Read]:
+def _reads(signature: Signature) -> dict[int, Callable[[Any], Any]]:
     """Return how the values of a signature are parsed, by slot."""
-    reads: dict[int, Read] = {FIRST + _LIST: as_texts}
+    reads: dict[int, Callable[[Any], Any]] = {FIRST + _LIST: as_texts}
     slot = FIRST
     parts = [_ORDERS, *(part for part, rows in zip(_PARTS, signature[2:], strict=True) for _ in rows)]
     for part in parts:
@@ -127,7 +133,9 @@ def _query(part: _Part, written_for: Dialect) -> Prepared:
     )
     query = query.where(dialect.dialect_of(written_for).among(t.c[part.key], "ids"))
     if part is _ORDERS:
-        query = query.where(t.c.claims_made == 0, t.c.chain.is_(None))
+        c = table_of(ClaimRow)
+        open_claim = select(c.c.number).where(c.c.order_id == t.c.id, c.c.status == ClaimStatus.open).exists()
+        query = query.where(or_(t.c.claims_made == 0, ~open_claim), t.c.chain.is_(None))
     if part is _TIMERS:
         query = query.where(t.c.status.in_((TimerStatus.pending, TimerStatus.paused)))
     return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), written_for)

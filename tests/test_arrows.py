@@ -8,13 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
-    "workflow": {"transitions", "holidays", "pydantic", "iso4217"},
-    "storage": {"workflow", "sqlalchemy", "sqlmodel", "alembic", "filelock"},
+    "tracing": set(),
+    "workflow": {"tracing", "transitions", "holidays", "pydantic", "iso4217", "orjson"},
+    "storage": {"tracing", "workflow", "sqlalchemy", "sqlmodel", "alembic", "filelock"},
     "inbound": {"workflow", "config"},
     "effects": {"workflow", "jinja2", "filelock"},
     "evidence": {"workflow", "PIL", "obstore"},
     "config": {"workflow", "pydantic"},
-    "engine": {"workflow", "storage", "inbound", "effects", "evidence", "sqlalchemy"},
+    "engine": {"tracing", "workflow", "storage", "inbound", "effects", "evidence", "sqlalchemy"},
     "jobs": {"workflow", "storage", "engine", "apscheduler", "filelock"},
     "admin": {
         "workflow",

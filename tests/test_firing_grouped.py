@@ -1,23 +1,20 @@
 """Orders that are alike are fired together: what they leave behind is what each would have left behind alone."""
 
 import json
-from datetime import UTC, timedelta
+from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from engine.firing import fire_due
+from engine.firing_grouped import Traces, fire_grouped
 from engine.outcomes import Arrival
 from engine.reporting import apply
 from storage import queries, timers
 from tests.conftest import START, rules_of
 from workflow.case.case import Line, Order, Report
-from workflow.columns import Columns
-from workflow.symbols import Opaque, Untraceable, digest, plain
-from workflow.trace_cache import TraceCache
 
 POLICIES = (
     "",
@@ -63,7 +60,7 @@ def told(orders, begin, end):
             yield Arrival(order, (Report(trigger, at, "test", f"{trigger}@{day}", "carrier:test"),))
 
 
-def live(database, rules, orders, ticks, limit, grouped=True):
+def live(database, rules, orders, ticks, limit, traces):
     """Let orders live on a clock that jumps from tick to tick."""
     with database.write() as connection:
         for order, _, observed in orders:
@@ -80,7 +77,7 @@ def live(database, rules, orders, ticks, limit, grouped=True):
         at = START + timedelta(days=day + tick)
         with database.write() as connection:
             apply(connection, [*told(orders, day, day + tick)], at, rules)
-        while fired := fire_due(database, at, rules, limit, grouped=grouped):
+        while fired := fire_due(database, at, rules, limit, traces=traces, grouped=traces is not None):
             assert fired.failures == []
             if not fired.count:
                 break
@@ -111,7 +108,7 @@ def test_orders_fired_together_leave_behind_what_each_would_have_alone(make_data
     orders, rows = [*orders_of(kinds)], []
     for together in (False, True):
         database = make_database()
-        live(database, rules_of(policy), orders, ticks, limit, grouped=together)
+        live(database, rules_of(policy), orders, ticks, limit, Traces() if together else None)
         rows.append(left_behind(database))
         database.close()
     alone, together = rows
@@ -120,134 +117,64 @@ def test_orders_fired_together_leave_behind_what_each_would_have_alone(make_data
 
 
 def test_most_timers_need_no_order_of_their_own(make_database):
-    database, rules = make_database(), rules_of()
+    database, traces = make_database(), Traces()
     kind = {"count": 40, "route": "domestic", "suppliers": NAMES, "alternatives": ("a",), "paid": 100, "ship_by": None}
-    live(database, rules, [*orders_of([{**kind, "reports": ()}])], (3, 3, 10, 30), 1_000)
-    assert rules.traces
-    assert not any(cache.given_up for cache in rules.traces.values())
+    live(database, rules_of(), [*orders_of([{**kind, "reports": ()}])], (3, 3, 10, 30), 1_000, traces)
+    assert traces.signatures
+    assert not traces.given_up
     with database.read() as connection:
         fired = connection.execute(text("SELECT trigger, count(*) FROM timers WHERE status = 'fired' GROUP BY trigger"))
         assert dict(fired.all())["urge"] >= 40
 
 
-# --- symbols and path conditions ---
+def fired_in_groups(database, at, rules):
+    """Fire what is due, and return how many timers could not be fired in groups."""
+    with database.write() as connection:
+        due = timers.due(connection, at, 10_000)
+        in_groups, left, _ = fire_grouped(connection, due, at, rules, Traces())
+        assert len(in_groups) + len(left) == len(due) > 0
+    return len(left)
 
 
-def sorted_by(cache, rows, made):
-    columns = Columns([*zip(*rows, strict=True)], len(rows), {})
-    return {leaf.result: orders for leaf, orders in cache.group(columns, made)}
+def placed(database, count, rules, **facts):
+    """Place orders of as many suppliers, each with alternatives of its own."""
+    with database.write() as connection:
+        for n in range(count):
+            order = Order(
+                "main", str(n), START, "CNY", supplier=f"s{n}", alternatives=(f"a{n}", f"b{n}"), paid=100 + n, **facts
+            )
+            apply(connection, [Arrival(order, (), (), Report("place", START, "test", "place", "import:test"))], START, rules)
 
 
-def test_what_is_only_passed_on_is_worked_out_once():
-    seen = []
-
-    def made(trace, order):
-        seen.append(order)
-        assert trace.symbol(0).is_same_symbol(trace.symbol(0))
-        return "passed on"
-
-    assert sorted_by(TraceCache(), [(n,) for n in range(9)], made) == {"passed on": [*range(9)]}
-    assert seen == [0]
+def test_an_override_for_one_supplier_leaves_the_orders_of_all_others_in_one_group(make_database):
+    database, rules = make_database(), rules_of('[[overrides]]\nsupplier = "s7"\noverdue.urge_after = "1d"\n')
+    placed(database, 300, rules)
+    assert fired_in_groups(database, START + timedelta(days=2), rules) == 0
+    with database.read() as connection:
+        instants = connection.execute(text("SELECT count(DISTINCT due_at) FROM timers WHERE trigger = 'urge'")).scalar()
+    assert instants == 2, "the one supplier is urged a day earlier"
 
 
-def test_orders_that_answer_otherwise_end_elsewhere():
-    cache = TraceCache()
-
-    def made(trace, order):
-        symbol = trace.symbol(0)
-        return "late" if symbol + timedelta(days=1) > START else "early"
-
-    rows = [(START - timedelta(days=day),) for day in range(4)]
-    assert sorted_by(cache, rows, made) == {"late": [0], "early": [1, 2, 3]}
-    assert sorted_by(cache, rows, None) == {"late": [0], "early": [1, 2, 3]}, "the process is not traced again"
+def test_orders_with_alternatives_of_their_own_are_rerouted_in_groups(make_database):
+    database, rules = make_database(), rules_of()
+    placed(database, 300, rules)
+    for day in (2, 4):
+        assert fired_in_groups(database, START + timedelta(days=day), rules) == 0
+    with database.read() as connection:
+        suppliers = connection.execute(text("SELECT supplier FROM attempts WHERE number = 2")).scalars()
+        assert {*suppliers} == {f"a{n}" for n in range(300)}
 
 
-def test_what_is_looked_at_counts_for_orders_with_that_value_alone():
-    assert sorted_by(TraceCache(), [("a",), ("b",), ("a",)], lambda trace, order: str(trace.symbol(0))) == {
-        "a": [0, 2],
-        "b": [1],
-    }
-
-
-def test_a_tree_that_every_order_answers_in_its_own_way_is_given_up():
-    cache = TraceCache()
-    assert len(sorted_by(cache, [(n,) for n in range(100)], lambda trace, order: int(trace.symbol(0)))) <= 31
-    assert cache.given_up
-
-
-@pytest.mark.parametrize("look", [str, bool, hash, iter, len, lambda it: it + 1, lambda it: it == 1, lambda it: it.year, plain])
-def test_what_was_not_read_cannot_be_looked_at(look):
-    with pytest.raises(Untraceable):
-        look(Opaque())
-
-
-LOOKS = {
-    "added": lambda number, at, name: (number + number, 5 + number, sum([number, number])),
-    "taken away": lambda number, at, name: (10 - number, at - at, at - START),
-    "moved": lambda number, at, name: (number - 2 < number, number + 1 < number + 2, at + timedelta(days=1) > START),
-    "compared": lambda number, at, name: (number < 4, number > 4, number >= 3, number <= 3, number == 3, number != name),
-    "apart": lambda number, at, name: ((at + timedelta(days=1)) - at, at - at, (number + 2) - number, number - number),
-    "the same": lambda number, at, name: (at == START, at != START, at == at + timedelta(days=1), at == name, at == at),
-    "read in a zone": lambda number, at, name: (at.astimezone(UTC).date(), at.astimezone(UTC).year, at.astimezone(UTC).hour),
-    "measured": lambda number, at, name: (len(name), int(number), str(name), [*name], name.upper(), f"{name:>5}"),
-    "true": lambda number, at, name: (bool(number), bool(at), bool(name), not name),
-    "joined": lambda number, at, name: (name + "!", {name: 1}[name]),
-}
-
-
-@pytest.mark.parametrize("look", LOOKS)
-def test_a_symbol_answers_as_its_value_would(look):
-    rows = [(3, START, "a"), (0, START + timedelta(hours=20), ""), (7, START - timedelta(days=400), "long")]
-    ends = sorted_by(TraceCache(), rows, lambda trace, order: repr(LOOKS[look](*(trace.symbol(slot) for slot in range(3)))))
-    for made, orders in ends.items():
-        assert {repr(LOOKS[look](*rows[order])) for order in orders} == {made}
-
-
-def test_what_a_function_makes_of_a_value_is_worked_out_for_each_order():
-    padded = lambda trace, order: trace.symbol(0).map(str.rjust, 3, "-")  # noqa: E731
-    columns = Columns([["a", "bb"]], 2, {})
-    ((end, orders),) = TraceCache().group(columns, padded)
-    assert (orders, columns.of(end.result.slot, end.result.offset)) == ([0, 1], ["--a", "-bb"])
-    looked_at = sorted_by(TraceCache(), [("a",), ("bb",)], lambda trace, order: str(padded(trace, order)))
-    assert looked_at == {"--a": [0], "-bb": [1]}
-
-
-def test_where_a_value_is_looked_at_that_no_other_order_has_each_goes_by_itself():
-    worked_out = []
-
-    def made(trace, order):
-        worked_out.append(order)
-        at = trace.symbol(0)
-        return "early" if at < START else f"{at:%d}"
-
-    cache, rows = TraceCache(unique_slots={0}), [(START + timedelta(days=day),) for day in (-1, 1, -2, 2, 3)]
-    assert sorted_by(cache, rows, made) == {"early": [0, 2]}
-    assert worked_out == [0, 1], "of the others nothing is worked out any more"
-    assert not cache.given_up
-
-
-def test_what_is_made_later_cannot_be_looked_at():
-    cache = TraceCache()
-    made = lambda trace, order: str(digest(trace.symbol(0), f"{trace.symbol(0)}"))  # noqa: E731
-    assert sorted_by(cache, [("before",)], made) == {}
-    assert cache.given_up
-
-
-def test_a_digest_of_symbols_is_that_of_the_text_with_their_values():
-    rows = [("before", 'a "quoted" 名', START, 5), ("other", "%s \\ %d", START + timedelta(days=1), 7)]
-
-    def made(trace, order):
-        previous, name, at, sum_ = (trace.symbol(slot) for slot in range(4))
-        text = json.dumps([previous, f"main/{name}", at, sum_, sum_ + 1, None], default=plain)
-        assert trace.is_marked(text)
-        following = json.dumps([digest(previous, text), START], default=plain)
-        digest(previous, following)
-        return tuple(trace.digests)
-
-    columns = Columns([*zip(*rows, strict=True)], 2, {})
-    ((end, _),) = TraceCache().group(columns, made)
-    columns.compute_digests(end.digests)
-    for order, (previous, name, at, sum_) in enumerate(rows):
-        text = json.dumps([previous, f"main/{name}", at.isoformat(), sum_, sum_ + 1, None])
-        assert columns.stored(4)[order] == digest("", text)
-        assert columns.stored(5)[order] == digest("", json.dumps([digest("", text), START.isoformat()]))
+def test_orders_whose_claims_have_ended_are_fired_in_groups_again(make_database):
+    database, rules = make_database(), rules_of()
+    placed(database, 40, rules)
+    told = (("ship", 1, {}), ("deliver", 2, {}), ("open_claim", 3, {"kind": "damaged"}), ("withdraw", 4, {}))
+    with database.write() as connection:
+        for n in range(40):
+            for trigger, day, fields in told:
+                at = START + timedelta(days=day, seconds=n)
+                report = Report(trigger, at, "test", trigger, "person:test", fields)
+                apply(connection, [Arrival(Order("main", str(n), START, "CNY"), (report,))], at, rules)
+    assert fired_in_groups(database, START + timedelta(days=90), rules) == 0
+    with database.read() as connection:
+        assert connection.execute(text("SELECT DISTINCT state FROM orders")).scalars().all() == ["closed"]

@@ -82,7 +82,7 @@ class Draft:
         number, order = len(self.case.ledger) + 1, self.case.order
         row = LedgerRow(number, side, self.event.at, order.currency, amount, attempt, claim)
         self.change(ledger=(*self.case.ledger, row))
-        self.note(**{side: number})
+        self.note(**{side.value: number})
         return row
 
     def change_ledger(self, row: LedgerRow) -> None:

@@ -107,7 +107,7 @@ def _placing(arrival: Arrival) -> Arrival:
 
 def _fire_until(runtime: Runtime, moment: datetime) -> None:
     while (wake := next_wake(runtime)) is not None and wake < moment:
-        fire_due(runtime.database, wake, runtime.rules)
+        fire_due(runtime.database, wake, runtime.rules, traces=runtime.traces)
         deliver_due(runtime.database, wake, runtime.rules, runtime.messenger)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from tracing.symbols import per_input
 from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, LedgerStatus, Remedy, State, TimerStatus
 
 Value = TypeVar("Value")
@@ -197,6 +198,12 @@ class Report:
     id: int | None = None
 
 
+@per_input
+def _first_untried(alternatives: tuple[str, ...], *tried: str | None) -> str:
+    """Return the first alternative that was not tried; an empty text where none is left."""
+    return next((name for name in alternatives if name not in tried), "")
+
+
 @dataclass(frozen=True)
 class Case:
     """Everything the process needs to know of one order to take its next step."""
@@ -273,8 +280,7 @@ class Case:
 
     def next_supplier(self) -> str | None:
         """Return the best alternative that has not had its turn, or None."""
-        tried = {attempt.supplier for attempt in self.attempts}
-        return next((name for name in self.order.alternatives if name not in tried), None)
+        return _first_untried(self.order.alternatives, *(attempt.supplier for attempt in self.attempts)) or None
 
     def open_recoveries(self) -> tuple[LedgerRow, ...]:
         """Return the recoveries that are neither settled, declined nor withdrawn."""

@@ -1,14 +1,15 @@
 """The history of an order: append-only rows, each chained to the one before by its hash (rule 6.1)."""
 
-import json
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tracing.symbols import per_input
+from workflow.case.canonical import ascii_json
 from workflow.case.case import Details, made
 from workflow.plurals import counted
-from workflow.symbols import digest, plain
 from workflow.vocabulary import State
 
 
@@ -40,32 +41,27 @@ def sealed(order: str, previous: str, fields: dict[str, Any]) -> HistoryRow:
 
 def chain(order: str, previous: str, row: HistoryRow) -> str:
     """Return the hash that binds `row` of `order` to the row before it."""
-    occurred = _written_at(row.occurred)
-    recorded = occurred if row.recorded is row.occurred else _written_at(row.recorded)
     parts = [
-        previous,
         order,
         row.sequence,
         row.trigger,
         row.source,
         row.target,
-        occurred,
-        _written_at(row.due),
-        recorded,
+        row.occurred,
+        row.due,
+        row.recorded,
         row.actor,
         row.reason,
         dict(sorted(row.details.items())),
         row.policy,
     ]
-    return digest(previous, _written(parts))
+    return _digest(previous, ascii_json(parts))
 
 
-def _written_at(at: datetime | None) -> str | datetime | None:
-    """Return an instant as it is hashed; a symbol is written when its value is filled in."""
-    return at.isoformat() if isinstance(at, datetime) else at
-
-
-_written = json.JSONEncoder(check_circular=False, separators=(",", ":"), default=plain).encode
+@per_input
+def _digest(previous: str, parts: str) -> str:
+    """Return the SHA-256 of a JSON list: the digest before it, then `parts`, which is a list itself."""
+    return hashlib.sha256(f'["{previous}",{parts[1:]}'.encode()).hexdigest()
 
 
 def broken_at(order: str, rows: Iterable[HistoryRow], count: int, last_hash: str) -> str | None:

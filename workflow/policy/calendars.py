@@ -3,12 +3,11 @@
 from collections.abc import Collection
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import cast
 from zoneinfo import ZoneInfo
 
 import holidays
 
-from workflow.symbols import Symbol
+from tracing.symbols import per_input
 
 _DAY = timedelta(days=1)
 
@@ -47,13 +46,12 @@ class WorkingCalendar:
             return True
         return day not in self._closures and bool(self._holidays.is_working_day(day))
 
+    @per_input
     def deadline(self, start: datetime, days: int) -> datetime:
         """Return the end of the `days`-th working day after the local date of `start`, in UTC.
 
         The end of a day is 00:00 local time of the day after it (rule 3.3).
         """
-        if isinstance(start, Symbol):
-            return cast(datetime, start.map(self.deadline, days))
         first = start.astimezone(self.zone).date()
         end = self._ends.get((first, days))
         if end is None:
@@ -61,10 +59,9 @@ class WorkingCalendar:
             end = self._ends[first, days] = datetime.combine(after, datetime.min.time(), self.zone).astimezone(UTC)
         return end
 
+    @per_input
     def is_deadline_provisional(self, start: datetime, days: int) -> bool:
         """Say whether the deadline of `days` working days may still change (rule 3.4)."""
-        if isinstance(start, Symbol):
-            return bool(start.map(self.is_deadline_provisional, days))
         return self.is_provisional(start, self.deadline(start, days))
 
     def is_provisional(self, start: datetime, deadline: datetime) -> bool:

@@ -3,12 +3,13 @@
 import hashlib
 import itertools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
+from tracing.symbols import per_input
 from workflow.addresses import email_address
 from workflow.case.case import Case
 from workflow.case.money import MoneyError, exponent
@@ -18,7 +19,6 @@ from workflow.policy.durations import Duration
 from workflow.process import EFFECTS
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse
-from workflow.trace_cache import TraceCache
 from workflow.vocabulary import Mode
 
 
@@ -291,31 +291,32 @@ class PolicyScope:
     route: str
 
 
-@dataclass(frozen=True, slots=True)
 class Rules:
     """A policy in force: its version in the database, its numbers, and its calendar."""
 
-    version: int
-    policy: Policy
-    calendar: WorkingCalendar
-    _seen: dict[PolicyScope, Policy] = field(default_factory=dict, repr=False, compare=False)
-    traces: dict[Any, TraceCache[Any]] = field(default_factory=dict, repr=False, compare=False)
-    """The traces of grouped firing under these rules."""
+    def __init__(self, version: int, policy: Policy, calendar: WorkingCalendar) -> None:
+        self.version, self.policy, self.calendar = version, policy, calendar
+        self._named_suppliers = frozenset(one.supplier for one in policy.overrides if one.supplier is not None)
+        self._by_scope: dict[PolicyScope, Policy] = {}
 
     def of(self, case: Case) -> Policy:
         """Return the policy as it counts for the case's order and current supplier (rule 3.9)."""
         if not self.policy.overrides:
             return self.policy
-        whose = scope_of(case)
-        if whose not in self._seen:
-            self._seen[whose] = self.policy.for_scope(whose)
-        return self._seen[whose]
+        scope = self.scope_of(case)
+        if scope not in self._by_scope:
+            self._by_scope[scope] = self.policy.for_scope(scope)
+        return self._by_scope[scope]
+
+    def scope_of(self, case: Case) -> PolicyScope:
+        """Return what the policy of a case depends on; a supplier that no override names makes no difference."""
+        supplier = case.attempt.supplier if case.attempts else case.order.supplier
+        return PolicyScope(case.order.shop, _if_named(supplier, self._named_suppliers), case.order.route)
 
 
-def scope_of(case: Case) -> PolicyScope:
-    """Return what the policy of a case may depend on."""
-    supplier = case.attempt.supplier if case.attempts else case.order.supplier
-    return PolicyScope(case.order.shop, supplier, case.order.route)
+@per_input
+def _if_named(supplier: str | None, named: frozenset[str]) -> str | None:
+    return supplier if supplier in named else None
 
 
 def read_policy(text: str) -> Policy:

@@ -180,7 +180,7 @@ def _decide(draft: Draft, row: LedgerRow, status: LedgerStatus) -> None:
     given = draft.event.fields.get("amount")
     settled = (row.amount if given is None else int(given)) if status == LedgerStatus.settled else None
     draft.change_ledger(replace_fields(row, status=status, settled_amount=settled, decided_at=draft.event.at))
-    draft.note(**{row.side: row.number})
+    draft.note(**{row.side.value: row.number})
     for timer in draft.case.timers:
         if timer.ledger == row.number:
             timers.end(draft, timer)

@@ -8,7 +8,7 @@ from typing import Any
 from workflow.case.case import Case, Timer, made, replace_fields
 from workflow.draft import Draft
 from workflow.policy.durations import Duration
-from workflow.policy.policy import Policy, Rules, scope_of
+from workflow.policy.policy import Policy, Rules
 from workflow.process import END_CLAIM_WITHOUT_REMEDY
 from workflow.table import CLOCK_OF, STARTED_BY
 from workflow.vocabulary import State, TimerStatus
@@ -239,7 +239,7 @@ DEADLINES = frozenset({*_DEADLINES, *_EVERY, *_CHASES})
 
 def deciding_lines(case: Case, rules: Rules, timer: Timer) -> tuple[str, ...]:
     """Name the lines of the policy that decide when a timer is due (rule 3.9)."""
-    whose = scope_of(_with_its_supplier(case, timer.ledger))
+    whose = rules.scope_of(_with_its_supplier(case, timer.ledger))
     settings = (name.split(".") for name in CLOCK_OF[timer.trigger].settings)
     return tuple(rules.policy.line_of(whose, section, name) for section, name in settings)
 

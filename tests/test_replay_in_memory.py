@@ -1,4 +1,4 @@
-"""A replay that only counts lets orders that are alike live once: what it counts is what each would have come to alone."""
+"""A replay that only counts keeps no rows: what it counts in memory is what a database would have held."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,10 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import engine.replay_grouped
+from engine.counting import Counting
 from engine.outcomes import Arrival, Tally
 from engine.replay import replay
-from engine.replay_grouped import GroupedReplay
 from engine.reporting import apply
 from inbound.files import columns_of
 from inbound.mapping import own_mapping
@@ -103,54 +102,21 @@ def one_by_one(database, arrivals, rules) -> Tally:
     return tally
 
 
-@pytest.fixture(scope="module", autouse=True)
-def also_of_few_orders():
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(engine.replay_grouped, "SMALLEST_GROUP", 1)
-        patched.setattr(engine.replay_grouped, "MOST_TRACES", 3)
-        yield
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kinds=st.lists(kinds, min_size=1, max_size=4), policy=st.sampled_from(POLICIES))
-def test_what_is_counted_together_is_what_each_would_have_come_to_alone(scratch, kinds, policy):
+def test_what_is_counted_in_memory_is_what_a_database_would_have_held(scratch, kinds, policy):
     arrivals, rules, tally = [*arrivals_of(kinds)], rules_of(policy), Tally()
-    lives = GroupedReplay(rules, UNTIL)
-    half = len(arrivals) // 2
-    left = lives.count(arrivals[:half], tally) + lives.count(arrivals[half:], tally)
-    rest, alone = one_by_one(scratch, map(under_another_number, left), rules), one_by_one(scratch, arrivals, rules)
+    left = [*Counting(UNTIL, rules, tally).left_of(arrivals)]
+    rest, stored = one_by_one(scratch, map(under_another_number, left), rules), one_by_one(scratch, arrivals, rules)
     for name in Tally.__dataclass_fields__:
-        assert getattr(tally, name) + getattr(rest, name) == getattr(alone, name), name
+        assert getattr(tally, name) + getattr(rest, name) == getattr(stored, name), name
 
 
-def test_orders_that_are_alike_live_once(monkeypatch):
-    lived = []
-
-    class Counted(engine.replay_grouped.CaseRun):
-        def live_through(self, *given):
-            lived.append(1)
-            super().live_through(*given)
-
-    monkeypatch.setattr(engine.replay_grouped, "CaseRun", Counted)
-    told = [(3.0, ("ship", {"carrier": "post", "tracking_number": "1"})), (9.0, ("deliver", {}))]
-    tally = Tally()
-    assert GroupedReplay(rules_of(), UNTIL).count([*arrivals_of([{**LIKE, "count": 300, "reports": told}])], tally) == []
-    assert tally.orders == 300
-    assert len(lived) < 30
-
-
-def test_of_few_orders_each_is_looked_at_by_itself(monkeypatch):
-    monkeypatch.setattr(engine.replay_grouped, "SMALLEST_GROUP", 5)
-    few, enough = ([*arrivals_of([{**LIKE, "count": many, "reports": []}])] for many in (4, 5))
-    lives = GroupedReplay(rules_of(), UNTIL)
-    assert lives.count(few, Tally()) == few
-    assert lives.count(enough, Tally()) == []
-    assert lives.count(few, Tally()) == [], "their like has come by"
-
-
-def test_what_is_reported_twice_in_one_order_is_looked_at_by_itself():
+def test_an_order_of_which_something_is_reported_twice_needs_a_database():
     ((arrival),) = arrivals_of([{**LIKE, "count": 1, "reports": [(1.0, ("deliver", {}))] * 2}])
-    assert GroupedReplay(rules_of(), UNTIL).count([arrival], Tally()) == [arrival]
+    tally = Tally()
+    assert [*Counting(UNTIL, rules_of(), tally).left_of([arrival])] == [arrival]
+    assert tally.orders == 0
 
 
 def test_a_file_that_links_orders_is_counted_as_one_that_is_kept(tmp_path):

@@ -1,0 +1,46 @@
+"""Which fields of a case vary from order to order and become symbols when the process is traced."""
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import TypeVar
+
+from tracing.symbols import OPAQUE, Symbol, Trace
+from workflow.case.case import Attempt, Case, Claim, LedgerRow, Order, Timer, replace_fields
+
+Part = TypeVar("Part")
+VARYING: Mapping[type, tuple[str, ...]] = {
+    Order: ("number", "placed_at", "supplier", "alternatives", "paid", "ship_by"),
+    Case: ("since", "last_hash"),
+    Attempt: ("supplier", "placed_at", "ship_by", "urged_at", "shipped_at", "delivered_at", "counts_from"),
+    Timer: ("due_at", "planned_at", "counts_from", "paused_at"),
+    LedgerRow: ("requested_at", "amount", "settled_amount", "decided_at"),
+    Claim: ("opened_at", "decided_at", "replacement"),
+}
+"""Fields that vary from order to order: they become symbols, unless they are empty."""
+IGNORED: Mapping[type, tuple[str, ...]] = {
+    Order: ("group", "country", "buyer_name", "buyer_email", "buyer_address", "merchant_email", "language"),
+    Case: ("lines", "waiting", "salt", "carrier_status", "known"),
+    Attempt: ("carrier", "tracking_number", "parcel"),
+    Claim: ("pieces", "evidence"),
+}
+"""Fields that no timed transition reads."""
+PARTS = ("attempts", "timers", "ledger", "claims")
+"""The parts of a case whose fields follow its own, in this order."""
+AT = 0
+"""The number of the instant, which all orders of a batch share."""
+ORDER_ID, FIRST = 0, 1
+"""The slots of the order's row id, and of the first varying value."""
+
+
+def symbolic(case: Case, trace: Trace) -> Case:
+    """Return a case with symbols for its varying fields, in the order of its columns."""
+    symbols = map(trace.symbol, count(FIRST))
+    order, own = _symbolic(case.order, symbols), _symbolic(case, symbols)
+    parts = {name: tuple(_symbolic(one, symbols) for one in getattr(case, name)) for name in PARTS}
+    return replace_fields(own, order=order, **parts)
+
+
+def _symbolic(part: Part, symbols: Iterator[Symbol]) -> Part:
+    varying = dict(zip(VARYING[type(part)], symbols, strict=False))
+    known = {name: symbol for name, symbol in varying.items() if getattr(part, name) is not None}
+    return replace_fields(part, **known, **dict.fromkeys(IGNORED.get(type(part), ()), OPAQUE))
