@@ -1,4 +1,7 @@
-"""The application put together from its settings: database, policy, channels; and who is at the keyboard, and when."""
+"""The application put together from its settings: database, policy, channels; and who is at the keyboard, and when.
+
+What only some commands need is imported where it is made: a list of orders is read without policy, mail and templates.
+"""
 
 import getpass
 import os
@@ -7,24 +10,19 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
-
-if TYPE_CHECKING:
-    from evidence.vault import Vault
 from tzlocal import get_localzone
 
 from admin.text import relative_time
 from config.settings import Settings, load_settings
-from effects.channel import Channel
-from effects.email import EmailChannel, SmtpServer
-from effects.file import FileChannel
-from effects.letters import Letters
-from effects.log import LogChannel
-from engine.delivery import Messenger
-from engine.rules import rules_for_reading, rules_in_force
-from jobs.passes import Runtime
 from storage.database import Database
 from workflow.errors import UsageError
-from workflow.policy.policy import Rules
+
+if TYPE_CHECKING:
+    from effects.channel import Channel
+    from engine.delivery import Messenger
+    from evidence.vault import Vault
+    from jobs.passes import Runtime
+    from workflow.policy.policy import Rules
 
 
 class App:
@@ -59,20 +57,32 @@ class App:
             upgrade(self.database)
         return self.ready()
 
-    def rules(self) -> Rules:
+    def rules(self) -> "Rules":
         """Return the policy in force; a changed one is stored as a new version."""
+        from engine.rules import rules_in_force
+
         return rules_in_force(self.database, self.settings.policy_text(), now())
 
-    def rules_for_reading(self) -> Rules:
+    def rules_for_reading(self) -> "Rules":
         """Return the policy in force for a command that stores nothing."""
+        from engine.rules import rules_for_reading
+
         return rules_for_reading(self.database, self.settings.policy_text())
 
-    def runtime(self) -> Runtime:
+    def runtime(self) -> "Runtime":
         """Return what the jobs work on."""
+        from jobs.passes import Runtime
+
         return Runtime(self.ready(), self.rules(), self.messenger())
 
-    def messenger(self) -> Messenger:
+    def messenger(self) -> "Messenger":
         """Return the channels and texts that messages leave by."""
+        from effects.email import EmailChannel, SmtpServer
+        from effects.file import FileChannel
+        from effects.letters import Letters
+        from effects.log import LogChannel
+        from engine.delivery import Messenger
+
         settings = self.settings
         smtp = settings.smtp
         server = SmtpServer(**smtp.model_dump()) if smtp.host else None

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from config.documents import read_document
 from workflow.errors import UsageError
-from workflow.policy.policy import Policy, PolicyError, read_policy
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Policy
 
 DEFAULT_FILE = "aftersales.toml"
 DEFAULT_POLICY = Path(__file__).parent / "policy.toml"
@@ -79,13 +81,15 @@ class Settings(BaseModel):
         except UsageError as error:
             raise UsageError(f"the policy {error}") from None
 
-    def read_policy(self) -> Policy:
+    def read_policy(self) -> "Policy":
         """Return the policy in force, checked.
 
         Raises:
             PolicyError: names the file, and what is wrong with it.
 
         """
+        from workflow.policy.policy import PolicyError, read_policy  # its models are slow to make, and seldom needed
+
         try:
             return read_policy(self.policy_text())
         except PolicyError as error:

@@ -13,8 +13,9 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from storage import attention, outbox, queries, timers
-from storage.database import Database, writing
+from engine.views import EffectSummary, Filter, Source, filled
+from storage import attention, lists, outbox, queries, timers
+from storage.database import Database, reading, writing
 from storage.notifications import notify_daemons
 from storage.row_sets import UNSENT
 from storage.timers import Due
@@ -67,6 +68,13 @@ class Decided:
 
 class AlreadyDecided(UsageError):
     """Another person has decided first; the message says who and when."""
+
+
+def effects_for(source: Source, action: EffectAction, wanted: Filter) -> list[EffectSummary]:
+    """Return every effect of a selection that takes an action, oldest first: what a decision would change."""
+    with reading(source) as connection:
+        chosen = Filter(order_id=wanted.order_id, kind=wanted.kind, statuses=DECIDABLE[action])
+        return [filled(EffectSummary, row) for row in lists.all_effects(connection, chosen)][::-1]
 
 
 def decide_effects(

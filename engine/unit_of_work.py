@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.case_run import CaseRun
-from storage import cases, chains
+from storage import case_writer, cases, chains
 from storage.case_changes import CaseChange
 from storage.case_reader import StoredCase
 from storage.chains import Chain
@@ -100,7 +100,7 @@ class UnitOfWork:
 
         """
         changes = self.changes()
-        has_work = cases.store(self._connection, changes) if changes else False
+        has_work = case_writer.store(self._connection, changes) if changes else False
         self._new.clear()  # runs refer to what refers to them, and the cyclic garbage collector is off
         self.orders.clear()
         return has_work

@@ -1,4 +1,4 @@
-"""What screens see, as values: lists page by page, and single effects. Nothing here writes or locks."""
+"""What screens see, as values: lists page by page. Nothing here writes or locks."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -9,22 +9,18 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, RowMapping
 
-from engine.deciding import DECIDABLE, EffectAction
-from engine.delivery import Messenger, preview
-from storage import cases, lists, outbox, queries
+from storage import cases, lists, queries
 from storage.database import Database, reading
 from storage.lists import COUNTED_AT_MOST, Rows
 from storage.lists import Filter as Filter
 from storage.lists import Page as Page
 from workflow.case import claims
 from workflow.errors import UsageError
-from workflow.policy.policy import Policy
 from workflow.vocabulary import (
     ClaimKind,
     ClaimStatus,
     ClaimVerdict,
     EffectStatus,
-    MessageStatus,
     Remedy,
     State,
     TimerStatus,
@@ -140,27 +136,6 @@ class ExceptionSummary:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message that carries an effect: as it left, or (without a status) as it would be written now."""
-
-    channel: str
-    recipient: str | None
-    subject: str
-    body: str
-    status: MessageStatus | None
-
-
-@dataclass(frozen=True, slots=True)
-class EffectDetail:
-    """One effect with its messages."""
-
-    effect: EffectSummary
-    messages: Sequence[Message]
-    never_leaves: bool = False
-    """Whether nothing will be written about it any more: it was dropped before, or the policy leaves it to the merchant."""
-
-
 def list_orders(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[OrderSummary]:
     """List orders, those with the nearest deadline first.
 
@@ -251,13 +226,6 @@ def currency_of(source: Source, identity: str) -> str:
         return queries.stored_case(connection, identity).case.order.currency
 
 
-def effects_for(source: Source, action: EffectAction, wanted: Filter) -> list[EffectSummary]:
-    """Return every effect of a selection that takes an action, oldest first: what a decision would change."""
-    with reading(source) as connection:
-        chosen = Filter(order_id=wanted.order_id, kind=wanted.kind, statuses=DECIDABLE[action])
-        return [_filled(EffectSummary, row) for row in lists.all_effects(connection, chosen)][::-1]
-
-
 def effects_named(source: Source, ids: Sequence[int]) -> list[EffectSummary]:
     """Return effects by their ids.
 
@@ -266,39 +234,20 @@ def effects_named(source: Source, ids: Sequence[int]) -> list[EffectSummary]:
 
     """
     with reading(source) as connection:
-        found = [_filled(EffectSummary, row) for row in queries.effects_by_id(connection, ids)]
+        found = [filled(EffectSummary, row) for row in queries.effects_by_id(connection, ids)]
     if missing := set(ids) - {one.id for one in found}:
         raise UsageError(f"there is no effect {min(missing)}: `aftersales effects` lists them")
     return found
 
 
-def effect_detail(source: Source, effect_id: int, policy: Policy, messenger: Messenger) -> EffectDetail:
-    """Return one effect with its messages, as they left or as they would be written now.
-
-    Raises:
-        UsageError: there is no such effect.
-        AftersalesError: its message cannot be written; the error says why.
-
-    """
-    with reading(source) as connection:
-        (effect,) = effects_named(connection, [effect_id])
-        stored = queries.messages_of(connection, effect_id)
-        ready = outbox.effect(connection, effect_id)
-    if stored:
-        return EffectDetail(effect, [_filled(Message, row) for row in stored])
-    composed = preview(ready, policy, messenger)
-    messages = [Message(one.channel, one.recipient, one.subject, one.body, None) for one in composed]
-    return EffectDetail(effect, messages, never_leaves=effect.status in (EffectStatus.dropped, EffectStatus.off))
-
-
 def _page(found: Rows, kind: type[Row], **computed: Callable[[RowMapping], Any]) -> Page[Row]:
-    return Page([_filled(kind, row, **computed) for row in found.rows], found.next)
+    return Page([filled(kind, row, **computed) for row in found.rows], found.next)
 
 
 _JSON = ("details", "fields", "pieces", "evidence")
 
 
-def _filled(kind: type[Row], row: Any, **computed: Callable[[RowMapping], Any]) -> Row:
+def filled(kind: type[Row], row: Any, **computed: Callable[[RowMapping], Any]) -> Row:
     """Return a row as a value of the kind that screens see."""
     values: dict[str, Any] = {name: compute(row) for name, compute in computed.items()}
     for name, read in _columns(cast(Any, kind)):

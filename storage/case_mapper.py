@@ -1,17 +1,21 @@
 """Cases as rows and rows as cases."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import RowMapping
 
 from workflow.case.canonical import kept_json
 from workflow.case.case import LINKS, Attempt, Case, Claim, Details, LedgerRow, Line, Order, Timer
 from workflow.case.history import HistoryRow
-from workflow.draft import EffectDraft
 from workflow.vocabulary import State, TimerStatus
+
+if TYPE_CHECKING:
+    from workflow.draft import EffectDraft
 
 Values = dict[str, Any]
 

@@ -1,23 +1,17 @@
-"""Cases loaded, and all that a batch of steps writes stored together or not at all."""
+"""Orders found, and their cases loaded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 
-from sqlalchemy import Connection, Dialect, Text, bindparam, func, select
+from sqlalchemy import Connection, Dialect, Text, bindparam, select
 from sqlmodel import col
 
-from storage import dialect, locks
-from storage.attention import raise_flags
-from storage.case_changes import CaseChange, row_changes
+from storage import dialect
 from storage.case_reader import StoredCase, read_cases
 from storage.chunks import chunked
-from storage.locks import Lock
-from storage.notifications import notify_daemons
 from storage.prepared import Prepared, prepare
-from storage.row_sets import row_sets
 from storage.tables import OrderRow, ReportRow, table_of
 from workflow.case.canonical import kept_json
-from workflow.errors import OrderChanged
 
 Identity = tuple[str, str]
 """Shop and number of an order."""
@@ -59,45 +53,3 @@ def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[in
             (one, source, key) for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))
         }
     return keys
-
-
-def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
-    """Store a batch of changes; return whether there is work for a daemon now.
-
-    Raises:
-        OrderChanged: another writer changed an order since it was loaded; nothing may be committed.
-
-    """
-    new = [change for change in changes if change.before is None]
-    placed = [*zip(_new_ids(connection, len(new)), new, strict=True), *((c.order_id or 0, c) for c in changes if c.before)]
-    writes, kind = row_changes(placed), dialect.at(connection)
-    for operation, table, rows in writes.in_order():
-        for some in row_sets(operation, table, rows, kind.instant_text):
-            (written,) = kind.write(connection, [some])
-            if some.shape.must_match and written != some.count:
-                _raise_order_changed(connection, changes)
-    raise_flags(connection, writes.flags)
-    if writes.has_work:
-        notify_daemons(connection)
-    return writes.has_work
-
-
-def _raise_order_changed(connection: Connection, changes: Sequence[CaseChange]) -> None:
-    ours = {change.order_id: change for change in changes}
-    for some in chunked(key for key in ours if key):
-        versions = select(col(OrderRow.id), col(OrderRow.version)).where(col(OrderRow.id).in_(some))
-        for key, version in connection.execute(versions):
-            change = ours[key]
-            if version != change.after.steps and change.before:
-                trigger, state = change.steps[0].history.trigger, change.before.state
-                why = "another writer changed the order first: look at it again"
-                raise OrderChanged(change.after.name, state, trigger, why)
-    raise AssertionError("an order vanished while it was being moved")
-
-
-def _new_ids(connection: Connection, count: int) -> Sequence[int]:
-    if not count:
-        return ()
-    locks.take(connection, Lock.new_orders)
-    first = (connection.execute(select(func.max(OrderRow.id))).scalar() or 0) + 1
-    return range(first, first + count)

@@ -208,7 +208,8 @@ _BATCHES = count(1)
 
 @lru_cache
 def _create_staged(written_for: Dialect) -> Prepared:
-    return prepare(CreateTable(_STAGED, if_not_exists=True), written_for)
+    prepared = prepare(CreateTable(_STAGED, if_not_exists=True), written_for)
+    return replace(prepared, sql=f"{prepared.sql} ON COMMIT DELETE ROWS")
 
 
 def _copy(connection: Connection, table: str, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:

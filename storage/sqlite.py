@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from filelock import FileLock
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -89,6 +88,8 @@ class Sqlite:
     @contextmanager
     def exclusive(self, engine: Engine, file: Path | None, name: str, number: int) -> Iterator[None]:
         """Hold a lock among all processes on the file, outside of any transaction."""
+        from filelock import FileLock  # few commands take this lock
+
         with FileLock(f"{file}.{name}.lock", mode=0o600):
             yield
 

@@ -40,7 +40,7 @@ def layout_of(sets: Sequence[RowSet]) -> Layout:
 def staged_table(*key: Column[Any]) -> Table:
     """Return the temporary table, with `c0` for the ids of orders or reports among the columns of `key`."""
     others = (Column(f"c{number}", Text) for number in range(1, MOST_COLUMNS))
-    return Table("staged", MetaData(), *key, *others, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
+    return Table("staged", MetaData(), *key, *others, prefixes=["TEMPORARY"])
 
 
 def expressions(number: int, write: Write, take: Callable[[int, Column[Any]], ColumnElement[Any]]) -> list[ColumnElement[Any]]:

@@ -22,6 +22,14 @@ def belongs_to_order() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["order_id"], ["orders.id"]).ddl_if(dialect=sqlite.NAME)
 
 
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index of the rows that meet a condition.
+
+    That of PostgreSQL is made by the migrations: to name it here would import its dialect for every command.
+    """
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))
+
+
 def table_of(model: type[SQLModel]) -> Table:
     """Return the table of a model, for statements that need no objects."""
     return SQLModel.metadata.tables[str(model.__tablename__)]
@@ -35,13 +43,7 @@ class OrderRow(SQLModel, table=True):
         UniqueConstraint("shop", "number"),
         Index("orders_by_number", "number"),
         Index("orders_by_state", "state"),
-        Index(
-            "orders_by_chain",
-            "shop",
-            "chain",
-            sqlite_where=text("chain IS NOT NULL"),
-            postgresql_where=text("chain IS NOT NULL"),
-        ),
+        partial_index("orders_by_chain", "shop", "chain", where="chain IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -120,15 +122,8 @@ class TimerRow(SQLModel, table=True):
 
     __tablename__ = "timers"
     __table_args__ = (
-        Index(
-            "timers_pending",
-            "wake_at",
-            "order_id",
-            "number",
-            sqlite_where=text("status = 'pending'"),
-            postgresql_where=text("status = 'pending'"),
-        ),
-        Index("timers_provisional", "due_at", sqlite_where=text("provisional"), postgresql_where=text("provisional")),
+        partial_index("timers_pending", "wake_at", "order_id", "number", where="status = 'pending'"),
+        partial_index("timers_provisional", "due_at", where="provisional"),
         belongs_to_order(),
         KEYED,
     )
@@ -180,12 +175,7 @@ class ReportRow(SQLModel, table=True):
     __tablename__ = "reports"
     __table_args__ = (
         UniqueConstraint("order_id", "source", "key"),
-        Index(
-            "reports_open",
-            "order_id",
-            sqlite_where=text("verdict IN ('exception', 'refused') AND resolved_at IS NULL"),
-            postgresql_where=text("verdict IN ('exception', 'refused') AND resolved_at IS NULL"),
-        ),
+        partial_index("reports_open", "order_id", where="verdict IN ('exception', 'refused') AND resolved_at IS NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -273,12 +263,7 @@ class EffectRow(SQLModel, table=True):
     __tablename__ = "effects"
     __table_args__ = (
         Index("effects_by_order", "order_id"),
-        Index(
-            "effects_ready",
-            "id",
-            sqlite_where=text("status = 'ready'"),
-            postgresql_where=text("status = 'ready'"),
-        ),
+        partial_index("effects_ready", "id", where="status = 'ready'"),
         Index("effects_by_status", "status"),
         belongs_to_order(),
     )
@@ -302,18 +287,8 @@ class MessageRow(SQLModel, table=True):
     __tablename__ = "messages"
     __table_args__ = (
         UniqueConstraint("key"),
-        Index(
-            "messages_waiting",
-            "next_try_at",
-            sqlite_where=text("status = 'waiting'"),
-            postgresql_where=text("status = 'waiting'"),
-        ),
-        Index(
-            "messages_sending",
-            "next_try_at",
-            sqlite_where=text("status = 'sending'"),
-            postgresql_where=text("status = 'sending'"),
-        ),
+        partial_index("messages_waiting", "next_try_at", where="status = 'waiting'"),
+        partial_index("messages_sending", "next_try_at", where="status = 'sending'"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -348,14 +323,7 @@ class AttentionRow(SQLModel, table=True):
     __tablename__ = "attention"
     __table_args__ = (
         Index("attention_by_order", "order_id"),
-        Index(
-            "attention_open",
-            "order_id",
-            "flag",
-            unique=True,
-            sqlite_where=text("resolved_at IS NULL"),
-            postgresql_where=text("resolved_at IS NULL"),
-        ),
+        partial_index("attention_open", "order_id", "flag", unique=True, where="resolved_at IS NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

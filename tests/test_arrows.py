@@ -1,6 +1,7 @@
 """Which folder may import which: the whole list. `make lint` holds what is forbidden; this holds what is allowed."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -117,3 +118,10 @@ def test_two_modules_name_a_dialect():
             words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
             naming |= {path.relative_to(ROOT).as_posix()} if words & {"sqlite", "postgresql"} else set()
     assert naming == {"storage/sqlite.py", "storage/postgresql.py"}
+
+
+def test_a_list_of_orders_is_read_without_policy_calendars_mail_templates_and_another_database():
+    loaded = "import sys, admin.commands.orders; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", loaded], capture_output=True, text=True, cwd=ROOT, check=True)
+    slow = {"workflow.policy.policy", "holidays", "jinja2", "smtplib", "transitions", "sqlalchemy.dialects.postgresql"}
+    assert not slow & {*done.stdout.split()}

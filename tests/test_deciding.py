@@ -12,6 +12,7 @@ from engine.deciding import (
     EffectAction,
     close_exception,
     decide_effects,
+    effects_for,
     resolve,
     retry_timers,
 )
@@ -19,7 +20,7 @@ from engine.delivery import Messenger, compose_due, deliver_due
 from engine.firing import fire_due
 from engine.rules import rules_for_reading, rules_in_force
 from engine.timer_commands import TimerCommand, apply_command
-from engine.views import effects_for, list_exceptions
+from engine.views import list_exceptions
 from storage import lists
 from storage.lists import Filter
 from storage.tables import EffectRow, ImportRow, PolicyRow, table_of

@@ -7,7 +7,7 @@ from engine.explain import explain
 from engine.firing import fire_due
 from engine.outcomes import Arrival, Tally
 from engine.reporting import apply
-from storage import cases, lists, queries, timers
+from storage import case_writer, lists, queries, timers
 from storage.case_changes import CaseChange
 from storage.lists import Filter
 from tests.conftest import START, all_effects, all_flags, day, decide, rules_of
@@ -150,7 +150,7 @@ def _lose_the_race(database, before):
         (outcome,) = apply(connection, [arrival("1", report("ship", 1), placing=False)], day(1), RULES)
         connection.execute(text("UPDATE orders SET version = 9"))
         change = CaseChange(outcome.case, outcome.steps, (), day(1), 1, before)
-        cases.store(connection, [change])
+        case_writer.store(connection, [change])
 
 
 def test_a_virtual_clock_interleaves_reports_and_timers(database):

@@ -154,7 +154,7 @@ def test_a_stop_ends_a_long_drain_between_two_batches(runtime, log, monkeypatch)
     begun, stopped = threading.Event(), threading.Event()
     fire = passes.fire_due
 
-    def one_at_a_time(database, at, rules):
+    def one_at_a_time(database, at, rules, traces):
         begun.set()
         stopped.wait(PATIENCE_SECONDS)
         return fire(database, at, rules, limit=1)

@@ -1,12 +1,16 @@
 """A step in progress: the case as it changes, and everything that the step will write."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow.case.case import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer, replace_fields
-from workflow.policy.policy import Rules
 from workflow.vocabulary import ClaimStatus, LedgerSide, Mode, Row, State
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 
 @dataclass(frozen=True, slots=True)

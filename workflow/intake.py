@@ -1,16 +1,21 @@
 """From a report to its verdict: applied, refused or kept as an exception (docs/process.md, part 2)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workflow.case.case import Case, Report, replace_fields
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
-from workflow.policy.policy import Rules
 from workflow.process import OLDER_NEWS, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS, PARCEL_REPORTS
 from workflow.step import Step, step, write
 from workflow.vocabulary import Position, State, Verdict
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 PEOPLE = ("person:", "api:")
 """Actors that are told at once; what others report and cannot be applied is kept as an exception."""

@@ -1,19 +1,23 @@
 """The process table executed by `transitions`: from a case and a trigger to the row that is taken."""
 
+from __future__ import annotations
+
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transitions import Machine
 
 import workflow.checks  # noqa: F401  (the process is checked before it is used)
 from workflow.case.case import Case, Details
 from workflow.errors import InvalidTransition, Refused
-from workflow.policy.policy import Rules
 from workflow.rules.guards import GUARDS, GuardContext
 from workflow.table import EDGES, NEW, ROWS_BY_STATE_AND_TRIGGER, Edge, allowed_now
 from workflow.vocabulary import Row, State, Target
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 
 class _Mover:
@@ -51,14 +55,17 @@ def _transition(move: Edge) -> dict[str, Any]:
     return {**ways, "conditions": conditions, "before": partial(_take, move)}
 
 
-_MACHINE = Machine(
-    model=None,
-    states=[NEW, *map(str, State)],
-    initial=None,
-    transitions=[_transition(move) for move in EDGES],
-    auto_transitions=False,
-    send_event=True,
-)
+@cache
+def _machine() -> Machine:
+    """Return the process as a machine; to make it takes longer than to list orders."""
+    return Machine(
+        model=None,
+        states=[NEW, *map(str, State)],
+        initial=None,
+        transitions=[_transition(move) for move in EDGES],
+        auto_transitions=False,
+        send_event=True,
+    )
 
 
 def decide(case: Case, trigger: str, fields: Details, rules: Rules, at: datetime) -> tuple[Row, State | None]:
@@ -77,7 +84,7 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules, at: datetime
         return _DECIDED[here, trigger]
     question = GuardContext(case, fields, rules, at)
     mover = _Mover(here, question)
-    if not _MACHINE.events[trigger].trigger(mover) or mover.move is None:
+    if not _machine().events[trigger].trigger(mover) or mover.move is None:
         raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_now(case))
     if len(rows) == 1 and not rows[0].guards and rows[0].target not in (Target.back, Target.named):
         _DECIDED[here, trigger] = mover.move.row, mover.move.target

@@ -1,21 +1,26 @@
 """One step of one order: a case and an event go in, everything that the step writes comes out."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workflow.case.case import Case, Detail, Timer, replace_fields
 from workflow.case.history import HistoryRow, sealed
 from workflow.case.personal import without_buyer
 from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.machine import decide
-from workflow.policy.policy import Rules
 from workflow.process import CANNOT_RETURN_TO, EFFECTS, KEEP_CLAIM_OPEN, KEEP_RETURN_STATE, NOT_RETURNED_TO, REMEDIES_BY_HAND
 from workflow.reports import FIELDS
 from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
 from workflow.vocabulary import ClaimStatus, Row, State, Target, TimerStatus
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 OBSOLETE_IN = {state: tuple(effect.kind for effect in EFFECTS if state in effect.obsolete_in) for state in State}
 """Which effects become obsolete when an order enters a state."""

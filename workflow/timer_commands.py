@@ -1,16 +1,21 @@
 """What a person does to the timers of an order; each is a step with a row in the history (rule 3.10)."""
 
+from __future__ import annotations
+
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workflow.case.case import Case, Details, Timer
 from workflow.draft import Event
 from workflow.errors import Refused
 from workflow.policy.durations import FIRST_YEAR, LAST_YEAR
-from workflow.policy.policy import Rules
 from workflow.process import RECORDS
 from workflow.rules.timer_changes import retimed
 from workflow.step import Step, step, write
 from workflow.vocabulary import TimerStatus
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 ACTIONS = ("postpone", "shift", "pause", "resume", "cancel", "retime")
 """What may be done to a timer besides firing it; the rows are `RECORDS` of the process, named ACTION_timer."""

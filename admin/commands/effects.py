@@ -12,7 +12,7 @@ from admin.lists import Paging, list_options, print_page
 from admin.options import ROW
 from admin.text import safe
 from engine import views
-from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_effects
+from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_effects, effects_for
 from engine.views import EffectSummary, Filter
 from workflow.plurals import counted
 from workflow.process import EFFECTS
@@ -60,8 +60,10 @@ def _about(effect: EffectSummary) -> str | None:
 @click.pass_context
 def show_effect(ctx: click.Context, effect_id: int) -> None:
     """Show the effect ID with its messages, as they left or as they would be written now."""
+    from engine.effect_detail import effect_detail  # mail and templates, which lists do without
+
     app = App(ctx)
-    detail = views.effect_detail(app.ready(), effect_id, app.rules_for_reading().policy, app.messenger())
+    detail = effect_detail(app.ready(), effect_id, app.rules_for_reading().policy, app.messenger())
     one = detail.effect
     by = f" by {safe(one.decided_by)}, {app.when(one.decided_at)}" if one.decided_by else ""
     click.echo(f"Effect {one.id} of order {safe(one.order)}: {one.kind}, {one.status}{by}; {_about(one) or 'no details'}")
@@ -97,7 +99,7 @@ def _decision(action: EffectAction, past_tense: str) -> click.Command:
             skipped = [one for one in named if one.status not in DECIDABLE[action]]
         else:
             order_id = views.order_id(database, identity) if identity else None
-            chosen, skipped = views.effects_for(database, action, Filter(order_id=order_id, kind=kind)), []
+            chosen, skipped = effects_for(database, action, Filter(order_id=order_id, kind=kind)), []
         _print_skipped(skipped, action)
         if dry_run:
             _print_chosen(chosen)

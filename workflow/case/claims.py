@@ -1,12 +1,17 @@
 """What may be claimed of an order, and what it is worth (docs/process.md, part 8). Pure arithmetic over the case file."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workflow.case.case import Case, Claim, Line, Order
-from workflow.policy.policy import Rules
 from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 Pieces = Mapping[int, int]
 """How many pieces of which line; lines count from 1."""

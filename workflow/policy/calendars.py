@@ -5,7 +5,8 @@ from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-import holidays
+from holidays import HolidayBase, country_holidays
+from holidays.registry import COUNTRIES
 
 from tracing.symbols import per_input
 
@@ -30,15 +31,19 @@ class WorkingCalendar:
         both = sorted(set(closures) & set(extra_working_days))
         if both:
             raise ValueError(f"{both[0]} is both a closure and an extra working day: keep one")
-        if country not in holidays.list_supported_countries():
+        if not any(country in codes for _, *codes in COUNTRIES.values()):
             raise ValueError(f"no holiday calendar for country {country!r}: use an ISO 3166 code such as CN")
-        self._holidays = holidays.country_holidays(country)
         self.country = country
         self.zone = ZoneInfo(time_zone)
         self._closures = frozenset(closures)
         self._extra = frozenset(extra_working_days)
         self._ends: dict[tuple[date, int], datetime] = {}
         self._known: dict[int, bool] = {}
+
+    @cached_property
+    def _holidays(self) -> HolidayBase:
+        """The calendar of the country; the library imports those of all countries for it."""
+        return country_holidays(self.country)
 
     def is_working_day(self, day: date) -> bool:
         """Say whether `day` (local date) is worked."""

@@ -1,10 +1,14 @@
 """Durations as the policy writes them: "2d", "36h", "5m", "15wd"."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from workflow.policy.calendars import WorkingCalendar
+if TYPE_CHECKING:
+    from workflow.policy.calendars import WorkingCalendar
 
 FIRST_YEAR, LAST_YEAR = 1990, 2199
 """The years that instants may lie in."""
@@ -20,7 +24,7 @@ class Duration:
     unit: str
 
     @classmethod
-    def parse(cls, text: str) -> "Duration":
+    def parse(cls, text: str) -> Duration:
         """Read "2d", "36h", "5m" or "15wd".
 
         Raises:
@@ -49,7 +53,7 @@ class Duration:
             raise ValueError(f"{self} has no fixed length: write days, hours or minutes")
         return timedelta(seconds=self.count * _SECONDS[self.unit])
 
-    def minus(self, other: "Duration") -> "Duration":
+    def minus(self, other: Duration) -> Duration:
         """Return what is left of this duration after `other`, of the same unit."""
         return Duration(self.count - other.count, self.unit)
 

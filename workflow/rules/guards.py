@@ -1,14 +1,19 @@
 """Guards: what must be true for a row of the process table to be taken, and the words for when it is not."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workflow.case import claims
 from workflow.case.case import Case, Claim, Details
-from workflow.policy.policy import Rules
 from workflow.process import ON_ITS_WAY, UNSHIPPED
 from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, Remedy, State
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 
 @dataclass(frozen=True, slots=True)

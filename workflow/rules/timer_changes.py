@@ -1,13 +1,18 @@
 """What the steps of a person's timekeeping do to a timer (rule 3.10)."""
 
+from __future__ import annotations
+
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workflow.case.case import Case, Timer, replace_fields
 from workflow.draft import Draft
-from workflow.policy.policy import Rules
 from workflow.rules import timers
 from workflow.table import CLOCK_OF
 from workflow.vocabulary import TimerStatus
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 
 def retimed(case: Case, timer: Timer, rules: Rules) -> Timer | None:

@@ -1,17 +1,21 @@
 """When timers start, pause, resume, repeat and end (docs/process.md, part 3)."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflow.case.case import Case, Timer, made, replace_fields
 from workflow.draft import Draft
 from workflow.policy.durations import Duration
-from workflow.policy.policy import Policy, Rules
 from workflow.process import END_CLAIM_WITHOUT_REMEDY
 from workflow.table import CLOCK_OF, STARTED_BY
 from workflow.vocabulary import State, TimerStatus
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Policy, Rules
 
 
 def enter(draft: Draft, state: State) -> None:
@@ -74,7 +78,7 @@ def start(
     _add(draft, trigger, planned[0], planned, about)
 
 
-def _add(draft: Draft, trigger: str, due_at: datetime, planned: "Plan", about: Mapping[str, Any]) -> None:
+def _add(draft: Draft, trigger: str, due_at: datetime, planned: Plan, about: Mapping[str, Any]) -> None:
     """Add a timer that is due at `due_at`; `about` are its fields that differ from the defaults."""
     planned_at, counts_from, provisional = planned
     fields = {
