@@ -40,6 +40,10 @@ COMMANDS: dict[str, str] = {
 }
 
 
+EXIT_CODES = {0: "done", 1: "refused or failed", 2: "wrong usage", 3: "done with rejected rows"}
+"""What the exit code of every command says."""
+
+
 class Commands(click.Group):
     """Knows the commands by name; imports one only to run it or to show its own help."""
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.work import fill
-from tests.postgres import Server
+from drills.postgres import Server
 
 AFTERSALES = (sys.executable, "-c", "from admin.main import main; main()")
 """The command, as it is in this folder."""

@@ -218,10 +218,10 @@ def _record_failure(
     if status is MessageStatus.waiting and message.tries >= policy.effects.tries:
         status, error = MessageStatus.dead, f"given up after {message.tries} tries: {error}"
     with database.write() as connection:
-        outbox.finish(connection, message.id, status, at, error, at + _back_off(message.tries, policy))
+        outbox.finish(connection, message.id, status, at, error, at + back_off(message.tries, policy))
 
 
-def _back_off(tries: int, policy: Policy) -> timedelta:
+def back_off(tries: int, policy: Policy) -> timedelta:
     """Return how long to wait after that many tries: twice as long each time, up to the policy's limit."""
     first, longest = policy.effects.first_retry_after.span(), policy.effects.longest_retry_after.span()
     seconds = int(first.total_seconds()) << (tries - 1)  # an int holds what no timedelta could

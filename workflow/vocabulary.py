@@ -10,17 +10,29 @@ class State(StrEnum):
     """Where an order is (rule 1.1)."""
 
     placed = "placed"
+    """Paid and sent to a supplier, not shipped."""
     overdue_urged = "overdue_urged"
+    """The supplier is late and was urged."""
     rerouted = "rerouted"
+    """Ordered again from another supplier."""
     shipped = "shipped"
+    """On its way."""
     customs_hold = "customs_hold"
+    """Held by customs."""
     delivered = "delivered"
+    """Arrived; claims may be opened."""
     disputed = "disputed"
+    """A claim is being worked on."""
     intercepting = "intercepting"
+    """The supplier was asked to stop the parcel."""
     refunding = "refunding"
+    """The platform was asked for the refund."""
     refunded = "refunded"
+    """The money has come back."""
     reissued = "reissued"
+    """A replacement was placed."""
     closed = "closed"
+    """The time for claims has ended."""
 
 
 class Target(StrEnum):
@@ -111,10 +123,13 @@ class TimerStatus(StrEnum):
     """What has become of a timer."""
 
     pending = "pending"
+    """It fires when it is due."""
     paused = "paused"
     """By a person, or because its clock does not run in the order's state."""
     fired = "fired"
+    """It has fired."""
     cancelled = "cancelled"
+    """Its order moved on, or a person ended it."""
     failed = "failed"
     """It could not be fired; a person retries it."""
 
@@ -132,8 +147,11 @@ class LedgerStatus(StrEnum):
     """What has become of money that is owed."""
 
     requested = "requested"
+    """It was asked for."""
     settled = "settled"
+    """It has come back."""
     declined = "declined"
+    """It will not come back."""
     withdrawn = "withdrawn"
     """It is not owed any more."""
 
@@ -142,12 +160,17 @@ class ClaimStatus(StrEnum):
     """What has become of a claim."""
 
     open = "open"
+    """It is being worked on."""
     refunded = "refunded"
+    """It was made good with money."""
     reissued = "reissued"
+    """It was made good with a replacement."""
     rejected = "rejected"
+    """The platform sees no ground for it."""
     lapsed = "lapsed"
     """No evidence came in time."""
     withdrawn = "withdrawn"
+    """The customer does not insist."""
     overridden = "overridden"
     """A person moved the order out of its dispute."""
 
@@ -156,32 +179,44 @@ class ClaimKind(StrEnum):
     """What is wrong with the claimed pieces."""
 
     missing = "missing"
+    """Pieces are not in the parcel."""
     wrong = "wrong"
+    """Other goods came than were ordered."""
     damaged = "damaged"
+    """Goods came broken."""
     not_received = "not_received"
+    """Nothing came."""
 
 
 class ClaimVerdict(StrEnum):
     """What the platform has said of a claim."""
 
     approved = "approved"
+    """A remedy is due within 15 working days."""
     rejected = "rejected"
+    """The order goes back to where it was."""
 
 
 class Remedy(StrEnum):
     """How a claim is made good."""
 
     refund = "refund"
+    """Money back."""
     reissue = "reissue"
+    """A replacement."""
 
 
 class Verdict(StrEnum):
     """What became of a report (rule 2.9)."""
 
     applied = "applied"
+    """It has moved the order, or was written into its history."""
     refused = "refused"
+    """A guard turned it down, or a person reported what is not allowed."""
     exception = "exception"
+    """What a file or a carrier reported is not allowed; a person has to look at it."""
     duplicate = "duplicate"
+    """It was known; nothing has changed."""
 
 
 class EffectStatus(StrEnum):
@@ -196,11 +231,13 @@ class EffectStatus(StrEnum):
     leaving = "leaving"
     """A message carries it."""
     sent = "sent"
+    """All its messages were delivered."""
     dead = "dead"
     """It could not be delivered."""
     parked = "parked"
     """Whether it was delivered is not known."""
     dropped = "dropped"
+    """It will not leave: a person decided so, or the order has moved on."""
     off = "off"
     """The policy leaves it to the merchant."""
 
@@ -209,14 +246,17 @@ class MessageStatus(StrEnum):
     """What has become of a message (rule 5.3)."""
 
     waiting = "waiting"
+    """It is sent at its next try."""
     sending = "sending"
     """A daemon has taken it to send it."""
     sent = "sent"
+    """It was delivered."""
     dead = "dead"
     """It could not be delivered."""
     parked = "parked"
     """Whether it was delivered is not known."""
     dropped = "dropped"
+    """It will not be sent."""
 
 
 def words_of(kind: Any) -> Mapping[str, type[StrEnum]]:

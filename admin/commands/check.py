@@ -17,6 +17,25 @@ from workflow.policy.policy import calendar_of
 Finding = tuple[str, str, str]
 """Stable id, "error", "warning" or "info", and the sentence."""
 
+CHECKS = {
+    "A001": "The settings cannot be read.",
+    "A002": "The policy cannot be read.",
+    "A003": "The database is missing, cannot be reached, or its tables are of another version.",
+    "A004": "A daemon writes no heartbeat any more.",
+    "A005": "A text of an effect is missing in a language, or cannot be filled in.",
+    "A011": "Working days of the next weeks are not announced: deadlines there are provisional.",
+    "A012": "No message leaves this machine.",
+    "A013": "The policy sends email, and no SMTP server is set up.",
+    "A014": "No daemon is running.",
+    "A015": "Timers are overdue.",
+    "A016": "Timers could not be fired and are set aside.",
+    "A017": "Effects could not be delivered, or it is not known whether they were.",
+    "A018": "Effects await a decision.",
+    "A019": "Orders need a person.",
+    "A020": "How many rows there are, and how much room they take.",
+}
+"""What each finding is about; scripts may rely on the ids."""
+
 
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON")
@@ -24,6 +43,7 @@ Finding = tuple[str, str, str]
 def check_command(ctx: click.Context, as_json: bool) -> None:
     """Check settings, policy, calendar, database and daemon; an error makes the exit code 1."""
     found = [*_findings(ctx)]
+    assert CHECKS.keys() >= {key for key, _, _ in found}
     if as_json:
         print_json([{"id": key, "level": level, "message": text} for key, level, text in found])
     else:

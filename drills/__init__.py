@@ -1,0 +1,1 @@
+"""Servers and drills: kills, races and outages, for tests and by hand."""

@@ -1,0 +1,319 @@
+import stat
+
+import pytest
+from sqlalchemy import text
+
+from admin.main import COMMANDS
+from storage.database import Database
+from workflow.reports import FIELDS, MEANINGS
+
+
+@pytest.fixture
+def shop(run):
+    assert run("import", "orders.csv", "--urge-historical").code == 3
+    return run
+
+
+def test_every_command_explains_itself(run):
+    assert all(name in run("--help").out for name in COMMANDS)
+    for name in COMMANDS:
+        assert run(name, "--help").code == 0
+
+
+def test_a_mistyped_command_gets_a_suggestion(run):
+    said = run("ordrs")
+    assert said.code == 2
+    assert "did you mean orders?" in said.out
+
+
+def test_an_import_lists_what_it_did_not_take_and_a_second_one_changes_nothing(run):
+    said = run("import", "orders.csv")
+    assert said.code == 3
+    assert "3 orders are historical: suppliers are not urged" in said.out
+    assert "is not an amount" in said.out
+    assert "'yesterday' is not a time" in said.out
+    again = run("import", "orders.csv", "--json")
+    assert again.code == 3
+    assert (again.json["new"], again.json["duplicates"], again.json["reported"]) == (0, 2, {})
+    assert [one["line"] for one in again.json["rejections"]] == [4, 5]
+
+
+def test_the_database_is_readable_by_its_owner_alone(shop, tmp_path):
+    assert stat.S_IMODE((tmp_path / "aftersales.db").stat().st_mode) == 0o600
+
+
+def test_orders_show_and_explain_tell_the_story(shop):
+    assert {row["number"] for row in shop("orders", "--json").json["orders"]} == {"1001", "1002", "1004"}
+    assert "customs_hold" in shop("orders", "--state", "customs_hold").out
+    assert shop("show", "main/1002", "--json").json["history"][-1]["trigger"] == "hold"
+    assert "Attempts" in shop("show", "1002").out
+    told = shop("explain", "1002")
+    for words in ("is customs_hold: held by customs", "Next:", "remind_customs", "counts from", "You may report", "release"):
+        assert words in told.out
+    for words in ("settle_recovery",):  # nothing is owed
+        assert words not in told.out
+    assert shop("explain", "1002", "--json").json["timers"][0]["trigger"] == "remind_customs"
+    missing = shop("explain", "9")
+    assert (missing.code, "there is no order '9'" in missing.out) == (1, True)
+
+
+def test_a_person_reports_and_is_told_why_not(shop):
+    said = shop("report", "1001", "ship", "--carrier", "Yanwen", "--at", "2025-03-05T09:00:00Z")
+    assert (said.code, "is shipped after ship" in said.out) == (0, True)
+    assert "reported before" in shop("report", "1001", "ship", "--at", "2025-03-05T09:00:00Z").out
+    refused = shop("report", "1001", "release")
+    assert refused.code == 1
+    assert "Order main/1001 is shipped; release was not applied" in refused.out
+    assert shop("report", "1001", "shipp").code == 2
+    assert shop("report", "1001", "override", "--to", "shiped", "--reason", "x").code == 2
+    assert "did you mean" in shop("report", "1001", "override", "--to", "shiped", "--reason", "x").out
+    cancelled = shop("report", "1002", "cancel", "--reason", "too late")
+    assert (cancelled.code, "it is not allowed" in cancelled.out) == (1, True)
+    reports = shop("show", "1001", "--json").json["reports"]
+    assert [(row["trigger"], row["verdict"]) for row in reports][-1] == ("release", "refused")
+
+
+def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop):
+    shop("report", "1001", "report_oversized")
+    (asked,) = shop("effects", "--status", "asked", "--json").json["effects"]
+    assert f"Awaiting approval: request_refund (aftersales effects approve {asked['id']}" in shop("explain", "1001").out
+    assert "1 row shown: --limit 10 shows more, --after " in shop("orders", "--limit", "1").out
+    assert "is before it was placed" in shop("report", "1004", "ship", "--at", "2025-01-01").out
+
+
+def test_what_is_kept_for_good_must_say_something(shop):
+    assert "--reason is empty: why" in shop("report", "1001", "override", "--to", "closed", "--reason", " ").out
+    assert "say what was done" in shop("resolve", "1001", " ").out
+    assert shop("effects", "approve", str(2**70)).code == 2
+    assert "The parcel has arrived." in shop("report", "1001", "deliver", "--help").out
+    assert "promise" in shop("report", "1001", "--help").out
+    assert MEANINGS.keys() == FIELDS.keys()
+
+
+def test_what_a_guard_turned_down_is_shown_and_is_not_offered(run, tmp_path):
+    (tmp_path / "abroad.csv").write_text(
+        "id,placed_at,route,cancel_at\n1,2025-03-03T09:00:00Z,international,2025-03-03T10:00:00Z\n"
+    )
+    assert run("import", "abroad.csv").code == 0
+    told = run("explain", "1").out
+    assert "Refused: cancel of 2025-03-03" in told
+    assert "neither intercepts nor refunds an international one" in told
+    assert "cancel" not in told.split("You may report")[1]
+
+
+def test_times_are_read_and_written_in_peoples_time_zone(shop, tmp_path):
+    (tmp_path / "aftersales.toml").write_text("time_zone = 'Asia/Shanghai'\n")
+    assert shop("report", "1001", "ship", "--at", "2025-03-05T09:00").code == 0
+    assert shop("show", "1001", "--json").json["history"][-1]["occurred"] == "2025-03-05T01:00:00Z"
+    assert "Since 2025-03-05 09:00:00 CST" in shop("explain", "1001").out
+    assert shop("report", "1004", "promise", "--ship-by", "2025-03-06").code == 0
+    assert shop("show", "1004", "--json").json["attempts"][0]["ship_by"] == "2025-03-05T16:00:00Z"
+    assert shop("report", "1004", "promise", "--ship-by", "soon").code == 2
+    assert shop("report", "1004", "ship", "--at", "2025-02-30").code == 2
+
+
+def test_orders_with_a_deadline_soon_are_found_by_how_far_it_lies_ahead(shop):
+    assert {row["number"] for row in shop("orders", "--due-before", "2d", "--json").json["orders"]} == {"1001", "1002", "1004"}
+    assert shop("orders", "--due-before", "2025-03-01").out == "No such orders.\n"
+    assert "nor how far it lies ahead" in shop("orders", "--due-before", "xd").out
+
+
+def test_paths_of_a_settings_file_are_seen_from_its_folder(run, tmp_path):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "aftersales.toml").write_text("database = 'sqlite:///own.db'\npolicy = 'mine.toml'\n")
+    (tmp_path / "shop" / "mine.toml").write_text("[overdue]\nurge_after = '3d'\n")
+    assert run("--config", "shop/aftersales.toml", "db", "upgrade").code == 0
+    assert (tmp_path / "shop" / "own.db").exists()
+    assert run("--config", "shop/aftersales.toml", "policy", "show", "--json").json["overdue"]["urge_after"] == "3d"
+
+
+def test_once_fires_what_is_due_and_what_waits_for_a_word_is_decided(shop):
+    said = shop("once")
+    assert said.code == 0
+    assert "Fired 3 timers" in said.out
+    assert shop("report", "1001", "report_no_stock").code == 0
+    asked = shop("effects", "--status", "asked", "--json").json["effects"]
+    assert [row["kind"] for row in asked] == ["request_refund"]
+    assert "1 would be approved" in shop("effects", "approve", "--all", "--dry-run").out
+    assert "1 approved" in shop("effects", "approve", str(asked[0]["id"])).out
+    assert "0 dropped; 1 skipped (wrong status)" in shop("effects", "drop", "1").out
+    assert shop("effects", "drop", "999").code == 2
+    assert shop("effects", "retry").code == 2
+    assert "request_refund" in shop("effects", "--order", "1001").out
+    assert shop("effects", "--kind", "shout").code == 2
+
+
+def test_exceptions_and_flags_are_closed_with_a_word(shop):
+    assert shop("report", "1001", "report_oversized").code == 0
+    assert shop("report", "1001", "decline_refund", "--reason", "no").code == 0
+    assert "refund_declined" in shop("orders", "--attention").out
+    assert shop("resolve", "1001", "called them", "--flag", "nonsense").code == 2
+    assert shop("resolve", "1001", "called them").out == "1 flag resolved: refund_declined.\n"
+    assert shop("resolve", "1001", "again").out == "Nothing to resolve.\n"
+    late = "id,placed_at,supplier,route,currency,release_at\n1001,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,2025-03-04T09:00:00Z\n"
+    with open("late.csv", "w") as file:
+        file.write(late)
+    assert shop("import", "late.csv", "--urge-historical").code == 0
+    (waiting,) = shop("exceptions", "--json").json["exceptions"]
+    assert "release" in shop("exceptions").out
+    assert "1 report kept as exceptions" in shop("orders", "--attention").out
+    assert "kept as exceptions" not in shop("orders", "--attention", "--text", "zzz").out, "it counts those of all orders"
+    assert shop("exceptions", "close", str(waiting["id"]), "asked the carrier").code == 0
+    assert shop("exceptions", "close", str(waiting["id"]), "again").code == 2
+    assert shop("exceptions").out == "No exceptions wait.\n"
+
+
+def test_replay_prints_one_object_and_keeps_the_scratch_database_when_asked(run):
+    said = run("replay", "orders.csv", "--until", "2025-03-20T00:00:00Z", "--json", "--keep", "scratch.db")
+    assert said.code == 3
+    assert {**said.json, "seconds": 0} == {
+        "orders": 3,
+        "rejected": 2,
+        "fired": {"remind_customs": 4, "reroute": 2, "urge": 2},
+        "reported": {"hold": 1, "ship": 1},
+        "refused": {},
+        "exceptions": 0,
+        "states": {"customs_hold": 1, "refunding": 2},
+        "from": "2025-03-03T09:00:00Z",
+        "until": "2025-03-20T00:00:00Z",
+        "seconds": 0,
+    }
+    assert "refunding" in run("--database", "sqlite:///scratch.db", "orders").out
+    assert run("replay", "orders.csv", "--keep", "scratch.db").code == 2
+    assert "steps per second" in run("replay", "orders.csv").out
+
+
+def test_a_mapping_is_checked_without_storing_anything(run, tmp_path):
+    (tmp_path / "m.toml").write_text('[order]\nid = "id"\nplaced_at = "placed"\n')
+    said = run("mapping", "check", "orders.csv", "--mapping", "m.toml")
+    assert said.code == 2
+    assert "no column 'placed', which the mapping names" in said.out
+    (tmp_path / "m.toml").write_text('[order]\nid = "id"\nplaced_at = "placed_at"\n')
+    assert run("mapping", "check", "orders.csv", "--mapping", "m.toml").code == 0
+    assert not (tmp_path / "aftersales.db").exists()
+
+
+def test_timers_are_listed_by_status_and_order(shop):
+    assert [row["trigger"] for row in shop("timers", "--order", "1001", "--json").json["timers"]] == ["urge"]
+    assert "cancelled" in shop("timers", "--status", "all").out
+
+
+def test_check_names_errors_and_warnings_with_stable_ids(run):
+    said = run("check")
+    assert (said.code, "A003" in said.out) == (1, True)
+    run("db", "upgrade")
+    said = run("check", "--json")
+    assert said.code == 0
+    assert {"A012", "A014"} <= {row["id"] for row in said.json}
+
+
+def test_check_finds_a_wrong_policy_and_wrong_settings(run, tmp_path):
+    (tmp_path / "aftersales.toml").write_text("policy = 'p.toml'\n")
+    (tmp_path / "p.toml").write_text("[overdue]\nurge_aftr = '1d'\n")
+    assert "A002" in run("check").out
+    assert "did you mean urge_after" in run("policy", "check").out
+    (tmp_path / "p.toml").write_text("[effects]\ndefault_channels = ['email']\n")
+    assert "A013" in run("check").out
+    (tmp_path / "aftersales.toml").write_text("databse = 'x'\n")
+    assert "did you mean database" in run("check").out
+    assert run("orders").code == 2
+
+
+def test_check_finds_own_templates_that_cannot_be_used(run, tmp_path):
+    (tmp_path / "aftersales.toml").write_text("templates = 'texts'\n")
+    assert "are not a folder" in run("check").out
+    (tmp_path / "texts" / "en").mkdir(parents=True)
+    (tmp_path / "texts" / "en" / "urge_suplier.txt").write_text("x")
+    (tmp_path / "texts" / "en" / "escalate.txt").write_text("{{ order.name")
+    said = run("check").out
+    assert "did you mean urge_supplier?" in said
+    assert "escalate.txt cannot be used" in said
+
+
+def test_settings_come_from_the_environment_too_and_unknown_ones_are_refused(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("AFTERSALES_SMTP__HOST", "mail.example")
+    monkeypatch.setenv("AFTERSALES_DATABASE", "sqlite:///other.db")
+    assert run("db", "upgrade").code == 0
+    assert (tmp_path / "other.db").exists()
+    monkeypatch.setenv("AFTERSALES_SMTP__HOTS", "x")
+    assert "AFTERSALES_SMTP__HOTS is not a setting; did you mean host?" in run("check").out
+    monkeypatch.delenv("AFTERSALES_SMTP__HOTS")
+    monkeypatch.setenv("AFTERSALES_DATABASE", "mysql://x/y")
+    assert "use sqlite or postgresql" in run("orders").out
+    assert run("--config", "missing.toml", "orders").code == 2
+
+
+def test_policy_and_diagram_are_printed(run):
+    assert "urge_after" in run("policy", "show").out
+    assert run("policy", "show", "--json").json["overdue"]["urge_after"] == "2d"
+    assert "no errors" in run("policy", "check").out
+    assert run("diagram").out.count("stateDiagram-v2") == 3
+
+
+def test_a_backup_is_a_whole_database_and_never_replaces_a_file(shop):
+    assert shop("db", "backup", "copy.db").code == 0
+    assert shop("db", "backup", "copy.db").code == 2
+    assert len(shop("--database", "sqlite:///copy.db", "orders", "--json").json["orders"]) == 3
+
+
+def test_audit_finds_what_was_changed(shop):
+    assert "3 histories checked, 0 broken." in shop("audit").out
+    database = Database("sqlite:///aftersales.db")
+    with database.write() as connection:
+        connection.execute(text("UPDATE history SET actor = 'person:eve' WHERE order_id = 2 AND sequence = 2"))
+    database.close()
+    said = shop("audit")
+    assert (said.code, "main/1002: row 2 was changed" in said.out) == (1, True)
+
+
+def test_a_database_that_is_not_ours_or_of_another_version_is_refused(run, tmp_path):
+    assert "there is no database" in run("orders").out
+    (tmp_path / "aftersales.db").write_text("this is not a database, but long enough to look like a file with content")
+    assert "is not an aftersales database" in run("orders").out
+    (tmp_path / "aftersales.db").unlink()
+    run("db", "upgrade")
+    database = Database("sqlite:///aftersales.db")
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    assert "are of version 9999" in run("orders").out
+
+
+def test_the_commands_work_on_postgresql_as_on_sqlite(run, postgres, monkeypatch):
+    url = postgres.new_database()
+    monkeypatch.setenv("AFTERSALES_DATABASE", url)
+    assert "has no tables: run `aftersales db upgrade`" in run("orders").out
+    assert run("db", "upgrade").code == 0
+    assert run("import", "orders.csv", "--urge-historical").code == 3
+    assert "Fired 3 timers" in run("once").out
+    assert {row["number"] for row in run("orders", "--json").json["orders"]} == {"1001", "1002", "1004"}
+    assert run("report", "1001", "report_no_stock").code == 0
+    assert "request_refund" in run("effects", "--status", "asked").out
+    assert "1 approved" in run("effects", "approve", "--all").out
+    assert "refunding" in run("explain", "1001").out
+    assert run("show", "1001").code == 0
+    assert run("check").code == 0
+    assert "3 histories checked, 0 broken." in run("audit").out
+    assert "use pg_dump" in run("db", "backup", "x.db").out
+    postgres.drop(url)
+
+
+def test_foreign_text_is_harmless_on_a_terminal(run, tmp_path):
+    (tmp_path / "evil.csv").write_text("id,placed_at,supplier\n[red]7,2025-03-03T09:00:00Z,=cmd|'x'\n")
+    run("import", "evil.csv")
+    assert "[red]7" in run("orders").out
+
+
+def test_words_that_are_no_text_and_a_disk_that_is_full_are_said_in_one_line(run, tmp_path):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-c", "from admin.main import main; main()"]
+    odd = subprocess.run([*command, "show", b"10\xff"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (odd.returncode, odd.stderr) == (2, "aftersales: '10\\udcff' is not UTF-8 text\n")
+    with open("/dev/full", "w") as full:
+        lost = subprocess.run([*command, "diagram"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert lost.returncode != 0
+    assert "Traceback" not in lost.stderr
+    long = subprocess.run([*command, "import", "x" * 5_000], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "File name too long" in long.stderr

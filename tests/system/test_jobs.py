@@ -1,0 +1,160 @@
+"""The daemon inside this process, under a clock that is moved."""
+
+import threading
+
+import pytest
+from freezegun import freeze_time
+from sqlalchemy import select
+
+from effects.letters import Letters
+from engine.delivery import Messenger
+from jobs import daemon as daemons
+from jobs import passes
+from jobs.daemon import Daemon
+from jobs.lock import AlreadyRunning
+from jobs.passes import Runtime, single_pass
+from storage import heartbeats, queries
+from storage.database import Database
+from storage.scratch import create_tables
+from storage.tables import HeartbeatRow
+from tests.factories import START, arrival, day, rules_of, statuses, take
+from tests.system.daemons import PATIENCE_SECONDS, Hanging, at_work
+from workflow.vocabulary import State
+
+RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'jobs.db'}")
+    create_tables(database)
+    channel = Hanging()
+    channel.let_go.set()
+    yield Runtime(database, RULES, Messenger({"file": channel}, Letters()))
+    database.close()
+
+
+def state(runtime, number="1"):
+    with runtime.database.read() as connection:
+        return queries.stored_case(connection, number).case.state
+
+
+def test_a_timer_fires_at_its_instant_and_not_a_second_before(runtime, log):
+    take(runtime.database, arrival("1"), rules=RULES)
+    with freeze_time(day(2) - (day(1) - day(0)) / 86_400) as clock, at_work(runtime) as (daemon, codes):
+        log.wait_for("runs on")
+        assert state(runtime) is State.placed
+        clock.move_to(day(2))
+        daemon.scheduler.wakeup()
+        log.wait_for("fired 1 timer, the first 0.000 s late")
+        log.wait_for("sent 1 message")
+    assert codes == [0]
+    with runtime.database.read() as connection:
+        assert heartbeats.last(connection)["stopped_at"] == day(2)
+
+
+def test_a_ticker_that_hangs_ends_the_daemon_with_an_error(runtime, log, monkeypatch):
+    hanging = threading.Event()
+    monkeypatch.setattr(daemons, "DEAD_AFTER_SECONDS", 0.3)
+    monkeypatch.setattr(daemons, "END_WITHIN_SECONDS", 0.1)
+    monkeypatch.setattr(passes, "fire_due_timers", lambda *_: hanging.wait(PATIENCE_SECONDS))
+    with at_work(runtime) as (daemon, codes):
+        log.wait_for("the ticker is dead")
+        log.wait_for("fire_due_timers did not stop in time")
+    hanging.set()
+    assert codes == [1]
+    assert daemon.abandoned_threads
+
+
+def test_a_ticker_that_fails_for_ever_ends_the_daemon_with_an_error(runtime, log, monkeypatch):
+    def fail(*_):
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr(daemons, "DEAD_AFTER_SECONDS", 1.5)
+    monkeypatch.setattr(passes, "fire_due_timers", fail)
+    with at_work(runtime) as (_, codes):
+        log.wait_for("the ticker is dead")
+    assert codes == [1]
+
+
+def test_a_stop_does_not_wait_for_a_mail_server_that_hangs(tmp_path, runtime, log, monkeypatch):
+    monkeypatch.setattr(daemons, "END_WITHIN_SECONDS", 0.1)
+    hanging = Hanging()
+    runtime = Runtime(runtime.database, RULES, Messenger({"file": hanging}, Letters()))
+    take(runtime.database, arrival("1"), arrival("2"), rules=RULES)
+    with freeze_time(day(2)):
+        with at_work(runtime) as (daemon, codes):
+            assert hanging.reached.wait(PATIENCE_SECONDS)
+        assert codes == [0]
+        assert daemon.abandoned_threads
+        log.wait_for("send_effects did not stop in time; the next daemon recovers its work")
+    hanging.let_go.set()
+
+
+def test_a_stop_ends_a_long_drain_between_two_batches(runtime, log, monkeypatch):
+    take(runtime.database, *(arrival(str(n)) for n in range(30)), rules=RULES)
+    begun, stopped = threading.Event(), threading.Event()
+    fire = passes.fire_due
+
+    def one_at_a_time(database, at, rules, traces):
+        begun.set()
+        stopped.wait(PATIENCE_SECONDS)
+        return fire(database, at, rules, limit=1)
+
+    monkeypatch.setattr(passes, "fire_due", one_at_a_time)
+    with freeze_time(day(2)), at_work(runtime) as (daemon, codes):
+        assert begun.wait(PATIENCE_SECONDS)
+        daemon.stop()
+        stopped.set()
+    assert codes == [0]
+    with runtime.database.read() as connection:
+        counted = queries.counts(connection)
+    assert counted["orders"] == {"overdue_urged": 1, "placed": 29}
+    assert counted["effects"] == {"ready": 1}  # the digest is written when the drain has come to its end
+
+
+def test_messages_that_a_stop_left_unsent_wait_for_the_next_round(runtime):
+    take(runtime.database, arrival("1", supplier="A"), arrival("2", supplier="B"), arrival("3", supplier="C"), rules=RULES)
+    passes.fire_due_timers(runtime, day(2))
+    passes.compose_messages(runtime, day(2))
+    asked = iter([True, False, False])
+    assert passes.send_messages(runtime, day(2), lambda: next(asked)).sent == 1
+    assert passes.send_messages(runtime, day(2)).sent == 2
+    assert statuses(runtime.database) == {"urge_supplier": "sent"}
+
+
+def test_daemons_of_long_ago_are_forgotten_and_those_of_late_are_not(runtime):
+    for name, at in (("old:1", day(0)), ("new:1", day(30))):
+        passes.write_heartbeat(runtime, name, at, 0.0)
+    passes.run_maintenance(runtime, day(31))
+    with runtime.database.read() as connection:
+        assert connection.execute(select(HeartbeatRow.daemon)).scalars().all() == ["new:1"]
+
+
+def test_a_second_daemon_on_one_file_is_refused(runtime, log):
+    with at_work(runtime):
+        log.wait_for("runs on")
+        with pytest.raises(AlreadyRunning, match="stop it first"):
+            Daemon(runtime).run()
+
+
+def test_a_pass_after_a_year_of_downtime_fires_in_due_order_and_sends_each_supplier_one_digest(make_database):
+    database = make_database()
+    runtime = Runtime(database, RULES, Messenger({"file": Hanging()}, Letters()))
+    runtime.messenger.channels["file"].let_go.set()
+    take(database, *(arrival(str(n), supplier=f"S{n % 3}") for n in range(700)), rules=RULES)
+    fired, sent = single_pass(runtime, day(365))
+    assert (fired.count, sent.sent) == (700, 3)
+    again, nothing = single_pass(runtime, day(365))
+    assert (again.count, again.failures, nothing) == (0, [], type(sent)())
+    fired, sent = single_pass(runtime, day(367))
+    assert (fired.count, sent.sent) == (700, 700)  # `place_supply` waits for a word, each recovery is asked for
+    assert day(365) > START
+
+
+def test_of_two_people_and_a_timer_that_meet_one_wins_and_the_others_are_told(database):
+    from drills.racing import Race
+
+    race = Race(database, 50)
+    race.run()
+    race.check()

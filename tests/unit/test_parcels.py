@@ -1,0 +1,89 @@
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.factories import Story, day, rules_of
+from workflow.case.case import Report
+from workflow.intake import receive
+from workflow.vocabulary import Verdict
+
+NOW = day(30)
+PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")
+
+
+def end_state(told: list[tuple[str, int]]) -> str:
+    story = Story(rules_of())
+    case = story.case
+    for trigger, hours in told:
+        report = Report(trigger, day(hours / 24), "carrier", f"{trigger}@{hours}", "carrier:test", {})
+        case, _ = receive(case, report, NOW, story.rules)
+    return str(case.state)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(PARCEL_REPORTS), st.integers(1, 40)), min_size=1, max_size=6, unique_by=lambda r: r[1]),
+    st.randoms(),
+)
+def test_one_parcels_reports_end_in_the_same_state_in_whatever_order_they_come(told, random):
+    shuffled = [*told]
+    random.shuffle(shuffled)
+    assert end_state(shuffled) == end_state(sorted(told, key=lambda one: one[1]))
+
+
+@pytest.mark.parametrize("order", [*permutations([("ship", 1), ("hold", 2), ("release", 3), ("hold", 4)])])
+def test_a_second_hold_decides_in_every_order(order):
+    assert end_state([*order]) == "customs_hold"
+
+
+@pytest.mark.parametrize("order", [*permutations([("ship", 1), ("hold", 2), ("ship", 3)])])
+def test_a_ship_report_that_is_told_twice_does_not_hide_the_hold_between(order):
+    assert end_state([*order]) == "customs_hold"
+
+
+def test_a_report_that_waited_is_applied_when_an_older_one_gives_it_a_place(story):
+    told = story()
+    assert told.report("hold", 2).verdict is Verdict.exception
+    report = Report("ship", day(1), "carrier", "k", "carrier:test", {})
+    case, verdicts = receive(told.case, report, NOW, told.rules)
+    assert [(one.report.trigger, one.verdict) for one in verdicts] == [("ship", "applied"), ("hold", "applied")]
+    assert case.state == "customs_hold"
+    assert case.waiting == ()
+
+
+def test_older_news_that_had_no_place_when_they_occurred_wait_for_one(story):
+    told = story()
+    told.report("ship", 3)
+    received = told.report("hold", 2)
+    assert received.verdict is Verdict.exception
+    assert "older news, and was not allowed when it occurred" in str(received.error)
+
+
+def test_older_news_fill_the_history_and_start_no_clock(story):
+    told = story()
+    told.report("ship", 1)
+    told.report("note_transit", 5)
+    due = told.timer("stall").due_at
+    assert told.report("note_transit", 3).verdict is Verdict.applied
+    assert told.steps[-1].history.details["older_news"] is True
+    assert told.timer("stall").due_at == due
+
+
+def test_a_late_ship_of_the_same_parcel_fills_the_gap_even_when_the_order_is_closed(story):
+    told = story()
+    told.report("deliver", 3)
+    told.until(20)
+    assert told.report("ship", 2).verdict is Verdict.applied
+    assert told.case.state == "closed"
+    assert told.case.attempt.shipped_at == day(2)
+    assert told.report("hold", 2.5).verdict is Verdict.applied
+
+
+def test_news_during_an_interception_restart_the_paused_silence(story):
+    told = story()
+    told.report("ship", 1)
+    told.report("correct_address", 2)
+    told.report("note_transit", 3)
+    told.until(4)
+    assert told.timer("stall").due_at == day(14)
