@@ -43,7 +43,7 @@ class NoAddress(Exception):
 
 
 def deliver_due(database: Database, at: datetime, rules: Rules, messenger: Messenger) -> Sent:
-    """Compose a batch of what may leave, and send a batch of what is waiting for its (next) try at `at`."""
+    """Compose a batch of what may leave, and send a batch of what waits for its next try at `at`: a pass without a daemon."""
     compose_due(database, at, rules, messenger)
     return send_due(database, at, rules, messenger)
 
@@ -55,7 +55,7 @@ def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messe
     """
     with database.write() as connection:
         effects = outbox.ready(connection, BATCH)
-        for members in _grouped(effects):
+        for members in _digests(effects):
             try:
                 messages = [*_compose(members, rules.policy, messenger)]
             except (BadTemplate, NoAddress) as error:
@@ -127,7 +127,7 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
         )
 
 
-def _grouped(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
+def _digests(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
     """Urges that wait for one supplier become one digest; everything else goes alone (rule 5.3)."""
     digests: dict[str, list[ReadyEffect]] = defaultdict(list)
     for effect in effects:

@@ -17,7 +17,7 @@ from storage.locks import Lock
 from workflow.draft import Event
 from workflow.policy.policy import Rules
 from workflow.process import RECORDS
-from workflow.step import write
+from workflow.step import carry_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +109,5 @@ def _remove_files(vault: Vault, files: Sequence[str]) -> str | None:
 def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:
     unit = UnitOfWork(connection, ids, at)
     for key in [*unit.orders]:
-        unit.record(key, write(unit.case(key), Event("erase", at, at, actor), rules, RECORDS["erase"], None))
+        unit.record(key, carry_out(unit.case(key), Event("erase", at, at, actor), rules, RECORDS["erase"], None))
     unit.commit()

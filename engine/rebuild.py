@@ -17,7 +17,7 @@ from workflow.errors import OrderError
 from workflow.intake import receive
 from workflow.policy.policy import Rules
 from workflow.process import PARCEL_REPORTS, RECORDS
-from workflow.step import fire, step, write
+from workflow.step import carry_out, fire, step
 from workflow.timer_commands import ACTIONS, act
 from workflow.vocabulary import LedgerStatus, Verdict
 
@@ -138,7 +138,7 @@ class _Retaken:
             return
         if row.trigger == "link":
             self.case = replace_fields(self.case, order=self._links)
-        self.case = write(self.case, event, rules, RECORDS[row.trigger], None).case
+        self.case = carry_out(self.case, event, rules, RECORDS[row.trigger], None).case
 
     def _receive(self, row: HistoryRow, rules: Rules) -> None:
         """Apply the report of `row`, and before it those that were kept as exceptions."""

@@ -18,7 +18,7 @@ from workflow.draft import Event
 from workflow.intake import Received
 from workflow.policy.policy import Rules
 from workflow.process import RECORDS
-from workflow.step import Step, step, write
+from workflow.step import Step, carry_out, step
 from workflow.vocabulary import LedgerSide, Verdict
 
 
@@ -49,7 +49,7 @@ def apply(
     with reading(target) if dry_run else writing(target) as connection:
         batch = _Batch(connection, arrivals, rules, now, until, lock=not dry_run)
         outcomes = [batch.take(arrival, observed, oldest) for arrival in batch.arrivals]
-        outcomes += batch.live_on()
+        outcomes += batch.run_replacements()
         if not dry_run:
             batch.unit.commit()
         batch.close()
@@ -89,8 +89,8 @@ class _Batch:
         self.unit = UnitOfWork(connection, ids.values(), now, lock=lock)
         self._keys = cases.known_keys(connection, ids.values())
         self._open = {identity: self.unit.orders[key] for identity, key in ids.items()}
-        self._finished = set[int]()
-        """By `id`: the orders whose virtual clock has reached the end."""
+        self._run_already = set[int]()
+        """By `id`: the orders that were run in this batch."""
         for identity, order in self._open.items():
             order.run.on_replacement = partial(self._place, identity)
 
@@ -110,10 +110,10 @@ class _Batch:
         again = [Received(report, Verdict.duplicate) for report in repeated]
         return Outcome(arrival, order.run.case, [*verdicts, *again], steps, was, conflict)
 
-    def live_on(self) -> list[Outcome]:
+    def run_replacements(self) -> list[Outcome]:
         """Run the replacements that were placed in this batch, and that no arrival was about."""
         outcomes: list[Outcome] = []
-        while waiting := [one for one in self._open.values() if id(one) not in self._finished and one.stored is None]:
+        while waiting := [one for one in self._open.values() if id(one) not in self._run_already and one.stored is None]:
             for one in waiting:
                 self._run(one, [], {})
                 case = one.run.case
@@ -139,7 +139,7 @@ class _Batch:
             run.report(reports, self._now, self._rules)
         else:
             run.live_through(reports, self._until, self._rules)
-        self._finished.add(id(order))
+        self._run_already.add(id(order))
         run.case = replace_fields(run.case, known={})
         self.unit.note_refunds(order)
 
@@ -155,7 +155,7 @@ class _Batch:
         if identity in self._open and (known := self._open[identity].run).case.state is not None:
             linked = replace(known.case.order, replaces=order.replaces, generation=order.generation, chain=order.chain)
             known.case = replace_fields(known.case, order=linked)
-            known.step(write(known.case, replace(event, trigger="link"), self._rules, RECORDS["link"], None))
+            known.step(carry_out(known.case, replace(event, trigger="link"), self._rules, RECORDS["link"], None))
         else:
             case = Case(order, lines=made.replacement.lines, salt=self.unit.new_salt())
             placed = self._add(identity, case, self._open[parent].observed)

@@ -62,7 +62,7 @@ class CaseChange:
     observed: bool = False
 
 
-Placed = Sequence[tuple[int, CaseChange]]
+ChangesById = Sequence[tuple[int, CaseChange]]
 """Changes with the ids of their orders."""
 
 
@@ -86,10 +86,10 @@ class RowChanges:
         yield Operation.drop, table_of(EffectRow), self.obsolete
 
 
-def row_changes(placed: Placed) -> RowChanges:
+def row_changes(changes: ChangesById) -> RowChanges:
     """Return the rows that changes add and change."""
     writes = RowChanges()
-    for key, change in placed:
+    for key, change in changes:
         _order(writes, key, change)
         _parts(writes, key, change)
         _timers(writes, key, change)

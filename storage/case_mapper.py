@@ -1,4 +1,4 @@
-"""Cases as rows and rows as cases."""
+"""Cases as rows; orders and history rows read back."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
 
     """
     new = [change for change in changes if change.before is None]
-    placed = [*zip(_new_ids(connection, len(new)), new, strict=True), *((c.order_id or 0, c) for c in changes if c.before)]
-    writes, kind = row_changes(placed), dialect.at(connection)
+    by_id = [*zip(_new_ids(connection, len(new)), new, strict=True), *((c.order_id or 0, c) for c in changes if c.before)]
+    writes, kind = row_changes(by_id), dialect.at(connection)
     for operation, table, rows in writes.in_order():
         for some in row_sets(operation, table, rows, kind.instant_text):
             (written,) = kind.write(connection, [some])

@@ -1,6 +1,6 @@
 """What differs between the databases, behind one protocol; `sqlite.py` and `postgresql.py` carry it out.
 
-No other module of the program asks which database it is at.
+No other module names a database; a few ask whether it is one that several daemons share.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -129,11 +129,6 @@ def all_effects(connection: Connection, wanted: Filter) -> Iterator[RowMapping]:
     return _all(effects, connection, wanted)
 
 
-def all_claims(connection: Connection, wanted: Filter) -> Iterator[RowMapping]:
-    """Yield every claim that is wanted, page by page."""
-    return _all(claims, connection, wanted)
-
-
 List = Callable[[Connection, Filter, int, str | None], Rows]
 _ALL_AT_ONCE = 1_000
 

@@ -222,7 +222,7 @@ def _roll_up(connection: Connection, message_id: int, at: datetime, error: str |
     statuses: dict[int, set[MessageStatus]] = defaultdict(set)
     for effect_id, status in connection.execute(joined.where(col(MemberRow.effect_id).in_(mine))):
         statuses[effect_id].add(MessageStatus(status))
-    together = {effect_id: _grouped(of) for effect_id, of in statuses.items()}
+    together = {effect_id: _combined_status(of) for effect_id, of in statuses.items()}
     _set_effects(connection, together)
     _ask_for_a_person(connection, [key for key, status in together.items() if status in STUCK], at, error)
 
@@ -238,7 +238,7 @@ _TOGETHER = {
 """The status of an effect by those of its messages: the first that one of them has."""
 
 
-def _grouped(statuses: set[MessageStatus]) -> EffectStatus:
+def _combined_status(statuses: set[MessageStatus]) -> EffectStatus:
     return next(of_effect for of_message, of_effect in _TOGETHER.items() if of_message in statuses)
 
 

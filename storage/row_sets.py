@@ -16,7 +16,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from workflow.vocabulary import EffectStatus
 
-EXPECTED_VERSION = "seen"
+EXPECTED_VERSION = "expected_version"
 """Named in a change of an order: the version that it must still have."""
 UNSENT = (EffectStatus.held, EffectStatus.asked, EffectStatus.ready)
 """Statuses of effects that no message carries yet."""

@@ -11,7 +11,7 @@ from workflow.case.case import Case, Report, replace_fields
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
 from workflow.process import OLDER_NEWS, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS, PARCEL_REPORTS
-from workflow.step import Step, step, write
+from workflow.step import Step, carry_out, step
 from workflow.vocabulary import Position, State, Verdict
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _told_in_order(case: Case, report: Report) -> tuple[bool, Position]:
 
 def _fill(case: Case, event: Event, rules: Rules) -> Step:
     """Write older news into the history; the state stays as it is."""
-    return write(case, replace(event, fields={**event.fields, "older_news": True}), rules, OLDER_NEWS[event.trigger], None)
+    return carry_out(case, replace(event, fields={**event.fields, "older_news": True}), rules, OLDER_NEWS[event.trigger], None)
 
 
 def _remember_parcel(made: Step, report: Report) -> Step:

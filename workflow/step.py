@@ -48,7 +48,7 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
 
     """
     row, target = decide(case, event.trigger, event.fields, rules, event.at)
-    return write(case, event, rules, row, target)
+    return carry_out(case, event, rules, row, target)
 
 
 def fire(case: Case, timer: Timer, at: datetime, rules: Rules) -> Step:
@@ -57,8 +57,8 @@ def fire(case: Case, timer: Timer, at: datetime, rules: Rules) -> Step:
     return step(case, Event(timer.trigger, at, at, "timer", timer=timer), rules)
 
 
-def write(case: Case, event: Event, rules: Rules, row: Row, target: State | None) -> Step:
-    """Carry out `row`: the case as it is afterwards, and all that comes of it."""
+def carry_out(case: Case, event: Event, rules: Rules, row: Row, target: State | None) -> Step:
+    """Carry out a row of the process table: the case as it is afterwards, and all that comes of it."""
     draft = Draft(case, event, rules, row, came_from=case.state)
     if event.timer:
         draft.drop_timer(replace_fields(event.timer, status=TimerStatus.fired, fired_at=event.at))

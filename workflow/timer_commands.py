@@ -11,7 +11,7 @@ from workflow.errors import Refused
 from workflow.policy.durations import FIRST_YEAR, LAST_YEAR
 from workflow.process import RECORDS
 from workflow.rules.timer_changes import retimed
-from workflow.step import Step, step, write
+from workflow.step import Step, carry_out, step
 from workflow.vocabulary import TimerStatus
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
         return None
     told = {**fields, "timer": number, "clock": timer.trigger, "was_due": timer.due_at.isoformat()}
     row = RECORDS[f"{action}_timer"]
-    return write(case, Event(row.trigger, at, at, actor, told), rules, row, None)
+    return carry_out(case, Event(row.trigger, at, at, actor, told), rules, row, None)
 
 
 def _beyond(fields: Details) -> str | None:

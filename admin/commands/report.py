@@ -59,13 +59,15 @@ def report_command(ctx: click.Context, identity: str) -> None:
 
 
 def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | None) -> None:
+    """Report it, and say what came of it. What is refused is kept with its verdict, and told as an error."""
     ctx = click.get_current_context()
     app = App(ctx)
     database, moment = app.ready(), now()
     rules = app.rules_for_reading() if dry_run else app.rules()
     identity, when = ctx.meta["identity"], at or moment
     fields = _fields(trigger, given, views.currency_of(database, identity), app.zone())
-    reported = Report(trigger, when, person(), own_key(trigger, when), person(), fields)
+    who, key = person(), own_key(trigger, when)
+    reported = Report(trigger, when, source=who, key=key, actor=who, fields=fields)
     outcomes = report(database, identity, reported, moment, rules, dry_run=dry_run)
     outcome = outcomes[0]
     order = outcome.case.order
