@@ -48,13 +48,13 @@ def deliver_due(database: Database, at: datetime, rules: Rules, messenger: Messe
     return send_due(database, at, rules, messenger)
 
 
-def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messenger) -> int:
+def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messenger, batch: int = BATCH) -> int:
     """Write the messages of a batch of effects that may leave; return how many effects that were.
 
     An effect whose message cannot be written is dead until a person fixes the reason and retries it.
     """
     with database.write() as connection:
-        effects = outbox.ready(connection, BATCH)
+        effects = outbox.ready(connection, batch)
         for members in _digests(effects):
             try:
                 messages = [*_compose(members, rules.policy, messenger)]

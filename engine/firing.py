@@ -30,10 +30,11 @@ class Fired:
     next_wake: datetime | None = None
     """When the next timer is to be looked at."""
 
-    def take(self, due_at: datetime, at: datetime) -> None:
-        """Count a timer that fired at `at`."""
-        self.count += 1
-        self.lateness_seconds = max(self.lateness_seconds, (at - due_at).total_seconds())
+    def take(self, due: Sequence[datetime], at: datetime) -> None:
+        """Count timers with these due instants that fired at `at`."""
+        self.count += len(due)
+        if due:
+            self.lateness_seconds = max(self.lateness_seconds, (at - min(due)).total_seconds())
 
     def add(self, later: "Fired") -> None:
         """Add a round that came after."""
@@ -70,21 +71,22 @@ def fire_timers(connection: Connection, due: Sequence[Due], at: datetime, rules:
     fired, others = Fired(), due
     if due and traces:
         in_groups, others, fired.leaves = fire_grouped(connection, due, at, rules, traces)
-        for due_at in in_groups:
-            fired.take(due_at, at)
+        fired.take(in_groups, at)
     return _fire_in_turn(connection, others, at, rules, fired) if others else fired
 
 
 def _fire_in_turn(connection: Connection, due: Sequence[Due], at: datetime, rules: Rules, fired: Fired) -> Fired:
     """Fire timers one after the other, each on the case that the one before it left."""
     unit = UnitOfWork(connection, {order_id for order_id, _ in due}, at, for_timers=True)
+    instants: list[datetime] = []
     for order_id, number in due:
         case = unit.case(order_id)
         timer = case.due_timer(number, at)
         if timer is None:
             continue  # an earlier timer of this batch ended, paused or moved it
         unit.record(order_id, fire(case, timer, at, rules))
-        fired.take(timer.due_at, at)
+        instants.append(timer.due_at)
+    fired.take(instants, at)
     fired.leaves |= unit.commit()
     return fired
 

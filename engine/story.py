@@ -1,11 +1,12 @@
 """One order's whole story: as it is, or as it was at an instant."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.rebuild import as_known, as_occurred
 from storage import cases, evidence_files, queries
 from storage.database import Database
 from storage.evidence_files import EvidenceFile
@@ -13,7 +14,9 @@ from workflow.case import claims
 from workflow.case.case import Attempt, Case, LedgerRow, Order, Timer
 from workflow.case.history import HistoryRow
 from workflow.errors import AftersalesError
-from workflow.policy.policy import Rules
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 Part = dict[str, Any]
 
@@ -77,6 +80,8 @@ def story_as_of(source: Database, identity: str, at: datetime, rules: Rules, *, 
         AftersalesError: the order did not exist, or was not known, at that instant.
 
     """
+    from engine.rebuild import as_known, as_occurred  # the process, which the story as it stands does without
+
     with source.read() as connection:
         key = queries.resolve_id(connection, identity)
         rebuilt = (as_occurred if by_occurrence else as_known)(connection, key, at, rules)

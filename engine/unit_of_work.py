@@ -110,7 +110,8 @@ class UnitOfWork:
         if run.case.state is None or not (run.steps or run.received):
             return None
         order_id, before = (stored.order_id, stored.case) if stored else (None, None)
-        return CaseChange(run.case, run.steps, _last_verdicts(run.received), self._at, order_id, before, order.observed)
+        verdicts = _last_verdicts(run.received) if run.received else ()
+        return CaseChange(run.case, run.steps, verdicts, self._at, order_id, before, order.observed)
 
     def _opened(self, stored: StoredCase) -> OpenOrder:
         return OpenOrder(CaseRun(stored.case), stored, stored.observed)

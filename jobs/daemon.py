@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 
@@ -22,33 +23,39 @@ from storage.notifications import Listener
 from workflow.plurals import counted
 
 _LOG = logging.getLogger("aftersales.jobs")
-LONGEST_SLEEP = timedelta(seconds=1)
-"""Upper bound of a sleep, so that a jump of the clock is noticed."""
 WAIT_INLINE_BELOW = timedelta(milliseconds=20)
 """Timers due sooner than this are waited for inline: a wake-up by the scheduler takes milliseconds."""
 MAINTENANCE_EVERY = timedelta(minutes=5)
-DEAD_AFTER_SECONDS = 60.0
-"""Without a tick for this long, the ticker counts as dead and the daemon exits with an error."""
 HEARTBEAT_EVERY_SECONDS = 10.0
 LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
 LATE_SECONDS = 1.0
 """Lateness above this is reported early."""
 LISTEN_SECONDS = 1.0
-END_WITHIN_SECONDS = 3.0
-"""How long a stop signal waits for running jobs, such as one that hangs on a mail server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a daemon waits for what."""
+
+    longest_sleep: timedelta = timedelta(seconds=1)
+    """Upper bound of a sleep, so that a jump of the clock is noticed."""
+    dead_after_seconds: float = 60.0
+    """Without a tick for this long, the ticker counts as dead and the daemon exits with an error."""
+    end_within_seconds: float = 3.0
+    """How long a stop signal waits for running jobs, such as one that hangs on a mail server."""
 
 
 class Daemon:
     """Fires timers, sends effects and runs maintenance until it is stopped."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Runtime, limits: Limits = Limits()) -> None:
+        self._runtime, self._limits = runtime, limits
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._stop = threading.Event()
         self._lock = DaemonLock(runtime.database)
         self.scheduler = BackgroundScheduler(timezone=UTC)
-        self._firing = self._job(self.fire_due_timers, LONGEST_SLEEP)
-        self._sending = self._job(self.send_effects, LONGEST_SLEEP)
+        self._firing = self._job(self.fire_due_timers, limits.longest_sleep)
+        self._sending = self._job(self.send_effects, limits.longest_sleep)
         self._jobs = (
             self._firing,
             self._sending,
@@ -94,7 +101,7 @@ class Daemon:
                 break
             least = 0.0 if fired.count else WAIT_INLINE_BELOW.total_seconds()  # another daemon holds the due timers
             self._stop.wait(max(least, (wake - _now()).total_seconds()))
-        if wake is not None and wake < _now() + LONGEST_SLEEP:
+        if wake is not None and wake < _now() + self._limits.longest_sleep:
             self._wake(self._firing, max(wake, _now()))
 
     def _fire_once(self) -> Fired:
@@ -181,7 +188,7 @@ class Daemon:
         """Wait for the stop; return 1 if the ticker dies."""
         while not self._stop.wait(0.2):
             silent = time.monotonic() - self._last_tick
-            if silent > DEAD_AFTER_SECONDS:
+            if silent > self._limits.dead_after_seconds:
                 _LOG.critical("the ticker is dead: no tick for %.0f seconds; the daemon stops", silent)
                 return 1
         return 0
@@ -191,9 +198,9 @@ class Daemon:
         self._stop.set()
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
-        until = time.monotonic() + END_WITHIN_SECONDS
+        until = time.monotonic() + self._limits.end_within_seconds
         if self._listening and self._listening.is_alive():
-            self._listening.join(END_WITHIN_SECONDS)
+            self._listening.join(self._limits.end_within_seconds)
         stuck = [one.name for one in self._jobs if not one.running.acquire(timeout=max(0, until - time.monotonic()))]
         self.abandoned_threads = bool(stuck)
         if stuck:

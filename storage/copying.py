@@ -41,7 +41,7 @@ def copied_tables() -> list[Table]:
     return [table for table in SQLModel.metadata.sorted_tables if table.name not in LEFT_OUT]
 
 
-def copy(source: Database, target: Database, told: Told = lambda table, rows: None) -> list[Copied]:
+def copy(source: Database, target: Database, told: Told = lambda table, rows: None, *, batch: int = BATCH) -> list[Copied]:
     """Copy every row of `source` that `target` does not have, table by table in the order of keys.
 
     Nothing may work on either meanwhile.
@@ -54,7 +54,7 @@ def copy(source: Database, target: Database, told: Told = lambda table, rows: No
     done = []
     for table, (before, last) in standing.items():
         copied = 0
-        for rows in _batches(source, table, last):
+        for rows in _batches(source, table, last, batch):
             with target.write() as connection:
                 connection.execute(insert(table), rows)
             copied += len(rows)
@@ -109,9 +109,9 @@ def _where_it_stands(source: Database, target: Database, table: Table) -> tuple[
     return count, last
 
 
-def _batches(source: Database, table: Table, last: RowMapping | None) -> Iterator[Sequence[dict[str, Any]]]:
+def _batches(source: Database, table: Table, last: RowMapping | None, batch: int) -> Iterator[Sequence[dict[str, Any]]]:
     key = list(table.primary_key.columns)
-    query = select(table).order_by(*key).limit(BATCH)
+    query = select(table).order_by(*key).limit(batch)
     while True:
         behind = query
         if last is not None:

@@ -80,16 +80,23 @@ def row_sets(
     operation: Operation, table: Table, rows: Sequence[Mapping[str, Any]], write: WriteInstant | None
 ) -> Iterator[RowSet]:
     """Yield rows as sets of those that name the same columns. `write` writes instants where the driver takes texts."""
-    alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        alike.setdefault(tuple(row), []).append(row)
-    for names, some in alike.items():
+    for names, some in _by_names(operation, rows).items():
         columns: list[Values] = [*zip(*map(itemgetter(*names), some), strict=True)]
         if write is not None:
             for at in _instants(table, names):
                 columns[at] = [None if value is None else write(value) for value in columns[at]]  # type: ignore[union-attr]
         usual = default_values(table, names) if operation is Operation.add else {}
         yield RowSet(Shape(operation, table, (*names, *usual)), (*columns, *map(Constant, usual.values())))
+
+
+def _by_names(operation: Operation, rows: Sequence[Mapping[str, Any]]) -> Mapping[tuple[str, ...], Sequence[Mapping[str, Any]]]:
+    """Return rows by the columns that they name; new rows and drops of one table all name the same."""
+    if operation is not Operation.change:
+        return {tuple(rows[0]): rows} if rows else {}
+    alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row), []).append(row)
+    return alike
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,16 +14,17 @@ from admin.options import JSON
 from admin.output import fields_of, new_file, print_json, print_rows, refuse_existing
 from admin.text import safe
 from engine import views
-from engine.claim_evidence import Submission, add_evidence
 from engine.claim_views import EvidenceFile, claims_of, file_of, preview_remedies
 from engine.views import ClaimSummary, Filter
-from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
 from workflow.case import claims
 from workflow.case.case import Case, Claim
 from workflow.case.money import show_amount
 from workflow.errors import AftersalesError, OrderError, UsageError
 from workflow.plurals import counted
 from workflow.vocabulary import ClaimStatus, ClaimVerdict, Remedy
+
+if TYPE_CHECKING:
+    from evidence.vault import Vault
 
 
 @click.group("claims", invoke_without_command=True)
@@ -153,8 +154,10 @@ def _write_page(app: App, case: Case, files: Sequence[EvidenceFile], target: Pat
     click.echo(f"Wrote {target}: {counted(len(files), 'file')} of {counted(len(case.claims), 'claim')}.")
 
 
-def _picture(app: App, vault: Vault, one: EvidenceFile) -> dict[str, Any]:
+def _picture(app: App, vault: "Vault", one: EvidenceFile) -> dict[str, Any]:
     """Return what the page shows of a file: of a photo the copy that carries nothing but its pixels."""
+    from evidence.vault import SHOWN, VaultFailed
+
     image, instead = None, one.kind
     if one.erased_at:
         instead = "erased"
@@ -219,6 +222,8 @@ def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reop
 
     Every file is looked at first: if one is damaged, too large or something else, nothing is kept.
     """
+    from engine.claim_evidence import Submission, add_evidence  # reads pictures, which lists do without
+
     app = App(ctx)
     database = app.ready()
     for path in paths:
@@ -248,6 +253,8 @@ def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reop
 @click.pass_context
 def save_command(ctx: click.Context, identity: str, digest: str, target: Path, original: bool) -> None:
     """Save the file that begins with DIGEST, of a claim of the order ID, as the new file TARGET."""
+    from evidence.vault import ORIGINALS, SHOWN
+
     app = App(ctx)
     refuse_existing(target)
     one = file_of(app.ready(), identity, digest)

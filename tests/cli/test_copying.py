@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, text
 
 from engine.firing import fire_due
-from storage import copying, queries
+from storage import queries
 from storage.copying import CopyFailed, copied_tables, copy, verify
 from storage.database import Database
 from storage.schema import upgrade
@@ -54,9 +54,8 @@ def test_life_goes_on_in_the_copy(both):
         assert [*queries.broken_chains(connection)] == []
 
 
-def test_a_copy_that_was_interrupted_goes_on_where_it_stopped(both, monkeypatch):
+def test_a_copy_that_was_interrupted_goes_on_where_it_stopped(both):
     source, target = both
-    monkeypatch.setattr(copying, "BATCH", 2)
 
     class Killed(BaseException):
         pass
@@ -69,7 +68,7 @@ def test_a_copy_that_was_interrupted_goes_on_where_it_stopped(both, monkeypatch)
             raise Killed
 
     with pytest.raises(Killed):
-        copy(source, target, killed_in_the_middle)
+        copy(source, target, killed_in_the_middle, batch=2)
     again = copy(source, target)
     assert sum(one.before for one in again) > 0
     assert verify(source, target) == 3

@@ -12,7 +12,7 @@ from effects.file import FileChannel
 from effects.letters import BadTemplate, LetterContext, Letters
 from effects.log import LogChannel
 from engine import delivery
-from engine.delivery import Messenger, deliver_due, recover
+from engine.delivery import Messenger, compose_due, deliver_due, recover
 from engine.firing import fire_due
 from storage import queries
 from tests.factories import START, all_effects, all_flags, arrival, day, decide, order, report, rules_of, statuses, take
@@ -94,11 +94,12 @@ def test_urges_that_wait_for_one_supplier_become_one_digest(database, messenger,
     assert deliver_due(database, day(2), RULES, messenger).sent == 0
 
 
-def test_a_supplier_gets_one_digest_however_many_batches_its_urges_would_fill(database, messenger, tmp_path, monkeypatch):
-    monkeypatch.setattr(delivery, "BATCH", 10)
+def test_a_supplier_gets_one_digest_however_many_batches_its_urges_would_fill(database, messenger, tmp_path):
     take(database, *(arrival(str(n), supplier=("Yiwu", "Ningbo")[n % 2]) for n in range(50)), rules=RULES)
     fire_due(database, day(2), RULES)
-    assert [delivery.compose_due(database, day(2), RULES, messenger) for _ in range(3)] == [25, 25, 0], "one supplier at a time"
+    assert [compose_due(database, day(2), RULES, messenger, batch=10) for _ in range(3)] == [25, 25, 0], (
+        "one supplier at a time"
+    )
     assert delivery.send_due(database, day(2), RULES, messenger).sent == 2
     assert [message["body"].count("- order main/") for message in sent(tmp_path)] == [25, 25]
 

@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 
 from effects.channel import Outgoing
-from jobs.daemon import Daemon
+from jobs.daemon import Daemon, Limits
 from jobs.passes import Runtime
 
 PATIENCE_SECONDS = 20
@@ -41,9 +41,9 @@ class Listening(logging.Handler):
 
 
 @contextmanager
-def at_work(runtime: Runtime):
+def at_work(runtime: Runtime, limits: Limits = Limits()):  # noqa: B008  (a value)
     """Run a daemon in a thread; afterwards it has ended, and `codes` has its exit code."""
-    daemon, codes = Daemon(runtime), []
+    daemon, codes = Daemon(runtime, limits), []
     thread = threading.Thread(target=lambda: codes.append(daemon.run()))
     thread.start()
     try:

@@ -8,9 +8,8 @@ from sqlalchemy import select
 
 from effects.letters import Letters
 from engine.delivery import Messenger
-from jobs import daemon as daemons
 from jobs import passes
-from jobs.daemon import Daemon
+from jobs.daemon import Daemon, Limits
 from jobs.lock import AlreadyRunning
 from jobs.passes import Runtime, single_pass
 from storage import heartbeats, queries
@@ -55,10 +54,8 @@ def test_a_timer_fires_at_its_instant_and_not_a_second_before(runtime, log):
 
 def test_a_ticker_that_hangs_ends_the_daemon_with_an_error(runtime, log, monkeypatch):
     hanging = threading.Event()
-    monkeypatch.setattr(daemons, "DEAD_AFTER_SECONDS", 0.3)
-    monkeypatch.setattr(daemons, "END_WITHIN_SECONDS", 0.1)
     monkeypatch.setattr(passes, "fire_due_timers", lambda *_: hanging.wait(PATIENCE_SECONDS))
-    with at_work(runtime) as (daemon, codes):
+    with at_work(runtime, Limits(dead_after_seconds=0.3, end_within_seconds=0.1)) as (daemon, codes):
         log.wait_for("the ticker is dead")
         log.wait_for("fire_due_timers did not stop in time")
     hanging.set()
@@ -70,20 +67,18 @@ def test_a_ticker_that_fails_for_ever_ends_the_daemon_with_an_error(runtime, log
     def fail(*_):
         raise ValueError("a mistake of ours")
 
-    monkeypatch.setattr(daemons, "DEAD_AFTER_SECONDS", 1.5)
     monkeypatch.setattr(passes, "fire_due_timers", fail)
-    with at_work(runtime) as (_, codes):
+    with at_work(runtime, Limits(dead_after_seconds=1.5)) as (_, codes):
         log.wait_for("the ticker is dead")
     assert codes == [1]
 
 
-def test_a_stop_does_not_wait_for_a_mail_server_that_hangs(tmp_path, runtime, log, monkeypatch):
-    monkeypatch.setattr(daemons, "END_WITHIN_SECONDS", 0.1)
+def test_a_stop_does_not_wait_for_a_mail_server_that_hangs(tmp_path, runtime, log):
     hanging = Hanging()
     runtime = Runtime(runtime.database, RULES, Messenger({"file": hanging}, Letters()))
     take(runtime.database, arrival("1"), arrival("2"), rules=RULES)
     with freeze_time(day(2)):
-        with at_work(runtime) as (daemon, codes):
+        with at_work(runtime, Limits(end_within_seconds=0.1)) as (daemon, codes):
             assert hanging.reached.wait(PATIENCE_SECONDS)
         assert codes == [0]
         assert daemon.abandoned_threads

@@ -10,8 +10,8 @@ from effects.letters import Letters
 from engine.delivery import Messenger
 from engine.outcomes import Arrival
 from engine.reporting import apply
-from jobs import daemon as daemons
 from jobs import passes
+from jobs.daemon import Limits
 from jobs.passes import Runtime
 from jobs.wakeable_job import WakeableJob
 from storage.database import Database
@@ -99,6 +99,9 @@ def test_nobody_listens_at_a_server_that_is_gone(postgres):
     gone.close()
 
 
+SLEEPS_LONG = Limits(longest_sleep=timedelta(hours=1))
+
+
 def place_an_order_whose_urge_is_due(database: Database) -> None:
     late = datetime.now(UTC) - timedelta(days=2)
     placing = Report("place", late, "test", "place", "import:test")
@@ -107,15 +110,14 @@ def place_an_order_whose_urge_is_due(database: Database) -> None:
 
 
 @pytest.fixture
-def runtime(server, monkeypatch):
-    monkeypatch.setattr(daemons, "LONGEST_SLEEP", timedelta(hours=1))
+def runtime(server):
     channel = Hanging()
     channel.let_go.set()
     return Runtime(server, RULES, Messenger({"file": channel}, Letters()))
 
 
 def test_a_daemon_that_sleeps_for_long_is_woken_by_somebody_elses_report(runtime, log):
-    with at_work(runtime):
+    with at_work(runtime, SLEEPS_LONG):
         log.wait_for("runs on")
         place_an_order_whose_urge_is_due(runtime.database)
         log.wait_for("fired 1 timer")
@@ -140,6 +142,6 @@ def test_a_daemon_that_is_woken_while_it_ends_a_round_goes_another_round(runtime
 
     monkeypatch.setattr(WakeableJob, "wake_at", ask_and_tell)
     monkeypatch.setattr(passes, "fire_due_timers", look_just_before_somebody_reports)
-    with at_work(runtime):
+    with at_work(runtime, SLEEPS_LONG):
         log.wait_for("fired 1 timer")
         log.wait_for("sent 1 message")

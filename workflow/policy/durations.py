@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _FORM = re.compile(r"(\d{1,4})(wd|d|h|m)", re.ASCII)
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Duration:
     """A length of time: whole days of 24 hours, hours, minutes, or working days (rule 3.1)."""
 
@@ -40,7 +41,7 @@ class Duration:
         """Return the instant that lies this long after `start`."""
         if self.unit == "wd":
             return calendar.deadline(start, self.count)
-        return start + self.span()
+        return start + self._fixed
 
     def span(self) -> timedelta:
         """Return the fixed length; only for units that have one.
@@ -51,6 +52,10 @@ class Duration:
         """
         if self.unit == "wd":
             raise ValueError(f"{self} has no fixed length: write days, hours or minutes")
+        return self._fixed
+
+    @cached_property
+    def _fixed(self) -> timedelta:
         return timedelta(seconds=self.count * _SECONDS[self.unit])
 
     def minus(self, other: Duration) -> Duration:

@@ -185,7 +185,7 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
     if not deadlines:
         return None
     due = [(duration.after(base, rules.calendar), base, duration) for base, duration in deadlines]
-    due_at, base, duration = max(due, key=lambda one: one[0])
+    due_at, base, duration = due[0] if len(due) == 1 else max(due, key=lambda one: one[0])
     return due_at, base, duration.unit == "wd" and rules.calendar.is_deadline_provisional(base, duration.count)
 
 
