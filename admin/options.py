@@ -15,7 +15,21 @@ from workflow.policy.durations import Duration
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 
-ROW = click.IntRange(1, 2**63 - 1)
+
+class RowId(click.ParamType[int]):
+    """The id of a row, as lists show it."""
+
+    name = "ID"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a number from 1 to the highest that a database holds."""
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) < 2**63):
+            self.fail(f"{text!r} is not an id: write a number, as the list shows it", param, ctx)
+        return int(text)
+
+
+ROW = RowId()
 
 
 class Instant(click.ParamType[datetime]):

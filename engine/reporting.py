@@ -67,7 +67,7 @@ def report(
 
     """
     with reading(target) if dry_run else writing(target) as connection:
-        order = queries.stored_case(connection, identity).case.order
+        order = queries.order_of(connection, identity)
         return apply(connection, [Arrival(order, (reported,))], now, rules, dry_run=dry_run)
 
 

@@ -223,7 +223,7 @@ def currency_of(source: Source, identity: str) -> str:
 
     """
     with reading(source) as connection:
-        return queries.stored_case(connection, identity).case.order.currency
+        return queries.order_of(connection, identity).currency
 
 
 def effects_named(source: Source, ids: Sequence[int]) -> list[EffectSummary]:

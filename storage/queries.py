@@ -24,6 +24,7 @@ from storage.tables import (
     TimerRow,
     table_of,
 )
+from workflow.case.case import Order
 from workflow.case.history import HistoryRow, broken_at
 from workflow.errors import UnknownOrder
 from workflow.vocabulary import Verdict
@@ -50,12 +51,28 @@ def resolve_id(connection: Connection, identity: str) -> int:
     return int(rows[0].id)
 
 
+def order_of(connection: Connection, identity: str) -> Order:
+    """Return what was ordered, by an order's name.
+
+    Raises:
+        UnknownOrder: no order, or more than one, has that name.
+
+    """
+    chosen = select(table_of(OrderRow)).where(col(OrderRow.id) == resolve_id(connection, identity))
+    return case_mapper.read_order(connection.execute(chosen).mappings().one())
+
+
 def stored_case(connection: Connection, identity: str, *, with_chain: bool = False) -> StoredCase:
     """Return the case of one order by its name; on wish one that knows what its chain of replacements has had."""
     order_id = resolve_id(connection, identity)
     stored = cases.load(connection, [order_id], lock=False)[order_id]
     chain = chains.of(stored.case, chains.load(connection, [stored.case], lock=False)) if with_chain else None
     return replace(stored, case=chain.within(stored.case)) if chain else stored
+
+
+def count_orders(connection: Connection) -> int:
+    """Return how many orders there are."""
+    return connection.execute(select(func.count()).select_from(table_of(OrderRow))).scalar() or 0
 
 
 def history(connection: Connection, order_id: int) -> list[HistoryRow]:

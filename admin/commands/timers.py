@@ -200,11 +200,11 @@ def run_timer_command(app: App, wanted: Selection, command: TimerCommand, dry_ru
     print_rows("Timers", ("timer", "trigger", "due", "becomes"), rows, "No running timers are meant, or none would change.")
     if len(done) > SHOWN:
         click.echo(f"… and {len(done) - SHOWN} more")
+    left = f"; {len(refused)} left alone" if refused else ""
+    click.echo(f"{counted(len(changed), 'timer')} {'would be ' if dry_run else ''}{_PAST_TENSE[command.action]}{left}.")
     at_once = sum(one.due_at is not None and one.stands == "pending" and one.due_at <= moment for one in changed)
     if at_once:
         click.echo(f"Of these {'would be ' if dry_run else ''}due at once: {at_once}.")
-    left = f"; {len(refused)} left alone" if refused else ""
-    click.echo(f"{counted(len(changed), 'timer')} {'would be ' if dry_run else ''}{_PAST_TENSE[command.action]}{left}.")
     if refused and not changed:
         click.get_current_context().exit(1)
 

@@ -290,3 +290,10 @@ def test_a_timer_that_waits_for_a_dispute_is_not_said_to_be_due_at_once(claimed)
     said = claimed("timers", "shift", "--by", "-40d", "--trigger", "close")
     assert "waits, " in said.out
     assert "due at once" not in said.out
+
+
+@pytest.mark.parametrize("word", ["abc", "0", "-1", "9" * 5000, "9223372036854775808"])
+def test_what_is_no_id_is_said_in_words_of_ours(shop, word):
+    said = shop("effects", "approve", "--", word)
+    assert said.code == 2
+    assert "is not an id: write a number, as the list shows it" in said.out
