@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from admin.text import safe
 from workflow.errors import UsageError
@@ -28,11 +25,6 @@ def print_wrapped(line: str) -> None:
     click.echo(textwrap.fill(line, max(width, 40), subsequent_indent=f"{start}  ") if width else line)
 
 
-def console() -> Console:
-    """Return a console that fits the terminal and colours only there."""
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-
-
 def print_json(value: Any) -> None:
     """Print JSON with instants as ISO 8601."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
@@ -43,12 +35,16 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     if not rows:
         click.echo(empty)
         return
+    from rich.console import Console  # --json does without
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("-" if value is None else escape(safe(str(value))) for value in row))
-    console().print(table)
+    Console(soft_wrap=not sys.stdout.isatty(), highlight=False).print(table)
 
 
 def refuse_existing(target: Path) -> None:

@@ -31,7 +31,7 @@ Source = Database | Connection
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Count:
     """A count for people, which stops at a limit: "12", or "10,000+"."""
 
@@ -42,7 +42,7 @@ class Count:
         return f"{self.value:,}{'+' if self.capped else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OrderSummary:
     """An order in a list. `attention` names its flags, separated by commas."""
 
@@ -56,7 +56,7 @@ class OrderSummary:
     attention: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TimerSummary:
     """A timer in a list."""
 
@@ -80,7 +80,7 @@ class TimerSummary:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EffectSummary:
     """An effect in a list."""
 
@@ -98,7 +98,7 @@ class EffectSummary:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClaimSummary:
     """A claim in a list. `written` is what is claimed, in words."""
 
@@ -120,7 +120,7 @@ class ClaimSummary:
     next_due: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExceptionSummary:
     """A report that was kept for a person."""
 

@@ -109,7 +109,9 @@ class Database:
             original: Any = error.orig if isinstance(error, DBAPIError) else error
             if not (_is_database_wide(original, driver) or self._kind.is_read_only_failure(original)):
                 raise
-            raise DatabaseFailed(f"the database {self.location} cannot be used now: {original}") from error
+            raise DatabaseFailed(
+                f"the database {self.location} cannot be used now: {' '.join(str(original).split())}"
+            ) from error
 
     @contextmanager
     def exclusive(self, lock: Lock) -> Iterator[None]:

@@ -1,30 +1,27 @@
 """Symbols: placeholders for the values that vary from input to input, while a function is traced.
 
 Passing a symbol on reads nothing. Comparing, hashing or testing one reads it, which adds a path condition: the trace
-then holds for those inputs that answer the same. `per_input` marks a function that is not traced, but called for each
-input.
+then holds for those inputs that answer the same.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from functools import partial, wraps
+from functools import partial
 from json.encoder import encode_basestring, encode_basestring_ascii
 from operator import methodcaller
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any
 
 from tracing.expressions import Before, Columns, Constant, Expression, LocalDate, Mapped, Moved, Shared, Slot, Text, Truth
-
-P = ParamSpec("P")
-Result = TypeVar("Result")
+from tracing.per_input import Traced
 
 
 class Untraceable(Exception):
     """The function has read something that is not known of the inputs, or does what cannot be traced."""
 
 
-class Symbol:
+class Symbol(Traced):
     """The value of an expression.
 
     It can be passed on, moved by a fixed amount and compared; anything else reads its concrete value.
@@ -47,6 +44,10 @@ class Symbol:
     def is_same_symbol(self, other: object) -> bool:
         """Say whether both are the same symbol, without reading either."""
         return isinstance(other, Symbol) and self.expression == other.expression
+
+    def applied(self, function: Callable[..., Any], arguments: Sequence[Any]) -> "Symbol":
+        """Return the symbol of a function's result, which is computed for each input."""
+        return Symbol(self._trace, Mapped(function, tuple(map(self._trace.argument, arguments))))
 
     def astimezone(self, zone: tzinfo) -> "_Local":
         """Return the instant in a time zone."""
@@ -259,21 +260,3 @@ def _inside(quote: Callable[[str], str], text: str) -> str:
 
 _INSIDE = {quote: partial(_inside, quote) for quote in (encode_basestring, encode_basestring_ascii)}
 """How a value is written within the quotes of a JSON string."""
-
-
-def per_input(function: Callable[P, Result]) -> Callable[P, Result]:
-    """Let a function be called for each input instead of being traced: given symbols, it returns the symbol of its result.
-
-    Its arguments are given by position. One of them at least must be a symbol for this; texts with symbols in them must be
-    JSON in ASCII.
-    """
-
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> Result:
-        for one in args:
-            if isinstance(one, Symbol):
-                assert not kwargs, f"{function.__name__} takes its arguments by position"
-                return cast(Result, Symbol(one.trace, Mapped(function, tuple(map(one.trace.argument, args)))))
-        return function(*args, **kwargs)
-
-    return call

@@ -95,7 +95,8 @@ def _print_story(app: App, story: dict[str, Any]) -> None:
     else:
         click.echo(f"{safe(story['order'])} is {story['state']} since {app.when(story['since'])}")
     facts, currency = story["facts"], story["facts"]["currency"]
-    known = [(_title(name), _cell(app, name, facts[name], currency)) for name in _FACTS if facts[name]]
+    titles = {name: "first supplier" if name == "supplier" else _title(name) for name in _FACTS}
+    known = [(titles[name], _cell(app, name, facts[name], currency)) for name in _FACTS if facts[name]]
     click.echo(f"  {', '.join(f'{name} {safe(str(value))}' for name, value in known)}")
     for part, columns in _PARTS.items():
         rows = [[_cell(app, column, value[column], currency) for column in columns] for value in story.get(part, ())]
@@ -104,7 +105,10 @@ def _print_story(app: App, story: dict[str, Any]) -> None:
 
 
 def _title(name: str) -> str:
-    return {"occurred": "when", "source": "from", "target": "to"}.get(name, name.removesuffix("_at").replace("_", " "))
+    return _TITLES.get(name, name.removesuffix("_at").replace("_", " "))
+
+
+_TITLES = {"occurred": "when", "source": "from", "target": "to"}
 
 
 def _cell(app: App, column: str, value: object, currency: str) -> object:

@@ -7,7 +7,8 @@ import pytest
 
 from tracing.cache import TraceCache
 from tracing.expressions import Columns
-from tracing.symbols import OPAQUE, Untraceable, per_input
+from tracing.per_input import per_input
+from tracing.symbols import OPAQUE, Untraceable
 from workflow.case.canonical import plain
 from workflow.case.history import chain, sealed
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from tracing.symbols import per_input
+from tracing.per_input import per_input
 from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, LedgerStatus, Remedy, State, TimerStatus
 
 Value = TypeVar("Value")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tracing.symbols import per_input
+from tracing.per_input import per_input
 from workflow.case.canonical import ascii_json
 from workflow.case.case import Details, made
 from workflow.plurals import counted

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from holidays import HolidayBase, country_holidays
 from holidays.registry import COUNTRIES
 
-from tracing.symbols import per_input
+from tracing.per_input import per_input
 
 _DAY = timedelta(days=1)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from tracing.symbols import per_input
+from tracing.per_input import per_input
 from workflow.addresses import email_address
 from workflow.case.case import Case
 from workflow.case.money import MoneyError, exponent
