@@ -12,6 +12,7 @@ from storage.chunks import chunked
 from storage.locks import Lock
 from storage.notifications import notify_daemons
 from storage.row_sets import row_sets
+from storage.staging import together
 from storage.tables import OrderRow
 from workflow.errors import OrderChanged
 
@@ -26,10 +27,10 @@ def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
     new = [change for change in changes if change.before is None]
     by_id = [*zip(_new_ids(connection, len(new)), new, strict=True), *((c.order_id or 0, c) for c in changes if c.before)]
     writes, kind = row_changes(by_id), dialect.at(connection)
-    for operation, table, rows in writes.in_order():
-        for some in row_sets(operation, table, rows, kind.instant_text):
-            (written,) = kind.write(connection, [some])
-            if some.shape.must_match and written != some.count:
+    sets = (one for operation, table, rows in writes.in_order() for one in row_sets(operation, table, rows, kind.instant_text))
+    for group in together(sets):
+        for rows, written in zip(group, kind.write(connection, group), strict=True):
+            if rows.shape.must_match and written != rows.count:
                 _raise_order_changed(connection, changes)
     raise_flags(connection, writes.flags)
     if writes.has_work:

@@ -1,14 +1,17 @@
 """Sets of rows of the same orders, staged together: what varies stands in one table, from where each statement takes it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, MetaData, Table, Text, bindparam
 
-from storage.row_sets import Constant, RowSet, Shape, column_of
+from storage.row_sets import EXPECTED_VERSION, Constant, Operation, RowSet, Shape, Values, column_of
 
 MOST_COLUMNS = 60
+"""Columns of the temporary table."""
+SMALLEST_GROUP = 50
+"""Below this number of orders, sets are written one by one."""
 Write = tuple[Shape, tuple[int | None, ...]]
 """A shape, and for each of its names the number of the staged column, or None for a constant."""
 
@@ -35,6 +38,44 @@ def layout_of(sets: Sequence[RowSet]) -> Layout:
         if isinstance(one, Constant)
     }
     return Layout(tuple(f"c{number}" for number in range(len(columns))), [*columns.values()], writes, constants)
+
+
+def together(sets: Iterable[RowSet]) -> Iterator[list[RowSet]]:
+    """Yield sets that follow each other and have one row for each of the same orders as one group, which is staged.
+
+    Orders that change are written alone, before anything that would fail if another writer had changed them.
+    """
+    group: list[RowSet] = []
+    for rows in sets:
+        stands_alone = rows.shape.operation is Operation.drop or EXPECTED_VERSION in rows.shape.names
+        if group and (stands_alone or rows.columns[0] != group[0].columns[0]):
+            yield from _grouped(group)
+            group = []
+        if stands_alone:
+            yield [rows]
+        else:
+            group.append(rows)
+    yield from _grouped(group)
+
+
+def _grouped(sets: list[RowSet]) -> Iterator[list[RowSet]]:
+    """Yield sets of the same orders as one group if that pays: if most of their values are the same for all orders."""
+    ids = sets[0].columns[0] if sets else ()
+    assert not isinstance(ids, Constant)
+    if len(sets) > 1 and len(ids) >= SMALLEST_GROUP and len({*ids}) == len(ids):
+        compact = [RowSet(rows.shape, (ids, *map(_constant_if_same, rows.columns[1:]))) for rows in sets]
+        columns = [column for rows in compact for column in rows.columns[1:]]
+        varying = sum(not isinstance(column, Constant) for column in columns)
+        if varying < MOST_COLUMNS and 2 * varying <= len(columns):
+            yield compact
+            return
+    yield from ([rows] for rows in sets)
+
+
+def _constant_if_same(column: Values) -> Values:
+    if isinstance(column, Constant) or column.count(column[0]) < len(column):
+        return column
+    return Constant(column[0])
 
 
 def staged_table(*key: Column[Any]) -> Table:

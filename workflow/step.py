@@ -185,8 +185,10 @@ def _details(draft: Draft) -> dict[str, Detail]:
             details[name] = without_buyer(case.order, value)
         else:
             details[name] = value
-    pieces = draft.details.get("pieces")
-    return details | draft.details | ({"pieces": without_buyer(case.order, str(pieces))} if pieces else {})
+    details.update(draft.details)
+    if pieces := draft.details.get("pieces"):
+        details["pieces"] = without_buyer(case.order, str(pieces))
+    return details
 
 
 def _digest(salt: str, text: str) -> str:

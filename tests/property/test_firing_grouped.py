@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -11,6 +12,9 @@ from engine.firing_grouped import Traces, fire_grouped
 from engine.outcomes import Arrival
 from engine.reporting import apply
 from storage import timers
+from storage.row_sets import Constant, Operation, RowSet, Shape
+from storage.staging import together
+from storage.tables import AttemptRow, LineRow, table_of
 from tests.factories import START, left_behind, rules_of
 from workflow.case.case import Line, Order, Report
 
@@ -91,14 +95,14 @@ def live(database, rules, orders, ticks, limit, traces):
 )
 def test_orders_fired_together_leave_behind_what_each_would_have_alone(make_database, kinds, policy, ticks, limit):
     orders, rows = [*orders_of(kinds)], []
-    for together in (False, True):
+    for traces in (None, Traces()):
         database = make_database()
-        live(database, rules_of(policy), orders, ticks, limit, Traces() if together else None)
+        live(database, rules_of(policy), orders, ticks, limit, traces)
         rows.append(left_behind(database))
         database.close()
-    alone, together = rows
+    alone, grouped = rows
     for table, found in alone.items():
-        assert together[table] == found, table
+        assert grouped[table] == found, table
 
 
 def test_most_timers_need_no_order_of_their_own(make_database):
@@ -163,3 +167,29 @@ def test_orders_whose_claims_have_ended_are_fired_in_groups_again(make_database)
     assert fired_in_groups(database, START + timedelta(days=90), rules) == 0
     with database.read() as connection:
         assert connection.execute(text("SELECT DISTINCT state FROM orders")).scalars().all() == ["closed"]
+
+
+@pytest.mark.parametrize("count", [60, 250])
+def test_many_alike_steps_that_were_not_traced_leave_behind_what_a_trace_does(make_database, count):
+    rules, rows = rules_of(), []
+    for traces in (None, Traces()):
+        database = make_database()
+        placed(database, count, rules)
+        for day in (2, 4):
+            at = START + timedelta(days=day)
+            assert fire_due(database, at, rules, traces=traces, grouped=traces is not None).count == count
+        rows.append(left_behind(database))
+    assert rows[0] == rows[1]
+
+
+def test_sets_of_rows_are_written_together_only_if_most_of_their_values_are_the_same():
+    ids = tuple(range(100))
+    urged = Shape(Operation.change, table_of(AttemptRow), ("order_id", "number", "urged_at"))
+    alike = RowSet(urged, (ids, (1,) * 100, (START,) * 100))
+    own = RowSet(Shape(Operation.add, table_of(LineRow), ("order_id", "sku", "title")), (ids, ids, ids[::-1]))
+    others = RowSet(alike.shape, (ids[1:], (1,) * 99, (START,) * 99))
+    assert [len(group) for group in together([alike, alike])] == [2]
+    assert [len(group) for group in together([own, own])] == [1, 1]
+    assert [len(group) for group in together([alike, others, alike])] == [1, 1, 1]
+    ((first, _),) = together([alike, alike])
+    assert first.columns[1:] == (Constant(1), Constant(START))
