@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.case_run import CaseRun
 from engine.outcomes import Arrival, Outcome, Tally
-from storage.symbolic_case import IGNORED, VARYING
+from storage.symbolic_case import VARYING, symbolic_part
 from tracing.cache import TraceCache
 from tracing.expressions import Columns
 from tracing.symbols import OPAQUE, Trace, Untraceable
@@ -106,9 +106,7 @@ def _symbolic(arrival: Arrival, trace: Trace) -> tuple[Case, list[Report]]:
     """Return the case of an order and its reports, with symbols for what varies."""
     symbols: Iterator[Any] = map(trace.symbol, count())
     last_hash = next(symbols)
-    named = dict(zip(VARYING[Order], symbols, strict=False))
-    facts = {name: symbol for name, symbol in named.items() if getattr(arrival.order, name) is not None}
-    order = replace_fields(arrival.order, **facts, **dict.fromkeys(IGNORED[Order], OPAQUE))
+    order = symbolic_part(arrival.order, symbols)
     placing, *reports = _told(arrival)
     told = [replace_fields(placing, at=order.placed_at, key="")]
     for report in reports:

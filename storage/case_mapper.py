@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import RowMapping
 
+from storage.prepared import as_texts
 from workflow.case.canonical import kept_json
 from workflow.case.case import LINKS, Attempt, Case, Claim, Details, LedgerRow, Line, Order, Timer
 from workflow.case.history import HistoryRow
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from workflow.draft import EffectDraft
 
 Values = dict[str, Any]
+_Column = tuple[str, str, Callable[[Any], Any] | None]
 
 
 def order_changes(was: Case, now: Case) -> Values:
     """Return the columns of an order that have changed."""
     before, after = vars(was), vars(now)
     changed = [one for one in _STANDING if after[one[1]] is not before[one[1]]]
-    return {column: read(after[name]) if read else after[name] for column, name, read in changed}
+    return _standing(after, changed)
 
 
 def new_order_values(case: Case, observed: bool) -> Values:
@@ -35,7 +37,7 @@ def new_order_values(case: Case, observed: bool) -> Values:
         "alternatives": kept_json(list(order.alternatives)),
         "salt": case.salt,
         "observed": observed,
-        **{column: read(getattr(case, name)) if read else getattr(case, name) for column, name, read in _STANDING},
+        **_standing(vars(case), _STANDING),
     }
 
 
@@ -87,7 +89,7 @@ def line_values(order_id: int, number: int, line: Line) -> Values:
 def read_order(row: RowMapping) -> Order:
     """Read an order back."""
     facts = {name: row[name] for name in _FACTS}
-    return Order(**facts, alternatives=tuple(json.loads(row["alternatives"])))
+    return Order(**facts, alternatives=as_texts(row["alternatives"]))
 
 
 def read_history(row: RowMapping) -> HistoryRow:
@@ -96,6 +98,10 @@ def read_history(row: RowMapping) -> HistoryRow:
     source = State(row["source"]) if row["source"] else None
     details: Details = json.loads(row["details"])
     return HistoryRow(**values, source=source, target=State(row["target"]), details=details)
+
+
+def _standing(fields: Values, columns: Iterable[_Column]) -> Values:
+    return {column: read(fields[name]) if read else fields[name] for column, name, read in columns}
 
 
 def _difference(was: Any, now: Any) -> Values:
@@ -121,7 +127,7 @@ _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Attempt: {"parcel": kept_json},
     Claim: {"pieces": kept_json, "evidence": kept_json, "came_from": _state, "went_back_to": _state},
 }
-_STANDING: tuple[tuple[str, str, Callable[[Any], Any] | None], ...] = (
+_STANDING: tuple[_Column, ...] = (
     *((name, name, None) for name in ("since", "current", "cancelled", "gap", "historical", "carrier_status", "timers_made")),
     ("state", "state", _state),
     ("returns_to", "returns_to", _state),

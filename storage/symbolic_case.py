@@ -35,12 +35,13 @@ ORDER_ID, FIRST = 0, 1
 def symbolic(case: Case, trace: Trace) -> Case:
     """Return a case with symbols for its varying fields, in the order of its columns."""
     symbols = map(trace.symbol, count(FIRST))
-    order, own = _symbolic(case.order, symbols), _symbolic(case, symbols)
-    parts = {name: tuple(_symbolic(one, symbols) for one in getattr(case, name)) for name in PARTS}
+    order, own = symbolic_part(case.order, symbols), symbolic_part(case, symbols)
+    parts = {name: tuple(symbolic_part(one, symbols) for one in getattr(case, name)) for name in PARTS}
     return replace_fields(own, order=order, **parts)
 
 
-def _symbolic(part: Part, symbols: Iterator[Symbol]) -> Part:
+def symbolic_part(part: Part, symbols: Iterator[Symbol]) -> Part:
+    """Return an order or a part of a case with the next symbols for its varying fields; empty ones stay empty."""
     varying = dict(zip(VARYING[type(part)], symbols, strict=False))
     known = {name: symbol for name, symbol in varying.items() if getattr(part, name) is not None}
     return replace_fields(part, **known, **dict.fromkeys(IGNORED.get(type(part), ()), OPAQUE))
