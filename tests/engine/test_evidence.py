@@ -1,4 +1,4 @@
-"""Photos and videos: told by content, decoded before they are believed, shown without what cameras note (rule 8.8)."""
+"""Photos and videos: typed by their content, decoded before they are accepted, shown without location data (rule 8.8)."""
 
 import io
 import os
