@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.timer_commands import pinned_rules
+from engine.rules import pinned_rules
 from storage import evidence_files, queries
 from storage.database import Database
 from workflow.case import claims

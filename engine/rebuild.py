@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.case_run import CaseRun
-from engine.timer_commands import pinned_rules
+from engine.rules import pinned_rules
 from storage import cases, queries
 from storage.queries import Found
 from workflow.case.case import Case, Details, Report, replace_fields

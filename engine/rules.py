@@ -1,11 +1,13 @@
-"""The policy in force, with its version in the database."""
+"""The policy in force, and those under which timers were set, by their versions in the database."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from storage import policies
 from storage.database import Database, reading, writing
+from workflow.errors import AftersalesError
 from workflow.policy.policy import Rules, calendar_of, digest, read_policy
 
 
@@ -34,3 +36,15 @@ def rules_for_reading(target: Database | Connection, text: str) -> Rules:
     with reading(target) as connection:
         version, last = policies.newest(connection)
     return Rules(version if last == digest(text) else 0, policy, calendar_of(policy))
+
+
+def pinned_rules(connection: Connection, versions: Iterable[int], rules: Rules) -> dict[int, Rules]:
+    """Return the policies under which timers were set; a text that cannot be read any more gives way to `rules`."""
+    found: dict[int, Rules] = {}
+    for version, text in policies.texts(connection, set(versions)).items():
+        try:
+            policy = read_policy(text)
+            found[version] = Rules(version, policy, calendar_of(policy))
+        except AftersalesError:  # written for an older program
+            found[version] = rules
+    return found

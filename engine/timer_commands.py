@@ -1,20 +1,21 @@
 """Timers moved by people, one or a whole selection, and deadlines recomputed when their year is announced (rule 3.10)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
 from itertools import groupby
 
 from sqlalchemy import Connection
 
+from engine.rules import pinned_rules
 from engine.unit_of_work import UnitOfWork
-from storage import policies, timers
+from storage import timers
 from storage.database import Database, reading
 from storage.timers import Due as Due
 from storage.timers import Selection as Selection
 from workflow.case.case import Detail, Timer
-from workflow.errors import AftersalesError, OrderError
-from workflow.policy.policy import Rules, calendar_of, read_policy
+from workflow.errors import OrderError
+from workflow.policy.policy import Rules
 from workflow.timer_commands import act
 from workflow.vocabulary import TimerStatus
 
@@ -86,18 +87,6 @@ def settle_provisional(database: Database, at: datetime, rules: Rules) -> int:
         with database.write() as connection:
             settled += len(_batch(connection, some, command, at, _pinned(connection, rules), dry_run=False))
     return settled
-
-
-def pinned_rules(connection: Connection, versions: Iterable[int], rules: Rules) -> dict[int, Rules]:
-    """Return the policies under which timers were set; a text that cannot be read any more gives way to `rules`."""
-    found: dict[int, Rules] = {}
-    for version, text in policies.texts(connection, set(versions)).items():
-        try:
-            policy = read_policy(text)
-            found[version] = Rules(version, policy, calendar_of(policy))
-        except AftersalesError:  # written for an older program
-            found[version] = rules
-    return found
 
 
 def _pinned(connection: Connection, rules: Rules) -> Callable[[Timer], Rules]:

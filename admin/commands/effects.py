@@ -6,23 +6,27 @@ from typing import Any
 
 import click
 
-from admin.app import App, now, person
+from admin.app import App
 from admin.effect_summary import effect_summary
+from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
-from admin.options import ROW
-from admin.text import safe
 from engine import views
-from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_effects, effects_for
 from engine.views import EffectSummary, Filter
-from workflow.plurals import counted
 from workflow.process import EFFECTS
 from workflow.vocabulary import EffectStatus
 
+DECISIONS: dict[str, str] = {
+    "show": "Show the effect ID with its messages, as they left or as they would be written now.",
+    "approve": "Approve effects: those that are held or asked.",
+    "drop": "Drop effects that have not left.",
+    "retry": "Send effects again that could not be sent.",
+}
 KIND = click.option("--kind", type=click.Choice([effect.kind for effect in EFFECTS]), metavar="KIND", help="Only this kind")
-SHOWN = 20
 
 
-@click.group("effects", invoke_without_command=True)
+@click.group(
+    "effects", cls=LazyGroup, module="admin.commands.effect_decisions", described=DECISIONS, invoke_without_command=True
+)
 @click.option("--order", "identity", help="Only those of this order")
 @click.option("--status", type=click.Choice([*EffectStatus]), help="Only those in this status")
 @KIND
@@ -46,104 +50,7 @@ def effects_command(
     page = views.list_effects(database, wanted, paging.limit, paging.after)
 
     def cells(one: EffectSummary) -> Sequence[Any]:
-        return one.id, one.order, one.kind, _about(one), one.status, app.brief(one.caused_at)
+        about = effect_summary(one.kind, one.details, one.currency) or None
+        return one.id, one.order, one.kind, about, one.status, app.brief(one.caused_at)
 
     print_page("effects", page, paging, ("id", "order", "kind", "what", "status", "caused"), cells, "No such effects.")
-
-
-def _about(effect: EffectSummary) -> str | None:
-    return effect_summary(effect.kind, effect.details, effect.currency) or None
-
-
-@effects_command.command("show")
-@click.argument("effect_id", type=ROW, metavar="ID")
-@click.pass_context
-def show_effect(ctx: click.Context, effect_id: int) -> None:
-    """Show the effect ID with its messages, as they left or as they would be written now."""
-    from engine.effect_detail import effect_detail  # mail and templates, which lists do without
-
-    app = App(ctx)
-    detail = effect_detail(app.ready(), effect_id, app.rules_for_reading().policy, app.messenger())
-    one = detail.effect
-    by = f" by {safe(one.decided_by)}, {app.when(one.decided_at)}" if one.decided_by else ""
-    click.echo(f"Effect {one.id} of order {safe(one.order)}: {one.kind}, {one.status}{by}; {_about(one) or 'no details'}")
-    for message in detail.messages:
-        status = message.status or ("never written" if detail.never_leaves else "not written yet")
-        click.echo(f"\nby {message.channel} to {safe(message.recipient or '-')} ({status})\n{safe(message.subject)}\n")
-        click.echo(safe(message.body))
-
-
-def _decision(action: EffectAction, past_tense: str) -> click.Command:
-    """Make the command of one decision on effects."""
-
-    @click.argument("ids", nargs=-1, type=ROW)
-    @click.option("--all", "everything", is_flag=True, help="Every effect that waits for this decision")
-    @click.option("--order", "identity", help="Those of this order")
-    @KIND
-    @click.option("--dry-run", is_flag=True, help="Only say which")
-    @click.pass_context
-    def decide(
-        ctx: click.Context,
-        ids: tuple[int, ...],
-        everything: bool,
-        identity: str | None,
-        kind: str | None,
-        dry_run: bool,
-    ) -> None:
-        if not (ids or everything or identity or kind):
-            raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
-        database = App(ctx).ready()
-        if ids:
-            named = views.effects_named(database, ids)
-            chosen = [one for one in named if one.status in DECIDABLE[action]]
-            skipped = [one for one in named if one.status not in DECIDABLE[action]]
-        else:
-            order_id = views.order_id(database, identity) if identity else None
-            chosen, skipped = effects_for(database, action, Filter(order_id=order_id, kind=kind)), []
-        _print_skipped(skipped, action)
-        if dry_run:
-            _print_chosen(chosen)
-            click.echo(f"{len(chosen)} would be {past_tense}{_skipped(skipped)}.")
-            return
-        shown = (ChosenEffect(one.id, one.status) for one in chosen)
-        decided = decide_effects(database, action, shown, person(), now())
-        click.echo(f"{len(decided.done)} {past_tense}{_skipped(skipped)}.")
-        _print_changed(decided)
-        if decided.changed:
-            ctx.exit(1)
-
-    statuses = ", ".join(DECIDABLE[action])
-    return click.command(action, help=f"{action.capitalize()} effects: those that are {statuses}.")(decide)
-
-
-def _skipped(skipped: Sequence[EffectSummary]) -> str:
-    return f"; {len(skipped)} skipped (wrong status)" if skipped else ""
-
-
-def _print_skipped(skipped: Sequence[EffectSummary], action: EffectAction) -> None:
-    """Say which effects do not take an action, and why."""
-    for one in skipped[:SHOWN]:
-        click.echo(f"Effect {one.id} is {one.status}; {action} takes those that are {', '.join(DECIDABLE[action])}.", err=True)
-    if len(skipped) > SHOWN:
-        click.echo(f"… and {counted(len(skipped) - SHOWN, 'other')}", err=True)
-
-
-def _print_chosen(chosen: Sequence[EffectSummary]) -> None:
-    for one in chosen[:SHOWN]:
-        click.echo(f"{one.id}  {safe(one.order)}  {one.kind}  {one.status}")
-    if len(chosen) > SHOWN:
-        click.echo(f"… and {len(chosen) - SHOWN} more")
-
-
-def _print_changed(decided: Decided) -> None:
-    """Say which effects were not decided on, because they changed after they were read."""
-    for one in decided.changed[:SHOWN]:
-        by = f" by {safe(one.by)}" if one.by else ""
-        click.echo(f"Effect {one.id} is {one.status}{by} meanwhile: nothing was done with it.", err=True)
-    if len(decided.changed) > SHOWN:
-        click.echo(f"… and {counted(len(decided.changed) - SHOWN, 'other')}", err=True)
-
-
-effects_command.add_command(_decision(EffectAction.approve, "approved"))
-effects_command.add_command(_decision(EffectAction.drop, "dropped"))
-effects_command.add_command(_decision(EffectAction.retry, "sent again"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from admin.app import App, person
-from admin.commands.timers import DRY_RUN, REASON, run_timer_command, selecting
+from admin.commands.timer_changes import DRY_RUN, REASON, run_timer_command, selecting
 from admin.output import print_json
 from engine.timer_commands import Selection, TimerCommand
 

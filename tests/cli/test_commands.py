@@ -3,6 +3,9 @@ import stat
 import pytest
 from sqlalchemy import text
 
+from admin.commands.claims import OF_ONE_ORDER
+from admin.commands.effects import DECISIONS
+from admin.commands.timers import CHANGES
 from admin.main import COMMANDS
 from storage.database import Database
 from workflow.reports import FIELDS, MEANINGS
@@ -20,10 +23,20 @@ def test_every_command_explains_itself(run):
         assert run(name, "--help").code == 0
 
 
-def test_a_mistyped_command_gets_a_suggestion(run):
-    said = run("ordrs")
+@pytest.mark.parametrize(("group", "commands"), [("timers", CHANGES), ("effects", DECISIONS), ("claims", OF_ONE_ORDER)])
+def test_every_command_of_a_group_explains_itself(run, group, commands):
+    listed = " ".join(run(group, "--help").out.split())
+    for name, what in commands.items():
+        assert name in listed
+        assert what in listed
+        assert run(group, name, "--help").code == 0
+
+
+@pytest.mark.parametrize(("typed", "meant"), [(("ordrs",), "orders"), (("timers", "pospone"), "postpone")])
+def test_a_mistyped_command_gets_a_suggestion(run, typed, meant):
+    said = run(*typed)
     assert said.code == 2
-    assert "did you mean orders?" in said.out
+    assert f"did you mean {meant}?" in said.out
 
 
 def test_an_import_lists_what_it_did_not_take_and_a_second_one_changes_nothing(run):

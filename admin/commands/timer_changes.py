@@ -1,0 +1,167 @@
+"""What `timers` and `policy retime` change: the timers that options choose, previewed or changed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+import click
+
+from admin.app import App, now, person
+from admin.commands.timers import CHANGES, TRIGGERS
+from admin.options import InstantOrDuration
+from admin.output import print_rows
+from admin.text import safe
+from engine import views
+from engine.deciding import retry_timers
+from engine.timer_commands import Due, Selection, TimerCommand, TimerResult, apply_command, selected_timers
+from workflow.errors import UsageError
+from workflow.plurals import counted
+from workflow.policy.durations import Duration
+
+SHOWN = 20
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would become of them")
+REASON = click.option("--reason", help="Why; it is kept in the history")
+
+
+def selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options by which timers are chosen; the command gets them as one Selection."""
+
+    @click.argument("timers", nargs=-1, metavar="[TIMER]...")
+    @click.option("--order", "identities", multiple=True, help="Those of this order (may be repeated)")
+    @click.option("--trigger", type=click.Choice(TRIGGERS), metavar="CLOCK", help="Those of this clock: urge, reroute, …")
+    @click.option("--shop", help="Those of this shop's orders")
+    @click.option("--supplier", help="Those about this supplier (a recovery's chase: the one that was left)")
+    @click.option("--route", type=click.Choice(("domestic", "international")), help="Those of orders of this route")
+    @click.option("--due-before", type=InstantOrDuration(), help="Those due before this instant, or within 2d, 36h, …")
+    @click.option("--due-after", type=InstantOrDuration(), help="Those due at this instant or later, or not within 2d, 36h, …")
+    @click.option("--all", "everything", is_flag=True, help="Every running timer")
+    @wraps(command)
+    def chosen(*args: Any, timers: tuple[str, ...], identities: tuple[str, ...], everything: bool, **options: Any) -> None:
+        names = ("trigger", "shop", "supplier", "route", "due_before", "due_after")
+        narrowed = {name: options.pop(name) for name in names}
+        app = App(click.get_current_context())
+        wanted = _selection(app, timers, identities, narrowed)
+        if wanted.everything and not everything:
+            raise click.UsageError("Name timers as ORDER#NUMBER, choose them by options, or say --all.")
+        command(*args, app=app, wanted=wanted, **options)
+
+    return chosen
+
+
+def _selection(app: App, timers: Sequence[str], identities: Sequence[str], narrowed: dict[str, Any]) -> Selection:
+    database = app.ready()
+    named = tuple(_timer(database, text) for text in timers)
+    running = set(selected_timers(database, Selection(timers=named))) if named else set[Due]()
+    running |= set(selected_timers(database, Selection(timers=named, status="failed"))) if named else set[Due]()
+    for text, timer in zip(timers, named, strict=True):
+        if timer not in running:
+            raise UsageError(f"{text} does not run: `aftersales timers --order {text.rpartition('#')[0]}` lists what does")
+    return Selection(order_ids=tuple(views.order_id(database, one) for one in identities), timers=named, **narrowed)
+
+
+def _timer(source: views.Source, text: str) -> Due:
+    order, mark, number = text.rpartition("#")
+    if not mark or not (number.isascii() and number.isdigit()):
+        raise UsageError(f"{text!r} is not a timer: write ORDER#NUMBER as `aftersales timers` lists them, such as 1003#2")
+    return views.order_id(source, order), int(number[:9])
+
+
+@click.command("postpone")
+@click.option("--until", type=InstantOrDuration(), required=True, help="The new due instant, or how far ahead: 2d, 36h, …")
+@REASON
+@DRY_RUN
+@selecting
+def postpone_command(app: App, wanted: Selection, until: datetime, reason: str | None, dry_run: bool) -> None:
+    """Give timers another due instant, which must lie ahead."""
+    if until <= now():
+        raise UsageError("that instant is past: `aftersales timers fire` lets a timer fire now")
+    run_timer_command(app, wanted, TimerCommand("postpone", person(), reason, to=until), dry_run)
+
+
+@click.command("shift")
+@click.option("--by", "span", required=True, help="How far: 3d, 12h, or -1d for earlier")
+@REASON
+@DRY_RUN
+@selecting
+def shift_command(app: App, wanted: Selection, span: str, reason: str | None, dry_run: bool) -> None:
+    """Move timers by a span, each from where it is."""
+    run_timer_command(app, wanted, TimerCommand("shift", person(), reason, by=_span(span)), dry_run)
+
+
+def _span(text: str) -> timedelta:
+    try:
+        span = Duration.parse(text.removeprefix("-").removeprefix("+")).span()
+    except ValueError as error:
+        raise UsageError(f"--by: {text!r} is not a span of time: write 3d, 12h or 30m, and -3d for earlier") from error
+    return -span if text.startswith("-") else span
+
+
+def _plain_action(name: str) -> click.Command:
+    """Return the command of an action that needs nothing but the timers."""
+
+    @REASON
+    @DRY_RUN
+    @selecting
+    def command(app: App, wanted: Selection, reason: str | None, dry_run: bool) -> None:
+        run_timer_command(app, wanted, TimerCommand(name, person(), reason), dry_run)
+
+    return click.command(name, help=CHANGES[name])(command)
+
+
+pause_command = _plain_action("pause")
+resume_command = _plain_action("resume")
+fire_command = _plain_action("fire")
+cancel_command = _plain_action("cancel")
+
+
+@click.command("retry")
+@selecting
+def retry_command(app: App, wanted: Selection) -> None:
+    """Try timers again that could not be fired and were set aside."""
+    database = app.ready()
+    retried = retry_timers(database, selected_timers(database, replace(wanted, status="failed")))
+    click.echo(f"{counted(len(retried), 'timer')} will be tried again." if retried else "No such timers were set aside.")
+
+
+def run_timer_command(app: App, wanted: Selection, command: TimerCommand, dry_run: bool) -> None:
+    """Carry out a command on timers, or preview it, and print what became of each."""
+    moment, rules = now(), app.rules_for_reading() if dry_run else app.rules()
+    done = apply_command(app.ready(), wanted, command, moment, rules, dry_run=dry_run)
+    changed = [one for one in done if one.refused is None]
+    refused = [one for one in done if one.refused is not None]
+    in_turn = sorted(done, key=lambda one: (one.was_due, one.order))
+    rows = [
+        (f"{one.order}#{one.number}", one.trigger, app.brief(one.was_due), _becomes(app, one, command))
+        for one in in_turn[:SHOWN]
+    ]
+    print_rows("Timers", ("timer", "trigger", "due", "becomes"), rows, "No running timers are meant, or none would change.")
+    if len(done) > SHOWN:
+        click.echo(f"… and {len(done) - SHOWN} more")
+    left = f"; {len(refused)} left alone" if refused else ""
+    click.echo(f"{counted(len(changed), 'timer')} {'would be ' if dry_run else ''}{_PAST_TENSE[command.action]}{left}.")
+    at_once = sum(one.due_at is not None and one.stands == "pending" and one.due_at <= moment for one in changed)
+    if at_once:
+        click.echo(f"Of these {'would be ' if dry_run else ''}due at once: {at_once}.")
+    if refused and not changed:
+        click.get_current_context().exit(1)
+
+
+_PAST_TENSE = {
+    "postpone": "postponed",
+    "shift": "shifted",
+    "pause": "paused",
+    "resume": "resumed",
+    "fire": "fired",
+    "cancel": "cancelled",
+    "retime": "retimed",
+}
+
+
+def _becomes(app: App, one: TimerResult, command: TimerCommand) -> str:
+    if one.refused is not None:
+        return f"left alone: {safe(one.refused)}"
+    if one.due_at is None:
+        return "fires now" if command.action == "fire" else "ends"
+    return f"{'' if one.stands == 'pending' else f'{one.stands}, '}{app.brief(one.due_at)}"
