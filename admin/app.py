@@ -19,7 +19,7 @@ from workflow.errors import UsageError
 
 if TYPE_CHECKING:
     from effects.channel import Channel
-    from engine.delivery import Messenger
+    from engine.composing import Messenger
     from evidence.vault import Vault
     from jobs.passes import Runtime
     from workflow.policy.policy import Rules
@@ -81,7 +81,7 @@ class App:
         from effects.file import FileChannel
         from effects.letters import Letters
         from effects.log import LogChannel
-        from engine.delivery import Messenger
+        from engine.composing import Messenger
 
         settings = self.settings
         smtp = settings.smtp

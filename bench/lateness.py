@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from bench.work import order_at
 from effects.letters import Letters
-from engine.delivery import Messenger
+from engine.composing import Messenger
 from engine.reporting import apply
 from jobs.daemon import Daemon
 from jobs.passes import Runtime

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.delivery import Messenger, preview
+from engine.composing import Messenger, preview
 from engine.views import EffectSummary, Source, effects_named, filled
 from storage import outbox, queries
 from storage.database import reading

@@ -1,8 +1,6 @@
 """The daemon. APScheduler only decides when jobs run; the timer rows in the database hold the deadlines."""
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +10,12 @@ from functools import wraps
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from engine import owning
 from engine.firing import Fired
+from engine.owning import AlreadyRunning, OwnershipLost
+from engine.sending import Sender
 from jobs import passes
-from jobs.lock import DaemonLock
+from jobs.ownership import FileGuard
 from jobs.passes import Runtime
 from jobs.wakeable_job import WakeableJob
 from storage import heartbeats
@@ -50,9 +51,13 @@ class Daemon:
 
     def __init__(self, runtime: Runtime, limits: Limits = Limits()) -> None:
         self._runtime, self._limits = runtime, limits
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._stop = threading.Event()
-        self._lock = DaemonLock(runtime.database)
+        self._guard = FileGuard(runtime.database)
+        self._owner = ""
+        self._sender: Sender | None = None
+        self._owning = threading.Lock()
+        self._refused = False
+        """True when another process owns the database in this one's place."""
         self.scheduler = BackgroundScheduler(timezone=UTC)
         self._firing = self._job(self.fire_due_timers, limits.longest_sleep)
         self._sending = self._job(self.send_effects, limits.longest_sleep)
@@ -79,11 +84,12 @@ class Daemon:
             AlreadyRunning: another daemon is running on the same SQLite file.
 
         """
-        self._lock.take()
+        self._guard.take()
         try:
+            self._own()
             passes.on_startup(self._runtime, _now())
             self._start()
-            _LOG.info("daemon %s runs on %s", self._name, self._runtime.database.location)
+            _LOG.info("daemon %s runs on %s", self._owner, self._runtime.database.location)
             return self._watch()
         finally:
             self._end()
@@ -121,7 +127,8 @@ class Daemon:
         with self._firing_lock:
             if self._carry_on():  # after a stop, the next daemon composes the rest
                 passes.compose_messages(self._runtime, _now(), self._carry_on)
-        sent = passes.send_messages(self._runtime, _now(), self._carry_on)
+        assert self._sender is not None, "jobs start when the database is owned"
+        sent = passes.send_messages(self._sender, _now, self._carry_on)
         if sent.sent or sent.failed:
             _LOG.info("sent %s, %d could not be sent", counted(sent.sent, "message"), sent.failed)
 
@@ -130,12 +137,37 @@ class Daemon:
         since, late = time.monotonic() - self._last_heartbeat, self._late_seconds >= LATE_SECONDS
         if self._last_tick > self._last_heartbeat and (late or since > HEARTBEAT_EVERY_SECONDS):
             worst, self._late_seconds = self._late_seconds, 0.0
-            passes.write_heartbeat(self._runtime, self._name, _now(), worst)
+            passes.write_heartbeat(self._runtime, self._owner, _now(), worst)
             self._last_heartbeat = time.monotonic()
 
     def run_maintenance(self) -> None:
         """Run periodic maintenance."""
         passes.run_maintenance(self._runtime, _now())
+
+    def _own(self) -> None:
+        """Become an owner of the database.
+
+        Raises:
+            AlreadyRunning: another process owns the SQLite file.
+
+        """
+        self._owner = owning.take(self._runtime.database, heartbeats.DAEMON, _now())
+        self._sender = Sender(self._runtime.database, self._owner, self._runtime.rules, self._runtime.messenger)
+
+    def _own_again(self, lost: str) -> None:
+        """Become an owner anew after this daemon was taken for dead; if another one is there, stop."""
+        with self._owning:
+            if self._owner != lost:  # another job was sooner
+                return
+            try:
+                self._own()
+            except AlreadyRunning as error:
+                _LOG.critical("this daemon was taken for dead, and %s; it stops", error)
+                self._refused = True
+                self._stop.set()
+            else:
+                _LOG.warning("this daemon was taken for dead, and goes on as %s", self._owner)
+                self._wake(self._sending, _now())
 
     def _start(self) -> None:
         for one in self._jobs:
@@ -168,6 +200,8 @@ class Daemon:
                 work()
             except DatabaseFailed as error:
                 _LOG.warning("trying again: %s", error)
+            except OwnershipLost as error:
+                self._own_again(error.owner)
             if work == self.fire_due_timers:
                 self._note_tick()
 
@@ -191,7 +225,7 @@ class Daemon:
             if silent > self._limits.dead_after_seconds:
                 _LOG.critical("the ticker is dead: no tick for %.0f seconds; the daemon stops", silent)
                 return 1
-        return 0
+        return int(self._refused)
 
     def _end(self) -> None:
         """Wait a limited time for running jobs; what they leave is recovered by the next daemon."""
@@ -206,16 +240,17 @@ class Daemon:
         if stuck:
             _LOG.warning("%s did not stop in time; the next daemon recovers its work", ", ".join(stuck))
         else:
-            self._write_last_heartbeat()
-            self._lock.free()
+            self._disown()
+            self._guard.free()
 
-    def _write_last_heartbeat(self) -> None:
+    def _disown(self) -> None:
         self._runtime.database.busy_timeout_ms = 500
         try:
-            with self._runtime.database.write() as connection:
-                heartbeats.stop(connection, self._name, _now())
-        except DatabaseFailed as error:
-            _LOG.warning("the last heartbeat could not be written: %s", error)
+            if self._sender:
+                self._sender.record(_now())
+                owning.free(self._runtime.database, self._owner, _now())
+        except (DatabaseFailed, OwnershipLost) as error:
+            _LOG.warning("the daemon's end could not be recorded: %s", error)
 
 
 def _now() -> datetime:

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from engine.delivery import Messenger, Sent, compose_due, recover, send_due
+from engine import owning
+from engine.composing import Messenger, compose_due
 from engine.firing import Fired, fire_due
 from engine.firing_grouped import Traces
+from engine.owning import OwnershipLost
+from engine.sending import Clock, Sender, Sent, recover
 from engine.timer_commands import settle_provisional
 from storage import heartbeats, outbox, timers
 from storage.database import Database
@@ -60,41 +63,41 @@ def compose_messages(runtime: Runtime, at: datetime, carry_on: CarryOn = until_d
     return total
 
 
-def send_messages(runtime: Runtime, at: datetime, carry_on: CarryOn = until_done) -> Sent:
-    """Send every message whose (next) try is due at `at`, batch by batch."""
+def send_messages(sender: Sender, clock: Clock, carry_on: CarryOn = until_done) -> Sent:
+    """Send every message whose (next) try is due, batch by batch."""
     total = Sent()
     while True:
-        sent = send_due(runtime.database, at, runtime.rules, runtime.messenger, carry_on)
+        sent = sender.send_due(clock, carry_on)
         total = Sent(total.sent + sent.sent, total.failed + sent.failed)
         if sent == Sent() or not carry_on():
             return total
 
 
 def run_maintenance(runtime: Runtime, at: datetime) -> None:
-    """Recover messages of killed senders, delete old heartbeats, and let SQLite optimize itself."""
+    """Recover messages of owners that have ended, delete old heartbeats, and let SQLite optimize itself."""
     recover(runtime.database, at)
     with runtime.database.write() as connection:
-        heartbeats.delete_before(connection, at - HEARTBEATS_KEPT)
+        heartbeats.delete_ended(connection, at - HEARTBEATS_KEPT)
     runtime.database.optimize()
 
 
 def on_startup(runtime: Runtime, at: datetime) -> None:
-    """Recover the messages of killed senders, and recompute provisional deadlines under the current calendar.
-
-    On SQLite no other sender can be alive, so every message that is being sent is recovered.
-    """
-    if not runtime.database.is_shared:
-        recover(runtime.database, at, older_than=timedelta(0))
-    else:
-        recover(runtime.database, at)
+    """Recover messages of owners that have ended, and recompute provisional deadlines under the current calendar."""
+    recover(runtime.database, at)
     if settled := settle_provisional(runtime.database, at, runtime.rules):
         _LOG.info("%s final now", counted(settled, "provisional deadline"))
 
 
-def write_heartbeat(runtime: Runtime, daemon: str, at: datetime, lateness_seconds: float) -> None:
-    """Write the daemon's heartbeat, which `check` reads."""
+def write_heartbeat(runtime: Runtime, owner: str, at: datetime, lateness_seconds: float) -> None:
+    """Write the daemon's heartbeat, which `check` reads and which renews its lease.
+
+    Raises:
+        OwnershipLost: the owner was taken for dead.
+
+    """
     with runtime.database.write() as connection:
-        heartbeats.write(connection, daemon, at, lateness_seconds, timers.backlog(connection, at))
+        if not heartbeats.write(connection, owner, at, lateness_seconds, timers.backlog(connection, at)):
+            raise OwnershipLost(owner)
 
 
 def next_wake(runtime: Runtime) -> datetime | None:
@@ -109,11 +112,17 @@ def something_leaves(runtime: Runtime, at: datetime) -> bool:
         return outbox.something_leaves(connection, at)
 
 
-def single_pass(runtime: Runtime, at: datetime) -> tuple[Fired, Sent]:
-    """Run all jobs of the daemon once."""
-    on_startup(runtime, at)
-    fired = fire_due_timers(runtime, at)
-    compose_messages(runtime, at)
-    sent = send_messages(runtime, at)
-    run_maintenance(runtime, at)
+def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent]:
+    """Run all jobs of the daemon once, under an owner, whose lease is renewed between batches."""
+
+    def renewed() -> bool:
+        with runtime.database.write() as connection:
+            owning.renew(connection, owner, clock())
+        return True
+
+    on_startup(runtime, clock())
+    fired = fire_due_timers(runtime, clock(), renewed)
+    compose_messages(runtime, clock(), renewed)
+    sent = send_messages(Sender(runtime.database, owner, runtime.rules, runtime.messenger), clock)
+    run_maintenance(runtime, clock())
     return fired, sent

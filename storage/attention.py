@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 from sqlmodel import col
 
+from storage import dialect
 from storage.chunks import chunked
 from storage.tables import AttentionRow, ReportRow, table_of
 from workflow.vocabulary import Verdict
@@ -25,7 +26,7 @@ def raise_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime
     names = ("order_id", "flag", "raised_at", "detail")
     rows = [dict(zip(names, (*key, *value), strict=True)) for key, value in wanted.items()]
     if rows:
-        connection.execute(insert(table_of(AttentionRow)), rows)
+        connection.execute(dialect.at(connection).insert_missing(table_of(AttentionRow)), rows)
 
 
 def resolve_flags(connection: Connection, order_id: int, flags: Sequence[str], by: str, note: str, at: datetime) -> list[str]:

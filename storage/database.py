@@ -19,7 +19,7 @@ from storage.locks import Lock
 from storage.sqlite import file_of
 from workflow.errors import AftersalesError, UsageError
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The newest migration; a test holds it against the migrations folder."""
 
 
@@ -158,6 +158,11 @@ class Database:
         """
         if not self.exists():
             raise DatabaseUnready(f"there is no database at {self.location}: import a file, or run `aftersales db upgrade`")
+        if self.file and self.file.stat().st_nlink > 1:
+            raise DatabaseUnready(
+                f"the database {self.location} has a second name (a hard link), and SQLite keeps its log by name: "
+                "two processes would damage it; remove one name (`find -samefile` lists them)"
+            )
         found = self.schema()
         if found is None:
             raise DatabaseUnready(f"the database {self.location} has no tables: run `aftersales db upgrade`")

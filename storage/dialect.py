@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Select, Table
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Insert, Select, Table
 from sqlalchemy.engine import URL
 
 from storage.postgresql import Postgresql
@@ -64,6 +64,9 @@ class StorageDialect(Protocol):
 
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> Any:
         """Return pairs of texts that a row value can be `IN`, served by an index."""
+
+    def insert_missing(self, table: Table) -> Insert:
+        """Return an insert that passes over rows that are there already."""
 
     def seconds_between(self, begin: Any, end: Any) -> Any:
         """Return the seconds from one instant to another."""

@@ -1,32 +1,64 @@
-"""Heartbeats of daemons."""
+"""Owners: the processes that fire and send, each with a row that it renews while it lives."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlmodel import col
 
 from storage.tables import HeartbeatRow, table_of
 
-
-def write(connection: Connection, daemon: str, at: datetime, lateness_seconds: float, backlog: int) -> None:
-    """Write a daemon's heartbeat: its last tick, the worst lateness since the one before, and the timers still due."""
-    values = {"last_tick": at, "lateness_seconds": lateness_seconds, "backlog": backlog, "stopped_at": None}
-    changed = connection.execute(update(HeartbeatRow).where(col(HeartbeatRow.daemon) == daemon).values(values))
-    if changed.rowcount == 0:
-        connection.execute(insert(HeartbeatRow).values(daemon=daemon, started_at=at, **values))
+DAEMON = "run"
+"""The work of an owner that stays until it is stopped; that of a single pass is `once`."""
 
 
-def stop(connection: Connection, daemon: str, at: datetime) -> None:
-    """Record that a daemon stopped as asked."""
-    connection.execute(update(HeartbeatRow).where(col(HeartbeatRow.daemon) == daemon).values(stopped_at=at))
+def add(connection: Connection, owner: str, work: str, process: Mapping[str, Any], at: datetime) -> None:
+    """Store an owner: its work, its process, and its first sign of life."""
+    signs = {"started_at": at, "last_tick": at, "renewed_at": at, "lateness_seconds": 0.0, "backlog": 0}
+    connection.execute(insert(HeartbeatRow).values(daemon=owner, work=work, **process, **signs))
 
 
-def delete_before(connection: Connection, before: datetime) -> None:
-    """Delete heartbeats older than `before`."""
-    connection.execute(delete(HeartbeatRow).where(col(HeartbeatRow.last_tick) < before))
+def alive(connection: Connection) -> list[RowMapping]:
+    """Return the owners that have not ended."""
+    table = table_of(HeartbeatRow)
+    return [*connection.execute(select(table).where(table.c.stopped_at.is_(None)).order_by(table.c.daemon)).mappings()]
+
+
+def renew(connection: Connection, owner: str, at: datetime) -> bool:
+    """Renew an owner's lease; return whether it still had one."""
+    return _change(connection, owner, {"renewed_at": at})
+
+
+def write(connection: Connection, owner: str, at: datetime, lateness_seconds: float, backlog: int) -> bool:
+    """Write a daemon's heartbeat: its last tick, the worst lateness since the one before, and the timers still due.
+
+    Returns whether its lease still ran, which is renewed.
+    """
+    values = {"last_tick": at, "renewed_at": at, "lateness_seconds": lateness_seconds, "backlog": backlog}
+    return _change(connection, owner, values)
+
+
+def _change(connection: Connection, owner: str, values: Mapping[str, Any]) -> bool:
+    mine = (col(HeartbeatRow.daemon) == owner) & col(HeartbeatRow.stopped_at).is_(None)
+    return connection.execute(update(HeartbeatRow).where(mine).values(values)).rowcount == 1
+
+
+def end(connection: Connection, owners: Iterable[str], at: datetime) -> None:
+    """Record that owners have ended."""
+    ended = col(HeartbeatRow.daemon).in_([*owners])
+    connection.execute(update(HeartbeatRow).where(ended).values(stopped_at=at))
+
+
+def delete_ended(connection: Connection, before: datetime) -> None:
+    """Delete the rows of daemons that ended before an instant, and of every single pass that has ended."""
+    table = table_of(HeartbeatRow)
+    of_no_interest = (table.c.last_tick < before) | (table.c.work != DAEMON)
+    connection.execute(delete(table).where(table.c.stopped_at.is_not(None), of_no_interest))
 
 
 def last(connection: Connection) -> RowMapping | None:
-    """Return the latest heartbeat, or None if no daemon ever ran."""
+    """Return the latest heartbeat of a daemon, or None if none ever ran."""
     table = table_of(HeartbeatRow)
-    return connection.execute(select(table).order_by(table.c.last_tick.desc()).limit(1)).mappings().first()
+    daemons = select(table).where(table.c.work == DAEMON).order_by(table.c.last_tick.desc())
+    return connection.execute(daemons.limit(1)).mappings().first()

@@ -15,7 +15,7 @@ from storage import case_mapper, dialect
 from storage.attention import raise_flags
 from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
-from storage.tables import EffectRow, MemberRow, MessageRow, OrderRow, table_of
+from storage.tables import EffectRow, HeartbeatRow, MemberRow, MessageRow, OrderRow, table_of
 from workflow.case.case import Order
 from workflow.vocabulary import EffectStatus, MessageStatus
 
@@ -110,45 +110,60 @@ def write_messages(connection: Connection, messages: Sequence[NewMessage], at: d
     _set_effects(connection, dict.fromkeys(carried, EffectStatus.leaving))
 
 
-def claim(connection: Connection, at: datetime, limit: int) -> list[StoredMessage]:
-    """Take messages that may be sent now; they count as being sent until `finish` or `recover` is called."""
-    due = (col(MessageRow.status) == MessageStatus.waiting) & (col(MessageRow.next_try_at) <= at)
-    query = select(table_of(MessageRow)).where(due).order_by(col(MessageRow.id)).limit(limit)
-    rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
-    claimed = [row["id"] for row in rows]
-    values = {"status": MessageStatus.sending, "tries": MessageRow.tries + 1, "next_try_at": at}
-    connection.execute(update(MessageRow).where(col(MessageRow.id).in_(claimed)).values(values))
-    names = [name for name in StoredMessage.__dataclass_fields__ if name != "tries"]
-    return [StoredMessage(**{name: row[name] for name in names}, tries=row["tries"] + 1) for row in rows]
+def due(connection: Connection, at: datetime, limit: int) -> list[int]:
+    """Return the messages that may be sent now, those that have waited longest first."""
+    waits = (col(MessageRow.status) == MessageStatus.waiting) & (col(MessageRow.next_try_at) <= at)
+    query = select(col(MessageRow.id)).where(waits).order_by(col(MessageRow.next_try_at), col(MessageRow.id)).limit(limit)
+    return [*connection.execute(query).scalars()]
 
 
-def give_back(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Let messages wait again that were claimed and not begun."""
-    values = {"status": MessageStatus.waiting, "tries": MessageRow.tries - 1}
-    connection.execute(update(MessageRow).where(col(MessageRow.id).in_(message_ids)).values(values))
+def begin(connection: Connection, message_id: int, owner: str, at: datetime) -> StoredMessage | None:
+    """Take a message to send it now; None if it was dropped, or another sender has taken it, since it was seen to be due."""
+    m = table_of(MessageRow)
+    still_due = (m.c.id == message_id) & (m.c.status == MessageStatus.waiting) & (m.c.next_try_at <= at)
+    values = {"status": MessageStatus.sending, "tries": m.c.tries + 1, "next_try_at": at, "owner": owner}
+    columns = (m.c[name] for name in StoredMessage.__dataclass_fields__)
+    row = connection.execute(update(m).where(still_due).values(values).returning(*columns)).mappings().first()
+    return StoredMessage(**row) if row else None
+
+
+def give_back(connection: Connection, owner: str, but: int | None) -> None:
+    """Let messages wait again that an owner took and did not begin: all that it has taken but one."""
+    m = table_of(MessageRow)
+    taken = (m.c.status == MessageStatus.sending) & (m.c.owner == owner) & (m.c.id != (but or 0))
+    connection.execute(update(m).where(taken).values(status=MessageStatus.waiting, tries=m.c.tries - 1))
 
 
 def finish(
     connection: Connection,
     message_id: int,
+    owner: str | None,
     status: MessageStatus,
     at: datetime,
     error: str | None = None,
     again: datetime | None = None,
-) -> None:
-    """Record what became of a message: sent, waiting (for the try at `again`), dead, parked or dropped."""
+) -> bool:
+    """Record what became of a message that its owner was sending: sent, waiting (for the try at `again`), dead or parked.
+
+    Returns False, and changes nothing, if the message is not with that owner any more.
+    """
+    m = table_of(MessageRow)
     values: dict[str, Any] = {"status": status, "error": error, "next_try_at": again or at}
     if status is MessageStatus.sent:
         values["sent_at"] = at
-    connection.execute(update(MessageRow).where(col(MessageRow.id) == message_id).values(values))
+    mine = (m.c.id == message_id) & (m.c.status == MessageStatus.sending) & m.c.owner.is_not_distinct_from(owner)
+    if connection.execute(update(m).where(mine).values(values)).rowcount == 0:
+        return False
     _roll_up(connection, message_id, at, error)
+    return True
 
 
-def sending_since(connection: Connection, before: datetime) -> list[tuple[int, str]]:
-    """Return id and kind of the messages whose sender was killed: being sent since `before` or longer."""
-    query = select(col(MessageRow.id), col(MessageRow.kind))
-    orphans = query.where(col(MessageRow.status) == MessageStatus.sending, col(MessageRow.next_try_at) <= before)
-    return [(key or 0, kind) for key, kind in connection.execute(orphans)]
+def orphans(connection: Connection) -> list[tuple[int, str, str | None]]:
+    """Return the messages whose owner ended while it was sending them: id, kind and owner."""
+    m, h = table_of(MessageRow), table_of(HeartbeatRow)
+    lives = select(h.c.daemon).where(h.c.daemon == m.c.owner, h.c.stopped_at.is_(None)).exists()
+    query = select(m.c.id, m.c.kind, m.c.owner).where(text("messages.status = 'sending'"), ~lives)
+    return [(key, kind, owner) for key, kind, owner in connection.execute(query)]
 
 
 def something_leaves(connection: Connection, at: datetime) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
+    Insert,
     Select,
     String,
     Table,
@@ -127,6 +128,12 @@ class Postgresql:
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> Any:
         """Return pairs as a list of row values, which an index serves."""
         return pairs
+
+    def insert_missing(self, table: Table) -> Insert:
+        """Return an insert that passes over rows that are there already, or that another transaction adds now."""
+        from sqlalchemy.dialects.postgresql import insert as insert_here
+
+        return insert_here(table).on_conflict_do_nothing()
 
     def seconds_between(self, begin: Any, end: Any) -> Any:
         """Return the seconds from one instant to another."""

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
+    Insert,
     Integer,
     Select,
     Table,
@@ -127,6 +128,12 @@ class Sqlite:
         """Return pairs as a subquery: for a list of row values SQLite uses no index."""
         rows = func.json_each(json.dumps(pairs)).table_valued("value")
         return select(func.json_extract(rows.c.value, "$[0]"), func.json_extract(rows.c.value, "$[1]"))
+
+    def insert_missing(self, table: Table) -> Insert:
+        """Return an insert that passes over rows that are there already, by any unique index."""
+        from sqlalchemy.dialects.sqlite import insert as insert_here
+
+        return insert_here(table).on_conflict_do_nothing()
 
     def seconds_between(self, begin: Any, end: Any) -> Any:
         """Return the seconds from one instant to another."""

@@ -305,6 +305,7 @@ class MessageRow(SQLModel, table=True):
     next_try_at: datetime
     sent_at: datetime | None = None
     error: str | None = None
+    owner: str | None = None
 
 
 class MemberRow(SQLModel, table=True):
@@ -359,13 +360,20 @@ class ImportRow(SQLModel, table=True):
 
 
 class HeartbeatRow(SQLModel, table=True):
-    """A daemon's heartbeat."""
+    """An owner: a process that fires and sends, with its signs of life."""
 
     __tablename__ = "heartbeats"
 
     daemon: str = Field(primary_key=True)
+    work: str
+    host: str
+    boot: str
+    pid_space: str
+    pid: int
+    started: str
     started_at: datetime
     last_tick: datetime
+    renewed_at: datetime
     lateness_seconds: float
     backlog: int
     stopped_at: datetime | None = None

@@ -10,7 +10,9 @@ from sqlmodel import SQLModel, col
 
 from engine.deciding import DECIDABLE, ChosenEffect, EffectAction, decide_effects
 from engine.outcomes import Arrival
+from engine.owning import owned
 from engine.reporting import apply
+from engine.sending import Sender
 from storage import lists, queries, timers
 from storage.database import Database
 from storage.lists import Filter
@@ -139,3 +141,9 @@ def left_behind(database):
         assert [*queries.broken_chains(connection)] == []
         assert timers.backlog(connection, START) == 0
     return rows
+
+
+def send_due(database, at, rules, messenger):
+    """Send a batch of what is due, and compose nothing."""
+    with owned(database, "once", at) as owner:
+        return Sender(database, owner, rules, messenger).send_due(lambda: at)

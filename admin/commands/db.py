@@ -1,11 +1,12 @@
 """db: make or upgrade the tables; back the database up; copy it to another."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from admin.app import App
-from jobs.lock import AlreadyRunning, DaemonLock
+from admin.app import App, now
+from jobs.ownership import AlreadyRunning, unowned
 from storage.database import Database
 from workflow.errors import UsageError
 from workflow.plurals import counted
@@ -23,16 +24,14 @@ def upgrade_command(ctx: click.Context) -> None:
     from storage.schema import upgrade
 
     database = App(ctx).database
-    lock = DaemonLock(database)
     if database.exists():
         try:
-            lock.take()
+            with unowned(database, now()):
+                before = upgrade(database)
         except AlreadyRunning as error:
             raise AlreadyRunning(f"{error}, then upgrade") from None
-    try:
+    else:
         before = upgrade(database)
-    finally:
-        lock.free()
     click.echo(f"{database.location}: version {before or 'none'} -> {database.schema()}")
 
 
@@ -52,18 +51,15 @@ def copy_command(ctx: click.Context, target: str) -> None:
     ctx.call_on_close(copied_to.close)
     if copied_to.url == source.url or (copied_to.file and copied_to.file == source.file):
         raise UsageError("that is the same database")
-    locks = [DaemonLock(database) for database in (source, copied_to) if database.exists()]
-    try:
-        for lock in locks:
-            lock.take()
+    with ExitStack() as both:
+        for database in (source, copied_to):
+            if database.exists():
+                both.enter_context(unowned(database, now()))
         upgrade(copied_to)
         for one in copy(source, copied_to):
             resumed = f", {one.before} were there" if one.before else ""
             click.echo(f"{one.table:>16}  {counted(one.rows, 'row')}{resumed}")
         orders = verify(source, copied_to)
-    finally:
-        for lock in locks:
-            lock.free()
     click.echo(f"Copied to {copied_to.location}, and checked: {counted(orders, 'order')}, every history holds.")
     click.echo("To work with it, set `database` in the settings, or AFTERSALES_DATABASE.")
 

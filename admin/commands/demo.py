@@ -15,11 +15,11 @@ from admin.log import log_to_stderr
 from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
 from engine import views
 from engine.claim_evidence import Submission, add_evidence
-from engine.delivery import deliver_due
 from engine.firing import fire_due
 from engine.health import Counts, counts_of
 from engine.outcomes import Arrival
 from engine.reporting import apply
+from engine.sending import deliver_due
 from engine.views import Filter
 from jobs.passes import Runtime, next_wake
 from workflow.plurals import counted

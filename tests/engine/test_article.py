@@ -4,8 +4,9 @@ import pytest
 
 from effects.letters import Letters
 from engine.claim_evidence import Submission, add_evidence
-from engine.delivery import Messenger, deliver_due
+from engine.composing import Messenger
 from engine.firing import fire_due
+from engine.sending import deliver_due
 from evidence.vault import S3Access, Vault
 from storage import queries, timers
 from tests.factories import all_effects, arrival, day, decide, report, rules_of, take

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from effects.letters import Letters
+from engine.composing import Messenger, compose_due
 from engine.deciding import (
     AlreadyDecided,
     ChosenEffect,
@@ -16,9 +17,9 @@ from engine.deciding import (
     resolve,
     retry_timers,
 )
-from engine.delivery import Messenger, compose_due, deliver_due
 from engine.firing import fire_due
 from engine.rules import rules_for_reading, rules_in_force
+from engine.sending import deliver_due
 from engine.timer_commands import TimerCommand, apply_command
 from engine.views import list_exceptions
 from storage import lists

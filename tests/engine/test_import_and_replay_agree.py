@@ -12,9 +12,10 @@ import pytest
 
 from effects.letters import Letters
 from effects.log import LogChannel
-from engine.delivery import Messenger
+from engine.composing import Messenger
 from engine.firing import fire_due
 from engine.importing import import_orders
+from engine.owning import owned
 from engine.replay import arrival_of, replay
 from engine.reporting import apply
 from inbound.mapping import load_mapping, own_mapping
@@ -62,7 +63,8 @@ def test_import_and_the_single_pass_end_in_the_same_states_as_replay(real_orders
             apply(connection, [arrival], at, RULES)
     _fire_before(database, UNTIL)
     runtime = Runtime(database, RULES, Messenger({"log": LogChannel()}, Letters()))
-    single_pass(runtime, UNTIL)
+    with owned(database, "once", UNTIL) as owner:
+        single_pass(runtime, owner, lambda: UNTIL)
     with database.read() as connection:
         assert Counter(queries.counts(connection)["orders"]) == replayed
         assert [*queries.broken_chains(connection)] == []

@@ -8,10 +8,11 @@ from effects.file import FileChannel
 from effects.letters import Letters
 from effects.log import LogChannel
 from engine.claim_evidence import Submission, add_evidence
-from engine.delivery import Messenger, deliver_due
+from engine.composing import Messenger
 from engine.erasing import BuyerSelection, erase, find
 from engine.firing import fire_due
 from engine.rebuild import as_known, as_occurred
+from engine.sending import deliver_due
 from engine.simulate import Scenario, simulate
 from engine.timer_commands import TimerCommand, apply_command
 from evidence.vault import S3Access, Vault
@@ -263,7 +264,7 @@ def test_a_message_that_waits_goes_on_without_the_buyer(database, tmp_path):
     rules = rules_of("[effects]\ndefault_channels = ['file']")
     address = report("correct_address", 0.2, address="2 Short Street")
     take(database, arrival("1", address, **KIM), arrival("2", report("cancel", 0.2), **KIM), now=1, rules=rules)
-    from engine.delivery import compose_due
+    from engine.composing import compose_due
 
     compose_due(database, day(1), rules, Messenger({}, Letters()))
     vault = Vault(str(tmp_path / "vault"), S3Access())
@@ -280,7 +281,8 @@ def test_a_digest_that_tells_of_others_too_is_left_as_it_is(database, tmp_path):
     fire_due(database, day(2), rules)
     sent = []
     messenger = Messenger({"file": type("Sent", (), {"send": lambda self, message: sent.append(message)})()}, Letters())
-    from engine.delivery import compose_due, send_due
+    from engine.composing import compose_due
+    from tests.factories import send_due
 
     compose_due(database, day(2), rules, messenger)
     vault = Vault(str(tmp_path / "vault"), S3Access())

@@ -14,10 +14,11 @@ from sqlmodel import col
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
 from effects.letters import Letters
 from engine import firing
-from engine.delivery import Messenger, deliver_due, recover
+from engine.composing import Messenger
 from engine.firing import fire_due
 from engine.rebuild import as_known
 from engine.reporting import apply
+from engine.sending import deliver_due, recover
 from storage import cases, outbox, queries, timers
 from storage.database import Database
 from storage.tables import EffectRow, HistoryTableRow, LedgerTableRow, OrderRow, TimerRow
@@ -199,7 +200,7 @@ class WholeOrders(RuleBasedStateMachine):
 
     @rule()
     def another_daemon_takes_over(self):
-        recover(self.database, self.now, timedelta(0))
+        recover(self.database, self.now)
 
     @rule()
     def a_person_lets_everything_be_sent_again(self):

@@ -105,7 +105,7 @@ def test_a_second_daemon_on_one_file_exits_at_once_and_once_says_so(home, start)
         assert "a daemon is already running" in said
         once = subprocess.run([*COMMAND, "once"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
         assert once.returncode == 0
-        assert "A daemon is running" in once.stdout
+        assert "Nothing was done: a daemon is already running" in once.stdout
         beats = subprocess.run([*COMMAND, "check"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
         assert "no daemon is running" not in beats.stdout
     finally:

@@ -1,16 +1,19 @@
 """The daemon inside this process, under a clock that is moved."""
 
 import threading
+from dataclasses import asdict
 
 import pytest
 from freezegun import freeze_time
 from sqlalchemy import select
 
 from effects.letters import Letters
-from engine.delivery import Messenger
+from engine.composing import Messenger
+from engine.owning import AlreadyRunning, owned
+from engine.processes import this_process
+from engine.sending import Sender
 from jobs import passes
 from jobs.daemon import Daemon, Limits
-from jobs.lock import AlreadyRunning
 from jobs.passes import Runtime, single_pass
 from storage import heartbeats, queries
 from storage.database import Database
@@ -36,6 +39,12 @@ def runtime(tmp_path):
 def state(runtime, number="1"):
     with runtime.database.read() as connection:
         return queries.stored_case(connection, number).case.state
+
+
+def passed(runtime, at):
+    """Run all jobs of the daemon once."""
+    with owned(runtime.database, "once", at) as owner:
+        return single_pass(runtime, owner, lambda: at)
 
 
 def test_a_timer_fires_at_its_instant_and_not_a_second_before(runtime, log):
@@ -113,17 +122,21 @@ def test_messages_that_a_stop_left_unsent_wait_for_the_next_round(runtime):
     passes.fire_due_timers(runtime, day(2))
     passes.compose_messages(runtime, day(2))
     asked = iter([True, False, False])
-    assert passes.send_messages(runtime, day(2), lambda: next(asked)).sent == 1
-    assert passes.send_messages(runtime, day(2)).sent == 2
+    with owned(runtime.database, "once", day(2)) as owner:
+        sender = Sender(runtime.database, owner, RULES, runtime.messenger)
+        assert passes.send_messages(sender, lambda: day(2), lambda: next(asked)).sent == 1
+        assert passes.send_messages(sender, lambda: day(2)).sent == 2
     assert statuses(runtime.database) == {"urge_supplier": "sent"}
 
 
 def test_daemons_of_long_ago_are_forgotten_and_those_of_late_are_not(runtime):
-    for name, at in (("old:1", day(0)), ("new:1", day(30))):
-        passes.write_heartbeat(runtime, name, at, 0.0)
+    kept = []
+    for work, at in (("run", day(0)), ("run", day(30)), ("once", day(30))):
+        with owned(runtime.database, work, at) as owner:
+            kept.append(owner)
     passes.run_maintenance(runtime, day(31))
     with runtime.database.read() as connection:
-        assert connection.execute(select(HeartbeatRow.daemon)).scalars().all() == ["new:1"]
+        assert connection.execute(select(HeartbeatRow.daemon)).scalars().all() == [kept[1]]
 
 
 def test_a_second_daemon_on_one_file_is_refused(runtime, log):
@@ -133,16 +146,51 @@ def test_a_second_daemon_on_one_file_is_refused(runtime, log):
             Daemon(runtime).run()
 
 
+def bury(runtime):
+    """Take the daemon for dead, as another machine does when its lease has run out; return its name."""
+    with runtime.database.write() as connection:
+        (owner,) = [row["daemon"] for row in heartbeats.alive(connection)]
+        heartbeats.end(connection, [owner], day(2))
+    return owner
+
+
+def test_a_daemon_that_was_taken_for_dead_goes_on_under_a_new_name(runtime, log):
+    take(runtime.database, arrival("1"), rules=RULES)
+    with freeze_time(day(1)) as clock, at_work(runtime) as (daemon, codes):
+        log.wait_for("runs on")
+        buried = bury(runtime)
+        clock.move_to(day(2))
+        daemon.scheduler.wakeup()
+        log.wait_for("this daemon was taken for dead, and goes on as ")
+        log.wait_for("sent 1 message")
+    assert codes == [0]
+    with runtime.database.read() as connection:
+        assert buried not in [row["daemon"] for row in heartbeats.alive(connection)]
+
+
+def test_a_daemon_in_whose_place_another_process_owns_the_file_stops_with_an_error(runtime, log):
+    take(runtime.database, arrival("1"), rules=RULES)
+    with freeze_time(day(1)) as clock, at_work(runtime) as (daemon, codes):
+        log.wait_for("runs on")
+        with runtime.database.write() as connection:
+            heartbeats.end(connection, [row["daemon"] for row in heartbeats.alive(connection)], day(1))
+            heartbeats.add(connection, "another", "once", asdict(this_process()), day(1))
+        clock.move_to(day(2))
+        daemon.scheduler.wakeup()
+        log.wait_for("`aftersales once` is already running")
+    assert codes == [1]
+
+
 def test_a_pass_after_a_year_of_downtime_fires_in_due_order_and_sends_each_supplier_one_digest(make_database):
     database = make_database()
     runtime = Runtime(database, RULES, Messenger({"file": Hanging()}, Letters()))
     runtime.messenger.channels["file"].let_go.set()
     take(database, *(arrival(str(n), supplier=f"S{n % 3}") for n in range(700)), rules=RULES)
-    fired, sent = single_pass(runtime, day(365))
+    fired, sent = passed(runtime, day(365))
     assert (fired.count, sent.sent) == (700, 3)
-    again, nothing = single_pass(runtime, day(365))
+    again, nothing = passed(runtime, day(365))
     assert (again.count, again.failures, nothing) == (0, [], type(sent)())
-    fired, sent = single_pass(runtime, day(367))
+    fired, sent = passed(runtime, day(367))
     assert (fired.count, sent.sent) == (700, 700)  # `place_supply` waits for a word, each recovery is asked for
     assert day(365) > START
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from effects.letters import Letters
-from engine.delivery import Messenger
+from engine.composing import Messenger
 from engine.outcomes import Arrival
 from engine.reporting import apply
 from jobs import passes

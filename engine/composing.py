@@ -1,0 +1,132 @@
+"""Effects composed into messages, whose text and key never change from then on (docs/process.md, part 5)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from effects.channel import Channel
+from effects.letters import BadTemplate, LetterContext, Letters
+from storage import outbox
+from storage.database import Database
+from storage.outbox import NewMessage, ReadyEffect
+from workflow.case.case import Order
+from workflow.errors import AftersalesError
+from workflow.policy.policy import Policy, Rules
+from workflow.table import EFFECT_OF
+from workflow.vocabulary import Party
+
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Messenger:
+    """The channels and texts that messages leave by."""
+
+    channels: Mapping[str, Channel]
+    letters: Letters
+
+
+class NoAddress(Exception):
+    """No address is known for a message; nothing of it was stored."""
+
+
+def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messenger, batch: int = BATCH) -> int:
+    """Write the messages of a batch of effects that may leave; return how many effects that were.
+
+    An effect whose message cannot be written is dead until a person fixes the reason and retries it.
+    """
+    with database.write() as connection:
+        effects = outbox.ready(connection, batch)
+        for members in _digests(effects):
+            try:
+                messages = [*_compose(members, rules.policy, messenger)]
+            except (BadTemplate, NoAddress) as error:
+                outbox.set_aside(connection, [one.id for one in members], at, str(error))
+            else:
+                outbox.write_messages(connection, messages, at)
+    return len(effects)
+
+
+def preview(effect: ReadyEffect, policy: Policy, messenger: Messenger) -> list[NewMessage]:
+    """Return the messages of one effect as they would be written now; nothing is stored.
+
+    Raises:
+        AftersalesError: its letter cannot be written, or its address is not known.
+
+    """
+    try:
+        return [*_compose([effect], policy, messenger)]
+    except NoAddress as error:
+        raise AftersalesError(str(error)) from None
+
+
+def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenger) -> Iterator[NewMessage]:
+    """Write one letter about its members, and a message for each channel that it leaves by."""
+    first = members[0]
+    language = _language(first, policy)
+    letter = messenger.letters.write(first.kind, language, [_context(one) for one in members])
+    recipient = address_of(first.kind, first.supplier, first.order, policy)
+    for channel in policy.channels(first.kind):
+        if recipient is None and channel == "email":
+            raise NoAddress(_whose_address(first))
+        yield NewMessage(
+            key=f"{_key(first)}:{channel}",
+            kind=first.kind,
+            channel=channel,
+            recipient=recipient,
+            language=language,
+            subject=letter.subject,
+            body=letter.body,
+            members=tuple(one.id for one in members),
+        )
+
+
+def _digests(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
+    """Urges that wait for one supplier become one digest; everything else goes alone (rule 5.3)."""
+    digests: dict[str, list[ReadyEffect]] = defaultdict(list)
+    for effect in effects:
+        if effect.kind == "urge_supplier" and effect.supplier:
+            digests[effect.supplier].append(effect)
+        else:
+            yield [effect]
+    yield from digests.values()
+
+
+def _key(effect: ReadyEffect) -> str:
+    return f"{effect.order.name}:{effect.sequence}:{effect.kind}"
+
+
+def _language(effect: ReadyEffect, policy: Policy) -> str:
+    """Merchants are written to in their order's language, all others in the policy's."""
+    to_merchant = EFFECT_OF[effect.kind].party is Party.merchant
+    return effect.order.language if to_merchant else policy.orders.language
+
+
+def _context(effect: ReadyEffect) -> LetterContext:
+    return LetterContext(effect.order, effect.attempt, effect.caused_at, effect.details)
+
+
+def _whose_address(effect: ReadyEffect) -> str:
+    party = EFFECT_OF[effect.kind].party
+    where = {
+        Party.supplier: f"[contacts.suppliers] {effect.supplier!r}",
+        Party.platform: "[contacts] platform",
+        Party.merchant: "[contacts] merchant",
+        Party.contact: "[contacts] escalation",
+    }
+    return f"no email address of the {party} is known: set {where[party]} in the policy, then `aftersales effects retry`"
+
+
+def address_of(kind: str, supplier: str | None, order: Order, policy: Policy) -> str | None:
+    """Return the email address of the party that an effect speaks to, or None where none is known."""
+    contacts = policy.contacts
+    match EFFECT_OF[kind].party:
+        case Party.supplier:
+            return contacts.suppliers.get(supplier or "")
+        case Party.platform:
+            return contacts.platform
+        case Party.merchant:
+            return order.merchant_email or contacts.merchant
+        case Party.contact:
+            return contacts.escalation

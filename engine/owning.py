@@ -1,0 +1,113 @@
+"""Ownership: whoever fires and sends holds a row with a lease, in the database itself (rules 5.3 and 7.8)."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine.processes import Process, has_ended, is_of_an_earlier_boot, this_process
+from storage import heartbeats
+from storage.database import Database
+from workflow.errors import AftersalesError
+
+LEASE = timedelta(minutes=2)
+"""An owner on another machine counts as dead when its row was not renewed for this long."""
+_NAMED = {heartbeats.DAEMON: "a daemon"}
+_PROCESS = tuple(field.name for field in fields(Process))
+
+
+class AlreadyRunning(AftersalesError):
+    """Another process owns the database."""
+
+
+class OwnershipLost(AftersalesError):
+    """The owner was taken for dead, because its row was not renewed in time; others may send what it has not begun."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(f"{owner} does not own the database any more: its row was not renewed in time")
+        self.owner = owner
+
+
+def take(database: Database, work: str, at: datetime) -> str:
+    """Become an owner of the database; return the owner's name. Owners that have ended lose their rows.
+
+    Of an SQLite file there is one owner, whatever name or link it is reached by; a PostgreSQL database has many.
+
+    Raises:
+        AlreadyRunning: the SQLite file has a living owner.
+
+    """
+    process = this_process()
+    owner = f"{process.host}:{process.pid}:{secrets.token_hex(3)}"
+    with database.write() as connection:
+        if database.is_shared:
+            end_dead(database, connection, at)
+        else:
+            refuse_owned(database, connection, at)
+        heartbeats.add(connection, owner, work, asdict(process), at)
+    return owner
+
+
+def refuse_owned(database: Database, connection: Connection, at: datetime) -> None:
+    """Refuse a database that has a living owner.
+
+    Raises:
+        AlreadyRunning: names the owner.
+
+    """
+    end_dead(database, connection, at)
+    for other in heartbeats.alive(connection):
+        what = _NAMED.get(other["work"], f"`aftersales {other['work']}`")
+        where = f"process {other['pid']} on {other['host']}"
+        raise AlreadyRunning(f"{what} is already running on {database.location} ({where}): stop it first")
+
+
+def renew(connection: Connection, owner: str, at: datetime) -> None:
+    """Renew an owner's lease.
+
+    Raises:
+        OwnershipLost: it has ended.
+
+    """
+    if not heartbeats.renew(connection, owner, at):
+        raise OwnershipLost(owner)
+
+
+def free(database: Database, owner: str, at: datetime) -> None:
+    """Give ownership back."""
+    with database.write() as connection:
+        heartbeats.end(connection, [owner], at)
+
+
+@contextmanager
+def owned(database: Database, work: str, at: datetime) -> Iterator[str]:
+    """Own the database for a while; yield the owner's name.
+
+    Raises:
+        AlreadyRunning: the SQLite file has a living owner.
+
+    """
+    owner = take(database, work, at)
+    try:
+        yield owner
+    finally:
+        free(database, owner, at)
+
+
+def end_dead(database: Database, connection: Connection, at: datetime) -> None:
+    """End the owners whose process has ended, and those of other machines whose lease has run out."""
+    dead = [row["daemon"] for row in heartbeats.alive(connection) if _is_dead(row, at, shared=database.is_shared)]
+    if dead:
+        heartbeats.end(connection, dead, at)
+
+
+def _is_dead(row: Any, at: datetime, *, shared: bool) -> bool:
+    process = Process(*(row[name] for name in _PROCESS))
+    if not shared and is_of_an_earlier_boot(process):  # an SQLite file is used by one machine
+        return True
+    ended = has_ended(process)
+    return at - row["renewed_at"] > LEASE if ended is None else ended

@@ -1,0 +1,153 @@
+"""Messages sent, each at least once and under an owner; what moves goods or money at most once by itself (rule 5.3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from effects.channel import Channel, NotSent, OutcomeUnknown, Outgoing
+from engine import owning
+from engine.composing import BATCH, Messenger, compose_due
+from storage import outbox
+from storage.database import Database
+from storage.outbox import StoredMessage
+from workflow.policy.policy import Policy, Rules
+from workflow.table import EFFECT_OF
+from workflow.vocabulary import MessageStatus
+
+OUTCOME_UNKNOWN = "its sender was stopped before the outcome was known"
+
+Clock = Callable[[], datetime]
+"""Returns the present instant: a round of sending can take long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a round of sending did."""
+
+    sent: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a message that was handed over, until it is recorded."""
+
+    message: StoredMessage
+    status: MessageStatus
+    error: str | None = None
+
+
+class Sender:
+    """Sends what is due, one message at a time, under an owner.
+
+    A message is taken when its own sending begins, in the transaction that records what became of the one before. If that
+    transaction fails, the outcome is kept here and recorded at the beginning of the next round.
+    """
+
+    def __init__(self, database: Database, owner: str, rules: Rules, messenger: Messenger) -> None:
+        self._database, self._owner, self._messenger = database, owner, messenger
+        self._policy = rules.policy
+        self._outcome: _Outcome | None = None
+        self._interrupted = False
+
+    def send_due(self, clock: Clock, carry_on: Callable[[], bool] = lambda: True) -> Sent:
+        """Send a batch of messages; where `carry_on` says no, the others wait for the next round.
+
+        Raises:
+            OwnershipLost: the owner was taken for dead; what it had not begun is another's.
+
+        """
+        self.record(clock())
+        with self._database.read() as connection:
+            due = outbox.due(connection, clock(), BATCH)
+        sent = failed = 0
+        for message_id in due:
+            if not carry_on():
+                break
+            message = self._next(clock(), message_id)
+            if message:
+                self._outcome = self._hand_over(message)
+                left = self._outcome.status is MessageStatus.sent
+                sent, failed = sent + left, failed + (not left)
+        self.record(clock())
+        return Sent(sent, failed)
+
+    def record(self, at: datetime) -> None:
+        """Record what became of the last message, if that is still to be done."""
+        if self._outcome or self._interrupted:
+            self._next(at, None)
+
+    def _next(self, at: datetime, message_id: int | None) -> StoredMessage | None:
+        """Record what became of the last message, and take the next one."""
+        before, self._interrupted = self._interrupted, True
+        with self._database.write() as connection:
+            owning.renew(connection, self._owner, at)
+            if before:  # what was taken by a transaction whose end was not seen was not begun
+                outbox.give_back(connection, self._owner, self._outcome.message.id if self._outcome else None)
+            if self._outcome:
+                self._finish(connection, self._outcome, at)
+            message = outbox.begin(connection, message_id, self._owner, at) if message_id else None
+        self._outcome, self._interrupted = None, False
+        return message
+
+    def _finish(self, connection: Connection, outcome: _Outcome, at: datetime) -> None:
+        message, status, error = outcome.message, outcome.status, outcome.error
+        if status is MessageStatus.waiting and message.tries >= self._policy.effects.tries:
+            status, error = MessageStatus.dead, f"given up after {message.tries} tries: {error}"
+        again = at + back_off(message.tries, self._policy) if status is not MessageStatus.sent else None
+        outbox.finish(connection, message.id, self._owner, status, at, error, again)
+
+    def _hand_over(self, message: StoredMessage) -> _Outcome:
+        """Hand a message to its channel; return what became of it."""
+        try:
+            channel = self._channel(message)
+            channel.send(Outgoing(message.key, message.kind, message.recipient, message.subject, message.body))
+        except NotSent as error:
+            return _Outcome(message, MessageStatus.waiting if error.try_again else MessageStatus.dead, str(error))
+        except Exception as error:  # an unexpected error of a channel must not hold up other messages
+            why = str(error) if isinstance(error, OutcomeUnknown) else f"{type(error).__name__}: {error}"
+            return _Outcome(message, _when_unknown(message.kind), why)
+        return _Outcome(message, MessageStatus.sent)
+
+    def _channel(self, message: StoredMessage) -> Channel:
+        """Return the channel of a message.
+
+        Raises:
+            NotSent: the policy that the message was written under names a channel that is not set up.
+
+        """
+        channel = self._messenger.channels.get(message.channel)
+        if channel is None:
+            raise NotSent(f"the channel {message.channel!r} is not set up", try_again=True)
+        return channel
+
+
+def deliver_due(database: Database, at: datetime, rules: Rules, messenger: Messenger) -> Sent:
+    """Compose a batch of what may leave, and send a batch of what waits for its next try at `at`: a pass without a daemon."""
+    with owning.owned(database, "once", at) as owner:
+        compose_due(database, at, rules, messenger)
+        return Sender(database, owner, rules, messenger).send_due(lambda: at)
+
+
+def recover(database: Database, at: datetime) -> int:
+    """Recover messages whose owner has ended: those that move goods or money are parked (rule 5.3). Return how many."""
+    with database.write() as connection:
+        owning.end_dead(database, connection, at)
+        orphans = outbox.orphans(connection)
+        for message_id, kind, owner in orphans:
+            outbox.finish(connection, message_id, owner, _when_unknown(kind), at, OUTCOME_UNKNOWN)
+    return len(orphans)
+
+
+def _when_unknown(kind: str) -> MessageStatus:
+    """Return the status of a message that may have left: one that moves goods or money is not sent twice (rule 5.3)."""
+    return MessageStatus.parked if EFFECT_OF[kind].moves else MessageStatus.waiting
+
+
+def back_off(tries: int, policy: Policy) -> timedelta:
+    """Return how long to wait after that many tries: twice as long each time, up to the policy's limit."""
+    first, longest = policy.effects.first_retry_after.span(), policy.effects.longest_retry_after.span()
+    seconds = int(first.total_seconds()) << (tries - 1)  # an int holds what no timedelta could
+    return timedelta(seconds=min(seconds, int(longest.total_seconds())))

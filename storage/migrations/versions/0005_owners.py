@@ -1,0 +1,38 @@
+"""who fires and sends owns the database by a row, and a message that is being sent names its owner"""
+
+import sqlalchemy as sa
+import sqlmodel
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+INSTANT = sqlmodel.sql.sqltypes.UTCDateTime
+
+
+def upgrade() -> None:
+    op.add_column("messages", sa.Column("owner", sa.String(), nullable=True))
+    op.drop_table("heartbeats")  # nothing runs while the tables are upgraded
+    op.create_table(
+        "heartbeats",
+        sa.Column("daemon", sa.String(), nullable=False),
+        sa.Column("work", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("boot", sa.String(), nullable=False),
+        sa.Column("pid_space", sa.String(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("started", sa.String(), nullable=False),
+        sa.Column("started_at", INSTANT(), nullable=False),
+        sa.Column("last_tick", INSTANT(), nullable=False),
+        sa.Column("renewed_at", INSTANT(), nullable=False),
+        sa.Column("lateness_seconds", sa.Float(), nullable=False),
+        sa.Column("backlog", sa.Integer(), nullable=False),
+        sa.Column("stopped_at", INSTANT(), nullable=True),
+        sa.PrimaryKeyConstraint("daemon"),
+    )
+
+
+def downgrade() -> None:
+    raise RuntimeError("restore a backup instead")
