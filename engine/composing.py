@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from effects.channel import Channel
 from effects.letters import BadTemplate, LetterContext, Letters
 from storage import outbox
-from storage.database import Database
+from storage.database import Database, describe_error
 from storage.outbox import NewMessage, ReadyEffect
 from workflow.case.case import Order
 from workflow.errors import AftersalesError
@@ -34,18 +36,42 @@ class NoAddress(Exception):
 def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messenger, batch: int = BATCH) -> int:
     """Write the messages of a batch of effects that may leave; return how many effects that were.
 
-    An effect whose message cannot be written is dead until a person fixes the reason and retries it.
+    An effect whose letter or address is missing is dead until a person fixes the reason and retries it; one that fails
+    in any other way is tried again, and dead after the last try. The others go on (rule 9.5).
     """
     with database.write() as connection:
-        effects = outbox.ready(connection, batch)
+        rows = outbox.ready(connection, at, batch)
+        effects, unreadable = outbox.read_effects(connection, rows)
+        for effect_id, error in unreadable.items():
+            outbox.set_back(connection, effect_id, at, describe_error(error))
         for members in _digests(effects):
-            try:
-                messages = [*_compose(members, rules.policy, messenger)]
-            except (BadTemplate, NoAddress) as error:
-                outbox.set_aside(connection, [one.id for one in members], at, str(error))
-            else:
-                outbox.write_messages(connection, messages, at)
-    return len(effects)
+            _write(database, connection, members, at, rules.policy, messenger)
+    return len(rows)
+
+
+def _write(
+    database: Database,
+    connection: Connection,
+    members: Sequence[ReadyEffect],
+    at: datetime,
+    policy: Policy,
+    messenger: Messenger,
+) -> None:
+    """Write the messages of effects that go together; if that fails, those of each half, down to the effect that fails."""
+    try:
+        with connection.begin_nested():
+            outbox.write_messages(connection, [*_compose(members, policy, messenger)], at)
+    except (BadTemplate, NoAddress) as error:
+        outbox.set_aside(connection, [one.id for one in members], at, str(error))
+    except Exception as error:
+        if database.cannot_be_used(error):
+            raise
+        if len(members) == 1:
+            outbox.set_back(connection, members[0].id, at, describe_error(error))
+            return
+        middle = len(members) // 2
+        for half in (members[:middle], members[middle:]):
+            _write(database, connection, half, at, policy, messenger)
 
 
 def preview(effect: ReadyEffect, policy: Policy, messenger: Messenger) -> list[NewMessage]:

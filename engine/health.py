@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage import heartbeats, queries, sizes, statistics, timers
+from storage import heartbeats, outbox, queries, sizes, statistics, timers
 from storage.database import Database
+from storage.outbox import Overdue as Overdue
 from storage.statistics import Lateness, Score
 
 Counts = Mapping[str, Mapping[str, int]]
 """By table and status (or state, verdict, flag)."""
 OVERDUE_AFTER = timedelta(seconds=30)
+UNSENT_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,14 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `check` looks at. `overdue` counts timers that should have fired more than `OVERDUE_AFTER` ago."""
+    """What `check` looks at. `overdue` counts timers that should have fired more than `OVERDUE_AFTER` ago.
+
+    `unsent` counts what should have left more than `UNSENT_AFTER` ago.
+    """
 
     heartbeat: Heartbeat | None
     overdue: int
+    unsent: Overdue
     counts: Counts
     rows: Mapping[str, int]
     bytes_used: int
@@ -59,6 +65,7 @@ def health(database: Database, at: datetime) -> Health:
         return Health(
             heartbeat=Heartbeat(last["daemon"], last["last_tick"], last["stopped_at"]) if last else None,
             overdue=timers.backlog(connection, at - OVERDUE_AFTER),
+            unsent=outbox.overdue(connection, at - UNSENT_AFTER),
             counts=queries.counts(connection),
             rows=sizes.rows(connection),
             bytes_used=sizes.bytes_used(connection),

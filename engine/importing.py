@@ -1,17 +1,19 @@
 """A file's orders and reports stored in batches, with a point to resume from."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from engine.outcomes import Outcome, Tally
 from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
 from inbound.orders import Incoming, OrderFile, Rejection
-from storage import imports
-from storage.database import Database
+from storage import cases, imports
+from storage.attention import raise_flags
+from storage.database import Database, describe_error
+from workflow.errors import AftersalesError
 from workflow.policy.policy import Rules
 
 
@@ -58,16 +60,58 @@ def import_orders(
         for number, order in _acceptable(file, now, rules, imported, progress)
         if number > done or order.order.placed_at > stored_before  # the run that was interrupted left these to a later one
     )
+    storing = _Storing(database, digest, now, rules, imported, observed=observed, older_than=older_than)
     while batch := [*islice(orders, BATCH)]:
-        passed = max(done, batch[-1][0])
-        with database.write() as connection:
-            arrivals = [arrival_of(one) for _, one in batch]
-            for outcome in apply(connection, arrivals, now, rules, observed=observed, older_than=older_than):
-                imported.add(outcome)
-            imports.advance(connection, digest, passed)
+        storing.store(batch)
     with database.write() as connection:
         imports.finish(connection, digest)
     return imported
+
+
+@dataclass(frozen=True, slots=True)
+class _Storing:
+    """Stores batches of a file's orders, each in a transaction; one that fails is halved, down to the order that fails."""
+
+    database: Database
+    digest: str
+    at: datetime
+    rules: Rules
+    imported: Imported
+    observed: bool
+    older_than: timedelta | None
+
+    def store(self, batch: Sequence[tuple[int, Incoming]]) -> None:
+        """Store orders, given with their places in the file; one that cannot be processed is rejected (rule 9.5)."""
+        try:
+            outcomes = self._apply(batch)
+        except AftersalesError:
+            raise
+        except Exception as error:
+            if len(batch) == 1:
+                self._reject(batch[0][1], describe_error(error))
+                return
+            middle = len(batch) // 2
+            self.store(batch[:middle])
+            self.store(batch[middle:])
+        else:
+            for outcome in outcomes:
+                self.imported.add(outcome)
+
+    def _apply(self, batch: Sequence[tuple[int, Incoming]]) -> list[Outcome]:
+        arrivals = [arrival_of(one) for _, one in batch]
+        with self.database.write() as connection:
+            outcomes = apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than)
+            imports.advance(connection, self.digest, batch[-1][0])
+        return outcomes
+
+    def _reject(self, incoming: Incoming, error: str) -> None:
+        """Reject an order, and if it is stored, say on it that its reports could not be processed."""
+        order = incoming.order
+        why = f"order {order.name} could not be processed ({error}): nothing of it was stored; import it again"
+        self.imported.rejected.append(Rejection(incoming.line, None, why, order.name))
+        with self.database.write() as connection:
+            known = cases.find(connection, [(order.shop, order.number)])
+            raise_flags(connection, [(key, "report_failed", self.at, error) for key in known.values()])
 
 
 def _acceptable(

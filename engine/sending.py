@@ -10,8 +10,8 @@ from effects.channel import Channel, NotSent, OutcomeUnknown, Outgoing
 from engine import owning
 from engine.composing import BATCH, Messenger, compose_due
 from storage import outbox
-from storage.database import Database
-from storage.outbox import StoredMessage
+from storage.database import Database, describe_error
+from storage.outbox import Ended, StoredMessage
 from workflow.policy.policy import Policy, Rules
 from workflow.table import EFFECT_OF
 from workflow.vocabulary import MessageStatus
@@ -97,7 +97,8 @@ class Sender:
         if status is MessageStatus.waiting and message.tries >= self._policy.effects.tries:
             status, error = MessageStatus.dead, f"given up after {message.tries} tries: {error}"
         again = at + back_off(message.tries, self._policy) if status is not MessageStatus.sent else None
-        outbox.finish(connection, message.id, self._owner, status, at, error, again)
+        ended = Ended(message.id, self._owner, status, error, again)
+        _finish(self._database, connection, ended, at)
 
     def _hand_over(self, message: StoredMessage) -> _Outcome:
         """Hand a message to its channel; return what became of it."""
@@ -137,13 +138,25 @@ def recover(database: Database, at: datetime) -> int:
         owning.end_dead(database, connection, at)
         orphans = outbox.orphans(connection)
         for message_id, kind, owner in orphans:
-            outbox.finish(connection, message_id, owner, _when_unknown(kind), at, OUTCOME_UNKNOWN)
+            _finish(database, connection, Ended(message_id, owner, _when_unknown(kind), OUTCOME_UNKNOWN), at)
     return len(orphans)
+
+
+def _finish(database: Database, connection: Connection, ended: Ended, at: datetime) -> None:
+    """Record what became of a message; if its effects cannot be told of it, that of the message alone (rule 9.5)."""
+    try:
+        with connection.begin_nested():
+            outbox.finish(connection, ended, at)
+    except Exception as error:
+        if database.cannot_be_used(error):
+            raise
+        outbox.finish_alone(connection, ended, at, describe_error(error))
 
 
 def _when_unknown(kind: str) -> MessageStatus:
     """Return the status of a message that may have left: one that moves goods or money is not sent twice (rule 5.3)."""
-    return MessageStatus.parked if EFFECT_OF[kind].moves else MessageStatus.waiting
+    effect = EFFECT_OF.get(kind)
+    return MessageStatus.parked if effect is None or effect.moves else MessageStatus.waiting
 
 
 def back_off(tries: int, policy: Policy) -> timedelta:

@@ -95,6 +95,8 @@ class EffectSummary:
     caused_at: datetime
     decided_at: datetime | None
     decided_by: str | None
+    error: str | None
+    """Why its message could not be written or sent."""
     currency: str
 
 
@@ -261,4 +263,12 @@ def filled(kind: type[Row], row: Any, **computed: Callable[[RowMapping], Any]) -
 def _columns(kind: type[Any]) -> Sequence[tuple[str, Callable[[Any], Any] | None]]:
     """Return the columns of a view, and how those are read that are kept as JSON or name a member of an enumeration."""
     words = words_of(kind)
-    return [(one.name, json.loads if one.name in _JSON else words.get(one.name)) for one in fields(kind)]
+    return [(one.name, _kept if one.name in _JSON else words.get(one.name)) for one in fields(kind)]
+
+
+def _kept(text: str) -> Any:
+    """Read a value that is kept as JSON; one that is damaged is shown as it stands, so that a list shows the other rows."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"damaged": text}

@@ -100,15 +100,25 @@ class Database:
         finally:
             self._writing.release()
 
+    def cannot_be_used(self, error: Exception) -> bool:
+        """Say whether an error concerns the whole database (locked, gone, a standby), so that no single row is at fault."""
+        driver: Any = self.engine.dialect.loaded_dbapi
+        original: Any = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(original, DatabaseFailed):
+            return True
+        if not isinstance(original, driver.Error):
+            return False
+        return _is_database_wide(original, driver) or self._kind.is_read_only_failure(original)
+
     @contextmanager
     def _failures_named(self) -> Iterator[None]:
         driver: Any = self.engine.dialect.loaded_dbapi
         try:
             yield
         except (DBAPIError, driver.Error) as error:  # some statements bypass SQLAlchemy
-            original: Any = error.orig if isinstance(error, DBAPIError) else error
-            if not (_is_database_wide(original, driver) or self._kind.is_read_only_failure(original)):
+            if not self.cannot_be_used(error):
                 raise
+            original: Any = error.orig if isinstance(error, DBAPIError) else error
             raise DatabaseFailed(
                 f"the database {self.location} cannot be used now: {' '.join(str(original).split())}"
             ) from error

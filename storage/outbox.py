@@ -2,13 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, RowMapping, bindparam, insert, or_, select, text, update
+from sqlalchemy import Connection, Dialect, RowMapping, bindparam, func, insert, or_, select, text, update
 from sqlmodel import col
 
 from storage import case_mapper, dialect
@@ -23,6 +23,8 @@ STUCK = (EffectStatus.dead, EffectStatus.parked)
 """Statuses of effects that need a person."""
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
+TRIES = 5
+"""After so many tries to write its message an effect is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +69,77 @@ class StoredMessage:
     tries: int
 
 
-def ready(connection: Connection, limit: int) -> list[ReadyEffect]:
-    """Return the effects that may leave and that no message carries yet: the oldest, and all that goes with them.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a message that an owner was sending: sent, waiting (for the try at `again`), dead or parked."""
+
+    message_id: int
+    owner: str | None
+    status: MessageStatus
+    error: str | None = None
+    again: datetime | None = None
+
+
+def ready(connection: Connection, at: datetime, limit: int) -> list[RowMapping]:
+    """Return the rows of effects that may leave and that no message carries yet: the oldest, and all that goes with them.
 
     With the first urge come all others that wait for its supplier, however many: they become one digest (rule 5.3). Urges to
     other suppliers wait for their turn, if there are more effects than `limit`: all at once would fill the memory.
     """
-    waiting = select(table_of(EffectRow)).where(col(EffectRow.status) == EffectStatus.ready)
-    in_turn = waiting.order_by(col(EffectRow.id)).with_for_update()
+    e = table_of(EffectRow)
+    waiting = select(e).where(e.c.status == EffectStatus.ready, or_(e.c.next_try_at.is_(None), e.c.next_try_at <= at))
+    in_turn = waiting.order_by(e.c.id).with_for_update()
     rows = [*connection.execute(in_turn.limit(limit)).mappings()]
     urged = [row["supplier"] for row in rows if row["kind"] == "urge_supplier" and row["supplier"]]
     if urged and len(rows) == limit:
         last, others = rows[-1]["id"], {*urged} - {urged[0]}
         rows = [row for row in rows if row["kind"] != "urge_supplier" or row["supplier"] not in others]
-        same = (col(EffectRow.kind) == "urge_supplier") & (col(EffectRow.supplier) == urged[0])
-        rows += connection.execute(in_turn.where(same, col(EffectRow.id) > last)).mappings()
-    orders = _orders(connection, {row["order_id"] for row in rows})
-    return [_ready(row, orders[row["order_id"]]) for row in rows]
+        same = (e.c.kind == "urge_supplier") & (e.c.supplier == urged[0])
+        rows += connection.execute(in_turn.where(same, e.c.id > last)).mappings()
+    return rows
+
+
+def read_effects(connection: Connection, rows: Sequence[RowMapping]) -> tuple[list[ReadyEffect], dict[int, Exception]]:
+    """Return effects with the orders they are about; and those that cannot be read, with the reason, by id."""
+    orders = _order_rows(connection, {row["order_id"] for row in rows})
+    effects, unreadable = list[ReadyEffect](), dict[int, Exception]()
+    for row in rows:
+        try:
+            effects.append(_ready(row, orders))
+        except Exception as error:  # whatever is wrong with one row, the others go on
+            unreadable[row["id"]] = error
+    return effects, unreadable
 
 
 def effect(connection: Connection, effect_id: int) -> ReadyEffect:
     """Return one effect, whatever its status, with the order it is about."""
     row = connection.execute(select(table_of(EffectRow)).where(col(EffectRow.id) == effect_id)).mappings().one()
-    return _ready(row, _orders(connection, {row["order_id"]})[row["order_id"]])
+    return _ready(row, _order_rows(connection, {row["order_id"]}))
 
 
-def _ready(row: RowMapping, order: Order) -> ReadyEffect:
+def _ready(row: RowMapping, orders: Mapping[int, RowMapping]) -> ReadyEffect:
     facts = {name: row[name] for name in ("id", "sequence", "kind", "attempt", "supplier", "caused_at")}
+    order = case_mapper.read_order(orders[row["order_id"]])
     return ReadyEffect(**facts, details=json.loads(row["details"]), order=order)
+
+
+def set_back(connection: Connection, effect_id: int, at: datetime, error: str) -> bool:
+    """Note that no message could be written for an effect; after the last try it is dead, and its order needs a person.
+
+    Returns whether it is dead now.
+    """
+    e = table_of(EffectRow)
+    mine = (e.c.id == effect_id) & (e.c.status == EffectStatus.ready)
+    failed = connection.execute(
+        update(e).where(mine).values(tries=e.c.tries + 1, error=error[:500]).returning(e.c.tries)
+    ).scalar()
+    if failed is None:
+        return False  # it has been decided on meanwhile
+    if failed >= TRIES:
+        set_aside(connection, [effect_id], at, error[:500])
+        return True
+    connection.execute(update(e).where(mine).values(next_try_at=at + timedelta(seconds=2**failed)))
+    return False
 
 
 def write_messages(connection: Connection, messages: Sequence[NewMessage], at: datetime) -> None:
@@ -134,28 +179,32 @@ def give_back(connection: Connection, owner: str, but: int | None) -> None:
     connection.execute(update(m).where(taken).values(status=MessageStatus.waiting, tries=m.c.tries - 1))
 
 
-def finish(
-    connection: Connection,
-    message_id: int,
-    owner: str | None,
-    status: MessageStatus,
-    at: datetime,
-    error: str | None = None,
-    again: datetime | None = None,
-) -> bool:
-    """Record what became of a message that its owner was sending: sent, waiting (for the try at `again`), dead or parked.
+def finish(connection: Connection, ended: Ended, at: datetime) -> bool:
+    """Record what became of a message that its owner was sending.
 
     Returns False, and changes nothing, if the message is not with that owner any more.
     """
     m = table_of(MessageRow)
-    values: dict[str, Any] = {"status": status, "error": error, "next_try_at": again or at}
-    if status is MessageStatus.sent:
-        values["sent_at"] = at
-    mine = (m.c.id == message_id) & (m.c.status == MessageStatus.sending) & m.c.owner.is_not_distinct_from(owner)
-    if connection.execute(update(m).where(mine).values(values)).rowcount == 0:
+    mine = (m.c.id == ended.message_id) & (m.c.status == MessageStatus.sending) & m.c.owner.is_not_distinct_from(ended.owner)
+    if connection.execute(update(m).where(mine).values(_as_ended(ended, at))).rowcount == 0:
         return False
-    _roll_up(connection, message_id, at, error)
+    _roll_up(connection, ended.message_id, at, ended.error)
     return True
+
+
+def finish_alone(connection: Connection, ended: Ended, at: datetime, error: str) -> None:
+    """Record what became of a message whose effects cannot be told of it: they stay as they are, which `check` names.
+
+    It is not tried again: one that was to wait is parked.
+    """
+    status = MessageStatus.parked if ended.status is MessageStatus.waiting else ended.status
+    values = {**_as_ended(ended, at), "status": status, "error": error[:500]}
+    connection.execute(update(MessageRow).where(col(MessageRow.id) == ended.message_id).values(values))
+
+
+def _as_ended(ended: Ended, at: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"status": ended.status, "error": ended.error, "next_try_at": ended.again or at}
+    return values | {"sent_at": at} if ended.status is MessageStatus.sent else values
 
 
 def orphans(connection: Connection) -> list[tuple[int, str, str | None]]:
@@ -189,8 +238,9 @@ def change_status(
     """Change the status of effects that still have the `old` one; return id and order of those that had."""
     changed: list[tuple[int, int]] = []
     e = table_of(EffectRow)
+    fresh = {"status": new, "decided_by": by, "decided_at": at, "tries": 0, "next_try_at": None, "error": None}
     for some in chunked(effect_ids):
-        swap = update(e).where(e.c.id.in_(some), e.c.status == old).values(status=new, decided_by=by, decided_at=at)
+        swap = update(e).where(e.c.id.in_(some), e.c.status == old).values(**fresh)
         changed += [(key, order_id) for key, order_id in connection.execute(swap.returning(e.c.id, e.c.order_id))]
     return changed
 
@@ -224,8 +274,32 @@ def change_stuck_messages(connection: Connection, effect_ids: Iterable[int], sta
 
 def set_aside(connection: Connection, effect_ids: Sequence[int], at: datetime, error: str) -> None:
     """Make effects dead that no message can be written for; their orders need a person."""
-    _set_effects(connection, dict.fromkeys(effect_ids, EffectStatus.dead))
+    _set_effects(connection, dict.fromkeys(effect_ids, EffectStatus.dead), error=error)
     _ask_for_a_person(connection, effect_ids, at, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many of what should have left before an instant have not."""
+
+    effects: int
+    """That may leave, and have no message."""
+    messages: int
+    """That wait to be tried, or are being sent."""
+    carried: int
+    """That count as leaving, and whose messages have all ended."""
+
+
+def overdue(connection: Connection, before: datetime) -> Overdue:
+    """Count what has waited to leave since before an instant."""
+    e, m, members = table_of(EffectRow), table_of(MessageRow), table_of(MemberRow)
+    may_leave = text("effects.status = 'ready'"), func.coalesce(e.c.next_try_at, e.c.decided_at, e.c.caused_at) < before
+    tried = m.c.status.in_((MessageStatus.waiting, MessageStatus.sending)), m.c.next_try_at < before
+    lives = m.c.status.in_((MessageStatus.waiting, MessageStatus.sending))
+    carrying = select(m.c.id).join(members, members.c.message_id == m.c.id).where(members.c.effect_id == e.c.id, lives)
+    left_behind = e.c.status == EffectStatus.leaving, ~carrying.exists()
+    counts = (connection.execute(select(func.count()).where(*which)).scalar() or 0 for which in (may_leave, tried, left_behind))
+    return Overdue(*counts)
 
 
 def _roll_up(connection: Connection, message_id: int, at: datetime, error: str | None) -> None:
@@ -238,7 +312,7 @@ def _roll_up(connection: Connection, message_id: int, at: datetime, error: str |
     for effect_id, status in connection.execute(joined.where(col(MemberRow.effect_id).in_(mine))):
         statuses[effect_id].add(MessageStatus(status))
     together = {effect_id: _combined_status(of) for effect_id, of in statuses.items()}
-    _set_effects(connection, together)
+    _set_effects(connection, together, error)
     _ask_for_a_person(connection, [key for key, status in together.items() if status in STUCK], at, error)
 
 
@@ -264,18 +338,18 @@ def _ask_for_a_person(connection: Connection, effect_ids: Iterable[int], at: dat
     raise_flags(connection, [(order_id, "effect_stuck", at, error) for order_id in sorted(orders)])
 
 
-def _set_effects(connection: Connection, statuses: dict[int, EffectStatus]) -> None:
+def _set_effects(connection: Connection, statuses: dict[int, EffectStatus], error: str | None = None) -> None:
     by_status: dict[EffectStatus, list[int]] = defaultdict(list)
     for effect_id, status in statuses.items():
         by_status[status].append(effect_id)
     for status, ids in by_status.items():
         for some in chunked(ids):
-            connection.execute(update(EffectRow).where(col(EffectRow.id).in_(some)).values(status=status))
+            connection.execute(update(EffectRow).where(col(EffectRow.id).in_(some)).values(status=status, error=error))
 
 
-def _orders(connection: Connection, order_ids: Iterable[int]) -> dict[int, Order]:
-    found: dict[int, Order] = {}
+def _order_rows(connection: Connection, order_ids: Iterable[int]) -> dict[int, RowMapping]:
+    found: dict[int, RowMapping] = {}
     for some in chunked(order_ids):
         rows = connection.execute(select(table_of(OrderRow)).where(col(OrderRow.id).in_(some))).mappings()
-        found |= {row["id"]: case_mapper.read_order(row) for row in rows}
+        found |= {row["id"]: row for row in rows}
     return found

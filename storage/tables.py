@@ -279,6 +279,9 @@ class EffectRow(SQLModel, table=True):
     caused_at: datetime
     decided_at: datetime | None = None
     decided_by: str | None = None
+    tries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    next_try_at: datetime | None = None
+    error: str | None = None
 
 
 class MessageRow(SQLModel, table=True):

@@ -297,5 +297,6 @@ FLAGS: Mapping[str, str] = {
     "window_ended": "the 15 working days for the remedy are over, and it is not done",
     "effect_stuck": "a message could not be delivered, or its outcome is unknown",
     "timer_failed": "a timer could not be fired and was set aside",
+    "report_failed": "reports of a file could not be processed",
 }
 """Why an order needs a person (rule 1.3)."""

@@ -9,7 +9,7 @@ from admin.app import App, now
 from admin.output import iso, print_json
 from admin.text import safe
 from effects.letters import Letters
-from engine.health import Health, health
+from engine.health import Health, Overdue, health
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
 from workflow.policy.policy import calendar_of
@@ -32,6 +32,7 @@ CHECKS = {
     "A017": "Effects could not be delivered, or it is not known whether they were.",
     "A018": "Effects await a decision.",
     "A019": "Orders need a person.",
+    "A021": "Effects or messages should have left more than ten minutes ago.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -114,6 +115,7 @@ def _work_findings(found: Health) -> Iterator[Finding]:
             "warning",
             f"{counted(counts['timers']['failed'], 'timer')} set aside after failing: aftersales timers --status failed",
         )
+    yield from _unsent_findings(found.unsent)
     for status in ("dead", "parked"):
         if counts["effects"].get(status):
             yield (
@@ -130,6 +132,24 @@ def _work_findings(found: Health) -> Iterator[Finding]:
             "A019",
             "warning",
             f"{counted(sum(counts['attention'].values()), 'flag')} for a person: aftersales orders --attention",
+        )
+
+
+def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
+    waits = "for more than ten minutes"
+    if unsent.effects:
+        yield (
+            "A021",
+            "warning",
+            f"{counted(unsent.effects, 'effect')} ready {waits}: aftersales effects --status ready",
+        )
+    if unsent.messages:
+        yield "A021", "warning", f"{counted(unsent.messages, 'message')} due {waits}: aftersales effects --status leaving"
+    if unsent.carried:
+        yield (
+            "A021",
+            "warning",
+            f"{counted(unsent.carried, 'effect')} leaving whose messages have all ended: aftersales effects --status leaving",
         )
 
 

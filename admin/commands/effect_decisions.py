@@ -29,6 +29,8 @@ def show_command(ctx: click.Context, effect_id: int) -> None:
     by = f" by {safe(one.decided_by)}, {app.when(one.decided_at)}" if one.decided_by else ""
     about = effect_summary(one.kind, one.details, one.currency) or "no details"
     click.echo(f"Effect {one.id} of order {safe(one.order)}: {one.kind}, {one.status}{by}; {about}")
+    if one.error:
+        click.echo(f"The last failure: {safe(one.error)}")
     for message in detail.messages:
         status = message.status or ("never written" if detail.never_leaves else "not written yet")
         click.echo(f"\nby {message.channel} to {safe(message.recipient or '-')} ({status})\n{safe(message.subject)}\n")

@@ -1,4 +1,4 @@
-"""who fires and sends owns the database by a row, and a message that is being sent names its owner"""
+"""who fires and sends owns the database by a row; a message being sent names its owner; an effect counts its tries"""
 
 import sqlalchemy as sa
 import sqlmodel
@@ -14,6 +14,9 @@ INSTANT = sqlmodel.sql.sqltypes.UTCDateTime
 
 def upgrade() -> None:
     op.add_column("messages", sa.Column("owner", sa.String(), nullable=True))
+    op.add_column("effects", sa.Column("tries", sa.Integer(), nullable=False, server_default=sa.text("0")))
+    op.add_column("effects", sa.Column("next_try_at", INSTANT(), nullable=True))
+    op.add_column("effects", sa.Column("error", sa.String(), nullable=True))
     op.drop_table("heartbeats")  # nothing runs while the tables are upgraded
     op.create_table(
         "heartbeats",
