@@ -20,6 +20,7 @@ from workflow.errors import UsageError
 if TYPE_CHECKING:
     from effects.channel import Channel
     from engine.composing import Messenger
+    from engine.erasing import Places
     from evidence.vault import Vault
     from jobs.passes import Runtime
     from workflow.policy.policy import Rules
@@ -45,17 +46,20 @@ class App:
         return self.database
 
     def made(self) -> Database:
-        """Return the database for writing; a missing SQLite file is made.
+        """Return the database for writing; a missing or empty one gets its tables.
 
         Raises:
             DatabaseUnready: its tables are of another version.
 
         """
-        if not self.database.exists():
+        if not self.database.exists() or self._is_empty_file():  # the making of its tables was interrupted
             from storage.schema import upgrade  # the migrations are slow to import, and seldom needed
 
             upgrade(self.database)
         return self.ready()
+
+    def _is_empty_file(self) -> bool:
+        return self.database.file is not None and self.database.schema() is None and not self.database.has_tables()
 
     def rules(self) -> "Rules":
         """Return the policy in force; a changed one is stored as a new version."""
@@ -73,7 +77,7 @@ class App:
         """Return what the jobs work on."""
         from jobs.passes import Runtime
 
-        return Runtime(self.ready(), self.rules(), self.messenger())
+        return Runtime(self.ready(), self.rules(), self.messenger(), self.places())
 
     def messenger(self) -> "Messenger":
         """Return the channels and texts that messages leave by."""
@@ -98,6 +102,12 @@ class App:
         from evidence.vault import S3Access, Vault
 
         return Vault(self.settings.evidence, S3Access(**self.settings.s3.model_dump()))
+
+    def places(self) -> "Places":
+        """Return where buyers are kept besides the database."""
+        from engine.erasing import Places
+
+        return Places(self.vault(), self.settings.outbox_file)
 
     def zone(self) -> ZoneInfo:
         """Return the display time zone: of the settings, else the machine's own."""

@@ -34,7 +34,8 @@ COMMANDS: dict[str, str] = {
     "audit": "Check that no history was edited, deleted, reordered or cut off.",
     "policy": "Show or check the policy; move running timers to it.",
     "diagram": "Print the state machine, drawn from the process table.",
-    "db": "Make or upgrade the tables; back the database up; copy it to another.",
+    "db": "Make or upgrade the tables; back the database up and restore it; copy it to another.",
+    "observe": "Go live after a restore.",
     "demo": "Live through two hundred sample orders, in a folder of its own.",
 }
 

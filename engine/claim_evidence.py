@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from engine.outcomes import Arrival, Outcome
 from engine.reporting import apply
@@ -55,8 +54,8 @@ def add_evidence(database: Database, vault: Vault, submission: Submission, at: d
     files = gather(submission.paths)
     if len(files) > limits.files_per_claim:
         raise BadEvidence(f"{counted(len(files), 'file')}: more than a claim may have ({limits.files_per_claim})")
-    with TemporaryDirectory(prefix="aftersales-") as folder:
-        uploads = [examine(path, limits, Path(folder), number) for number, path in enumerate(files, 1)]
+    with vault.workspace() as folder:
+        uploads = [examine(path, limits, folder, number) for number, path in enumerate(files, 1)]
         with database.exclusive(Lock.evidence_files):  # so that no other process removes them before they are reported
             try:
                 _keep(vault, uploads)

@@ -1,16 +1,20 @@
 """A buyer erased from everywhere they are kept: tables, messages, evidence, and the file of the file channel (rule 6.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
 from effects.file import erase_lines
+from engine import operations
+from engine.operations import Operation
 from engine.unit_of_work import UnitOfWork
 from evidence.vault import Vault, VaultFailed
 from storage import erasing, evidence_files, queries
+from storage import operations as stored
 from storage.database import Database
 from storage.erasing import ERASED, Found
 from storage.locks import Lock
@@ -29,8 +33,16 @@ class BuyerSelection:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where a buyer is kept besides the database: the store of evidence, and the file of the file channel."""
+
+    vault: Vault
+    outbox: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
-    """What was removed; `remains` says what could not be, and what to do about it."""
+    """What was removed; `remains` says what could not be, and who finishes it."""
 
     orders: int
     reports: int
@@ -56,54 +68,85 @@ def find(database: Database, who: BuyerSelection) -> list[Found]:
         return erasing.described(connection, ids)
 
 
-def erase(
-    database: Database, vault: Vault, outbox: Path, found: Sequence[Found], actor: str, at: datetime, rules: Rules
-) -> Erased:
-    """Erase the buyer of orders. History and ledger stay; each history gains a row that says who erased, and when."""
+def erase(database: Database, places: Places, found: Sequence[Found], actor: str, at: datetime, rules: Rules) -> Erased:
+    """Erase the buyer of orders. History and ledger stay; each history gains a row that says who erased, and when.
+
+    The erasure is recorded before it begins, and open until the buyer is gone from every place: house-keeping finishes
+    one that was interrupted, or that something was in the way of.
+    """
     ids = [one.id for one in found]
-    with database.exclusive(Lock.evidence_files):
-        erased = _erase_rows(database, ids, actor, at, rules)
-        unremoved = _remove_files(vault, erased.files)  # after the commit: rows must never point to files that are gone
-    lines, remains = 0, database.purge_deleted_data() or unremoved
-    try:
-        lines = erase_lines(outbox, set(erased.keys), ERASED, erasing.blotter(erased.texts))
-    except OSError as error:
-        remains = f"{outbox} cannot be written ({error.strerror}): erase again, with --order, when it can"
-    return Erased(len(ids), erased.reports, len(erased.keys), len(erased.files), max(0, erased.shared), lines, remains)
-
-
-@dataclass(frozen=True, slots=True)
-class _ErasedRows:
-    """What the transaction has erased, and what is left to do outside of the database."""
-
-    texts: Sequence[str]
-    reports: int
-    keys: Sequence[str]
-    files: Sequence[str]
-    shared: int
-
-
-def _erase_rows(database: Database, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> _ErasedRows:
     with database.write() as connection:
-        texts = erasing.personal_texts(connection, ids)
-        _note(connection, ids, actor, at, rules)
+        plan = {"orders": ids, "texts": erasing.personal_texts(connection, ids)}
+        operation = operations.begin(connection, operations.ERASE, actor, at, plan)
+    return finish(database, places, operation, at, rules)
+
+
+def finish_interrupted(database: Database, places: Places, at: datetime, rules: Rules) -> list[Erased]:
+    """Finish the erasures that nothing carries out any more."""
+    open_ones = [one for one in operations.interrupted(database, at) if one.kind == operations.ERASE]
+    return [finish(database, places, one, at, rules) for one in open_ones]
+
+
+def finish(database: Database, places: Places, operation: Operation, at: datetime, rules: Rules) -> Erased:
+    """Carry an erasure out, or what is left of it; it ends when nothing remains."""
+    with database.exclusive(Lock.evidence_files):
+        plan = operation.plan if operation.done else _erase_rows(database, operation, at, rules)
+        problems = [_remove_files(places.vault, plan["files"])]  # after the commit: no row may point to a file that is gone
+    problems.append(_still_leaving(database, plan))  # before the file is looked at: what is taken later has the new text
+    lines, problem = _erase_lines(places.outbox, plan)
+    problems.append(problem)
+    remains = next(filter(None, problems), None)
+    with database.write() as connection:
+        known = {**plan, "texts": plan["texts"] if remains else []}  # before the tables are rewritten without them
+        stored.advance(connection, operation.id, 1, known)
+    remains = remains or database.purge_deleted_data()
+    if remains is None:
+        with database.write() as connection:
+            stored.end(connection, operation.id, at)
+    counts = {name: plan[name] for name in ("reports", "messages", "shared")}
+    return Erased(len(plan["orders"]), **counts, files=len(plan["files"]), lines=lines, remains=remains)
+
+
+def _erase_rows(database: Database, operation: Operation, at: datetime, rules: Rules) -> Mapping[str, Any]:
+    """Erase the buyer from the tables; return the plan with what is left to do outside of the database."""
+    ids, texts = operation.plan["orders"], operation.plan["texts"]
+    with database.write() as connection:
+        _note(connection, ids, operation.by, at, rules)
         reports = erasing.erase_reports(connection, ids, texts)
         erasing.erase_notes(connection, ids, texts)
         keys = erasing.erase_messages(connection, ids, texts)
         files = evidence_files.only_of(connection, ids)
-        shared = evidence_files.forget_names(connection, ids, at) - len(files)
+        shared = max(0, evidence_files.forget_names(connection, ids, at) - len(files))
         erasing.erase_orders(connection, ids)
-    return _ErasedRows(texts, reports, keys, files, shared)
+        left = {"files": files, "keys": keys, "reports": reports, "messages": len(keys), "shared": shared}
+        plan = {**operation.plan, **left}
+        stored.advance(connection, operation.id, 1, plan)
+    return plan
 
 
 def _remove_files(vault: Vault, files: Sequence[str]) -> str | None:
-    """Remove files of evidence; return what could not be removed and what to do, or None."""
+    """Remove files of evidence; return what could not be removed, or None."""
     try:
         for sha256 in files:
             vault.remove(sha256)
     except VaultFailed as error:
-        return f"files of evidence are still kept ({error}): erase again, with --order, when they can be removed"
+        return f"files of evidence are still kept ({error})"
     return None
+
+
+def _erase_lines(outbox: Path, plan: Mapping[str, Any]) -> tuple[int, str | None]:
+    """Take the buyer out of the file channel's file; return from how many lines, and what is in the way."""
+    try:
+        return erase_lines(outbox, set(plan["keys"]), ERASED, erasing.blotter(plan["texts"])), None
+    except OSError as error:
+        return 0, f"{outbox} cannot be written ({error.strerror})"
+
+
+def _still_leaving(database: Database, plan: Mapping[str, Any]) -> str | None:
+    """Say that a message about the orders is being sent, with the text that it had before: its line is still to be erased."""
+    with database.read() as connection:
+        leaving = erasing.being_sent(connection, plan["orders"])
+    return "a message about them is being sent at this moment" if leaving else None
 
 
 def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from engine.operations import RESTORE as RESTORE
+from engine.operations import OpenOperation as OpenOperation
+from engine.operations import open_operations
 from storage import heartbeats, outbox, queries, sizes, statistics, timers
 from storage.database import Database
 from storage.outbox import Overdue as Overdue
@@ -36,6 +39,8 @@ class Health:
     heartbeat: Heartbeat | None
     overdue: int
     unsent: Overdue
+    operations: Sequence[OpenOperation]
+    """Work in several places that has not ended."""
     counts: Counts
     rows: Mapping[str, int]
     bytes_used: int
@@ -66,6 +71,7 @@ def health(database: Database, at: datetime) -> Health:
             heartbeat=Heartbeat(last["daemon"], last["last_tick"], last["stopped_at"]) if last else None,
             overdue=timers.backlog(connection, at - OVERDUE_AFTER),
             unsent=outbox.overdue(connection, at - UNSENT_AFTER),
+            operations=open_operations(connection, at),
             counts=queries.counts(connection),
             rows=sizes.rows(connection),
             bytes_used=sizes.bytes_used(connection),

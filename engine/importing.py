@@ -60,7 +60,7 @@ def import_orders(
         for number, order in _acceptable(file, now, rules, imported, progress)
         if number > done or order.order.placed_at > stored_before  # the run that was interrupted left these to a later one
     )
-    storing = _Storing(database, digest, now, rules, imported, observed=observed, older_than=older_than)
+    storing = _Storing(database, digest, done, now, rules, imported, observed=observed, older_than=older_than)
     while batch := [*islice(orders, BATCH)]:
         storing.store(batch)
     with database.write() as connection:
@@ -74,6 +74,8 @@ class _Storing:
 
     database: Database
     digest: str
+    done: int
+    """How many orders of the file an interrupted run has passed."""
     at: datetime
     rules: Rules
     imported: Imported
@@ -101,7 +103,7 @@ class _Storing:
         arrivals = [arrival_of(one) for _, one in batch]
         with self.database.write() as connection:
             outcomes = apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than)
-            imports.advance(connection, self.digest, batch[-1][0])
+            imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
         return outcomes
 
     def _reject(self, incoming: Incoming, error: str) -> None:

@@ -4,17 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Connection
 
+from engine import operations
+from engine.operations import Operation
 from engine.rules import pinned_rules
 from engine.unit_of_work import UnitOfWork
+from storage import operations as stored
 from storage import timers
-from storage.database import Database, reading
+from storage.database import Database, DatabaseFailed, reading
 from storage.timers import Due as Due
 from storage.timers import Selection as Selection
 from workflow.case.case import Detail, Timer
-from workflow.errors import OrderError
+from workflow.errors import AftersalesError, OrderError
+from workflow.plurals import counted
 from workflow.policy.policy import Rules
 from workflow.timer_commands import act
 from workflow.vocabulary import TimerStatus
@@ -42,6 +47,23 @@ class TimerCommand:
         told: dict[str, Detail] = {"reason": self.reason} if self.reason else {}
         return told | {"due_at": due_at.isoformat()} if due_at else told
 
+    def as_kept(self) -> dict[str, Any]:
+        """Return the command as an operation keeps it."""
+        to, by = self.to.isoformat() if self.to else None, self.by.total_seconds() if self.by is not None else None
+        return {"action": self.action, "actor": self.actor, "reason": self.reason, "to": to, "by": by}
+
+    @classmethod
+    def kept(cls, values: Mapping[str, Any]) -> "TimerCommand":
+        """Return the command that an operation keeps."""
+        to, by = values["to"], values["by"]
+        return cls(
+            values["action"],
+            values["actor"],
+            values["reason"],
+            datetime.fromisoformat(to) if to else None,
+            timedelta(seconds=by) if by is not None else None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TimerResult:
@@ -57,18 +79,69 @@ class TimerResult:
     refused: str | None = None
 
 
+class CommandInterrupted(AftersalesError):
+    """A command on many timers stopped between two batches; the message says how far it came, and what goes on with it."""
+
+
 def apply_command(
-    database: Database, wanted: Selection, command: TimerCommand, at: datetime, rules: Rules, *, dry_run: bool = False
+    database: Database,
+    wanted: Selection,
+    command: TimerCommand,
+    at: datetime,
+    rules: Rules,
+    *,
+    dry_run: bool = False,
+    operation_id: str | None = None,
 ) -> list[TimerResult]:
     """Do what a person wishes to every timer of a selection; with `dry_run` only say what would become of them.
 
-    Each batch of orders is stored as one; a timer that the wish does not fit is left alone, and said so.
+    Each batch of orders is stored as one; a timer that the wish does not fit is left alone, and said so. More than one
+    batch is an operation: interrupted, house-keeping goes on with it. A repeat under the same `operation_id` goes on
+    where the one before stopped, and does nothing twice.
+
+    Raises:
+        CommandInterrupted: the database could not be used any more after some of the batches.
+
     """
     found = selected_timers(database, wanted)
-    results: list[TimerResult] = []
-    for batch in _batches(found):
-        with database.read() if dry_run else database.write() as connection:
-            results += _batch(connection, batch, command, at, lambda _: rules, dry_run=dry_run)
+    batches = _batches(found)
+    if dry_run or (len(batches) <= 1 and operation_id is None):
+        results: list[TimerResult] = []
+        for batch in batches:
+            with database.read() if dry_run else database.write() as connection:
+                results += _batch(connection, batch, command, at, lambda _: rules, dry_run=dry_run)
+        return results
+    with database.write() as connection:
+        plan = {"timers": found, "command": command.as_kept()}
+        operation = operations.begin(connection, operations.TIMERS, command.actor, at, plan, operation_id)
+    return resume(database, operation, at, rules)
+
+
+def resume(database: Database, operation: Operation, at: datetime, rules: Rules) -> list[TimerResult]:
+    """Carry out what is left of a command on many timers.
+
+    Raises:
+        CommandInterrupted: the database could not be used any more.
+
+    """
+    if operation.ended_at:
+        return []
+    command = TimerCommand.kept(operation.plan["command"])
+    planned: list[Due] = [(order_id, number) for order_id, number in operation.plan["timers"]]
+    done, results = operation.done, list[TimerResult]()
+    try:
+        for batch in _batches(planned[done:]):
+            with database.write() as connection:
+                made = _batch(connection, batch, command, at, lambda _: rules, dry_run=False)
+                stored.advance(connection, operation.id, done + len(batch))
+            done, results = done + len(batch), results + made
+        with database.write() as connection:
+            stored.end(connection, operation.id, at)
+    except DatabaseFailed as error:
+        raise CommandInterrupted(
+            f"{error}. {done:,} of {counted(len(planned), 'timer')} were done before that; the daemon goes on with the others, "
+            f"or the same command with --operation {operation.id}"
+        ) from error
     return results
 
 

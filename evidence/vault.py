@@ -1,9 +1,12 @@
 """Where evidence is kept: under its SHA-256, in a folder or in an S3-compatible store."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import obstore
@@ -14,6 +17,10 @@ from workflow.errors import AftersalesError, UsageError
 
 ORIGINALS, SHOWN = "originals", "shown"
 """Originals are sealed: nothing shows them; what is shown is a copy without location data (rule 8.8)."""
+
+
+WORKSPACE = "workspace"
+"""Beside the files that are kept: copies of files that are being looked at."""
 
 
 class VaultFailed(AftersalesError):
@@ -89,6 +96,51 @@ class Vault:
                 obstore.delete(store, _key(folder, sha256))
             except FileNotFoundError:
                 return
+
+    def kept(self) -> Iterator[tuple[str, str, datetime]]:
+        """Yield every file that is kept: its folder, its digest, and since when.
+
+        Raises:
+            VaultFailed: the store cannot be listed.
+
+        """
+        with self._open() as store:
+            for folder in (ORIGINALS, SHOWN):
+                for found in obstore.list(store, prefix=folder):
+                    for one in found:
+                        yield folder, one["path"].rpartition("/")[2], one["last_modified"]
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the files are, if it is a folder of this machine."""
+        return None if self.location.startswith("s3://") else Path(self.location)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Give a folder for copies while files are looked at: beside those that are kept, readable by their owner alone.
+
+        What a killed process leaves in it, `remove_left_behind` removes.
+
+        Raises:
+            VaultFailed: it cannot be made.
+
+        """
+        try:
+            home = self.folder
+            if home is not None:
+                home = home / WORKSPACE
+                home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with TemporaryDirectory(prefix="aftersales-", dir=home) as folder:
+                yield Path(folder)
+        except OSError as error:
+            raise VaultFailed(f"evidence cannot be looked at in {self.location}: {error.strerror}") from None
+
+    def remove_left_behind(self, before: datetime) -> None:
+        """Remove the copies of processes that were killed: those that are older than an instant."""
+        home = self.folder / WORKSPACE if self.folder else None
+        for one in home.iterdir() if home and home.is_dir() else ():
+            if one.stat().st_mtime < before.timestamp():
+                shutil.rmtree(one, ignore_errors=True)
 
     @contextmanager
     def _open(self) -> Iterator[ObjectStore]:

@@ -27,6 +27,7 @@ _LOG = logging.getLogger("aftersales.jobs")
 WAIT_INLINE_BELOW = timedelta(milliseconds=20)
 """Timers due sooner than this are waited for inline: a wake-up by the scheduler takes milliseconds."""
 MAINTENANCE_EVERY = timedelta(minutes=5)
+TIDY_EVIDENCE_EVERY = timedelta(hours=24)
 HEARTBEAT_EVERY_SECONDS = 10.0
 LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
 LATE_SECONDS = 1.0
@@ -56,6 +57,8 @@ class Daemon:
         self._owner = ""
         self._sender: Sender | None = None
         self._owning = threading.Lock()
+        self._held = True
+        """False once it is known that no restore holds timers and effects."""
         self._refused = False
         """True when another process owns the database in this one's place."""
         self.scheduler = BackgroundScheduler(timezone=UTC)
@@ -66,6 +69,7 @@ class Daemon:
             self._sending,
             self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
             self._job(self.run_maintenance, MAINTENANCE_EVERY),
+            self._job(self.tidy_evidence, TIDY_EVIDENCE_EVERY),
         )
         self._listening = (
             threading.Thread(target=self._listen, name="listening", daemon=True) if runtime.database.is_shared else None
@@ -90,6 +94,8 @@ class Daemon:
             passes.on_startup(self._runtime, _now())
             self._start()
             _LOG.info("daemon %s runs on %s", self._owner, self._runtime.database.location)
+            if self._is_held():
+                _LOG.warning(passes.HELD)
             return self._watch()
         finally:
             self._end()
@@ -100,6 +106,8 @@ class Daemon:
 
     def fire_due_timers(self) -> None:
         """Fire due timers, then sleep until the next one; one that is due within milliseconds is waited for inline."""
+        if self._is_held():
+            return
         while True:
             fired = self._fire_once()
             wake = fired.next_wake
@@ -122,7 +130,7 @@ class Daemon:
 
     def send_effects(self) -> None:
         """Compose what may leave, and send what is due."""
-        if not passes.something_leaves(self._runtime, _now()):
+        if self._is_held() or not passes.something_leaves(self._runtime, _now()):
             return
         with self._firing_lock:
             if self._carry_on():  # after a stop, the next daemon composes the rest
@@ -143,6 +151,10 @@ class Daemon:
     def run_maintenance(self) -> None:
         """Run periodic maintenance."""
         passes.run_maintenance(self._runtime, _now())
+
+    def tidy_evidence(self) -> None:
+        """Remove files of evidence that no claim has."""
+        passes.tidy_evidence(self._runtime, _now())
 
     def _own(self) -> None:
         """Become an owner of the database.
@@ -168,6 +180,12 @@ class Daemon:
             else:
                 _LOG.warning("this daemon was taken for dead, and goes on as %s", self._owner)
                 self._wake(self._sending, _now())
+
+    def _is_held(self) -> bool:
+        """Say whether a restore holds timers and effects; asked until it does not, as none happens while a daemon runs."""
+        if self._held:
+            self._held = passes.is_held(self._runtime.database)
+        return self._held
 
     def _start(self) -> None:
         for one in self._jobs:

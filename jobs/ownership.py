@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 from engine import owning
 from engine.owning import AlreadyRunning as AlreadyRunning
-from storage.database import Database
+from storage.database import Database, DatabaseFailed, DatabaseUnready
 from workflow.errors import AftersalesError
 
 OWNERS_SINCE = "0005"
@@ -74,9 +74,19 @@ def unowned(database: Database, at: datetime) -> Iterator[None]:
     guard = FileGuard(database)
     guard.take()
     try:
-        if (database.schema() or "") >= OWNERS_SINCE:
+        if _may_have_owners(database):
             with database.write() as connection:
                 owning.refuse_owned(database, connection, at)
         yield
     finally:
         guard.free()
+
+
+def _may_have_owners(database: Database) -> bool:
+    """Say whether owners can be asked for: a damaged file, which a backup is to replace, names none."""
+    try:
+        return (database.schema() or "") >= OWNERS_SINCE
+    except (DatabaseUnready, DatabaseFailed) as error:
+        if isinstance(error, DatabaseFailed) and "malformed" not in str(error):
+            raise
+        return False

@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from engine import owning
+from engine.backups import is_held as is_held
 from engine.composing import Messenger, compose_due
+from engine.erasing import Places, finish
+from engine.evidence_keeping import remove_unclaimed
 from engine.firing import Fired, fire_due
 from engine.firing_grouped import Traces
+from engine.operations import ERASE, KEPT, TIMERS, interrupted
 from engine.owning import OwnershipLost
 from engine.sending import Clock, Sender, Sent, recover
-from engine.timer_commands import settle_provisional
-from storage import heartbeats, outbox, timers
+from engine.timer_commands import resume, settle_provisional
+from storage import heartbeats, operations, outbox, timers
 from storage.database import Database
+from workflow.errors import AftersalesError
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
 
@@ -21,6 +26,8 @@ _LOG = logging.getLogger("aftersales.jobs")
 
 HEARTBEATS_KEPT = timedelta(days=30)
 """How long the heartbeat of a daemon is kept after its last tick."""
+
+HELD = "the database was restored: nothing fires and nothing leaves until `aftersales observe end`"
 
 CarryOn = Callable[[], bool]
 """Called between batches; False stops there, and the rest waits for the next run."""
@@ -38,6 +45,8 @@ class Runtime:
     database: Database
     rules: Rules
     messenger: Messenger
+    places: Places | None = None
+    """Where buyers are kept besides the database; without it erasures are not finished."""
     traces: Traces = field(default_factory=Traces)
 
 
@@ -74,11 +83,40 @@ def send_messages(sender: Sender, clock: Clock, carry_on: CarryOn = until_done) 
 
 
 def run_maintenance(runtime: Runtime, at: datetime) -> None:
-    """Recover messages of owners that have ended, delete old heartbeats, and let SQLite optimize itself."""
+    """Recover messages of owners that have ended, finish interrupted work, delete old rows, let SQLite optimize itself."""
     recover(runtime.database, at)
+    finish_operations(runtime, at)
     with runtime.database.write() as connection:
         heartbeats.delete_ended(connection, at - HEARTBEATS_KEPT)
+        operations.delete_ended(connection, at - KEPT)
     runtime.database.optimize()
+
+
+def tidy_evidence(runtime: Runtime, at: datetime) -> None:
+    """Remove files of evidence that no claim has: a process was killed between keeping and reporting them."""
+    if runtime.places is None:
+        return
+    try:
+        removed = remove_unclaimed(runtime.database, runtime.places.vault, at)
+    except AftersalesError as error:
+        _LOG.warning("the store of evidence could not be looked through: %s", error)
+    else:
+        if removed:
+            _LOG.info("removed %s of evidence that no claim has", counted(removed, "file"))
+
+
+def finish_operations(runtime: Runtime, at: datetime) -> None:
+    """Go on with operations that were interrupted; one that fails is tried again with the next maintenance."""
+    for one in interrupted(runtime.database, at):
+        try:
+            if one.kind == TIMERS:
+                moved = resume(runtime.database, one, at, runtime.rules)
+                _LOG.info("finished an interrupted command of %s: %s", one.by, counted(len(moved), "timer"))
+            elif one.kind == ERASE and runtime.places:
+                remains = finish(runtime.database, runtime.places, one, at, runtime.rules).remains
+                _LOG.info("an interrupted erasure of %s: %s", one.by, remains or "finished")
+        except AftersalesError as error:
+            _LOG.warning("operation %s could not be finished: %s", one.id, error)
 
 
 def on_startup(runtime: Runtime, at: datetime) -> None:
@@ -121,8 +159,12 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent
         return True
 
     on_startup(runtime, clock())
+    if is_held(runtime.database):
+        _LOG.warning(HELD)
+        return Fired(), Sent()
     fired = fire_due_timers(runtime, clock(), renewed)
     compose_messages(runtime, clock(), renewed)
     sent = send_messages(Sender(runtime.database, owner, runtime.rules, runtime.messenger), clock)
     run_maintenance(runtime, clock())
+    tidy_evidence(runtime, clock())
     return fired, sent

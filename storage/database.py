@@ -48,6 +48,7 @@ class Database:
         self._kind = DIALECTS[self.url.get_backend_name()]
         self.is_shared = self._kind.is_shared
         """Whether many processes write at once; otherwise it is one file, with one writer and one daemon."""
+        self.erased_rows_stay = self._kind.erased_rows_stay
         self.file = None if self.is_shared else file_of(self.url)
         self.busy_timeout_ms = 5_000
         """How long a writer of a file waits for another one, in milliseconds."""
@@ -187,33 +188,36 @@ class Database:
         """Where it is, without any password, for messages."""
         return str(self.file) if self.file else self.url.render_as_string(hide_password=True)
 
-    def backup(self, target: Path) -> None:
-        """Copy the SQLite database while it is in use, readable by its owner alone.
+    def copy_file(self, target: Path) -> None:
+        """Copy the SQLite database while it is in use into a new file, readable by its owner alone, and check the copy.
 
         Raises:
-            AftersalesError: the target exists, or the database is not SQLite.
+            AftersalesError: it is not SQLite, or it could not be read or written, or is damaged.
 
         """
         if self.file is None:
             raise UsageError("`db backup` copies SQLite; use pg_dump for a PostgreSQL database")
-        if target.exists():
-            raise UsageError(f"{target} exists already: name a file that does not")
         try:
             sqlite.backup(self.file, target)
         except (OSError, sqlite3.Error) as error:
-            raise AftersalesError(f"the backup to {target} failed: {error}") from None
+            raise AftersalesError(f"{self.file} could not be copied to {target}: {error}") from None
+
+    def has_tables(self) -> bool:
+        """Say whether there are any tables, ours or others."""
+        with self.read() as connection:
+            return bool(inspect(connection).get_table_names())
 
     def purge_deleted_data(self) -> str | None:
         """Rewrite the database so that no erased data is left in free pages or in the write-ahead log.
 
-        Returns None, or what could not be done and what to do.
+        Returns None, or what could not be done.
         """
         try:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 remains = self._kind.purge(connection)
                 return f"{self.location} {remains}" if remains else None
         except DatabaseError as error:
-            return f"{self.location} could not be rewritten ({error.orig}): erase again, with --order, when it is not in use"
+            return f"{self.location} could not be rewritten ({error.orig})"
 
     def limit_statements(self, seconds: int) -> None:
         """Set PostgreSQL's statement timeout, in seconds; 0 means none."""

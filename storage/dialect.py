@@ -29,6 +29,8 @@ class StorageDialect(Protocol):
     """Writes an instant as the database stores it; None where the driver takes instants as such."""
     read_options: Mapping[str, Any]
     """Execution options of a connection that only reads."""
+    erased_rows_stay: str | None
+    """What is left of erased rows after `purge`, and what removes it; None where nothing is left."""
     steady_plans: tuple[str, ...]
     """Statements before a transaction that fires timers."""
 

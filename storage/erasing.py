@@ -21,12 +21,14 @@ from storage.tables import (
     MessageRow,
     OrderRow,
     ReportRow,
+    TimerRow,
     table_of,
 )
 from workflow.case.canonical import kept_json
 from workflow.case.case import PERSONAL
 from workflow.case.personal import is_name, pattern_of
 from workflow.reports import FIELDS, Field
+from workflow.vocabulary import MessageStatus
 
 ERASED = "(erased)"
 
@@ -116,7 +118,8 @@ def erase_notes(connection: Connection, order_ids: Iterable[int], texts: Sequenc
     blot = blotter(texts)
     notes: tuple[tuple[type[SQLModel], tuple[str, ...]], ...] = (
         (AttentionRow, ("detail", "word")),
-        (EffectRow, ("details",)),
+        (EffectRow, ("details", "error")),
+        (TimerRow, ("error",)),
         (ClaimRow, ("evidence",)),
         (LineRow, ("title",)),
         (AttemptRow, ("carrier", "tracking_number")),
@@ -143,27 +146,45 @@ def _without(name: str, value: str | None, blot: Callable[[Any], Any]) -> Any:
 
 
 def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequence[str]) -> list[str]:
-    """Empty the messages about these orders that have left; return their keys.
+    """Empty the messages about these orders that have left; return the keys of all that may stand in a file by now.
 
-    One that may still leave goes on with the buyer blotted out. A digest that tells of others too says nothing of buyers.
+    One that may still leave goes on with the buyer blotted out, under another key if it has been tried: under one key
+    the text is always the same. A digest that tells of others too says nothing of buyers.
     """
-    m, member, e = table_of(MessageRow), table_of(MemberRow), table_of(EffectRow)
     mine, blot = set(order_ids), blotter(texts)
+    m = table_of(MessageRow)
+    keys = []
+    for some in chunked(_about_these_alone(connection, mine)):
+        for row in connection.execute(select(m).where(m.c.id.in_(some))).mappings().all():
+            values = {name: blot(row[name]) for name in ("subject", "body", "recipient", "error")}
+            if row["status"] in FINISHED:
+                values |= {"subject": ERASED, "body": ERASED}
+            elif row["tries"] and any(values[name] != row[name] for name in ("subject", "body", "recipient")):
+                values["key"] = f"{row['key']}:{secrets.token_hex(3)}"
+            if row["tries"]:
+                keys.append(row["key"])
+            connection.execute(update(m).where(m.c.id == row["id"]).values(values))
+    return keys
+
+
+def _about_these_alone(connection: Connection, order_ids: set[int]) -> list[int]:
+    """Return the messages that tell of these orders and of no others."""
+    member, e = table_of(MemberRow), table_of(EffectRow)
     about: dict[int, set[int]] = {}
-    for some in chunked(mine):
+    for some in chunked(order_ids):
         carried = select(member.c.message_id).join(e, e.c.id == member.c.effect_id).where(e.c.order_id.in_(some))
         everyone = select(member.c.message_id, e.c.order_id).join(e, e.c.id == member.c.effect_id)
         for message_id, order_id in connection.execute(everyone.where(member.c.message_id.in_(carried))):
             about.setdefault(message_id, set()).add(order_id)
-    keys = []
-    for some in chunked(key for key, orders in about.items() if orders <= mine):
-        for row in connection.execute(select(m).where(m.c.id.in_(some))).mappings().all():
-            values = {name: blot(row[name]) for name in ("subject", "body", "recipient")}
-            if row["status"] in FINISHED:
-                values |= {"subject": ERASED, "body": ERASED}
-                keys.append(row["key"])
-            connection.execute(update(m).where(m.c.id == row["id"]).values(values))
-    return keys
+    return [message_id for message_id, orders in about.items() if orders <= order_ids]
+
+
+def being_sent(connection: Connection, order_ids: Iterable[int]) -> bool:
+    """Say whether a message about these orders is being sent now, with the text that it had when it was taken."""
+    m, member, e = table_of(MessageRow), table_of(MemberRow), table_of(EffectRow)
+    sending = select(m.c.id).join(member, member.c.message_id == m.c.id).join(e, e.c.id == member.c.effect_id)
+    sending = sending.where(m.c.status == MessageStatus.sending)
+    return any(connection.execute(sending.where(e.c.order_id.in_(some)).limit(1)).first() for some in chunked(order_ids))
 
 
 FINISHED = ("sent", "dropped")

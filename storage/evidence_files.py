@@ -36,6 +36,12 @@ def of_nobody(connection: Connection, digests: Iterable[str]) -> list[str]:
     return sorted(wanted - set(_elsewhere(connection, wanted)))
 
 
+def kept_digests(connection: Connection) -> set[str]:
+    """Return the digests of all files that a claim has and that are not erased."""
+    e = table_of(EvidenceRow)
+    return set(connection.execute(select(e.c.sha256).where(e.c.erased_at.is_(None)).distinct()).scalars())
+
+
 def add(connection: Connection, order_id: int, files: Sequence[EvidenceFile]) -> int:
     """Write down files of a claim; one that it has already is passed over. Return how many were new."""
     e = table_of(EvidenceRow)

@@ -278,6 +278,13 @@ def set_aside(connection: Connection, effect_ids: Sequence[int], at: datetime, e
     _ask_for_a_person(connection, effect_ids, at, error)
 
 
+def may_leave(connection: Connection) -> tuple[int, int]:
+    """Count the effects that no message carries yet, and the messages that wait or are being sent."""
+    ready = select(func.count()).where(text("effects.status = 'ready'")).select_from(table_of(EffectRow))
+    lives = select(func.count()).where(col(MessageRow.status).in_((MessageStatus.waiting, MessageStatus.sending)))
+    return connection.execute(ready).scalar() or 0, connection.execute(lives).scalar() or 0
+
+
 @dataclass(frozen=True, slots=True)
 class Overdue:
     """How many of what should have left before an instant have not."""

@@ -62,6 +62,10 @@ class Postgresql:
     is_shared = True
     instant_text: Callable[[datetime], str] | None = None
     read_options: Mapping[str, Any] = {"postgresql_readonly": True}
+    erased_rows_stay: str | None = (
+        "the server's files hold the old rows until their room is used again: `VACUUM FULL` in a quiet hour, which locks "
+        "the tables, removes them; its write-ahead log and standbys age by themselves"
+    )
     steady_plans: tuple[str, ...] = ("SET LOCAL plan_cache_mode = force_generic_plan",)
     """Planning reads the ends of an index, which are full of dead entries: a firing transaction keeps its plans."""
 
@@ -104,7 +108,7 @@ class Postgresql:
         connection.execute(text(f"NOTIFY {channel}"))
 
     def purge(self, connection: Connection) -> str | None:
-        """Rewrite the tables without erased data."""
+        """Let the server use the room of erased rows again."""
         connection.exec_driver_sql("VACUUM")
         return None
 

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -55,6 +55,7 @@ class Sqlite:
     is_shared = False
     instant_text: Callable[[datetime], str] | None = staticmethod(text_of)
     read_options: Mapping[str, Any] = {}
+    erased_rows_stay: str | None = None
     steady_plans: tuple[str, ...] = ()
 
     # --- connections ---
@@ -104,7 +105,7 @@ class Sqlite:
         """Rewrite the file without erased data; return why its log still holds some, or None."""
         connection.exec_driver_sql("VACUUM")
         busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-        return "is being read; its -wal file still holds erased data: erase again, with --order" if busy else None
+        return "is being read, and its -wal file still holds erased data" if busy else None
 
     def optimize(self, connection: Connection) -> None:
         """Let SQLite refresh its statistics."""
@@ -246,19 +247,34 @@ def file_of(url: URL) -> Path:
 
 
 def backup(source: Path, target: Path) -> None:
-    """Copy a database file while it is in use.
+    """Copy a database file while it is in use, check the copy, and wait until it is on the disk.
 
     Raises:
-        OSError, sqlite3.Error: it could not be read or written.
+        OSError, sqlite3.Error: it could not be read or written, or the copy is damaged.
 
     """
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    one, other = sqlite3.connect(source), sqlite3.connect(target)
-    try:
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
         one.backup(other)
+        other.execute("PRAGMA journal_mode = DELETE")  # no file beside it belongs to the copy
+        if problem := damage(other):
+            raise sqlite3.DatabaseError(f"the copy is damaged: {problem}")
+    sync(target)
+
+
+def damage(connection: sqlite3.Connection) -> str | None:
+    """Return the first thing that SQLite finds wrong with a file, or None."""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return None if found == "ok" else str(found)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
-        one.close()
-        other.close()
+        os.close(handle)
 
 
 def _each(parameter: Any) -> Any:

@@ -380,3 +380,19 @@ class HeartbeatRow(SQLModel, table=True):
     lateness_seconds: float
     backlog: int
     stopped_at: datetime | None = None
+
+
+class OperationRow(SQLModel, table=True):
+    """Work in several transactions or places: its plan, and how far it has come, until it has ended."""
+
+    __tablename__ = "operations"
+    __table_args__ = (partial_index("operations_open", "begun_at", where="ended_at IS NULL"),)
+
+    id: str = Field(primary_key=True)
+    kind: str
+    by: str
+    begun_at: datetime
+    process: str
+    plan: str = Field(sa_type=Text)
+    done: int = 0
+    ended_at: datetime | None = None

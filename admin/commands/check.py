@@ -9,7 +9,9 @@ from admin.app import App, now
 from admin.output import iso, print_json
 from admin.text import safe
 from effects.letters import Letters
-from engine.health import Health, Overdue, health
+from engine.evidence_keeping import compare
+from engine.health import RESTORE, Health, Overdue, health
+from evidence.vault import VaultFailed
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
 from workflow.policy.policy import calendar_of
@@ -33,6 +35,9 @@ CHECKS = {
     "A018": "Effects await a decision.",
     "A019": "Orders need a person.",
     "A021": "Effects or messages should have left more than ten minutes ago.",
+    "A022": "Work in several places was interrupted, and is to be finished.",
+    "A023": "Files of evidence that a claim has are missing, or no claim has them.",
+    "A024": "The database was restored, and fires and sends nothing until a person goes live.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -74,6 +79,8 @@ def _findings(ctx: click.Context) -> Iterator[Finding]:
     found = health(app.database, now())
     yield from _daemon_findings(found)
     yield from _work_findings(found)
+    yield from _operation_findings(found)
+    yield from _evidence_findings(app)
     yield _size_finding(app, found)
 
 
@@ -151,6 +158,31 @@ def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
             "warning",
             f"{counted(unsent.carried, 'effect')} leaving whose messages have all ended: aftersales effects --status leaving",
         )
+
+
+def _operation_findings(found: Health) -> Iterator[Finding]:
+    for one in found.operations:
+        if one.kind == RESTORE:
+            yield "A024", "warning", f"restored by {one.by} at {iso(one.begun_at)}, and held since: aftersales observe end"
+        elif one.interrupted:
+            what = f"{one.kind} {one.id}, begun by {one.by} at {iso(one.begun_at)}, was interrupted"
+            yield "A022", "warning", f"{what}: a daemon finishes it, or `aftersales once`"
+
+
+def _evidence_findings(app: App) -> Iterator[Finding]:
+    vault = app.vault()
+    if vault.folder is None or not vault.folder.is_dir():
+        return  # to list a remote store takes long; the daemon does it once a day
+    try:
+        found = compare(app.database, vault, now())
+    except VaultFailed as error:
+        yield "A023", "error", str(error)
+        return
+    if found.missing:
+        named = ", ".join(sorted(sha256[:12] for sha256 in found.missing)[:3])
+        yield "A023", "error", f"{counted(len(found.missing), 'file')} of evidence missing from {vault.location}: {named} …"
+    if found.unclaimed:
+        yield "A023", "warning", f"{counted(len(found.unclaimed), 'file')} of evidence that no claim has: a daemon removes them"
 
 
 def _size_finding(app: App, found: Health) -> Finding:

@@ -1,11 +1,11 @@
-"""db: make or upgrade the tables; back the database up; copy it to another."""
+"""db: make or upgrade the tables; back the database up and restore it; copy it to another."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import click
 
-from admin.app import App, now
+from admin.app import App, now, person
 from jobs.ownership import AlreadyRunning, unowned
 from storage.database import Database
 from workflow.errors import UsageError
@@ -14,7 +14,7 @@ from workflow.plurals import counted
 
 @click.group("db")
 def db_command() -> None:
-    """Make or upgrade the tables; back the database up; copy it to another."""
+    """Make or upgrade the tables; back the database up and restore it; copy it to another."""
 
 
 @db_command.command("upgrade")
@@ -68,9 +68,40 @@ def copy_command(ctx: click.Context, target: str) -> None:
 @click.argument("target", type=click.Path(path_type=Path))
 @click.pass_context
 def backup_command(ctx: click.Context, target: Path) -> None:
-    """Copy the SQLite database to TARGET while it is in use.
+    """Copy the SQLite database to TARGET while it is in use, and its evidence to the folder TARGET.evidence.
 
-    To go back to it: stop the daemon, remove the database and the -wal and -shm files beside it, put TARGET in its place.
+    TARGET has its name when it is complete and checked. `aftersales db restore TARGET` puts it back.
     """
-    App(ctx).ready().backup(target)
-    click.echo(f"Backed up to {target}")
+    from engine.backups import back_up, evidence_beside
+
+    app = App(ctx)
+    done = back_up(app.ready(), app.vault(), target)
+    files = f" and {counted(done.files, 'file')} of evidence to {evidence_beside(target)}" if done.files else ""
+    click.echo(f"Backed up {counted(done.orders, 'order')} to {target}{files}; checked.")
+    if done.missing:
+        click.echo(f"{counted(len(done.missing), 'file')} of evidence were missing before: aftersales check", err=True)
+
+
+@db_command.command("restore")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Replace the database that is there; it is kept under another name")
+@click.pass_context
+def restore_command(ctx: click.Context, source: Path, replace: bool) -> None:
+    """Put the backup SOURCE, with its evidence, in the place of the SQLite database.
+
+    Nothing fires and nothing leaves after it until `aftersales observe end`: the backup does not know what has left since.
+    """
+    from engine.backups import restore
+
+    app = App(ctx)
+    database = app.database
+    if database.file is None:
+        raise UsageError("`db restore` restores SQLite; use pg_restore for a PostgreSQL database")
+    if database.exists() and not replace:
+        raise UsageError(f"there is a database at {database.location}: --replace keeps it under another name")
+    with unowned(database, now()) if database.exists() else nullcontext():
+        aside = restore(source, database, app.vault(), person(), now())
+    click.echo(f"Restored {source} to {database.location}.")
+    if aside:
+        click.echo(f"The database that was there is now {aside}.")
+    click.echo("Timers and effects are held: look, then go live with `aftersales observe end`.")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from admin.app import App, person
-from admin.commands.timer_changes import DRY_RUN, REASON, run_timer_command, selecting
+from admin.commands.timer_changes import How, changing, run_timer_command
 from admin.output import print_json
 from engine.timer_commands import Selection, TimerCommand
 
@@ -43,15 +43,13 @@ def check_policy(ctx: click.Context, file: Path | None) -> None:
 
 
 @click.command("retime")
-@REASON
-@DRY_RUN
-@selecting
-def retime_command(app: App, wanted: Selection, reason: str | None, dry_run: bool) -> None:
+@changing
+def retime_command(app: App, wanted: Selection, how: How) -> None:
     """Recompute running timers under the policy in force.
 
     What a person or a pause has moved stays moved by as much. Timers that come out the same are left alone.
     """
-    run_timer_command(app, wanted, TimerCommand("retime", person(), reason), dry_run)
+    run_timer_command(app, wanted, TimerCommand("retime", person(), how.reason), how)
 
 
 policy_command.add_command(retime_command)

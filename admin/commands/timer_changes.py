@@ -1,7 +1,7 @@
 """What `timers` and `policy retime` change: the timers that options choose, previewed or changed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -21,8 +21,32 @@ from workflow.plurals import counted
 from workflow.policy.durations import Duration
 
 SHOWN = 20
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would become of them")
-REASON = click.option("--reason", help="Why; it is kept in the history")
+NOTHING_TO_CHANGE = "No running timers are meant, or none would change."
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How timers are changed: for which reason, only as a preview, and under which name."""
+
+    reason: str | None
+    dry_run: bool
+    operation: str | None
+
+
+def changing(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a command that changes timers; it gets the timers as `wanted`, and the rest as `how`."""
+
+    @click.option("--reason", help="Why; it is kept in the history")
+    @click.option("--dry-run", is_flag=True, help="Only say what would become of them")
+    @click.option(
+        "--operation", metavar="NAME", help="A name for this change: repeated under it, what was done is not done again"
+    )
+    @selecting
+    @wraps(command)
+    def changed(*args: Any, reason: str | None, dry_run: bool, operation: str | None, **options: Any) -> None:
+        command(*args, how=How(reason, dry_run, operation), **options)
+
+    return changed
 
 
 def selecting(command: Callable[..., None]) -> Callable[..., None]:
@@ -70,24 +94,20 @@ def _timer(source: views.Source, text: str) -> Due:
 
 @click.command("postpone")
 @click.option("--until", type=InstantOrDuration(), required=True, help="The new due instant, or how far ahead: 2d, 36h, …")
-@REASON
-@DRY_RUN
-@selecting
-def postpone_command(app: App, wanted: Selection, until: datetime, reason: str | None, dry_run: bool) -> None:
+@changing
+def postpone_command(app: App, wanted: Selection, until: datetime, how: How) -> None:
     """Give timers another due instant, which must lie ahead."""
     if until <= now():
         raise UsageError("that instant is past: `aftersales timers fire` lets a timer fire now")
-    run_timer_command(app, wanted, TimerCommand("postpone", person(), reason, to=until), dry_run)
+    run_timer_command(app, wanted, TimerCommand("postpone", person(), how.reason, to=until), how)
 
 
 @click.command("shift")
 @click.option("--by", "span", required=True, help="How far: 3d, 12h, or -1d for earlier")
-@REASON
-@DRY_RUN
-@selecting
-def shift_command(app: App, wanted: Selection, span: str, reason: str | None, dry_run: bool) -> None:
+@changing
+def shift_command(app: App, wanted: Selection, span: str, how: How) -> None:
     """Move timers by a span, each from where it is."""
-    run_timer_command(app, wanted, TimerCommand("shift", person(), reason, by=_span(span)), dry_run)
+    run_timer_command(app, wanted, TimerCommand("shift", person(), how.reason, by=_span(span)), how)
 
 
 def _span(text: str) -> timedelta:
@@ -101,11 +121,9 @@ def _span(text: str) -> timedelta:
 def _plain_action(name: str) -> click.Command:
     """Return the command of an action that needs nothing but the timers."""
 
-    @REASON
-    @DRY_RUN
-    @selecting
-    def command(app: App, wanted: Selection, reason: str | None, dry_run: bool) -> None:
-        run_timer_command(app, wanted, TimerCommand(name, person(), reason), dry_run)
+    @changing
+    def command(app: App, wanted: Selection, how: How) -> None:
+        run_timer_command(app, wanted, TimerCommand(name, person(), how.reason), how)
 
     return click.command(name, help=CHANGES[name])(command)
 
@@ -125,10 +143,10 @@ def retry_command(app: App, wanted: Selection) -> None:
     click.echo(f"{counted(len(retried), 'timer')} will be tried again." if retried else "No such timers were set aside.")
 
 
-def run_timer_command(app: App, wanted: Selection, command: TimerCommand, dry_run: bool) -> None:
+def run_timer_command(app: App, wanted: Selection, command: TimerCommand, how: How) -> None:
     """Carry out a command on timers, or preview it, and print what became of each."""
-    moment, rules = now(), app.rules_for_reading() if dry_run else app.rules()
-    done = apply_command(app.ready(), wanted, command, moment, rules, dry_run=dry_run)
+    moment, rules = now(), app.rules_for_reading() if how.dry_run else app.rules()
+    done = apply_command(app.ready(), wanted, command, moment, rules, dry_run=how.dry_run, operation_id=how.operation)
     changed = [one for one in done if one.refused is None]
     refused = [one for one in done if one.refused is not None]
     in_turn = sorted(done, key=lambda one: (one.was_due, one.order))
@@ -136,14 +154,15 @@ def run_timer_command(app: App, wanted: Selection, command: TimerCommand, dry_ru
         (f"{one.order}#{one.number}", one.trigger, app.brief(one.was_due), _becomes(app, one, command))
         for one in in_turn[:SHOWN]
     ]
-    print_rows("Timers", ("timer", "trigger", "due", "becomes"), rows, "No running timers are meant, or none would change.")
+    nothing = f"Nothing is left to do under the name {safe(how.operation)}." if how.operation else NOTHING_TO_CHANGE
+    print_rows("Timers", ("timer", "trigger", "due", "becomes"), rows, nothing)
     if len(done) > SHOWN:
         click.echo(f"… and {len(done) - SHOWN} more")
     left = f"; {len(refused)} left alone" if refused else ""
-    click.echo(f"{counted(len(changed), 'timer')} {'would be ' if dry_run else ''}{_PAST_TENSE[command.action]}{left}.")
+    click.echo(f"{counted(len(changed), 'timer')} {'would be ' if how.dry_run else ''}{_PAST_TENSE[command.action]}{left}.")
     at_once = sum(one.due_at is not None and one.stands == "pending" and one.due_at <= moment for one in changed)
     if at_once:
-        click.echo(f"Of these {'would be ' if dry_run else ''}due at once: {at_once}.")
+        click.echo(f"Of these {'would be ' if how.dry_run else ''}due at once: {at_once}.")
     if refused and not changed:
         click.get_current_context().exit(1)
 

@@ -263,6 +263,53 @@ def test_policy_and_diagram_are_printed(run):
     assert run("diagram").out.count("stateDiagram-v2") == 3
 
 
+def test_a_backup_is_put_back_and_nothing_leaves_until_a_person_goes_live(shop, tmp_path):
+    assert shop("observe", "end").out.startswith("Nothing is held")
+    said = shop("db", "backup", "copy.db")
+    assert said.out == "Backed up 3 orders to copy.db; checked.\n"
+    assert shop("db", "restore", "copy.db").code == 2
+    assert shop("db", "restore", "none.db", "--replace").code == 2
+    said = shop("db", "restore", "copy.db", "--replace")
+    assert said.code == 0
+    assert "The database that was there is now " in said.out
+    assert "Fired 0 timers" in shop("once").out
+    assert "A024" in shop("check").out
+    said = shop("observe", "end", "--yes")
+    assert "At once 3 timers would fire" in said.out
+    assert "A024" not in shop("check").out
+    assert "Fired 3 timers" in shop("once").out
+
+
+def test_a_backup_is_put_in_the_place_of_a_damaged_database(shop, tmp_path):
+    shop("db", "backup", "copy.db")
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"aftersales.db{suffix}").unlink(missing_ok=True)
+    (tmp_path / "aftersales.db").write_bytes(b"not a database at all" * 1_000)
+    assert shop("orders").code == 1
+    assert shop("db", "restore", "copy.db", "--replace").code == 0
+    assert shop("orders").code == 0
+
+
+def test_an_import_makes_the_tables_of_a_file_whose_making_was_interrupted(run, tmp_path):
+    (tmp_path / "aftersales.db").touch()
+    assert run("import", "orders.csv").code == 3
+    assert run("orders").code == 0
+
+
+def test_a_shift_is_repeated_under_its_name_and_moves_nothing_twice(shop):
+    first = shop("timers", "shift", "--by", "8d", "--all", "--operation", "spring")
+    assert "3 timers shifted" in first.out
+    again = shop("timers", "shift", "--by", "8d", "--all", "--operation", "spring")
+    assert again.code == 0
+    assert "Nothing is left to do under the name spring." in again.out
+    assert "name of another operation" not in again.out
+
+
+def test_an_erasure_can_be_finished_by_hand(shop):
+    assert shop("erase", "--finish").out == "No erasure is open.\n"
+    assert shop("erase").code == 2
+
+
 def test_a_backup_is_a_whole_database_and_never_replaces_a_file(shop):
     assert shop("db", "backup", "copy.db").code == 0
     assert shop("db", "backup", "copy.db").code == 2

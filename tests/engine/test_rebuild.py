@@ -9,7 +9,7 @@ from effects.letters import Letters
 from effects.log import LogChannel
 from engine.claim_evidence import Submission, add_evidence
 from engine.composing import Messenger
-from engine.erasing import BuyerSelection, erase, find
+from engine.erasing import BuyerSelection, Places, erase, find
 from engine.firing import fire_due
 from engine.rebuild import as_known, as_occurred
 from engine.sending import deliver_due
@@ -226,7 +226,7 @@ def test_an_erased_buyer_is_found_nowhere_and_every_chain_still_verifies(databas
         assert trace in before, trace
     found = find(database, BuyerSelection("KIM@example.com"))
     assert [one.name for one in found] == ["main/1", "main/2"]
-    done = erase(database, vault, home / "outbox.jsonl", found, "person:op", day(2), rules)
+    done = erase(database, Places(vault, home / "outbox.jsonl"), found, "person:op", day(2), rules)
     assert (done.orders, done.files, done.remains) == (2, 1, None)
     assert done.lines >= 1
     after = everything(database, home)
@@ -241,7 +241,14 @@ def test_an_erased_buyer_is_found_nowhere_and_every_chain_still_verifies(databas
 
 def test_the_file_and_the_write_ahead_log_hold_no_trace(tmp_path, make_database, with_kim, database):
     home, vault, rules = with_kim
-    erase(database, vault, home / "outbox.jsonl", find(database, BuyerSelection(orders=("1",))), "person:op", day(2), rules)
+    erase(
+        database,
+        Places(vault, home / "outbox.jsonl"),
+        find(database, BuyerSelection(orders=("1",))),
+        "person:op",
+        day(2),
+        rules,
+    )
     if not database.is_shared:
         for path in tmp_path.glob("*.db*"):
             content = path.read_bytes().lower()
@@ -251,7 +258,7 @@ def test_the_file_and_the_write_ahead_log_hold_no_trace(tmp_path, make_database,
 
 def test_an_erased_buyer_does_not_come_back_with_the_next_import(database, with_kim):
     home, vault, rules = with_kim
-    erase(database, vault, home / "outbox.jsonl", find(database, BuyerSelection("kim lee")), "person:op", day(2), rules)
+    erase(database, Places(vault, home / "outbox.jsonl"), find(database, BuyerSelection("kim lee")), "person:op", day(2), rules)
     (again,) = take(database, arrival("1", **KIM), now=3, rules=rules)
     assert again.conflict is None
     assert "kim lee" not in everything(database, home)
@@ -268,7 +275,9 @@ def test_a_message_that_waits_goes_on_without_the_buyer(database, tmp_path):
 
     compose_due(database, day(1), rules, Messenger({}, Letters()))
     vault = Vault(str(tmp_path / "vault"), S3Access())
-    erase(database, vault, tmp_path / "none.jsonl", find(database, BuyerSelection("kim lee")), "person:op", day(2), rules)
+    erase(
+        database, Places(vault, tmp_path / "none.jsonl"), find(database, BuyerSelection("kim lee")), "person:op", day(2), rules
+    )
     with database.read() as connection:
         waiting = [queries.messages(connection, queries.resolve_id(connection, number))[0] for number in "12"]
     assert [one["status"] for one in waiting] == ["waiting", "waiting"]
@@ -286,7 +295,7 @@ def test_a_digest_that_tells_of_others_too_is_left_as_it_is(database, tmp_path):
 
     compose_due(database, day(2), rules, messenger)
     vault = Vault(str(tmp_path / "vault"), S3Access())
-    erase(database, vault, tmp_path / "none.jsonl", find(database, BuyerSelection("day")), "person:op", day(2), rules)
+    erase(database, Places(vault, tmp_path / "none.jsonl"), find(database, BuyerSelection("day")), "person:op", day(2), rules)
     send_due(database, day(2), rules, messenger)
     assert sent[0].body.startswith("Good day,")
     assert "order main/2" in sent[0].body
@@ -298,7 +307,7 @@ def test_a_buyer_is_found_and_erased_in_any_script(database, tmp_path, name):
     take(database, arrival("1", told, buyer_name=name), now=1)
     vault = Vault(str(tmp_path / "vault"), S3Access())
     found = find(database, BuyerSelection(name.upper()))
-    erase(database, vault, tmp_path / "none.jsonl", found, "person:op", day(2), RULES)
+    erase(database, Places(vault, tmp_path / "none.jsonl"), found, "person:op", day(2), RULES)
     assert name.lower() not in everything(database)
 
 
@@ -306,7 +315,9 @@ def test_words_of_ours_that_are_a_buyers_name_stay(database, tmp_path):
     said = (report("ship", 0.1), report("deliver", 0.2), report("open_claim", 0.3, kind="damaged", lines="sku:1"))
     take(database, arrival("1", *said, buyer_name="damaged", buyer_address="sku"), now=1)
     vault = Vault(str(tmp_path / "vault"), S3Access())
-    erase(database, vault, tmp_path / "none.jsonl", find(database, BuyerSelection("damaged")), "person:op", day(2), RULES)
+    erase(
+        database, Places(vault, tmp_path / "none.jsonl"), find(database, BuyerSelection("damaged")), "person:op", day(2), RULES
+    )
     with database.read() as connection:
         reports = queries.reports(connection, queries.resolve_id(connection, "1"))
     assert reports[-1]["fields"] == {"kind": "damaged", "lines": "sku:1"}

@@ -37,7 +37,7 @@ def test_a_database_that_another_writer_holds_is_named_and_nothing_is_stored(fil
 
 
 def test_a_file_that_was_put_in_its_place_is_read_from_then_on(file, tmp_path):
-    file.backup(tmp_path / "empty.db")
+    file.copy_file(tmp_path / "empty.db")
     take(file, arrival("1"))
     assert orders(file) == {"placed": 1}
     file.file.rename(tmp_path / "away.db")
@@ -51,7 +51,7 @@ def test_a_file_that_was_put_in_its_place_is_read_from_then_on(file, tmp_path):
 
 def test_a_backup_and_the_files_beside_the_database_are_readable_by_their_owner_alone(file, tmp_path):
     with file.write():
-        file.backup(tmp_path / "copy.db")
+        file.copy_file(tmp_path / "copy.db")
         for path in tmp_path.iterdir():
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 

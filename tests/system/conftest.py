@@ -10,7 +10,8 @@ from tests.system.daemons import Listening
 @pytest.fixture
 def log():
     handler, logger = Listening(), logging.getLogger("aftersales.jobs")
-    level, logger.level = logger.level, logging.INFO
+    level = logger.level
+    logger.setLevel(logging.INFO)  # which forgets, unlike an assignment, that it was off before
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)

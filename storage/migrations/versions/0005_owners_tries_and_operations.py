@@ -1,4 +1,4 @@
-"""who fires and sends owns the database by a row; a message being sent names its owner; an effect counts its tries"""
+"""owners of the database, tries of effects, and work in several places that leaves a record of what is open"""
 
 import sqlalchemy as sa
 import sqlmodel
@@ -34,6 +34,25 @@ def upgrade() -> None:
         sa.Column("backlog", sa.Integer(), nullable=False),
         sa.Column("stopped_at", INSTANT(), nullable=True),
         sa.PrimaryKeyConstraint("daemon"),
+    )
+    op.create_table(
+        "operations",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("begun_at", INSTANT(), nullable=False),
+        sa.Column("process", sa.String(), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("ended_at", INSTANT(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "operations_open",
+        "operations",
+        ["begun_at"],
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
 
 

@@ -1,0 +1,215 @@
+"""A whole installation copied away and put back: the SQLite file, and the evidence beside it.
+
+A copy has another name until it is complete and checked. What was put back fires and sends nothing until a person goes
+live: since the copy was made, messages have left that it knows nothing of.
+"""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from engine import operations
+from evidence.vault import ORIGINALS, SHOWN, S3Access, Vault, VaultFailed
+from storage import evidence_files, outbox, queries, timers
+from storage import operations as stored
+from storage.database import Database
+from storage.locks import Lock
+from storage.notifications import notify_daemons
+from storage.schema import upgrade
+from storage.sqlite import sync
+from workflow.errors import AftersalesError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """What a backup holds. `missing`: digests of files of evidence that the store has lost before."""
+
+    orders: int
+    files: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What leaves or fires when a person goes live on a database that was restored."""
+
+    timers: int
+    effects: int
+    messages: int
+
+
+def evidence_beside(backup: Path) -> Path:
+    """Return the folder that holds the evidence of a backup."""
+    return backup.with_name(f"{backup.name}.evidence")
+
+
+def back_up(database: Database, vault: Vault, target: Path) -> BackedUp:
+    """Copy an installation while it is in use: the database to `target`, its evidence to the folder beside it.
+
+    Raises:
+        UsageError: the target exists, or the database is not SQLite.
+        AftersalesError: something could not be read or written, or is damaged; nothing has the target's name.
+
+    """
+    folder = evidence_beside(target)
+    for taken in (target, folder):
+        if taken.exists():
+            raise UsageError(f"{taken} exists already: name a file that does not")
+    part, folder_part = (path.with_name(f"{path.name}.part") for path in (target, folder))
+    _remove(part, folder_part)  # of a backup that was killed
+    try:
+        with database.exclusive(Lock.evidence_files):  # so that no file goes that the copy of the table names
+            database.copy_file(part)
+            digests, orders = _known_to(part)
+            missing = _copy_evidence(vault, Vault(str(folder_part), S3Access()), digests)
+        if digests:
+            os.rename(folder_part, folder)
+        os.rename(part, target)
+        sync(target.parent.absolute())
+    except OSError as error:
+        raise AftersalesError(f"the backup to {target} failed: {error.strerror}") from None
+    finally:
+        _remove(part, folder_part)
+    return BackedUp(orders, len(digests) - len(missing), missing)
+
+
+def restore(source: Path, database: Database, vault: Vault, by: str, at: datetime) -> Path | None:
+    """Put a backup in the place of the database; return where the one that was there is now, or None.
+
+    The caller keeps daemons off. The tables are upgraded if an older program made them.
+
+    Raises:
+        AftersalesError: the backup cannot be read or is damaged; the database is as it was.
+
+    """
+    assert database.file is not None, "a server is restored by its own tools"
+    place = database.file
+    part = place.with_name(f"{place.name}.part")
+    _remove(part)
+    try:
+        _prepare(source, part, by, at)
+        digests, _ = _known_to(part)
+        if missing := _copy_evidence(Vault(str(evidence_beside(source)), S3Access()), vault, digests):
+            lost = [sha256 for sha256 in missing if not _is_kept(vault, sha256)]
+            if lost:
+                raise AftersalesError(
+                    f"{evidence_beside(source)} lacks {len(lost)} of the files of evidence, the first {lost[0][:12]}…: "
+                    "put the folder that belongs to the backup beside it"
+                )
+        database.close()
+        aside = _set_aside(place, at)
+        os.rename(part, place)
+        sync(place.parent)
+    except OSError as error:
+        raise AftersalesError(f"{source} could not be restored: {error.strerror}") from None
+    finally:
+        _remove(part)
+    return aside
+
+
+def is_held(database: Database) -> bool:
+    """Say whether the database was restored, and nobody has gone live with it since."""
+    with database.read() as connection:
+        return any(one.kind == operations.RESTORE for one in stored.open_ones(connection))
+
+
+def held(database: Database, at: datetime) -> Held:
+    """Return what fires and leaves at once when a person goes live."""
+    with database.read() as connection:
+        effects, messages = outbox.may_leave(connection)
+        return Held(timers.backlog(connection, at), effects, messages)
+
+
+def go_live(database: Database, at: datetime) -> bool:
+    """Let timers fire and messages leave after a restore; return whether they were held."""
+    with database.write() as connection:
+        restores = [one for one in stored.open_ones(connection) if one.kind == operations.RESTORE]
+        for one in restores:
+            stored.end(connection, one.id, at)
+        if restores:
+            notify_daemons(connection)
+    return bool(restores)
+
+
+def _prepare(source: Path, part: Path, by: str, at: datetime) -> None:
+    """Copy a backup beside its place, check it, upgrade its tables, and hold its timers and effects."""
+    backup = Database(f"sqlite:///{source}")
+    try:
+        if not backup.exists():
+            raise UsageError(f"there is no file {source}")
+        if backup.schema() is None:
+            raise UsageError(f"{source} is not a backup of an aftersales database")
+        backup.copy_file(part)
+    finally:
+        backup.close()
+    copy = Database(f"sqlite:///{part}")
+    try:
+        upgrade(copy)
+        copy.require()
+        with copy.write() as connection:
+            broken = next(queries.broken_chains(connection), None)
+            if broken:
+                raise AftersalesError(f"the history of order {broken[0]} does not hold in {source}: {broken[1]}")
+            operations.begin(connection, operations.RESTORE, by, at, {})
+    finally:
+        copy.close()
+
+
+def _known_to(copy: Path) -> tuple[list[str], int]:
+    """Return the digests of the evidence that a copy of a database knows, and how many orders it has."""
+    database = Database(f"sqlite:///{copy}")
+    try:
+        with database.read() as connection:
+            return sorted(evidence_files.kept_digests(connection)), queries.count_orders(connection)
+    finally:
+        database.close()
+
+
+def _copy_evidence(source: Vault, target: Vault, digests: list[str]) -> tuple[str, ...]:
+    """Copy files from one store to another, each held against its digest; return the digests of those that are missing."""
+    missing = []
+    for sha256 in digests:
+        try:
+            original, shown = source.get(ORIGINALS, sha256), source.get(SHOWN, sha256)
+        except VaultFailed:
+            missing.append(sha256)
+            continue
+        if hashlib.sha256(original).hexdigest() != sha256:
+            raise AftersalesError(f"the file {sha256[:12]}… of {source.location} is damaged: it is not what was added")
+        with target.workspace() as folder:
+            for name, content in ((ORIGINALS, original), (SHOWN, shown)):
+                (folder / name).write_bytes(content)
+                target.put(name, sha256, folder / name)
+    return tuple(missing)
+
+
+def _is_kept(vault: Vault, sha256: str) -> bool:
+    try:
+        vault.get(ORIGINALS, sha256)
+    except VaultFailed:
+        return False
+    return True
+
+
+def _set_aside(place: Path, at: datetime) -> Path | None:
+    """Give a database that is replaced, with the files of its log, another name."""
+    if not place.exists():
+        return None
+    aside = place.with_name(f"{place.name}.replaced-{at:%Y%m%dT%H%M%S}")
+    for suffix in ("", "-wal", "-shm"):
+        old = place.with_name(place.name + suffix)
+        if old.exists():
+            os.rename(old, aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,81 @@
+"""Work in several transactions or places: recorded before it begins, repeatable in every step, and finished by house-keeping.
+
+Kinds: `erase` (engine/erasing.py), `timers` (engine/timer_commands.py) and `restore`, which is open until a person goes live.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine.processes import Process, has_ended, this_process
+from storage import operations
+from storage.database import Database
+from storage.operations import Operation as Operation
+from workflow.errors import UsageError
+
+ERASE, TIMERS, RESTORE = "erase", "timers", "restore"
+UNSEEN_FOR = timedelta(hours=1)
+"""After so long an operation of a process that cannot be seen from here counts as interrupted."""
+KEPT = timedelta(days=30)
+"""How long an ended operation is known, so that a repeat under its id does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOperation:
+    """An operation that has not ended, for `check`. `interrupted`: nothing carries it out, and it can be finished."""
+
+    id: str
+    kind: str
+    by: str
+    begun_at: datetime
+    interrupted: bool
+
+
+def begin(
+    connection: Connection, kind: str, by: str, at: datetime, plan: Mapping[str, Any], operation_id: str | None = None
+) -> Operation:
+    """Record that an operation begins; one that is known by that id is returned as it stands, to be gone on with.
+
+    Raises:
+        UsageError: the id is that of an operation of another kind.
+
+    """
+    if operation_id and (known := operations.find(connection, operation_id)):
+        if known.kind != kind:
+            raise UsageError(f"{operation_id} is the name of another operation ({known.kind}): choose another name")
+        return take_over(connection, known)
+    begun = Operation(operation_id or secrets.token_hex(4), kind, by, at, asdict(this_process()), plan, 0, None)
+    operations.add(connection, begun)
+    return begun
+
+
+def take_over(connection: Connection, operation: Operation) -> Operation:
+    """Let this process carry an operation out."""
+    mine = asdict(this_process())
+    operations.take_over(connection, operation.id, mine)
+    return replace(operation, process=mine)
+
+
+def interrupted(database: Database, at: datetime) -> list[Operation]:
+    """Return the open operations that nothing carries out any more."""
+    with database.read() as connection:
+        return [one for one in operations.open_ones(connection) if _is_interrupted(one, at)]
+
+
+def open_operations(connection: Connection, at: datetime) -> list[OpenOperation]:
+    """Return the operations that have not ended."""
+    return [
+        OpenOperation(one.id, one.kind, one.by, one.begun_at, _is_interrupted(one, at))
+        for one in operations.open_ones(connection)
+    ]
+
+
+def _is_interrupted(operation: Operation, at: datetime) -> bool:
+    if operation.kind == RESTORE:
+        return False
+    ended = has_ended(Process(**operation.process))
+    return at - operation.begun_at > UNSEEN_FOR if ended is None else ended

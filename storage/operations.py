@@ -1,0 +1,76 @@
+"""Operations: work in several transactions or places, with its plan and how far it has come."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from storage.tables import OperationRow, table_of
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation. `done` says how far it has come, in its kind's own measure; an ended one keeps no plan."""
+
+    id: str
+    kind: str
+    by: str
+    begun_at: datetime
+    process: Mapping[str, Any]
+    """The process that carries it out."""
+    plan: Mapping[str, Any]
+    done: int
+    ended_at: datetime | None
+
+
+def add(connection: Connection, begun: Operation) -> None:
+    """Store an operation that begins."""
+    kept = {"process": json.dumps(begun.process), "plan": json.dumps(begun.plan)}
+    values = {name: getattr(begun, name) for name in ("id", "kind", "by", "begun_at", "done", "ended_at")}
+    connection.execute(insert(OperationRow).values(**values, **kept))
+
+
+def find(connection: Connection, operation_id: str) -> Operation | None:
+    """Return an operation, open or ended."""
+    o = table_of(OperationRow)
+    row = connection.execute(select(o).where(o.c.id == operation_id).with_for_update()).mappings().first()
+    return _read(row) if row else None
+
+
+def open_ones(connection: Connection) -> list[Operation]:
+    """Return the operations that have not ended, oldest first."""
+    o = table_of(OperationRow)
+    return [_read(row) for row in connection.execute(select(o).where(o.c.ended_at.is_(None)).order_by(o.c.begun_at)).mappings()]
+
+
+def take_over(connection: Connection, operation_id: str, process: Mapping[str, Any]) -> None:
+    """Say which process carries an operation out now."""
+    o = table_of(OperationRow)
+    connection.execute(update(o).where(o.c.id == operation_id).values(process=json.dumps(process)))
+
+
+def advance(connection: Connection, operation_id: str, done: int, plan: Mapping[str, Any] | None = None) -> None:
+    """Record how far an operation has come, and with `plan` what is left to do."""
+    o = table_of(OperationRow)
+    values: dict[str, Any] = {"done": done} if plan is None else {"done": done, "plan": json.dumps(plan)}
+    connection.execute(update(o).where(o.c.id == operation_id).values(values))
+
+
+def end(connection: Connection, operation_id: str, at: datetime) -> None:
+    """Record that an operation has ended, and forget its plan."""
+    o = table_of(OperationRow)
+    connection.execute(update(o).where(o.c.id == operation_id).values(plan="{}", ended_at=at))
+
+
+def delete_ended(connection: Connection, before: datetime) -> None:
+    """Delete operations that ended before an instant."""
+    o = table_of(OperationRow)
+    connection.execute(delete(o).where(o.c.ended_at < before))
+
+
+def _read(row: RowMapping) -> Operation:
+    values = dict(row)
+    return Operation(**{**values, "process": json.loads(values["process"]), "plan": json.loads(values["plan"])})
