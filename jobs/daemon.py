@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from typing import TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -15,12 +16,15 @@ from engine.firing import Fired
 from engine.owning import AlreadyRunning, OwnershipLost
 from engine.sending import Sender
 from jobs import passes
+from jobs.clock import ClockNotTrusted, ClockWatch, PlausibleClock
+from jobs.clock import now as _now
 from jobs.ownership import FileGuard
 from jobs.passes import Runtime
 from jobs.wakeable_job import WakeableJob
 from storage import heartbeats
 from storage.database import DatabaseFailed
 from storage.notifications import Listener
+from workflow.errors import AftersalesError
 from workflow.plurals import counted
 
 _LOG = logging.getLogger("aftersales.jobs")
@@ -33,6 +37,7 @@ LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
 LATE_SECONDS = 1.0
 """Lateness above this is reported early."""
 LISTEN_SECONDS = 1.0
+WAIT_FOR_DATABASE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,39 @@ class Limits:
     """How long a stop signal waits for running jobs, such as one that hangs on a mail server."""
 
 
+Ready = TypeVar("Ready")
+
+
+def when_up(make: Callable[[], Ready], stop: threading.Event) -> Ready | None:
+    """Return what `make` returns as soon as the database can be used; None if `stop` was set before."""
+    while not stop.is_set():
+        try:
+            return make()
+        except DatabaseFailed as error:
+            _LOG.warning("waiting for the database: %s", error)
+            stop.wait(WAIT_FOR_DATABASE_SECONDS)
+    return None
+
+
 class Daemon:
     """Fires timers, sends effects and runs maintenance until it is stopped."""
 
-    def __init__(self, runtime: Runtime, limits: Limits = Limits()) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        limits: Limits = Limits(),
+        *,
+        stop: threading.Event | None = None,
+        clock_is_right: bool = False,
+    ) -> None:
+        """Take what the jobs work on; `stop` is set to stop the daemon, and `clock_is_right` trusts a clock far ahead."""
         self._runtime, self._limits = runtime, limits
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
+        self._clock_is_right = clock_is_right
+        self._clock: PlausibleClock | None = None
+        self._clock_watch = ClockWatch()
+        self._distrust: str | None = None
+        """Why the clock is not trusted now."""
         self._guard = FileGuard(runtime.database)
         self._owner = ""
         self._sender: Sender | None = None
@@ -60,7 +92,7 @@ class Daemon:
         self._held = True
         """False once it is known that no restore holds timers and effects."""
         self._refused = False
-        """True when another process owns the database in this one's place."""
+        """True when another process owns the database in this one's place, or the clock cannot be right."""
         self.scheduler = BackgroundScheduler(timezone=UTC)
         self._firing = self._job(self.fire_due_timers, limits.longest_sleep)
         self._sending = self._job(self.send_effects, limits.longest_sleep)
@@ -90,8 +122,8 @@ class Daemon:
         """
         self._guard.take()
         try:
-            self._own()
-            passes.on_startup(self._runtime, _now())
+            if not when_up(self._begin, self._stop):
+                return int(self._refused)
             self._start()
             _LOG.info("daemon %s runs on %s", self._owner, self._runtime.database.location)
             if self._is_held():
@@ -120,7 +152,7 @@ class Daemon:
 
     def _fire_once(self) -> Fired:
         with self._firing_lock:
-            fired = passes.fire_due_timers(self._runtime, _now(), self._note_tick)
+            fired = passes.fire_due_timers(self._runtime, self._instant(), self._note_tick)
         if fired.count:
             _LOG.info("fired %s, the first %.3f s late", counted(fired.count, "timer"), fired.lateness_seconds)
         if fired.leaves:
@@ -130,13 +162,13 @@ class Daemon:
 
     def send_effects(self) -> None:
         """Compose what may leave, and send what is due."""
-        if self._is_held() or not passes.something_leaves(self._runtime, _now()):
+        if self._is_held() or not passes.something_leaves(self._runtime, self._instant()):
             return
         with self._firing_lock:
             if self._carry_on():  # after a stop, the next daemon composes the rest
-                passes.compose_messages(self._runtime, _now(), self._carry_on)
+                passes.compose_messages(self._runtime, self._instant(), self._carry_on)
         assert self._sender is not None, "jobs start when the database is owned"
-        sent = passes.send_messages(self._sender, _now, self._carry_on)
+        sent = passes.send_messages(self._sender, self._instant, self._carry_on)
         if sent.sent or sent.failed:
             _LOG.info("sent %s, %d could not be sent", counted(sent.sent, "message"), sent.failed)
 
@@ -145,16 +177,45 @@ class Daemon:
         since, late = time.monotonic() - self._last_heartbeat, self._late_seconds >= LATE_SECONDS
         if self._last_tick > self._last_heartbeat and (late or since > HEARTBEAT_EVERY_SECONDS):
             worst, self._late_seconds = self._late_seconds, 0.0
-            passes.write_heartbeat(self._runtime, self._owner, _now(), worst)
+            passes.write_heartbeat(self._runtime, self._owner, self._instant(), worst)
             self._last_heartbeat = time.monotonic()
 
     def run_maintenance(self) -> None:
         """Run periodic maintenance."""
-        passes.run_maintenance(self._runtime, _now())
+        passes.run_maintenance(self._runtime, self._instant())
 
     def tidy_evidence(self) -> None:
         """Remove files of evidence that no claim has."""
-        passes.tidy_evidence(self._runtime, _now())
+        passes.tidy_evidence(self._runtime, self._instant())
+
+    def _begin(self) -> bool:
+        """Own the database and recover what was left; return whether the jobs may start."""
+        self._clock = passes.plausible_clock(self._runtime, clock_is_right=self._clock_is_right)
+        if why := self._clock.why_not(_now()):
+            _LOG.critical("%s", why)
+            self._refused = True
+            return False
+        self._own()
+        passes.on_startup(self._runtime, _now())
+        return True
+
+    def _instant(self) -> datetime:
+        """Return the present instant, for everything that is fired, sent or recorded.
+
+        Raises:
+            ClockNotTrusted: the clock is too far ahead of all that was recorded.
+
+        """
+        at = _now()
+        if self._clock is not None and (why := self._clock.why_not(at)):
+            raise ClockNotTrusted(why)
+        self._distrust = None
+        return at
+
+    def _say_distrust(self, why: str) -> None:
+        if self._distrust is None:
+            _LOG.critical("%s", why)
+        self._distrust = why
 
     def _own(self) -> None:
         """Become an owner of the database.
@@ -163,7 +224,7 @@ class Daemon:
             AlreadyRunning: another process owns the SQLite file.
 
         """
-        self._owner = owning.take(self._runtime.database, heartbeats.DAEMON, _now())
+        self._owner = owning.take(self._runtime.database, heartbeats.DAEMON, self._instant())
         self._sender = Sender(self._runtime.database, self._owner, self._runtime.rules, self._runtime.messenger)
 
     def _own_again(self, lost: str) -> None:
@@ -188,6 +249,7 @@ class Daemon:
         return self._held
 
     def _start(self) -> None:
+        self._clock_watch = ClockWatch()
         for one in self._jobs:
             one.start()
         self.scheduler.start()
@@ -220,6 +282,8 @@ class Daemon:
                 _LOG.warning("trying again: %s", error)
             except OwnershipLost as error:
                 self._own_again(error.owner)
+            except ClockNotTrusted as error:
+                self._say_distrust(str(error))
             if work == self.fire_due_timers:
                 self._note_tick()
 
@@ -237,8 +301,13 @@ class Daemon:
             job.wake_at(at)
 
     def _watch(self) -> int:
-        """Wait for the stop; return 1 if the ticker dies."""
+        """Wait for the stop; return 1 if the ticker dies. Wake the jobs when the clock was set, or the process frozen."""
         while not self._stop.wait(0.2):
+            if happened := self._clock_watch.what_happened():
+                _LOG.warning("%s: looking at all deadlines anew", happened)
+                self._last_tick = time.monotonic()  # this watch slept as well
+                for one in self._jobs:
+                    self._wake(one, _now())
             silent = time.monotonic() - self._last_tick
             if silent > self._limits.dead_after_seconds:
                 _LOG.critical("the ticker is dead: no tick for %.0f seconds; the daemon stops", silent)
@@ -265,11 +334,7 @@ class Daemon:
         self._runtime.database.busy_timeout_ms = 500
         try:
             if self._sender:
-                self._sender.record(_now())
-                owning.free(self._runtime.database, self._owner, _now())
-        except (DatabaseFailed, OwnershipLost) as error:
+                self._sender.record(self._instant())
+                owning.free(self._runtime.database, self._owner, self._instant())
+        except AftersalesError as error:
             _LOG.warning("the daemon's end could not be recorded: %s", error)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -16,6 +16,7 @@ from engine.operations import ERASE, KEPT, TIMERS, interrupted
 from engine.owning import OwnershipLost
 from engine.sending import Clock, Sender, Sent, recover
 from engine.timer_commands import resume, settle_provisional
+from jobs.clock import PlausibleClock
 from storage import heartbeats, operations, outbox, timers
 from storage.database import Database
 from workflow.errors import AftersalesError
@@ -136,6 +137,13 @@ def write_heartbeat(runtime: Runtime, owner: str, at: datetime, lateness_seconds
     with runtime.database.write() as connection:
         if not heartbeats.write(connection, owner, at, lateness_seconds, timers.backlog(connection, at)):
             raise OwnershipLost(owner)
+
+
+def plausible_clock(runtime: Runtime, *, clock_is_right: bool = False) -> PlausibleClock:
+    """Return the clock as it is held against what is recorded; a person who says that it is right is believed."""
+    with runtime.database.read() as connection:
+        last = None if clock_is_right else heartbeats.last_recorded(connection)
+    return PlausibleClock(last, runtime.rules.policy.clock.longest_gap.span())
 
 
 def next_wake(runtime: Runtime) -> datetime | None:

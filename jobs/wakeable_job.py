@@ -58,10 +58,14 @@ class WakeableJob:
             self._schedule(at)
 
     def _run(self) -> None:
-        with self.running:
+        if not self.running.acquire(blocking=False):
+            return  # the daemon ends, and holds it for good
+        try:
             with self._wake_lock:
                 self._wake_at = None
             self._work()
+        finally:
+            self.running.release()
 
     def _job_ended(self, event: JobExecutionEvent) -> None:
         if event.job_id == self.name and (wake_time := self._wake_at) is not None:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 from sqlmodel import col
 
-from storage.tables import HeartbeatRow, table_of
+from storage.tables import EffectRow, HeartbeatRow, HistoryTableRow, OrderRow, table_of
 
 DAEMON = "run"
 """The work of an owner that stays until it is stopped; that of a single pass is `once`."""
@@ -62,3 +62,19 @@ def last(connection: Connection) -> RowMapping | None:
     table = table_of(HeartbeatRow)
     daemons = select(table).where(table.c.work == DAEMON).order_by(table.c.last_tick.desc())
     return connection.execute(daemons.limit(1)).mappings().first()
+
+
+def last_recorded(connection: Connection) -> datetime | None:
+    """Return the latest instant at which something is known to have been recorded: an owner's sign, an order, an effect.
+
+    Of orders and effects the newest rows are looked at, so that no table is read whole.
+    """
+    h, newest_order = table_of(HistoryTableRow), select(func.max(col(OrderRow.id))).scalar_subquery()
+    newest_effect = select(func.max(col(EffectRow.id))).scalar_subquery()
+    asked = (
+        select(func.max(col(HeartbeatRow.renewed_at))),
+        select(func.max(h.c.recorded)).where(h.c.order_id == newest_order),
+        select(col(EffectRow.caused_at)).where(col(EffectRow.id) == newest_effect),
+    )
+    found = [at for query in asked if (at := connection.execute(query).scalar()) is not None]
+    return max(found, default=None)

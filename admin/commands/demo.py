@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from admin.app import App, now, person
-from admin.commands.run import run_until_told
+from admin.commands.run import stop_on_signals
 from admin.log import log_to_stderr
 from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
 from engine import views
@@ -133,11 +133,12 @@ def _run_daemon(runtime: Runtime, seconds: int) -> int:
     click.echo(f"\nThe daemon, for {counted(seconds, 'second')}:")
     begun = now()
     apply(runtime.database, [_placing(one) for one in overdue_arrivals(begun, seconds)], begun, runtime.rules)
-    daemon = Daemon(runtime)
-    end = threading.Timer(seconds, daemon.stop)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    end = threading.Timer(seconds, stop.set)
     end.start()
     try:
-        return run_until_told(daemon)
+        return Daemon(runtime, stop=stop).run()
     finally:
         end.cancel()
 

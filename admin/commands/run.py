@@ -3,51 +3,75 @@
 import logging
 import os
 import signal
+import sys
+import threading
+from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from admin.app import App
-
-if TYPE_CHECKING:
-    from jobs.daemon import Daemon
-
 from admin.log import log_to_stderr
 
+if TYPE_CHECKING:
+    from jobs.passes import Runtime
+
 _LOG = logging.getLogger("aftersales.jobs")
-
-
 STATEMENT_SECONDS = 60
 """Statement timeout of a daemon, in seconds; the server cancels longer ones, and they are retried."""
-
-
-def run_until_told(daemon: "Daemon") -> int:
-    """Run a daemon until SIGTERM or SIGINT; return the exit code."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        _LOG.info("%s: ending", signal.Signals(number).name)
-        daemon.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    code = daemon.run()
-    if daemon.abandoned_threads:  # a thread that hangs outside would keep the process from ending
-        logging.shutdown()
-        os._exit(code)
-    return code
+LEAVE_WITHIN_SECONDS = 8.0
+"""A daemon that is to stop has ended within so many seconds, whatever hangs."""
+CLOCK_IS_RIGHT = click.option(
+    "--clock-is-right", is_flag=True, help="Trust a clock that is far ahead of all that was recorded, as after a long pause"
+)
 
 
 @click.command("run")
 @click.option("--verbose", is_flag=True, help="Log the scheduler's own words too")
+@CLOCK_IS_RIGHT
 @click.pass_context
-def run_command(ctx: click.Context, verbose: bool) -> None:
+def run_command(ctx: click.Context, verbose: bool, clock_is_right: bool) -> None:
     """Run as a daemon: fire due timers, send effects, run maintenance; stop on SIGTERM or Ctrl-C."""
-    from jobs.daemon import Daemon
-
     log_to_stderr(verbose)
     app = App(ctx)
-    app.made()
-    runtime = app.runtime()
-    runtime.database.limit_statements(STATEMENT_SECONDS)
-    ctx.exit(run_until_told(Daemon(runtime)))
+
+    def runtime() -> "Runtime":
+        app.made()
+        return app.runtime()
+
+    run_until_stopped(runtime, clock_is_right=clock_is_right)
+
+
+def run_until_stopped(runtime: Callable[[], "Runtime"], *, clock_is_right: bool = False) -> NoReturn:
+    """Run a daemon until SIGTERM or SIGINT, then leave the process with its exit code."""
+    from jobs.daemon import Daemon, when_up
+
+    stop = threading.Event()
+    stop_on_signals(stop)
+    ready = when_up(runtime, stop)
+    if ready is None:
+        _leave(0)
+    ready.database.limit_statements(STATEMENT_SECONDS)
+    _leave(Daemon(ready, stop=stop, clock_is_right=clock_is_right).run())
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Set `stop` on SIGTERM or SIGINT; end the process some seconds later, if it has not ended by itself."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        _LOG.info("%s: ending", signal.Signals(number).name)
+        stop.set()
+        last_resort = threading.Timer(LEAVE_WITHIN_SECONDS, _leave, (1,))
+        last_resort.daemon = True
+        last_resort.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: Python's own way out waits for threads, and one may hang outside."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)

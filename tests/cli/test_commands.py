@@ -1,6 +1,7 @@
 import stat
 
 import pytest
+from freezegun import freeze_time
 from sqlalchemy import text
 
 from admin.commands.claims import OF_ONE_ORDER
@@ -303,6 +304,15 @@ def test_a_shift_is_repeated_under_its_name_and_moves_nothing_twice(shop):
     assert again.code == 0
     assert "Nothing is left to do under the name spring." in again.out
     assert "name of another operation" not in again.out
+
+
+def test_a_clock_that_cannot_be_right_fires_nothing_until_a_person_says_that_it_is(shop):
+    with freeze_time("2056-01-01", tz_offset=0):
+        said = shop("once")
+        assert said.code == 1
+        assert "this machine's clock says 2056-01-01" in said.out
+        assert "Fired 3 timers" in shop("once", "--clock-is-right").out
+        assert shop("once").code == 0
 
 
 def test_an_erasure_can_be_finished_by_hand(shop):

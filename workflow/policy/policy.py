@@ -174,6 +174,12 @@ class Reports(Section):
     ahead_of_now: FixedDuration = Duration(5, "m")
 
 
+class Clock(Section):
+    """How far this machine's clock is trusted (rule 9.12)."""
+
+    longest_gap: FixedDuration = Duration(365, "d")
+
+
 class Effects(Section):
     """How what leaves the engine leaves it."""
 
@@ -239,6 +245,7 @@ class Policy(Section):
     evidence: Evidence = Evidence()
     money: Money = Money()
     reports: Reports = Reports()
+    clock: Clock = Clock()
     effects: Effects = Effects()
     contacts: Contacts = Contacts()
     overrides: tuple[Override, ...] = ()
