@@ -1,15 +1,17 @@
 """The entry point: commands are imported only when they are used, so that --help is quick."""
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from admin.lazy import LazyGroup
-from admin.text import safe
-from workflow.errors import AftersalesError, UsageError
+from admin.text import safe, without_secrets
+from workflow.errors import AftersalesError, UsageError, describe_error
 
 COMMANDS: dict[str, str] = {
     "run": "The daemon: fires due timers, sends effects, runs maintenance.",
@@ -57,9 +59,10 @@ EXIT_CODES = {0: "done", 1: "refused or failed", 2: "wrong usage", 3: "done with
     help="Settings file [env: AFTERSALES_CONFIG; default: aftersales.toml if it is there]",
 )
 @click.option("--database", help="Database URL [env: AFTERSALES_DATABASE; default: sqlite:///aftersales.db]")
+@click.option("--traceback", is_flag=True, help="Show where in the program an unexpected error comes from")
 @click.version_option(package_name="aftersales")
 @click.pass_context
-def cli(ctx: click.Context, config_file: Path | None, database: str | None) -> None:
+def cli(ctx: click.Context, config_file: Path | None, database: str | None, traceback: bool) -> None:
     """After-sales automation: every order a state machine whose deadlines fire by themselves.
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 done with rejected rows.
@@ -72,20 +75,32 @@ def cli(ctx: click.Context, config_file: Path | None, database: str | None) -> N
 
 
 def main() -> None:
-    """Run the command; what it refuses is said in one line, without a traceback."""
+    """Run the command; every error is one line and an exit code, without a traceback."""
     gc.disable()  # until the command is imported: looking for garbage among new modules takes a tenth of the start
+    os.umask(0o077)  # exports, copies and databases hold what concerns nobody else
     try:
         _check_arguments(sys.argv)
         cli(prog_name="aftersales")
     except AftersalesError as error:
-        click.secho(f"aftersales: {safe(str(error))}", err=True, fg="red" if sys.stderr.isatty() else None)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        _fail(str(error), 2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:  # a full disk, a name that is too long, a folder that may not be searched
         where = f" ({error.filename!r})" if error.filename else ""
-        click.echo(f"aftersales: {safe(str(error.strerror or error))}{safe(where)}", err=True)
-        sys.exit(1)
+        _fail(f"{error.strerror or error}{where}", 1)
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a library written in Rust panics outside of Exception
+        if "--traceback" in sys.argv:
+            raise
+        _fail(f"unexpected error ({describe_error(error)}); `aftersales --traceback …` shows where it comes from", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """Print an error in one line, without anything secret, and leave."""
+    line = " ".join(without_secrets(safe(message)).split())
+    click.secho(f"aftersales: {line}", err=True, fg="red" if sys.stderr.isatty() else None)
+    sys.exit(code)
 
 
 def _check_arguments(words: Sequence[str]) -> None:

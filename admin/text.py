@@ -1,5 +1,6 @@
 """Untrusted text made safe for a terminal, and counts and spans of time in words."""
 
+import re
 from datetime import timedelta
 
 from workflow.plurals import counted
@@ -26,3 +27,12 @@ def relative_time(span: timedelta) -> str:
     else:
         written = f"{minutes} min" if minutes else f"{seconds} s"
     return f"in {written}" if span > timedelta(0) else f"{written} ago"
+
+
+def without_secrets(text: str) -> str:
+    """Return a text in which user and password of addresses, and passwords among options, are not shown."""
+    return _OPTION.sub(r"\1=***", _USER.sub("//***@", text))
+
+
+_USER = re.compile(r"//[^/\s@]*@")
+_OPTION = re.compile(r"\b(\w*password|\w*secret\w*)=[^\s&;'\"]+", re.IGNORECASE)

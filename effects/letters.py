@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChainableUndefined, FileSystemLoader, TemplateError
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from workflow.case.case import Order
@@ -17,11 +19,36 @@ from workflow.process import EFFECTS
 from workflow.suggestions import did_you_mean
 
 LANGUAGES = ("en", "zh")
+LONGEST_TEXT = 100_000
+"""Characters that a template may make by repeating a text."""
+LARGEST = 1_000
+"""Largest number that a template may raise to a power, or by."""
 OURS = Path(__file__).parent / "texts"
 
 
 class BadTemplate(AftersalesError):
     """A template cannot be used; the message names it."""
+
+
+class Sandbox(SandboxedEnvironment):
+    """Templates that can neither reach the program nor fill the memory: a text is not multiplied beyond a letter's size."""
+
+    intercepted_binops = frozenset(["*", "**"])
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Multiply or raise numbers, or repeat a short text.
+
+        Raises:
+            SecurityError: the result would be larger than any letter.
+
+        """
+        texts = [one for one in (left, right) if isinstance(one, str | list)]
+        times = [abs(one) for one in (left, right) if isinstance(one, int)]
+        if (texts and times and len(texts[0]) * times[0] > LONGEST_TEXT) or (
+            operator == "**" and max(times, default=0) > LARGEST
+        ):
+            raise SecurityError(f"the result of {operator} would be too large for a letter")
+        return super().call_binop(context, operator, left, right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +81,7 @@ class Letters:
         options: dict[str, Any] = {"undefined": ChainableUndefined, "trim_blocks": True, "lstrip_blocks": True}
         self._templates = {}
         for language in LANGUAGES:
-            templates = SandboxedEnvironment(loader=FileSystemLoader(folders), **options)
+            templates = Sandbox(loader=FileSystemLoader(folders), optimized=False, **options)
             templates.filters["money"] = partial(_money, language=language)
             templates.filters["instant"] = _instant
             templates.filters["because"] = lambda details, language=language: _because(details, language)

@@ -15,7 +15,7 @@ from engine import operations
 from evidence.vault import ORIGINALS, SHOWN, S3Access, Vault, VaultFailed
 from storage import evidence_files, outbox, queries, timers
 from storage import operations as stored
-from storage.database import Database
+from storage.database import Database, repeated
 from storage.locks import Lock
 from storage.notifications import notify_daemons
 from storage.schema import upgrade
@@ -123,6 +123,7 @@ def held(database: Database, at: datetime) -> Held:
         return Held(timers.backlog(connection, at), effects, messages)
 
 
+@repeated
 def go_live(database: Database, at: datetime) -> bool:
     """Let timers fire and messages leave after a restore; return whether they were held."""
     with database.write() as connection:

@@ -13,7 +13,7 @@ from evidence.uploads import Upload, examine, gather
 from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
 from storage import evidence_files as records
 from storage import queries
-from storage.database import Database
+from storage.database import Database, repeated
 from storage.evidence_files import EvidenceFile
 from storage.locks import Lock
 from workflow.case.case import Case, Report, own_key
@@ -80,6 +80,7 @@ def _give_up(database: Database, vault: Vault, uploads: Sequence[Upload]) -> Non
             vault.remove(sha256)
 
 
+@repeated
 def _report(database: Database, submission: Submission, uploads: Sequence[Upload], at: datetime, rules: Rules) -> Added:
     trigger, actor = submission.trigger, submission.actor
     fields = {"evidence": " ".join(one.sha256 for one in uploads), "reason": submission.reason}

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from effects.channel import Channel
 from effects.letters import BadTemplate, LetterContext, Letters
 from storage import outbox
-from storage.database import Database, describe_error
+from storage.database import Database, repeated
 from storage.outbox import NewMessage, ReadyEffect
 from workflow.case.case import Order
-from workflow.errors import AftersalesError
+from workflow.errors import AftersalesError, describe_error
 from workflow.policy.policy import Policy, Rules
 from workflow.table import EFFECT_OF
 from workflow.vocabulary import Party
@@ -33,6 +33,7 @@ class NoAddress(Exception):
     """No address is known for a message; nothing of it was stored."""
 
 
+@repeated
 def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messenger, batch: int = BATCH) -> int:
     """Write the messages of a batch of effects that may leave; return how many effects that were.
 

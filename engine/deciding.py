@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from engine.views import EffectSummary, Filter, Source, filled
 from storage import attention, lists, outbox, queries, timers
-from storage.database import Database, reading, writing
+from storage.database import Database, reading, repeated, writing
 from storage.notifications import notify_daemons
 from storage.row_sets import UNSENT
 from storage.timers import Due
@@ -77,6 +77,7 @@ def effects_for(source: Source, action: EffectAction, wanted: Filter) -> list[Ef
         return [filled(EffectSummary, row) for row in lists.all_effects(connection, chosen)][::-1]
 
 
+@repeated
 def decide_effects(
     target: Database | Connection, action: EffectAction, chosen: Iterable[ChosenEffect], by: str, at: datetime
 ) -> Decided:
@@ -124,6 +125,7 @@ def _change(
     return decided | dict(outbox.change_status(connection, set(ids) - carried, status, EffectStatus.ready, by, at))
 
 
+@repeated
 def resolve(
     target: Database | Connection, identity: str, flags: Sequence[str] | None, by: str, note: str, at: datetime
 ) -> list[str]:
@@ -143,6 +145,7 @@ def resolve(
         return attention.resolve_flags(connection, order_id, standing if flags is None else flags, by, note, at)
 
 
+@repeated
 def close_exception(target: Database | Connection, report_id: int, by: str, note: str, at: datetime) -> None:
     """Close an exception with a note on what was done.
 
@@ -161,6 +164,7 @@ def close_exception(target: Database | Connection, report_id: int, by: str, note
     raise AlreadyDecided(f"exception {report_id} was closed by {found['resolved_by']} at {closed}: {found['word']}")
 
 
+@repeated
 def retry_timers(target: Database | Connection, wanted: Sequence[Due]) -> list[Due]:
     """Let timers that were set aside be tried again; return those that still were."""
     with writing(target) as connection:

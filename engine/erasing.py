@@ -15,7 +15,7 @@ from engine.unit_of_work import UnitOfWork
 from evidence.vault import Vault, VaultFailed
 from storage import erasing, evidence_files, queries
 from storage import operations as stored
-from storage.database import Database
+from storage.database import Database, repeated
 from storage.erasing import ERASED, Found
 from storage.locks import Lock
 from workflow.draft import Event
@@ -107,6 +107,7 @@ def finish(database: Database, places: Places, operation: Operation, at: datetim
     return Erased(len(plan["orders"]), **counts, files=len(plan["files"]), lines=lines, remains=remains)
 
 
+@repeated
 def _erase_rows(database: Database, operation: Operation, at: datetime, rules: Rules) -> Mapping[str, Any]:
     """Erase the buyer from the tables; return the plan with what is left to do outside of the database."""
     ids, texts = operation.plan["orders"], operation.plan["texts"]

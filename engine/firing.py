@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from engine.firing_grouped import Traces, fire_grouped
 from engine.unit_of_work import UnitOfWork
 from storage import timers
-from storage.database import Database, DatabaseFailed, describe_error
+from storage.database import Database, DatabaseFailed, repeated
 from storage.timers import Due
+from workflow.errors import describe_error
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
 from workflow.step import fire
@@ -45,6 +46,7 @@ class Fired:
         self.next_wake = later.next_wake
 
 
+@repeated
 def fire_due(
     database: Database, at: datetime, rules: Rules, limit: int = BATCH, *, traces: Traces | None = None, grouped: bool = True
 ) -> Fired:

@@ -12,8 +12,8 @@ from engine.reporting import apply
 from inbound.orders import Incoming, OrderFile, Rejection
 from storage import cases, imports
 from storage.attention import raise_flags
-from storage.database import Database, describe_error
-from workflow.errors import AftersalesError
+from storage.database import Database, repeated
+from workflow.errors import AftersalesError, describe_error
 from workflow.policy.policy import Rules
 
 
@@ -101,10 +101,15 @@ class _Storing:
 
     def _apply(self, batch: Sequence[tuple[int, Incoming]]) -> list[Outcome]:
         arrivals = [arrival_of(one) for _, one in batch]
-        with self.database.write() as connection:
-            outcomes = apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than)
-            imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
-        return outcomes
+
+        @repeated
+        def stored(database: Database) -> list[Outcome]:
+            with database.write() as connection:
+                outcomes = apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than)
+                imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
+            return outcomes
+
+        return stored(self.database)
 
     def _reject(self, incoming: Incoming, error: str) -> None:
         """Reject an order, and if it is stored, say on it that its reports could not be processed."""

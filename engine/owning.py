@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from engine.processes import Process, has_ended, is_of_an_earlier_boot, this_process
 from storage import heartbeats
-from storage.database import Database
+from storage.database import Database, repeated
 from workflow.errors import AftersalesError
 
 LEASE = timedelta(minutes=2)
@@ -32,6 +32,7 @@ class OwnershipLost(AftersalesError):
         self.owner = owner
 
 
+@repeated
 def take(database: Database, work: str, at: datetime) -> str:
     """Become an owner of the database; return the owner's name. Owners that have ended lose their rows.
 
@@ -77,6 +78,7 @@ def renew(connection: Connection, owner: str, at: datetime) -> None:
         raise OwnershipLost(owner)
 
 
+@repeated
 def free(database: Database, owner: str, at: datetime) -> None:
     """Give ownership back."""
     with database.write() as connection:

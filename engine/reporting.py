@@ -12,7 +12,7 @@ from engine.outcomes import Arrival, Outcome
 from engine.unit_of_work import OpenOrder, UnitOfWork
 from storage import cases, queries
 from storage.cases import Identity
-from storage.database import Database, reading, writing
+from storage.database import Database, reading, repeated, writing
 from workflow.case.case import LINKS, PERSONAL, Case, Order, Report, replace_fields
 from workflow.draft import Event
 from workflow.intake import Received
@@ -22,6 +22,7 @@ from workflow.step import Step, carry_out, step
 from workflow.vocabulary import LedgerSide, Verdict
 
 
+@repeated
 def apply(
     target: Database | Connection,
     arrivals: Iterable[Arrival],
@@ -56,6 +57,7 @@ def apply(
     return outcomes
 
 
+@repeated
 def report(
     target: Database | Connection, identity: str, reported: Report, now: datetime, rules: Rules, *, dry_run: bool = False
 ) -> list[Outcome]:

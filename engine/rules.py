@@ -6,11 +6,12 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from storage import policies
-from storage.database import Database, reading, writing
+from storage.database import Database, reading, repeated, writing
 from workflow.errors import AftersalesError
 from workflow.policy.policy import Rules, calendar_of, digest, read_policy
 
 
+@repeated
 def rules_in_force(target: Database | Connection, text: str, at: datetime) -> Rules:
     """Return the rules of a policy text; a text that is not the last version is stored as a new one.
 

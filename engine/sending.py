@@ -10,8 +10,9 @@ from effects.channel import Channel, NotSent, OutcomeUnknown, Outgoing
 from engine import owning
 from engine.composing import BATCH, Messenger, compose_due
 from storage import outbox
-from storage.database import Database, describe_error
+from storage.database import Database, repeated
 from storage.outbox import Ended, StoredMessage
+from workflow.errors import describe_error
 from workflow.policy.policy import Policy, Rules
 from workflow.table import EFFECT_OF
 from workflow.vocabulary import MessageStatus
@@ -28,6 +29,12 @@ class Sent:
 
     sent: int = 0
     failed: int = 0
+    why: str | None = None
+    """Why the last of those that failed did."""
+
+    def plus(self, later: "Sent") -> "Sent":
+        """Return what both rounds did together."""
+        return Sent(self.sent + later.sent, self.failed + later.failed, later.why or self.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Sender:
         self.record(clock())
         with self._database.read() as connection:
             due = outbox.due(connection, clock(), BATCH)
-        sent = failed = 0
+        done = Sent()
         for message_id in due:
             if not carry_on():
                 break
@@ -70,9 +77,9 @@ class Sender:
             if message:
                 self._outcome = self._hand_over(message)
                 left = self._outcome.status is MessageStatus.sent
-                sent, failed = sent + left, failed + (not left)
+                done = done.plus(Sent(sent=1) if left else Sent(failed=1, why=self._outcome.error))
         self.record(clock())
-        return Sent(sent, failed)
+        return done
 
     def record(self, at: datetime) -> None:
         """Record what became of the last message, if that is still to be done."""
@@ -108,7 +115,7 @@ class Sender:
         except NotSent as error:
             return _Outcome(message, MessageStatus.waiting if error.try_again else MessageStatus.dead, str(error))
         except Exception as error:  # an unexpected error of a channel must not hold up other messages
-            why = str(error) if isinstance(error, OutcomeUnknown) else f"{type(error).__name__}: {error}"
+            why = str(error) if isinstance(error, OutcomeUnknown) else describe_error(error)
             return _Outcome(message, _when_unknown(message.kind), why)
         return _Outcome(message, MessageStatus.sent)
 
@@ -132,6 +139,7 @@ def deliver_due(database: Database, at: datetime, rules: Rules, messenger: Messe
         return Sender(database, owner, rules, messenger).send_due(lambda: at)
 
 
+@repeated
 def recover(database: Database, at: datetime) -> int:
     """Recover messages whose owner has ended: those that move goods or money are parked (rule 5.3). Return how many."""
     with database.write() as connection:

@@ -14,7 +14,7 @@ from engine.rules import pinned_rules
 from engine.unit_of_work import UnitOfWork
 from storage import operations as stored
 from storage import timers
-from storage.database import Database, DatabaseFailed, reading
+from storage.database import Database, DatabaseFailed, reading, repeated
 from storage.timers import Due as Due
 from storage.timers import Selection as Selection
 from workflow.case.case import Detail, Timer
@@ -108,8 +108,11 @@ def apply_command(
     if dry_run or (len(batches) <= 1 and operation_id is None):
         results: list[TimerResult] = []
         for batch in batches:
-            with database.read() if dry_run else database.write() as connection:
-                results += _batch(connection, batch, command, at, lambda _: rules, dry_run=dry_run)
+            if dry_run:
+                with database.read() as connection:
+                    results += _batch(connection, batch, command, at, lambda _: rules, dry_run=True)
+            else:
+                results += _stored_batch(database, batch, command, at, rules)
         return results
     with database.write() as connection:
         plan = {"timers": found, "command": command.as_kept()}
@@ -131,9 +134,7 @@ def resume(database: Database, operation: Operation, at: datetime, rules: Rules)
     done, results = operation.done, list[TimerResult]()
     try:
         for batch in _batches(planned[done:]):
-            with database.write() as connection:
-                made = _batch(connection, batch, command, at, lambda _: rules, dry_run=False)
-                stored.advance(connection, operation.id, done + len(batch))
+            made = _stored_batch(database, batch, command, at, rules, operation.id, done + len(batch))
             done, results = done + len(batch), results + made
         with database.write() as connection:
             stored.end(connection, operation.id, at)
@@ -142,6 +143,24 @@ def resume(database: Database, operation: Operation, at: datetime, rules: Rules)
             f"{error}. {done:,} of {counted(len(planned), 'timer')} were done before that; the daemon goes on with the others, "
             f"or the same command with --operation {operation.id}"
         ) from error
+    return results
+
+
+@repeated
+def _stored_batch(
+    database: Database,
+    batch: Sequence[Due],
+    command: TimerCommand,
+    at: datetime,
+    rules: Rules,
+    operation_id: str | None = None,
+    done: int = 0,
+) -> list[TimerResult]:
+    """Carry out a command on the timers of some orders, and record how far its operation has come."""
+    with database.write() as connection:
+        results = _batch(connection, batch, command, at, lambda _: rules, dry_run=False)
+        if operation_id:
+            stored.advance(connection, operation_id, done)
     return results
 
 

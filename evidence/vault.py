@@ -148,6 +148,10 @@ class Vault:
             yield self._store()
         except (BaseError, OSError, ValueError) as error:
             raise VaultFailed(f"evidence cannot be kept in or fetched from {self.location}: {_said(error)}") from None
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # how a library written in Rust refuses an endpoint
+                raise
+            raise VaultFailed(f"evidence cannot be kept in {self.location}: look at [s3] in the settings") from None
 
     def _store(self) -> ObjectStore:
         if not self.location.startswith("s3://"):

@@ -20,12 +20,12 @@ from jobs.clock import ClockNotTrusted, ClockWatch, PlausibleClock
 from jobs.clock import now as _now
 from jobs.ownership import FileGuard
 from jobs.passes import Runtime
+from jobs.summary import LATE_SECONDS, Summary
 from jobs.wakeable_job import WakeableJob
 from storage import heartbeats
 from storage.database import DatabaseFailed
 from storage.notifications import Listener
 from workflow.errors import AftersalesError
-from workflow.plurals import counted
 
 _LOG = logging.getLogger("aftersales.jobs")
 WAIT_INLINE_BELOW = timedelta(milliseconds=20)
@@ -34,8 +34,6 @@ MAINTENANCE_EVERY = timedelta(minutes=5)
 TIDY_EVIDENCE_EVERY = timedelta(hours=24)
 HEARTBEAT_EVERY_SECONDS = 10.0
 LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
-LATE_SECONDS = 1.0
-"""Lateness above this is reported early."""
 LISTEN_SECONDS = 1.0
 WAIT_FOR_DATABASE_SECONDS = 1.0
 
@@ -110,6 +108,7 @@ class Daemon:
         """Held while timers fire, so that no digest is composed between two batches (rule 5.3)."""
         self._last_tick = time.monotonic()
         self._last_heartbeat = self._late_seconds = 0.0
+        self._summary = Summary()
         self.abandoned_threads = False
         """True after `run` if a job did not stop in time: exit without joining its thread."""
 
@@ -153,8 +152,7 @@ class Daemon:
     def _fire_once(self) -> Fired:
         with self._firing_lock:
             fired = passes.fire_due_timers(self._runtime, self._instant(), self._note_tick)
-        if fired.count:
-            _LOG.info("fired %s, the first %.3f s late", counted(fired.count, "timer"), fired.lateness_seconds)
+        self._summary.add_fired(fired)
         if fired.leaves:
             self._wake(self._sending, _now())
         self._late_seconds = max(self._late_seconds, fired.lateness_seconds)
@@ -168,12 +166,11 @@ class Daemon:
             if self._carry_on():  # after a stop, the next daemon composes the rest
                 passes.compose_messages(self._runtime, self._instant(), self._carry_on)
         assert self._sender is not None, "jobs start when the database is owned"
-        sent = passes.send_messages(self._sender, self._instant, self._carry_on)
-        if sent.sent or sent.failed:
-            _LOG.info("sent %s, %d could not be sent", counted(sent.sent, "message"), sent.failed)
+        self._summary.add_sent(passes.send_messages(self._sender, self._instant, self._carry_on))
 
     def report_heartbeat(self) -> None:
         """Write a heartbeat every few seconds, sooner after a late firing, and none when the ticker has not ticked."""
+        self._summary.say()
         since, late = time.monotonic() - self._last_heartbeat, self._late_seconds >= LATE_SECONDS
         if self._last_tick > self._last_heartbeat and (late or since > HEARTBEAT_EVERY_SECONDS):
             worst, self._late_seconds = self._late_seconds, 0.0
@@ -317,6 +314,7 @@ class Daemon:
     def _end(self) -> None:
         """Wait a limited time for running jobs; what they leave is recovered by the next daemon."""
         self._stop.set()
+        self._summary.say(urgent=True)
         if self.scheduler.running:
             self.scheduler.shutdown(wait=False)
         until = time.monotonic() + self._limits.end_within_seconds

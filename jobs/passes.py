@@ -78,7 +78,7 @@ def send_messages(sender: Sender, clock: Clock, carry_on: CarryOn = until_done) 
     total = Sent()
     while True:
         sent = sender.send_due(clock, carry_on)
-        total = Sent(total.sent + sent.sent, total.failed + sent.failed)
+        total = total.plus(sent)
         if sent == Sent() or not carry_on():
             return total
 

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from storage import dialect
 from storage.chunks import chunked
+from storage.locks import take_chains
 from storage.tables import LedgerTableRow, OrderRow, table_of
 from workflow.case.case import Case, replace_fields
 from workflow.vocabulary import LedgerSide, LedgerStatus
@@ -52,13 +53,16 @@ def key_of(case: Case) -> Key | None:
 
 
 def load(connection: Connection, cases: Iterable[Case], *, lock: bool = True) -> dict[Key, Chain]:
-    """Load the chains of cases. With `lock`, PostgreSQL locks their first orders: sums must not be raced."""
+    """Load the chains of cases. With `lock`, PostgreSQL locks them: sums must not be raced."""
     chains: dict[Key, Chain] = {}
-    for some in chunked(key for case in cases if (key := key_of(case))):
+    wanted = {key for case in cases if (key := key_of(case))}
+    if lock:
+        take_chains(connection, wanted)
+    for some in chunked(wanted):
         listed = dialect.at(connection).pairs(some)
         first = tuple_(col(OrderRow.shop), col(OrderRow.number)).in_(listed)
         paid = select(col(OrderRow.shop), col(OrderRow.number), col(OrderRow.paid)).where(first).order_by(col(OrderRow.id))
-        for shop, number, amount in connection.execute(paid.with_for_update() if lock else paid):
+        for shop, number, amount in connection.execute(paid):
             chains[shop, number] = Chain(amount)
         o, ledger = table_of(OrderRow), table_of(LedgerTableRow)
         columns = (o.c.shop, o.c.chain, o.c.number, ledger.c.status, ledger.c.amount, ledger.c.settled_amount)

@@ -4,10 +4,11 @@ import gc
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -21,6 +22,14 @@ from workflow.errors import AftersalesError, UsageError
 
 SCHEMA = "0005"
 """The newest migration; a test holds it against the migrations folder."""
+
+
+CONTENTION = ("40P01", "40001", "55P03", "23505")
+"""SQLSTATEs of a transaction that another one was in the way of: deadlock, serialization, lock time-out, unique violation."""
+OF_THE_WHOLE = ("08", "26", "53", "57")
+"""SQLSTATE classes of errors that no row is at fault for: connection, prepared statements, resources, intervention."""
+REPEATS = 4
+"""How often a transaction is tried again after another one was in its way."""
 
 
 class DatabaseUnready(AftersalesError):
@@ -185,8 +194,8 @@ class Database:
 
     @property
     def location(self) -> str:
-        """Where it is, without any password, for messages."""
-        return str(self.file) if self.file else self.url.render_as_string(hide_password=True)
+        """Where it is, for messages."""
+        return str(self.file) if self.file else shown(self.url)
 
     def copy_file(self, target: Path) -> None:
         """Copy the SQLite database while it is in use into a new file, readable by its owner alone, and check the copy.
@@ -259,6 +268,9 @@ def _without_cyclic_gc() -> Iterator[None]:
 
 def _is_database_wide(error: Any, driver: Any) -> bool:
     """Say whether an error concerns the whole database (unreachable, locked, damaged, a standby) and not one row."""
+    state = getattr(error, "sqlstate", None) or ""
+    if state[:2] in OF_THE_WHOLE or state == "42P05":
+        return True
     if isinstance(error, driver.OperationalError | driver.InterfaceError):
         return True
     return type(error) is driver.DatabaseError
@@ -284,21 +296,51 @@ def reading(target: Database | Connection) -> Iterator[Connection]:
         yield connection
 
 
-def describe_error(error: Exception) -> str:
-    """Describe an error without the values of a row, which a driver's own message may quote."""
-    original: Any = error.orig if isinstance(error, DBAPIError) else error
-    diagnosis = getattr(original, "diag", None)
-    if diagnosis is None:
-        return f"{type(original).__name__}: {original}"
-    about = [diagnosis.table_name, diagnosis.column_name, diagnosis.constraint_name]
-    return " ".join(filter(None, (type(original).__name__, diagnosis.sqlstate, *about)))
+UseCase = TypeVar("UseCase", bound=Callable[..., Any])
+
+
+def repeated(use_case: UseCase) -> UseCase:
+    """Repeat a use case of one transaction when another transaction was in its way (rule 9.4).
+
+    That is a deadlock, a serialization failure, a lock that was not had in time, or a row that the other one has added.
+    Its first argument is the database; with a connection the caller's transaction is repeated, or fails, as a whole.
+    """
+
+    @wraps(use_case)
+    def again(target: "Database | Connection", *arguments: Any, **options: Any) -> Any:
+        left = 0 if isinstance(target, Connection) else REPEATS
+        arguments = tuple([*one] if isinstance(one, Iterator) else one for one in arguments)  # to be read again
+        while True:
+            try:
+                return use_case(target, *arguments, **options)
+            except Exception as error:
+                if left == 0 or not _is_contention(error):
+                    raise
+                left -= 1
+
+    return cast(UseCase, again)
+
+
+def _is_contention(error: BaseException) -> bool:
+    cause: Any = error.__cause__ if isinstance(error, DatabaseFailed) and error.__cause__ else error
+    original = cause.orig if isinstance(cause, DBAPIError) else cause
+    return getattr(original, "sqlstate", None) in CONTENTION
+
+
+def shown(url: URL) -> str:
+    """Write a server's URL for people: who connects to where, without a password or any option that may hold one."""
+    known = {name: value for name, value in url.query.items() if name in ("host", "port", "dbname", "sslmode")}
+    return url.set(query=known).render_as_string(hide_password=True)
 
 
 def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise UsageError(f"{url!r} is not a database URL: write one such as sqlite:///aftersales.db") from None
+        raise UsageError(
+            "`database` is not a database URL: write one such as sqlite:///aftersales.db or postgresql://USER@HOST/NAME "
+            "(it is not repeated here, as it may hold a password)"
+        ) from None
     kind = DIALECTS.get(parsed.get_backend_name())
     if kind is None:
         known = " or ".join(sorted(DIALECTS, reverse=True))

@@ -46,6 +46,9 @@ class StorageDialect(Protocol):
     def take_lock(self, connection: Connection, number: int) -> None:
         """Hold a lock until the transaction ends."""
 
+    def take_locks(self, connection: Connection, kind: int, numbers: Sequence[int]) -> None:
+        """Hold several locks of a kind until the transaction ends."""
+
     def notify(self, connection: Connection, channel: str) -> None:
         """Wake daemons when the transaction commits."""
 

@@ -103,6 +103,11 @@ class Postgresql:
         """Wait for an advisory lock and hold it until the transaction ends."""
         connection.execute(select(func.pg_advisory_xact_lock(number)))
 
+    def take_locks(self, connection: Connection, kind: int, numbers: Sequence[int]) -> None:
+        """Wait for advisory locks of a kind, in the order of their numbers, and hold them until the transaction ends."""
+        for number in numbers:
+            connection.execute(select(func.pg_advisory_xact_lock(kind, number)))
+
     def notify(self, connection: Connection, channel: str) -> None:
         """Wake those that listen when this transaction commits."""
         connection.execute(text(f"NOTIFY {channel}"))

@@ -6,9 +6,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from storage.database import SCHEMA, Database
+from storage.database import SCHEMA, Database, repeated
+from storage.locks import Lock, take
 
 
+@repeated
 def upgrade(database: Database) -> str | None:
     """Bring the tables to this program's version; return the version they had, None where there were none.
 
@@ -18,6 +20,7 @@ def upgrade(database: Database) -> str | None:
     before = database.schema()
     if before != SCHEMA:
         with database.write() as connection:
+            take(connection, Lock.tables)
             command.upgrade(config(connection), "head")
     return before
 

@@ -98,6 +98,9 @@ class Sqlite:
     def take_lock(self, connection: Connection, number: int) -> None:
         """Nothing to do: a write transaction is alone."""
 
+    def take_locks(self, connection: Connection, kind: int, numbers: Sequence[int]) -> None:
+        """Nothing to do: a write transaction is alone."""
+
     def notify(self, connection: Connection, channel: str) -> None:
         """Nothing to do: the only daemon polls."""
 

@@ -4,6 +4,8 @@ What a person reads is the message: it says what, where and what to do.
 """
 
 from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
 
 
 class AftersalesError(Exception):
@@ -41,3 +43,34 @@ class OrderChanged(OrderError):
 
 class UnknownOrder(AftersalesError):
     """No order, or more than one, has that identity."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Describe an unexpected error without the values that its own message may quote: for messages, logs and rows.
+
+    Of a database's error that is its kind, SQLSTATE and constraint; of any other that is not ours, its kind and the place
+    in the program.
+    """
+    original: Any = getattr(error, "orig", None) or error
+    kind, diagnosis = type(original).__name__, getattr(original, "diag", None)
+    if diagnosis is not None:
+        about = (diagnosis.table_name, diagnosis.column_name, diagnosis.constraint_name)
+        return " ".join(filter(None, (kind, diagnosis.sqlstate, *about)))
+    if isinstance(original, AftersalesError | OSError) or getattr(original, "sqlite_errorname", None):
+        return f"{kind}: {original}"
+    place = _place(original.__traceback__)
+    return f"{kind} at {place}" if place else kind
+
+
+def _place(trace: TracebackType | None) -> str | None:
+    """Return the last line of this program in a traceback, as MODULE:LINE."""
+    found = None
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] in ROOMS:
+            found = f"{module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
+
+
+ROOMS = ("workflow", "tracing", "storage", "engine", "jobs", "inbound", "effects", "evidence", "admin", "config")

@@ -310,7 +310,7 @@ def test_a_channel_that_fails_as_nobody_foresaw_holds_up_nobody_else(database, t
     take(database, arrival("1", supplier="A"), arrival("2", supplier="B"), rules=RULES)
     fire_due(database, day(2), RULES)
     messenger = Messenger({"file": Surprising(tmp_path / "out.jsonl")}, Letters())
-    assert deliver_due(database, day(2), RULES, messenger) == Sent(sent=1, failed=1)
+    assert deliver_due(database, day(2), RULES, messenger) == Sent(sent=1, failed=1, why="AttributeError")
     assert [one["key"] for one in sent(tmp_path)] == ["main/2:2:urge_supplier:file"]
 
 

@@ -154,7 +154,7 @@ def test_an_order_of_a_file_that_cannot_be_processed_is_rejected_and_all_others_
     assert imported.tally.reported == {"ship": 39}
     (rejection,) = imported.rejected
     assert rejection.line == 9
-    assert "main/7 could not be processed (KeyError: 'of another program'" in rejection.reason
+    assert "main/7 could not be processed (KeyError at storage.case_reader:" in rejection.reason
     with database.write() as connection:
         (flag,) = all_flags(connection)
         assert flag["flag"] == "report_failed"
