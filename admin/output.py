@@ -59,15 +59,15 @@ def refuse_existing(target: Path) -> None:
 
 
 @contextmanager
-def new_file(target: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """Open a file that does not exist yet for writing; by default its owner alone can read it.
+def new_file(target: Path) -> Iterator[BinaryIO]:
+    """Open a file that does not exist yet for writing; its owner alone can read it.
 
     Raises:
         UsageError: it cannot be made or written.
 
     """
     try:
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             yield file
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from None

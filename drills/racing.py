@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.firing import fire_due
+from engine.health import histories
 from engine.outcomes import Arrival
 from engine.reporting import apply
 from storage import queries
@@ -89,9 +90,9 @@ class Race:
         assert not self.errors, self.errors
         while late := fire_due(self._database, self._now(self._rounds), RULES).count:
             self.counted["fired"] += late
+        steps = Counter(row["trigger"] for row in histories(self._database, None))
         with self._database.read() as connection:
             assert [*queries.broken_chains(connection)] == []
-            steps = Counter(row["trigger"] for row in queries.all_history(connection))
             verdicts = queries.counts(connection)["reports"]
         assert steps["urge"] == self.counted["fired"]
         assert steps["report_oversized"] + steps["deliver"] == self.counted["applied"]

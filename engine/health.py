@@ -1,7 +1,6 @@
 """How the installation does: heartbeats, work that waits, sizes, statistics, and the audit of histories."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ Counts = Mapping[str, Mapping[str, int]]
 """By table and status (or state, verdict, flag)."""
 OVERDUE_AFTER = timedelta(seconds=30)
 UNSENT_AFTER = timedelta(minutes=10)
+ORDERS_IN_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +97,24 @@ def audit(database: Database) -> Audit:
         return Audit(queries.count_orders(connection), broken)
 
 
-@contextmanager
-def histories(database: Database, identity: str | None) -> Iterator[Iterator[dict[str, Any]]]:
-    """Open the history rows of one order or of all, order by order, oldest first, read as they are consumed.
+def histories(database: Database, identity: str | None) -> Iterator[dict[str, Any]]:
+    """Yield the history rows of one order or of all, order by order, oldest first.
+
+    No transaction is open while a row is consumed: a slow reader keeps no log from being cut. Each order's rows belong
+    together; orders that move meanwhile may be one step further than those before them.
 
     Raises:
         UnknownOrder: no order, or more than one, has that identity.
 
     """
     with database.read() as connection:
-        yield queries.all_history(connection, queries.resolve_id(connection, identity) if identity else None)
+        order_id = queries.resolve_id(connection, identity) if identity else None
+    return _pages(database, order_id)
+
+
+def _pages(database: Database, order_id: int | None) -> Iterator[dict[str, Any]]:
+    last: int | None = 0
+    while last is not None:
+        with database.read() as connection:
+            rows, last = queries.history_page(connection, last, ORDERS_IN_PAGE, order_id)
+        yield from rows

@@ -1,7 +1,7 @@
 """Videos: MP4 and MOV, their containers checked box by box; nothing is decoded."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -37,6 +37,9 @@ KEPT = INSIDE | {
 """Boxes that playing needs; in all others cameras write what they like, the place among it."""
 MOST_BOXES, MOST_TRACKS, DEEPEST = 10_000, 64, 12
 MOST_SAMPLES = 1_000_000
+TABLES = (b"stco", b"co64", b"stsz", b"stsc")
+MOST_TABLE_BYTES = 8 << 20
+"""Of tracks that are neither pictures nor sound: a place and a length for each second of many days."""
 BLOCK = 1 << 20
 
 
@@ -70,7 +73,8 @@ def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
         _check_chunks(file, boxes, size)
         width, height = _dimensions(file, boxes, pictures[0])
         others = [track for track in tracks if _handler(file, boxes, track) not in (b"vide", b"soun")]
-        samples = [span for track in others for span in _samples(file, boxes, track, size)]
+        _check_tables(boxes, others)
+        samples = _merged(span for track in others for span in _samples(file, boxes, track, size))
     if width * height > max_pixels:
         raise BadEvidence(
             f"its pictures have {width} × {height} pixels, and at most {max_pixels // 1_000_000} million are taken"
@@ -175,18 +179,41 @@ def _check_chunks(file: BinaryIO, boxes: list[Box], size: int) -> None:
                 count -= len(some) // width
 
 
+def _check_tables(boxes: list[Box], tracks: list[Box]) -> None:
+    """Refuse tracks beside picture and sound whose tables are larger than any camera's: to follow them takes long."""
+    tables = (box for track in tracks for kind in TABLES for box in _inside(boxes, track, kind))
+    if sum(box.end - box.content for box in tables) > MOST_TABLE_BYTES:
+        raise BadEvidence("it has more tables beside its pictures than any camera writes")
+
+
 def _samples(file: BinaryIO, boxes: list[Box], track: Box, size: int) -> Iterator[tuple[int, int]]:
     """Yield where the content of a track lies in the file: each chunk's place and length, as its tables have them."""
     tables = {box.kind: box for box in boxes if track.start <= box.start and box.end <= track.end}
     places = _numbers(file, tables.get(b"stco"), 4) or _numbers(file, tables.get(b"co64"), 8)
     lengths = _lengths(file, tables.get(b"stsz"), size)
     runs = _numbers(file, tables.get(b"stsc"), 4, each=3)
-    sample = 0
+    if runs[::3] != sorted(runs[::3]):
+        raise BadEvidence("its table of contents is out of order")
+    sample = run = 0
     for chunk, place in enumerate(places, 1):
-        in_chunk = next((runs[at + 1] for at in range(len(runs) - 3, -1, -3) if runs[at] <= chunk), 0)
+        while run + 3 < len(runs) and runs[run + 3] <= chunk:
+            run += 3
+        in_chunk = runs[run + 1] if len(runs) > run + 1 and runs[run] <= chunk else 0
         length = sum(lengths[sample : sample + in_chunk])
         sample += in_chunk
         yield place, min(length, size - place)
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return spans of a file without overlaps, so that to blank them is never more work than the file is long."""
+    merged: list[tuple[int, int]] = []
+    for start, length in sorted(span for span in spans if span[1] > 0):
+        if merged and start <= sum(merged[-1]):
+            before, long = merged[-1]
+            merged[-1] = before, max(long, start + length - before)
+        else:
+            merged.append((start, length))
+    return merged
 
 
 def _numbers(file: BinaryIO, box: Box | None, width: int, each: int = 1) -> list[int]:

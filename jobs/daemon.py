@@ -187,10 +187,11 @@ class Daemon:
 
     def _begin(self) -> bool:
         """Own the database and recover what was left; return whether the jobs may start."""
+        self._runtime.database.refuse_pooler()
         self._clock = passes.plausible_clock(self._runtime, clock_is_right=self._clock_is_right)
         if why := self._clock.why_not(_now()):
-            _LOG.critical("%s", why)
             self._refused = True
+            _LOG.critical("%s", why)
             return False
         self._own()
         passes.on_startup(self._runtime, _now())
@@ -232,8 +233,8 @@ class Daemon:
             try:
                 self._own()
             except AlreadyRunning as error:
-                _LOG.critical("this daemon was taken for dead, and %s; it stops", error)
                 self._refused = True
+                _LOG.critical("this daemon was taken for dead, and %s; it stops", error)
                 self._stop.set()
             else:
                 _LOG.warning("this daemon was taken for dead, and goes on as %s", self._owner)

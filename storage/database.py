@@ -216,6 +216,26 @@ class Database:
         with self.read() as connection:
             return bool(inspect(connection).get_table_names())
 
+    def damage(self) -> str | None:
+        """Return the first thing that is wrong with the database's files, or None; an SQLite file is read whole."""
+        with self.read() as connection:
+            return self._kind.damage_of(connection)
+
+    def refuse_pooler(self) -> None:
+        """Refuse a server that is reached through a pooler in transaction mode.
+
+        Raises:
+            DatabaseUnready: says how to connect instead.
+
+        """
+        with self._failures_named():
+            pooled = self._kind.is_pooled(self.engine)
+        if pooled:
+            raise DatabaseUnready(
+                f"{self.location} is a pooler in transaction mode, where locks, time-outs and notifications of one client "
+                "meet others: connect to the server itself, or to a pool in session mode"
+            )
+
     def purge_deleted_data(self) -> str | None:
         """Rewrite the database so that no erased data is left in free pages or in the write-ahead log.
 

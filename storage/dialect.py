@@ -52,6 +52,12 @@ class StorageDialect(Protocol):
     def notify(self, connection: Connection, channel: str) -> None:
         """Wake daemons when the transaction commits."""
 
+    def damage_of(self, connection: Connection) -> str | None:
+        """Return the first thing that is wrong with the database's files, or None."""
+
+    def is_pooled(self, engine: Engine) -> bool:
+        """Say whether connections share what belongs to one of them."""
+
     def purge(self, connection: Connection) -> str | None:
         """Rewrite the database without erased data; return what still holds some, or None."""
 

@@ -112,6 +112,24 @@ class Postgresql:
         """Wake those that listen when this transaction commits."""
         connection.execute(text(f"NOTIFY {channel}"))
 
+    def damage_of(self, connection: Connection) -> str | None:
+        """None: a server checks its own files."""
+        return None
+
+    def is_pooled(self, engine: Engine) -> bool:
+        """Say whether a pooler in transaction mode stands before the server: connections share its backends then.
+
+        What is set for a connection, prepared on it, locked or listened to by it would meet other clients.
+        """
+        backend = select(func.pg_backend_pid())
+        with engine.connect() as one, engine.connect() as other:
+            with one.begin():
+                first = one.execute(backend).scalar()
+            with other.begin():
+                second = other.execute(backend).scalar()
+                with one.begin():
+                    return second == first or one.execute(backend).scalar() != first
+
     def purge(self, connection: Connection) -> str | None:
         """Let the server use the room of erased rows again."""
         connection.exec_driver_sql("VACUUM")

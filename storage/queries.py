@@ -205,10 +205,15 @@ def _plain(row: RowMapping) -> Found:
     return found
 
 
-def all_history(connection: Connection, order_id: int | None = None) -> Iterator[Found]:
-    """Yield the history of one order or of all, order by order, oldest first."""
+def history_page(
+    connection: Connection, after: int, orders: int, order_id: int | None = None
+) -> tuple[list[Found], int | None]:
+    """Return the history of the next orders behind a row id, oldest first, and the last id; None where there are no more."""
     h, o = table_of(HistoryTableRow), table_of(OrderRow)
+    ids = select(o.c.id).where(o.c.id > after).order_by(o.c.id).limit(orders)
+    page = [*connection.execute(ids if order_id is None else ids.where(o.c.id == order_id)).scalars()]
+    if not page:
+        return [], None
     query = select(h, (o.c.shop + "/" + o.c.number).label("order")).join(o, o.c.id == h.c.order_id)
-    query = query if order_id is None else query.where(h.c.order_id == order_id)
-    ordered = query.order_by(h.c.order_id, h.c.sequence).execution_options(yield_per=1_000)
-    yield from (dict(row) for row in connection.execute(ordered).mappings())
+    rows = connection.execute(query.where(o.c.id.in_(page)).order_by(h.c.order_id, h.c.sequence)).mappings()
+    return [dict(row) for row in rows], page[-1]

@@ -104,6 +104,15 @@ class Sqlite:
     def notify(self, connection: Connection, channel: str) -> None:
         """Nothing to do: the only daemon polls."""
 
+    def damage_of(self, connection: Connection) -> str | None:
+        """Return the first thing that SQLite finds wrong with the file, or None."""
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        return None if found == "ok" else str(found)
+
+    def is_pooled(self, engine: Engine) -> bool:
+        """No: a file has no pooler."""
+        return False
+
     def purge(self, connection: Connection) -> str | None:
         """Rewrite the file without erased data; return why its log still holds some, or None."""
         connection.exec_driver_sql("VACUUM")

@@ -19,6 +19,8 @@ from workflow.policy.policy import calendar_of
 Finding = tuple[str, str, str]
 """Stable id, "error", "warning" or "info", and the sentence."""
 
+LOOKED_THROUGH_BYTES = 500_000_000
+"""A larger file takes more than some seconds to be looked through."""
 CHECKS = {
     "A001": "The settings cannot be read.",
     "A002": "The policy cannot be read.",
@@ -38,6 +40,8 @@ CHECKS = {
     "A022": "Work in several places was interrupted, and is to be finished.",
     "A023": "Files of evidence that a claim has are missing, or no claim has them.",
     "A024": "The database was restored, and fires and sends nothing until a person goes live.",
+    "A025": "The database file is damaged, or too large to be looked through without --deep.",
+    "A026": "The server is reached through a pooler in transaction mode.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -45,10 +49,11 @@ CHECKS = {
 
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@click.option("--deep", is_flag=True, help="Look a large database file through as well")
 @click.pass_context
-def check_command(ctx: click.Context, as_json: bool) -> None:
+def check_command(ctx: click.Context, as_json: bool, deep: bool) -> None:
     """Check settings, policy, calendar, database and daemon; an error makes the exit code 1."""
-    found = [*_findings(ctx)]
+    found = [*_findings(ctx, deep)]
     assert CHECKS.keys() >= {key for key, _, _ in found}
     if as_json:
         print_json([{"id": key, "level": level, "message": text} for key, level, text in found])
@@ -62,7 +67,7 @@ def check_command(ctx: click.Context, as_json: bool) -> None:
     ctx.exit(1 if any(level == "error" for _, level, _ in found) else 0)
 
 
-def _findings(ctx: click.Context) -> Iterator[Finding]:
+def _findings(ctx: click.Context, deep: bool) -> Iterator[Finding]:
     try:
         app = App(ctx)
         app.zone()
@@ -76,7 +81,12 @@ def _findings(ctx: click.Context) -> Iterator[Finding]:
     except AftersalesError as error:
         yield "A003", "error", str(error)
         return
+    try:
+        app.database.refuse_pooler()
+    except AftersalesError as error:
+        yield "A026", "error", str(error)
     found = health(app.database, now())
+    yield from _damage_findings(app, found.bytes_used, deep)
     yield from _daemon_findings(found)
     yield from _work_findings(found)
     yield from _operation_findings(found)
@@ -158,6 +168,15 @@ def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
             "warning",
             f"{counted(unsent.carried, 'effect')} leaving whose messages have all ended: aftersales effects --status leaving",
         )
+
+
+def _damage_findings(app: App, size: int, deep: bool) -> Iterator[Finding]:
+    if app.database.is_shared:
+        return
+    if size > LOOKED_THROUGH_BYTES and not deep:
+        yield "A025", "info", f"the file of {size / 1_000_000:,.0f} MB was not looked through for damage: check --deep does"
+    elif problem := app.database.damage():
+        yield "A025", "error", f"the database file is damaged ({problem}): stop the daemon, and restore a backup"
 
 
 def _operation_findings(found: Health) -> Iterator[Finding]:

@@ -31,8 +31,6 @@ HISTORY = (
 )
 EVENTS = ("case", "activity", "timestamp", "resource")
 FORMATS = ("csv", "events")
-_READABLE = 0o666
-"""As far as the umask allows, as with any file that is exported for others."""
 
 
 @click.command("export")
@@ -55,12 +53,12 @@ def export_command(ctx: click.Context, target: Path | None, identity: str | None
     app = App(ctx)
     if target:
         refuse_existing(target)
-    with histories(app.ready(), identity) as rows:
-        if target is None:
-            _write(sys.stdout, rows, form)
-            return
-        with new_file(target, _READABLE) as file, TextIOWrapper(file, "utf-8", newline="") as text:
-            count = _write(text, rows, form)
+    rows = histories(app.ready(), identity)
+    if target is None:
+        _write(sys.stdout, rows, form)
+        return
+    with new_file(target) as file, TextIOWrapper(file, "utf-8", newline="") as text:
+        count = _write(text, rows, form)
     click.echo(f"Wrote {counted(count, 'row')} to {target}.")
 
 

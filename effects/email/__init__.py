@@ -131,7 +131,10 @@ def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: s
         raise _refusal(int(error.smtp_code), error.smtp_error) from None
     except (smtplib.SMTPServerDisconnected, OSError) as error:
         raise OutcomeUnknown(f"the connection broke while the text was handed over: {_said(error)}") from None
-    _expect((code, answer))
+    if not 200 <= code < 300:
+        if not 400 <= code < 600:
+            raise OutcomeUnknown(f"the server answered {code} to the text, which is neither a yes nor a no")
+        raise _refusal(code, answer)
 
 
 def _expect(answer: tuple[int, bytes]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from effects.channel import NotSent, Outgoing
+from effects.channel import NotSent, OutcomeUnknown, Outgoing
 
 
 class FileChannel:
@@ -23,21 +23,41 @@ class FileChannel:
         """Append the message.
 
         Raises:
-            NotSent: the file cannot be written.
+            NotSent: the file cannot be written; nothing of the message is in it.
+            OutcomeUnknown: the line was written, and may not have reached the disk.
 
         """
         line = json.dumps(asdict(message), ensure_ascii=False) + "\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _alone(self._path):
-                handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+                handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
                 try:
-                    os.write(handle, line.encode())
-                    os.fsync(handle)
+                    _append(handle, line.encode())
                 finally:
                     os.close(handle)
         except OSError as error:
             raise NotSent(f"cannot write {self._path}: {error.strerror}", try_again=True) from None
+
+
+def _append(handle: int, line: bytes) -> None:
+    """Append a whole line or nothing, behind the end of a line that a killed writer has torn."""
+    size = os.fstat(handle).st_size
+    if size and os.pread(handle, 1, size - 1) != b"\n":
+        line = b"\n" + line
+    try:
+        while line:
+            line = line[os.write(handle, line) :]
+    except OSError as error:
+        try:
+            os.ftruncate(handle, size)
+        except OSError:
+            raise OutcomeUnknown(f"part of the line may be in the file: {error.strerror}") from None
+        raise
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        raise OutcomeUnknown(f"the line may not have reached the disk: {error.strerror}") from None
 
 
 def erase_lines(path: Path, keys: Set[str], instead: str, blot: Callable[[str], str]) -> int:

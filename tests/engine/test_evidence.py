@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import ClassVar
@@ -359,6 +360,57 @@ def test_the_content_of_a_track_of_places_is_blanked_too(look, tmp_path):
     track = box(b"trak", box(b"mdia", hdlr, box(b"minf", box(b"stbl", uniform))))
     path.write_bytes(clip[:at] + box(b"moov", clip[at + 8 :] + track))
     assert look(path).seen.shown.read_bytes()[where : where + 8] == bytes(8)
+
+
+def track_of_places(tables):
+    """Return a track of camera notes with these tables."""
+    hdlr = box(b"hdlr", bytes(8), b"meta", bytes(13))
+    return box(b"trak", box(b"mdia", hdlr, box(b"minf", box(b"stbl", tables))))
+
+
+def with_track(path, track):
+    clip = video_bytes()
+    at = clip.index(b"moov") - 4
+    path.write_bytes(clip[:at] + box(b"moov", clip[at + 8 :] + track))
+    return path
+
+
+def test_a_table_that_names_one_place_again_and_again_is_blanked_once(look, tmp_path, monkeypatch):
+    """Two hundred thousand chunks of the whole content each: without merging, a hundred megabytes would be written."""
+    from evidence import videos
+
+    written = []
+    blank = videos._blank
+    monkeypatch.setattr(videos, "_blank", lambda file, start, length: (written.append(length), blank(file, start, length)))
+    where = video_bytes().index(b"mdat") + 4 + 8
+    u32 = struct.Struct(">I").pack
+    chunks = 200_000
+    places = u32(0) + u32(chunks) + u32(where) * chunks
+    runs, sizes = struct.pack(">5I", 0, 1, 1, 1, 1), struct.pack(">3I", 0, 512, chunks)
+    tables = box(b"stco", places) + box(b"stsc", runs) + box(b"stsz", sizes)
+    path = with_track(tmp_path / "clip.mp4", track_of_places(tables))
+    look(path)
+    assert sum(written) <= path.stat().st_size
+
+
+def test_a_long_table_of_runs_is_walked_once(look, tmp_path):
+    """As many runs as chunks: looked up anew for each chunk, that is ten thousand million steps."""
+    chunks = 100_000
+    where = video_bytes().index(b"mdat") + 4 + 8
+    places = struct.pack(">2I", 0, chunks) + struct.pack(">I", where) * chunks
+    runs = struct.pack(">2I", 0, chunks) + b"".join(struct.pack(">3I", n, 1, 1) for n in range(1, chunks + 1))
+    tables = box(b"stco", places) + box(b"stsc", runs) + box(b"stsz", struct.pack(">3I", 0, 8, chunks))
+    look(with_track(tmp_path / "clip.mp4", track_of_places(tables)))
+
+
+def test_tables_out_of_order_or_beyond_all_measure_are_refused(look, tmp_path):
+    runs = struct.pack(">2I", 0, 2) + struct.pack(">6I", 5, 1, 1, 1, 1, 1)
+    tables = box(b"stco", struct.pack(">3I", 0, 1, 40)) + box(b"stsc", runs) + box(b"stsz", struct.pack(">3I", 0, 8, 1))
+    with pytest.raises(BadEvidence, match="out of order"):
+        look(with_track(tmp_path / "clip.mp4", track_of_places(tables)))
+    huge = box(b"stsz", struct.pack(">3I", 0, 0, 3_000_000) + bytes(12_000_000))
+    with pytest.raises(BadEvidence, match="more tables beside its pictures than any camera writes"):
+        look(with_track(tmp_path / "clip.mp4", track_of_places(huge)))
 
 
 def test_a_photo_that_is_painted_over_without_end_and_a_video_of_a_thousand_tracks_are_refused(look, tmp_path):

@@ -3,8 +3,10 @@ import stat
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import StaticPool
 
+from engine import health
 from storage import chains, queries
 from storage.database import Database, DatabaseFailed, DatabaseUnready
 from storage.schema import upgrade
@@ -114,3 +116,43 @@ def test_the_money_of_a_chain_is_looked_up_by_index(tmp_path):
     assert len(looked_up) == 2
     assert [plan for plan in plans if plan.startswith(("SCAN orders", "SCAN ledger"))] == []
     assert any("orders_by_chain" in plan for plan in plans)
+
+
+def test_damage_of_a_file_is_found(file):
+    take(file, *(arrival(str(n)) for n in range(200)))
+    assert file.damage() is None
+    with file.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    file.close()
+    pages = bytearray(file.file.read_bytes())
+    pages[-4096 * 3 : -4096 * 2] = b"\xff" * 4096
+    file.file.write_bytes(pages)
+    try:
+        assert file.damage() is not None
+    except DatabaseFailed as error:
+        assert "malformed" in str(error)  # noqa: PT017  (either way it is said)
+
+
+def test_a_pooler_in_transaction_mode_is_refused_and_a_server_is_not(make_database):
+    database = make_database()
+    database.refuse_pooler()
+    if database.is_shared:
+        shared = create_engine(database.url, poolclass=StaticPool)  # every connection shares one backend
+        database.engine.dispose()
+        database.engine = shared
+        with pytest.raises(DatabaseUnready, match="a pooler in transaction mode"):
+            database.refuse_pooler()
+
+
+def test_a_slow_reader_of_an_export_keeps_no_log_from_being_cut(file, monkeypatch):
+    monkeypatch.setattr(health, "ORDERS_IN_PAGE", 2)
+    take(file, *(arrival(str(n)) for n in range(6)))
+    rows = health.histories(file, None)
+    seen = [next(rows)["order"]]
+    take(file, arrival("later"))
+    with file.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    assert busy == 0, "no transaction is open while a row is consumed"
+    seen += [row["order"] for row in rows]
+    assert seen == [*(f"main/{n}" for n in range(6)), "main/later"]
+    assert [row["order"] for row in health.histories(file, "3")] == ["main/3"]
