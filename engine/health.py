@@ -1,4 +1,4 @@
-"""How the installation does: heartbeats, work that waits, sizes, statistics, and the audit of histories."""
+"""How the installation does: heartbeats, work that waits, sizes, statistics and histories."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,14 +55,6 @@ class Statistics:
     suppliers: Sequence[Score]
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """How many histories were checked, and which do not hold: the order's name, and what is wrong."""
-
-    orders: int
-    broken: Sequence[tuple[str, str]]
-
-
 def health(database: Database, at: datetime) -> Health:
     """Return the health of an installation at an instant."""
     with database.read() as connection:
@@ -88,13 +80,6 @@ def counts_of(database: Database) -> Counts:
     """Count orders by state, timers, effects and messages by status, reports by verdict, and flags."""
     with database.read() as connection:
         return queries.counts(connection)
-
-
-def audit(database: Database) -> Audit:
-    """Verify the hash chain of every history (rule 6.2)."""
-    with database.read() as connection:
-        broken = [*queries.broken_chains(connection)]
-        return Audit(queries.count_orders(connection), broken)
 
 
 def histories(database: Database, identity: str | None) -> Iterator[dict[str, Any]]:

@@ -33,3 +33,9 @@ def texts(connection: Connection, versions: Iterable[int]) -> dict[int, str]:
     """Return the policy texts of some versions."""
     columns = select(col(PolicyRow.version), col(PolicyRow.text)).where(col(PolicyRow.version).in_([*versions]))
     return {version or 0: text for version, text in connection.execute(columns)}
+
+
+def changed(connection: Connection) -> list[int]:
+    """Return the versions whose text is not what their digest says."""
+    columns = select(col(PolicyRow.version), col(PolicyRow.digest), col(PolicyRow.text)).order_by(col(PolicyRow.version))
+    return [version or 0 for version, kept, text in connection.execute(columns) if digest(text) != kept]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -26,10 +27,12 @@ from storage.tables import (
 )
 from workflow.case.case import Order
 from workflow.case.history import HistoryRow, broken_at
-from workflow.errors import UnknownOrder
+from workflow.errors import UnknownOrder, describe_error
 from workflow.vocabulary import Verdict
 
 Found = dict[str, Any]
+AUDITED_AT_ONCE = 500
+"""Orders whose histories are in memory at once."""
 
 
 def resolve_id(connection: Connection, identity: str) -> int:
@@ -73,6 +76,11 @@ def stored_case(connection: Connection, identity: str, *, with_chain: bool = Fal
 def count_orders(connection: Connection) -> int:
     """Return how many orders there are."""
     return connection.execute(select(func.count()).select_from(table_of(OrderRow))).scalar() or 0
+
+
+def order_ids(connection: Connection) -> list[int]:
+    """Return the row ids of all orders."""
+    return [*connection.execute(select(table_of(OrderRow).c.id).order_by(table_of(OrderRow).c.id)).scalars()]
 
 
 def history(connection: Connection, order_id: int) -> list[HistoryRow]:
@@ -171,19 +179,60 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
 
 
 def broken_chains(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Yield each order whose history does not hold, and what is wrong with it."""
+    """Yield each order whose history does not hold, and what is wrong with it; a row that cannot be read is a broken one."""
+    o, last = table_of(OrderRow), 0
+    while page := [*connection.execute(select(o.c.id).where(o.c.id > last).order_by(o.c.id).limit(AUDITED_AT_ONCE)).scalars()]:
+        try:
+            yield from _broken(connection, page)
+        except Exception:  # some row of the page cannot be read: which of its orders is it?
+            for order_id in page:
+                try:
+                    yield from _broken(connection, [order_id])
+                except Exception as error:
+                    yield f"order row {order_id}", f"its rows cannot be read ({describe_error(error)})"
+        last = page[-1]
+
+
+def _broken(connection: Connection, order_ids: Sequence[int]) -> list[tuple[str, str]]:
     h, o = table_of(HistoryTableRow), table_of(OrderRow)
-    query = select(h, o.c.shop, o.c.number, o.c.version, o.c.last_hash)
-    rows = connection.execute(query.join(o, o.c.id == h.c.order_id).order_by(h.c.order_id, h.c.sequence)).mappings()
-    for _, group in groupby(rows, key=lambda row: row["order_id"]):
-        of_order = [*group]
-        first = of_order[0]
-        name = f"{first['shop']}/{first['number']}"
-        wrong = broken_at(name, map(case_mapper.read_history, of_order), first["version"], first["last_hash"])
+    heads = select(o.c.id, o.c.shop, o.c.number, o.c.version, o.c.last_hash, o.c.state).where(o.c.id.in_(order_ids))
+    rows = connection.execute(select(h).where(h.c.order_id.in_(order_ids)).order_by(h.c.order_id, h.c.sequence)).mappings()
+    of_orders = {key: [*group] for key, group in groupby(rows, key=lambda row: row["order_id"])}
+    found = []
+    for head in connection.execute(heads.order_by(o.c.id)).mappings():
+        name, history = f"{head['shop']}/{head['number']}", of_orders.get(head["id"], [])
+        wrong = broken_at(name, map(case_mapper.read_history, history), head["version"], head["last_hash"])
+        if not history:
+            wrong = "its history is gone"
+        elif wrong is None and history[-1]["target"] != head["state"]:
+            wrong = f"its state is {head['state']}, and its history ends with {history[-1]['target']}"
         if wrong:
-            yield name, wrong
-    bare = select(o.c.shop, o.c.number).where(~select(h.c.order_id).where(h.c.order_id == o.c.id).exists())
-    yield from ((f"{shop}/{number}", "its history is gone") for shop, number in connection.execute(bare))
+            found.append((name, wrong))
+    return found
+
+
+def missing_orders(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield orders that were deleted: those that left a history, and those whose ids are missing (ids have no gaps)."""
+    h, o = table_of(HistoryTableRow), table_of(OrderRow)
+    left = select(h.c.order_id).where(~select(o.c.id).where(o.c.id == h.c.order_id).exists()).distinct()
+    for (order_id,) in connection.execute(left.order_by(h.c.order_id)):
+        yield f"order row {order_id}", "the order is gone, and its history is left"
+    expected = 1
+    for (order_id,) in connection.execute(select(o.c.id).order_by(o.c.id).execution_options(yield_per=10_000)):
+        if order_id != expected:
+            gap = f"order row {expected}" if order_id == expected + 1 else f"order rows {expected} to {order_id - 1}"
+            yield gap, "deleted: ids of orders have no gaps"
+        expected = order_id + 1
+
+
+def heads_as_of(connection: Connection, at: datetime) -> Iterator[tuple[int, int, str]]:
+    """Yield each order's head as it was at an instant, by what is recorded: row id, count of its history and last hash."""
+    h = table_of(HistoryTableRow)
+    columns = select(h.c.order_id, h.c.sequence, h.c.hash).where(h.c.recorded <= at)
+    rows = connection.execute(columns.order_by(h.c.order_id, h.c.sequence).execution_options(yield_per=10_000))
+    for order_id, group in groupby(rows, key=lambda row: row.order_id):
+        *_, last = group
+        yield order_id, last.sequence, last.hash
 
 
 def _count_by(connection: Connection, column: Any) -> dict[str, int]:

@@ -326,6 +326,16 @@ def test_a_backup_is_a_whole_database_and_never_replaces_a_file(shop):
     assert len(shop("--database", "sqlite:///copy.db", "orders", "--json").json["orders"]) == 3
 
 
+def test_an_anchor_proves_that_nothing_before_it_was_changed(shop):
+    kept = shop("audit", "--anchor").out.strip()
+    said = shop("audit", "--since", kept)
+    assert said.code == 0
+    assert "nothing recorded before it was changed" in said.out
+    assert shop("audit", "--since", kept[:-1] + ("0" if kept[-1] != "0" else "1")).code == 1
+    assert shop("audit", "--since", "yesterday").code == 2
+    assert shop("audit", "--deep").out == "3 histories checked, 0 broken.\n"
+
+
 def test_audit_finds_what_was_changed(shop):
     assert "3 histories checked, 0 broken." in shop("audit").out
     database = Database("sqlite:///aftersales.db")

@@ -1,0 +1,116 @@
+"""The audit: what shows that somebody has changed what was recorded (rule 6.2), and anchors that are kept elsewhere."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from engine.rebuild import as_known
+from storage import cases, policies, queries
+from storage.database import Database
+from workflow.errors import UsageError, describe_error
+from workflow.policy.policy import Rules
+
+SETTLED = timedelta(minutes=2)
+"""After so long every transaction that was open at an instant has ended: an anchor covers what was recorded before."""
+FACTS = ("state", "since", "timers", "ledger", "claims", "attempts")
+"""What the rows of an order have besides its history, and its history can be told again for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How many histories were checked, and what does not hold: the order's name, and what is wrong.
+
+    `untold` counts the orders whose rows could not be held against their histories: older programs wrote them.
+    """
+
+    orders: int
+    broken: Sequence[tuple[str, str]]
+    untold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A digest over the heads of all histories as they were at an instant, to be kept where the database is not."""
+
+    at: datetime
+    orders: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat().replace('+00:00', 'Z')}/{self.orders}/{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Anchor":
+        """Read an anchor as it was printed.
+
+        Raises:
+            UsageError: it is not one.
+
+        """
+        try:
+            at, orders, digest = text.strip().split("/")
+            if len(digest) != 64:
+                raise ValueError
+            return cls(datetime.fromisoformat(at).astimezone(UTC), int(orders), digest)
+        except ValueError:
+            raise UsageError("that is not an anchor: give the line that `aftersales audit --anchor` printed") from None
+
+
+def audit(database: Database, at: datetime, rules: Rules | None = None) -> Audit:
+    """Verify every history; with `rules`, tell each again and hold the order's rows against it."""
+    with database.read() as connection:
+        broken = [*queries.broken_chains(connection), *queries.missing_orders(connection)]
+        broken += [(f"policy {version}", "its text was changed") for version in policies.changed(connection)]
+        count = queries.count_orders(connection)
+        if rules is None:
+            return Audit(count, broken)
+        untold = 0
+        for name, wrong in _retold(connection, at, rules):
+            if wrong is None:
+                untold += 1
+            else:
+                broken.append((name, wrong))
+        return Audit(count, broken, untold)
+
+
+def anchor(database: Database, at: datetime) -> Anchor:
+    """Return the anchor of what was recorded by shortly before an instant."""
+    with database.read() as connection:
+        return _anchor(connection, at - SETTLED)
+
+
+def changed_since(database: Database, kept: Anchor) -> str | None:
+    """Say what shows that something recorded before an anchor was changed, or None."""
+    with database.read() as connection:
+        now = _anchor(connection, kept.at)
+    if now.orders != kept.orders:
+        return f"the anchor counts {kept.orders:,} histories, and there are {now.orders:,} of that time"
+    return None if now.digest == kept.digest else "a history of before the anchor is not what it was"
+
+
+def _anchor(connection: Connection, at: datetime) -> Anchor:
+    digest, orders = hashlib.sha256(), 0
+    for order_id, count, last_hash in queries.heads_as_of(connection, at):
+        digest.update(f"{order_id}:{count}:{last_hash}\n".encode())
+        orders += 1
+    return Anchor(at, orders, digest.hexdigest())
+
+
+def _retold(connection: Connection, at: datetime, rules: Rules) -> Iterator[tuple[str, str | None]]:
+    """Yield orders whose rows are not what their histories tell, and with None those whose histories cannot be told again."""
+    for order_id in queries.order_ids(connection):
+        try:
+            stored = cases.load(connection, [order_id], lock=False)[order_id].case
+            told = as_known(connection, order_id, at, rules)
+        except Exception as error:
+            yield f"order row {order_id}", f"its rows cannot be read ({describe_error(error)})"
+            continue
+        if told is None or not told.exact:
+            yield stored.name, None
+            continue
+        differing = [name for name in FACTS if getattr(told.case, name) != getattr(stored, name)]
+        if differing:
+            yield stored.name, f"not what its history tells: {', '.join(differing)}"
