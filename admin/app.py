@@ -126,8 +126,31 @@ class App:
 
 
 def now() -> datetime:
-    """Return the present instant; nothing below the commands and jobs reads the clock."""
-    return datetime.now(UTC)
+    """Return the present instant: of the database's test clock if it has one, else of the machine's.
+
+    Nothing below the commands and jobs reads the clock.
+    """
+    ctx = click.get_current_context(silent=True)
+    if ctx is None:
+        return datetime.now(UTC)
+    known = ctx.find_root().obj or {}
+    if "test_clock" not in known:
+        from engine.trying import clock_of
+
+        known["test_clock"] = clock_of(App(ctx).database)
+    return known["test_clock"] or datetime.now(UTC)
+
+
+def move_test_clock(ctx: click.Context, at: datetime) -> None:
+    """Let the commands know that the test clock was moved."""
+    ctx.find_root().obj["test_clock"] = at
+
+
+def has_test_clock() -> bool:
+    """Say whether the database of this command has a test clock."""
+    now()
+    ctx = click.get_current_context()
+    return ctx.find_root().obj["test_clock"] is not None
 
 
 def person() -> str:

@@ -215,6 +215,14 @@ def orphans(connection: Connection) -> list[tuple[int, str, str | None]]:
     return [(key, kind, owner) for key, kind, owner in connection.execute(query)]
 
 
+def next_try(connection: Connection) -> datetime | None:
+    """Return when the next message, or effect that no message carries yet, is to be tried."""
+    waiting = select(func.min(col(MessageRow.next_try_at))).where(text("messages.status = 'waiting'"))
+    ready = select(func.min(func.coalesce(col(EffectRow.next_try_at), col(EffectRow.caused_at))))
+    asked = (waiting, ready.where(text("effects.status = 'ready'")))
+    return min((at for query in asked if (at := connection.execute(query).scalar()) is not None), default=None)
+
+
 def something_leaves(connection: Connection, at: datetime) -> bool:
     """Say whether an effect may leave that no message carries yet, or a message is to be tried by `at`."""
     (cursor,) = dialect.at(connection).execute(connection, [_something_leaves(connection.dialect)], {"at": at})

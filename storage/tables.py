@@ -396,3 +396,11 @@ class OperationRow(SQLModel, table=True):
     plan: str = Field(sa_type=Text)
     done: int = 0
     ended_at: datetime | None = None
+
+
+class ClockRow(SQLModel, table=True):
+    """The clock of a database that is there to be tried out: it moves by `once --until` alone, and only forward."""
+
+    __tablename__ = "test_clock"
+    id: int = Field(primary_key=True)
+    stands_at: datetime

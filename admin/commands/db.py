@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from admin.app import App, now, person
+from admin.output import iso
 from jobs.ownership import AlreadyRunning, unowned
 from storage.database import Database
 from workflow.errors import UsageError
@@ -18,9 +19,14 @@ def db_command() -> None:
 
 
 @db_command.command("upgrade")
+@click.option("--test-clock", is_flag=True, help="Give a new database a clock of its own, for ever: to try things out")
 @click.pass_context
-def upgrade_command(ctx: click.Context) -> None:
-    """Bring the tables to this program's version; a failure leaves everything as it was."""
+def upgrade_command(ctx: click.Context, test_clock: bool) -> None:
+    """Bring the tables to this program's version; a failure leaves everything as it was.
+
+    With a test clock, time stands still until `aftersales once --until INSTANT` moves it, through every due instant.
+    """
+    from engine import trying
     from storage.schema import upgrade
 
     database = App(ctx).database
@@ -33,6 +39,9 @@ def upgrade_command(ctx: click.Context) -> None:
     else:
         before = upgrade(database)
     click.echo(f"{database.location}: version {before or 'none'} -> {database.schema()}")
+    if test_clock:
+        trying.give_clock(database, now())
+        click.echo(f"Its test clock stands at {iso(now())}; `aftersales once --until 2d` moves it.")
 
 
 @db_command.command("copy")

@@ -1,31 +1,66 @@
 """once: a single pass of the daemon's jobs."""
 
+from datetime import datetime
+
 import click
 
-from admin.app import App, now
+from admin.app import App, has_test_clock, move_test_clock, now
 from admin.commands.run import CLOCK_IS_RIGHT
 from admin.log import log_to_stderr
+from admin.options import InstantOrDuration
+from admin.output import iso
+from engine.backups import is_held
+from engine.firing import Fired
+from engine.sending import Sent
+from engine.trying import move, next_instant
 from jobs.ownership import AlreadyRunning, owned
-from jobs.passes import plausible_clock, single_pass
-from workflow.errors import AftersalesError
+from jobs.passes import Runtime, plausible_clock, single_pass
+from workflow.errors import AftersalesError, UsageError
 from workflow.plurals import counted
 
 
 @click.command("once")
 @CLOCK_IS_RIGHT
+@click.option(
+    "--until", type=InstantOrDuration(), help="Of a database with a test clock: step through every due instant up to this one"
+)
 @click.pass_context
-def once_command(ctx: click.Context, clock_is_right: bool) -> None:
+def once_command(ctx: click.Context, clock_is_right: bool, until: datetime | None) -> None:
     """Run the daemon's jobs once and exit; while a daemon runs on the same SQLite file, do nothing."""
     log_to_stderr()
     runtime = App(ctx).runtime()
+    if until is not None:
+        _check_until(until)
     if why := plausible_clock(runtime, clock_is_right=clock_is_right).why_not(now()):
         raise AftersalesError(why)
     try:
         with owned(runtime.database, "once", now()) as owner:
-            fired, sent = single_pass(runtime, owner, now)
+            fired, sent = _step_until(ctx, runtime, owner, until) if until else single_pass(runtime, owner, now)
     except AlreadyRunning as error:
         click.echo(f"Nothing was done: {error.args[0].removesuffix(': stop it first')}.")
         return
     click.echo(f"Fired {counted(fired.count, 'timer')}, sent {counted(sent.sent, 'message')}, {sent.failed} could not be sent.")
     if fired.failures:
         ctx.exit(1)
+
+
+def _check_until(until: datetime) -> None:
+    """Refuse to move a clock that is not a test's, or to move it back."""
+    if not has_test_clock():
+        raise UsageError("--until moves a test clock: make a database with `aftersales db upgrade --test-clock`")
+    if until < now():
+        raise UsageError(f"the test clock stands at {iso(now())}, and only goes forward")
+
+
+def _step_until(ctx: click.Context, runtime: Runtime, owner: str, until: datetime) -> tuple[Fired, Sent]:
+    """Move the test clock from one due instant to the next, and do at each what a daemon would."""
+    fired, sent = Fired(), Sent()
+    while True:
+        at = next_instant(runtime.database, now(), until)
+        move(runtime.database, at or until)
+        move_test_clock(ctx, at or until)
+        more_fired, more_sent = single_pass(runtime, owner, now)
+        fired.add(more_fired)
+        sent = sent.plus(more_sent)
+        if at is None or is_held(runtime.database):
+            return fired, sent

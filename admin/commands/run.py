@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from admin.app import App
+from admin.app import App, has_test_clock
 from admin.log import log_to_stderr
+from workflow.errors import UsageError
 
 if TYPE_CHECKING:
     from jobs.passes import Runtime
@@ -35,6 +36,8 @@ def run_command(ctx: click.Context, verbose: bool, clock_is_right: bool) -> None
     """Run as a daemon: fire due timers, send effects, run maintenance; stop on SIGTERM or Ctrl-C."""
     log_to_stderr(verbose)
     app = App(ctx)
+    if has_test_clock():
+        raise UsageError("the database has a test clock, which a daemon cannot wait for: `aftersales once --until` moves it")
 
     def runtime() -> "Runtime":
         app.made()

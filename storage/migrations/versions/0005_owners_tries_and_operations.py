@@ -47,6 +47,12 @@ def upgrade() -> None:
         sa.Column("ended_at", INSTANT(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "test_clock",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("stands_at", INSTANT(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_index(
         "operations_open",
         "operations",

@@ -1,0 +1,51 @@
+"""Databases to try things out with: their own clock, which a person moves, and only forward (`db upgrade --test-clock`)."""
+
+from datetime import datetime
+
+from storage import clock, outbox, queries, timers
+from storage.database import Database, DatabaseFailed, DatabaseUnready
+from workflow.errors import UsageError
+
+
+def clock_of(database: Database) -> datetime | None:
+    """Return the instant of a database's test clock, or None where the machine's clock counts."""
+    try:
+        if not database.exists() or (database.schema() or "") < SINCE:
+            return None
+        with database.read() as connection:
+            return clock.read(connection)
+    except (DatabaseUnready, DatabaseFailed):
+        return None  # the command itself says what is wrong
+
+
+def give_clock(database: Database, at: datetime) -> None:
+    """Give a new database a test clock, for ever.
+
+    Raises:
+        UsageError: it has orders, or such a clock.
+
+    """
+    with database.write() as connection:
+        if clock.read(connection) is not None:
+            raise UsageError(f"{database.location} has a test clock already")
+        if queries.count_orders(connection):
+            raise UsageError(f"{database.location} has orders: a test clock is given to a new database")
+        clock.begin(connection, at)
+
+
+def move(database: Database, at: datetime) -> None:
+    """Move the test clock forward."""
+    with database.write() as connection:
+        clock.move(connection, at)
+
+
+def next_instant(database: Database, after: datetime, until: datetime) -> datetime | None:
+    """Return the next instant, up to `until`, at which a timer is due or a message is to be tried; None if there is none."""
+    with database.read() as connection:
+        wakes = (timers.next_wake(connection), outbox.next_try(connection))
+    at = min((wake for wake in wakes if wake is not None), default=None)
+    return None if at is None or at > until else max(at, after)
+
+
+SINCE = "0005"
+"""The first version of the tables that has a place for it."""
