@@ -54,9 +54,9 @@ def run_until_stopped(runtime: Callable[[], "Runtime"], *, clock_is_right: bool 
     stop_on_signals(stop)
     ready = when_up(runtime, stop)
     if ready is None:
-        _leave(0)
+        leave(0)
     ready.database.limit_statements(STATEMENT_SECONDS)
-    _leave(Daemon(ready, stop=stop, clock_is_right=clock_is_right).run())
+    leave(Daemon(ready, stop=stop, clock_is_right=clock_is_right).run())
 
 
 def stop_on_signals(stop: threading.Event) -> None:
@@ -65,7 +65,7 @@ def stop_on_signals(stop: threading.Event) -> None:
     def end(number: int, _frame: FrameType | None) -> None:
         _LOG.info("%s: ending", signal.Signals(number).name)
         stop.set()
-        last_resort = threading.Timer(LEAVE_WITHIN_SECONDS, _leave, (1,))
+        last_resort = threading.Timer(LEAVE_WITHIN_SECONDS, leave, (1,))
         last_resort.daemon = True
         last_resort.start()
 
@@ -73,7 +73,7 @@ def stop_on_signals(stop: threading.Event) -> None:
         signal.signal(number, end)
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End the process at once: Python's own way out waits for threads, and one may hang outside."""
     logging.shutdown()
     sys.stdout.flush()
