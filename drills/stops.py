@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from drills.kills import check, counted, place_urges
+from storage import heartbeats
 from storage.database import Database
 from storage.schema import upgrade
 
@@ -25,6 +26,7 @@ from effects.log import LogChannel
 from engine.composing import Messenger
 from jobs.daemon import Daemon, Limits
 from jobs.passes import Runtime
+from storage import heartbeats
 from storage.database import Database
 from drills.kills import RULES
 from admin.commands.run import leave, stop_on_signals
@@ -52,7 +54,8 @@ def run(stops: int, freezes: int, folder: Path, seed: int = 1688) -> dict[str, o
     took = []
     for number in range(stops + freezes):
         daemon = subprocess.Popen([sys.executable, "-P", "-c", DAEMON, url], env={**os.environ, "PYTHONPATH": str(ROOT)})
-        time.sleep(dice.uniform(0.8, 2.0))
+        _wait_for(database, daemon.pid)
+        time.sleep(dice.uniform(0.0, 1.2))
         if number >= stops:
             daemon.send_signal(signal.SIGSTOP)
             time.sleep(FROZEN_SECONDS)
@@ -70,16 +73,28 @@ def run(stops: int, freezes: int, folder: Path, seed: int = 1688) -> dict[str, o
     return {"stops": stops, "freezes": freezes, "slowest stop, seconds": round(max(took), 2), "urged": counts["urged"]}
 
 
+def _wait_for(database: Database, pid: int) -> None:
+    """Wait until a daemon owns the database."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        with database.read() as connection:
+            if any(row["pid"] == pid for row in heartbeats.alive(connection)):
+                return
+        time.sleep(0.05)
+    raise AssertionError("the daemon did not start")
+
+
 def _finish(url: str) -> None:
     """Let one more daemon fire what is left."""
     daemon = subprocess.Popen([sys.executable, "-P", "-c", DAEMON, url], env={**os.environ, "PYTHONPATH": str(ROOT)})
     database = Database(url)
+    _wait_for(database, daemon.pid)
     until = time.monotonic() + 120
     while time.monotonic() < until and counted(database, "urged")["urged"] < ORDERS:
         time.sleep(0.5)
     database.close()
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(timeout=15) == 0
+    assert daemon.wait(timeout=15) == 0, "the last daemon did not end cleanly"
 
 
 ROOT = Path(__file__).parents[1]
