@@ -1,6 +1,7 @@
 """The interface that all channels share."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -13,6 +14,8 @@ class Outgoing:
     recipient: str | None
     subject: str
     body: str
+    written_at: datetime | None = None
+    """When it was written: the same on every try, as all else of it."""
 
 
 class Channel(Protocol):

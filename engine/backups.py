@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine import operations
-from evidence.vault import ORIGINALS, SHOWN, S3Access, Vault, VaultFailed
+from evidence.vault import ORIGINALS, SHOWN, WORKSPACE, S3Access, Vault, VaultFailed
 from storage import evidence_files, outbox, queries, timers
 from storage import operations as stored
 from storage.database import Database, repeated
@@ -21,6 +21,9 @@ from storage.notifications import notify_daemons
 from storage.schema import upgrade
 from storage.sqlite import sync
 from workflow.errors import AftersalesError, UsageError
+
+OURS = {ORIGINALS, SHOWN}
+"""What a folder of evidence holds, and nothing else does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +58,20 @@ def back_up(database: Database, vault: Vault, target: Path) -> BackedUp:
 
     """
     folder = evidence_beside(target)
+    part, folder_part = (path.with_name(f"{path.name}.part") for path in (target, folder))
+    _remove(part, folder_part)  # of a backup that was killed
+    if not target.exists() and folder.is_dir() and {one.name for one in folder.iterdir()} <= OURS:
+        _remove(folder)  # killed between its two names
     for taken in (target, folder):
         if taken.exists():
             raise UsageError(f"{taken} exists already: name a file that does not")
-    part, folder_part = (path.with_name(f"{path.name}.part") for path in (target, folder))
-    _remove(part, folder_part)  # of a backup that was killed
     try:
         with database.exclusive(Lock.evidence_files):  # so that no file goes that the copy of the table names
             database.copy_file(part)
             digests, orders = _known_to(part)
             missing = _copy_evidence(vault, Vault(str(folder_part), S3Access()), digests)
-        if digests:
+        _remove(folder_part / WORKSPACE)
+        if folder_part.exists():
             os.rename(folder_part, folder)
         os.rename(part, target)
         sync(target.parent.absolute())

@@ -111,7 +111,8 @@ class Sender:
         """Hand a message to its channel; return what became of it."""
         try:
             channel = self._channel(message)
-            channel.send(Outgoing(message.key, message.kind, message.recipient, message.subject, message.body))
+            facts = {name: getattr(message, name) for name in Outgoing.__dataclass_fields__}
+            channel.send(Outgoing(**facts))
         except NotSent as error:
             return _Outcome(message, MessageStatus.waiting if error.try_again else MessageStatus.dead, str(error))
         except Exception as error:  # an unexpected error of a channel must not hold up other messages

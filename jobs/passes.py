@@ -18,7 +18,7 @@ from engine.sending import Clock, Sender, Sent, recover
 from engine.timer_commands import resume, settle_provisional
 from jobs.clock import PlausibleClock
 from storage import heartbeats, operations, outbox, timers
-from storage.database import Database
+from storage.database import Database, DatabaseFailed
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
@@ -28,6 +28,8 @@ _LOG = logging.getLogger("aftersales.jobs")
 HEARTBEATS_KEPT = timedelta(days=30)
 """How long the heartbeat of a daemon is kept after its last tick."""
 
+RECORDED_WITHIN_TRIES = 5
+"""How often a single pass tries to record what became of a message; each try waits for a busy file as long as any writer."""
 HELD = "the database was restored: nothing fires and nothing leaves until `aftersales observe end`"
 
 CarryOn = Callable[[], bool]
@@ -158,6 +160,17 @@ def something_leaves(runtime: Runtime, at: datetime) -> bool:
         return outbox.something_leaves(connection, at)
 
 
+def _record_all_the_same(sender: Sender, clock: Clock) -> None:
+    """Try again to record what became of the last message; what is not recorded would count as unknown."""
+    for _ in range(RECORDED_WITHIN_TRIES):
+        try:
+            sender.record(clock())
+        except DatabaseFailed as error:
+            _LOG.warning("trying again: %s", error)
+        else:
+            return
+
+
 def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent]:
     """Run all jobs of the daemon once, under an owner, whose lease is renewed between batches."""
 
@@ -172,7 +185,12 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent
         return Fired(), Sent()
     fired = fire_due_timers(runtime, clock(), renewed)
     compose_messages(runtime, clock(), renewed)
-    sent = send_messages(Sender(runtime.database, owner, runtime.rules, runtime.messenger), clock)
+    sender = Sender(runtime.database, owner, runtime.rules, runtime.messenger)
+    try:
+        sent = send_messages(sender, clock)
+    except DatabaseFailed:
+        _record_all_the_same(sender, clock)
+        raise
     run_maintenance(runtime, clock())
     tidy_evidence(runtime, clock())
     return fired, sent

@@ -66,6 +66,7 @@ class StoredMessage:
     recipient: str | None
     subject: str
     body: str
+    written_at: datetime
     tries: int
 
 

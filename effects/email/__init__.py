@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.utils import format_datetime
 
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_HEADERS = {"from", "to", "subject", "message-id", "x-aftersales-key", "auto-submitted"}
+_HEADERS = {"date", "from", "to", "subject", "message-id", "x-aftersales-key", "auto-submitted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,12 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
         "From": sender,
         "To": message.recipient,
         "Subject": message.subject,
-        "Message-ID": f"<{digest}@aftersales>",
+        "Message-ID": f"<{digest}@{sender.rpartition('@')[2]}>",
         "X-Aftersales-Key": digest,
         "Auto-Submitted": "auto-generated",
     }
+    if message.written_at:
+        heads["Date"] = format_datetime(message.written_at)
     mail = EmailMessage(policy=policy.SMTP)
     for name, value in heads.items():
         if _CONTROL.search(value):

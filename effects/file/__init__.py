@@ -27,7 +27,8 @@ class FileChannel:
             OutcomeUnknown: the line was written, and may not have reached the disk.
 
         """
-        line = json.dumps(asdict(message), ensure_ascii=False) + "\n"
+        written = {name: value for name, value in asdict(message).items() if name != "written_at"}
+        line = json.dumps(written, ensure_ascii=False) + "\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with _alone(self._path):

@@ -255,9 +255,8 @@ def mailbox():
 
 
 def mail(**values):
-    return Outgoing(
-        **{"key": "k", "kind": "escalate", "recipient": "a@b.example", "subject": "你好", "body": "text\n", **values}
-    )
+    usual = {"key": "k", "kind": "escalate", "recipient": "a@b.example", "subject": "你好", "body": "text\n"}
+    return Outgoing(**{**usual, "written_at": START, **values})
 
 
 def test_a_mail_arrives_with_the_same_message_id_on_every_try(mailbox):
@@ -266,6 +265,9 @@ def test_a_mail_arrives_with_the_same_message_id_on_every_try(mailbox):
     channel.send(mail())
     first, second = (envelope.content.decode() for envelope in mailbox.mails)
     assert mailbox.mails[0].rcpt_tos == ["a@b.example"]
+    assert first == second
+    assert f"@{mailbox.server.sender.rpartition('@')[2]}>" in first
+    assert "Date: Mon, 03 Mar 2025 09:00:00 +0000" in first.splitlines()
     ids = [line for text in (first, second) for line in text.splitlines() if line.startswith("Message-ID")]
     assert len(ids) == 2
     assert len(set(ids)) == 1
@@ -371,6 +373,12 @@ def test_a_channel_that_fails_as_nobody_foresaw_holds_up_nobody_else(database, t
     messenger = Messenger({"file": Surprising(tmp_path / "out.jsonl")}, Letters())
     assert deliver_due(database, day(2), RULES, messenger) == Sent(1, 1, ANY)
     assert [one["key"] for one in sent(tmp_path)] == ["main/2:2:urge_supplier:file"]
+
+
+def test_a_message_is_tried_for_about_three_days():
+    policy = rules_of().policy
+    waits = sum((back_off(tries, policy) for tries in range(1, policy.effects.tries)), timedelta(0))
+    assert timedelta(days=2.5) < waits < timedelta(days=3.5)
 
 
 def test_the_longest_back_off_is_never_exceeded_however_many_tries():

@@ -272,6 +272,33 @@ def test_a_backup_that_was_killed_has_no_name_and_the_next_one_succeeds(with_kim
 
 
 @on_sqlite
+def test_a_backup_that_was_killed_between_its_two_names_is_made_anew(with_kim, places, tmp_path, monkeypatch):
+    rename, calls = backups.os.rename, []
+
+    def second_killed(*names):
+        calls.append(names)
+        return rename(*names) if len(calls) == 1 else killed()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(backups.os, "rename", second_killed)
+        with pytest.raises(Killed):
+            back_up(with_kim, places.vault, tmp_path / "backup.db")
+    assert evidence_beside(tmp_path / "backup.db").exists()
+    assert not (tmp_path / "backup.db").exists()
+    assert back_up(with_kim, places.vault, tmp_path / "backup.db").files == 1
+    assert sorted(one.name for one in evidence_beside(tmp_path / "backup.db").iterdir()) == ["originals", "shown"]
+
+
+@on_sqlite
+def test_a_backup_whose_evidence_is_lost_says_so_and_is_made(with_kim, places, tmp_path):
+    (_, sha256, _) = next(places.vault.kept())
+    places.vault.remove(sha256)
+    done = back_up(with_kim, places.vault, tmp_path / "backup.db")
+    assert (done.files, done.missing) == (0, (sha256,))
+    assert not evidence_beside(tmp_path / "backup.db").exists()
+
+
+@on_sqlite
 def test_a_restored_database_fires_and_sends_nothing_until_a_person_goes_live(kept, with_kim, places, tmp_path):
     take(with_kim, arrival("later"), rules=RULES)
     places.vault.remove(next(places.vault.kept())[1])

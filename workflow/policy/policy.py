@@ -186,7 +186,7 @@ class Effects(Section):
     modes: dict[str, Mode] = {}
     channels: dict[str, Channels] = {}
     default_channels: Channels = ("log",)
-    tries: Times = 8
+    tries: Times = 20
     first_retry_after: Interval = Duration(1, "m")
     longest_retry_after: Interval = Duration(6, "h")
 
