@@ -191,3 +191,20 @@ def test_a_report_on_an_order_that_cannot_be_read_is_one_line(database):
         connection.exec_driver_sql("UPDATE orders SET state = 'of another program'")
     with pytest.raises(KeyError):
         report(database, "1", told("ship", 1), day(1), RULES)
+
+
+def test_what_a_command_makes_is_readable_by_its_owner_alone(tmp_path):
+    (tmp_path / "orders.csv").write_text("id,placed_at,supplier,sku,quantity\n1,2026-01-01T00:00:00Z,Yiwu,A,1\n")
+    root = Path(__file__).parents[2]
+    run = [
+        sys.executable,
+        "-c",
+        "from admin.main import main; main()",
+        "--database",
+        f"sqlite:///{tmp_path / 'new' / 'shop.db'}",
+    ]
+    for words in (["import", str(tmp_path / "orders.csv")], ["export", str(tmp_path / "new" / "histories.csv")]):
+        subprocess.run([*run, *words], cwd=root, check=True, capture_output=True)
+    made = [*(tmp_path / "new").iterdir()]
+    assert [one.name for one in made if one.stat().st_mode & 0o077] == []
+    assert len(made) >= 2

@@ -9,10 +9,11 @@ from sqlalchemy import select
 
 from effects.letters import Letters
 from engine.composing import Messenger
+from engine.firing import Fired
 from engine.owning import AlreadyRunning, owned
 from engine.processes import this_process
-from engine.sending import Sender
-from jobs import passes
+from engine.sending import Sender, Sent
+from jobs import passes, summary
 from jobs.daemon import Daemon, Limits
 from jobs.passes import Runtime, single_pass
 from storage import heartbeats, queries
@@ -201,3 +202,30 @@ def test_of_two_people_and_a_timer_that_meet_one_wins_and_the_others_are_told(da
     race = Race(database, 50)
     race.run()
     race.check()
+
+
+def test_a_busy_daemon_says_once_a_minute_what_it_did_and_at_once_what_was_late_or_failed(log, monkeypatch):
+    class Monotonic:
+        at = 1_000.0
+
+        def monotonic(self):
+            return self.at
+
+    times = Monotonic()
+    monkeypatch.setattr(summary, "time", times)
+    told = summary.Summary()
+    for _ in range(100):
+        told.add_fired(Fired(count=3))
+        told.add_sent(Sent(sent=2))
+        times.at += 0.5
+    assert log.lines == ["fired 3 timers, the first 0.000 s late", "sent 2 messages, 0 could not be sent"]
+    told.add_fired(Fired(count=1, lateness_seconds=2.5))
+    told.add_sent(Sent(failed=1, why="no route"))
+    assert log.lines[2:] == ["fired 298 timers, the first 2.500 s late", "sent 198 messages, 1 could not be sent (no route)"]
+    times.at += 70
+    told.say()
+    assert len(log.lines) == 4, "nothing was done since"
+    told.add_fired(Fired(count=1))
+    told.add_fired(Fired(count=1))
+    told.say(urgent=True)
+    assert log.lines[4:] == ["fired 1 timer, the first 0.000 s late"] * 2
