@@ -33,6 +33,7 @@ class App:
         given = ctx.find_root().obj or {}
         self.settings = settings_of(ctx)
         self.database = Database(given.get("database") or self.settings.database)
+        given["opened"] = self.database
         ctx.call_on_close(self.database.close)
 
     def ready(self) -> Database:
@@ -137,7 +138,7 @@ def now() -> datetime:
     if "test_clock" not in known:
         from engine.trying import clock_of
 
-        known["test_clock"] = clock_of(App(ctx).database)
+        known["test_clock"] = clock_of(known.get("opened") or App(ctx).database)
     return known["test_clock"] or datetime.now(UTC)
 
 

@@ -2,20 +2,22 @@
 
 from datetime import datetime
 
+from sqlalchemy.exc import DBAPIError
+
 from storage import clock, outbox, queries, timers
-from storage.database import Database, DatabaseFailed, DatabaseUnready
+from storage.database import Database, DatabaseFailed
 from workflow.errors import UsageError
 
 
 def clock_of(database: Database) -> datetime | None:
     """Return the instant of a database's test clock, or None where the machine's clock counts."""
+    if not database.exists():
+        return None
     try:
-        if not database.exists() or (database.schema() or "") < SINCE:
-            return None
         with database.read() as connection:
             return clock.read(connection)
-    except (DatabaseUnready, DatabaseFailed):
-        return None  # the command itself says what is wrong
+    except (DatabaseFailed, DBAPIError):  # older tables, or none: the command itself says what is wrong
+        return None
 
 
 def give_clock(database: Database, at: datetime) -> None:
@@ -45,7 +47,3 @@ def next_instant(database: Database, after: datetime, until: datetime) -> dateti
         wakes = (timers.next_wake(connection), outbox.next_try(connection))
     at = min((wake for wake in wakes if wake is not None), default=None)
     return None if at is None or at > until else max(at, after)
-
-
-SINCE = "0005"
-"""The first version of the tables that has a place for it."""
