@@ -90,7 +90,9 @@ def finish_interrupted(database: Database, places: Places, at: datetime, rules: 
 def finish(database: Database, places: Places, operation: Operation, at: datetime, rules: Rules) -> Erased:
     """Carry an erasure out, or what is left of it; it ends when nothing remains."""
     with database.exclusive(Lock.evidence_files):
-        plan = operation.plan if operation.done else _erase_rows(database, operation, at, rules)
+        if not operation.done:
+            operation = _erase_rows(database, operation, at, rules)
+        plan = operation.plan
         problems = [_remove_files(places.vault, plan["files"])]  # after the commit: no row may point to a file that is gone
     problems.append(_still_leaving(database, plan))  # before the file is looked at: what is taken later has the new text
     lines, problem = _erase_lines(places.outbox, plan)
@@ -98,7 +100,7 @@ def finish(database: Database, places: Places, operation: Operation, at: datetim
     remains = next(filter(None, problems), None)
     with database.write() as connection:
         known = {**plan, "texts": plan["texts"] if remains else []}  # before the tables are rewritten without them
-        stored.advance(connection, operation.id, 1, known)
+        operations.advance(connection, operation, 1, known)
     remains = remains or database.purge_deleted_data()
     if remains is None:
         with database.write() as connection:
@@ -108,8 +110,8 @@ def finish(database: Database, places: Places, operation: Operation, at: datetim
 
 
 @repeated
-def _erase_rows(database: Database, operation: Operation, at: datetime, rules: Rules) -> Mapping[str, Any]:
-    """Erase the buyer from the tables; return the plan with what is left to do outside of the database."""
+def _erase_rows(database: Database, operation: Operation, at: datetime, rules: Rules) -> Operation:
+    """Erase the buyer from the tables; return the operation with what is left to do outside of the database."""
     ids, texts = operation.plan["orders"], operation.plan["texts"]
     with database.write() as connection:
         _note(connection, ids, operation.by, at, rules)
@@ -120,9 +122,7 @@ def _erase_rows(database: Database, operation: Operation, at: datetime, rules: R
         shared = max(0, evidence_files.forget_names(connection, ids, at) - len(files))
         erasing.erase_orders(connection, ids)
         left = {"files": files, "keys": keys, "reports": reports, "messages": len(keys), "shared": shared}
-        plan = {**operation.plan, **left}
-        stored.advance(connection, operation.id, 1, plan)
-    return plan
+        return operations.advance(connection, operation, 1, {**operation.plan, **left})
 
 
 def _remove_files(vault: Vault, files: Sequence[str]) -> str | None:

@@ -63,7 +63,7 @@ def health(database: Database, at: datetime) -> Health:
             heartbeat=Heartbeat(last["daemon"], last["last_tick"], last["stopped_at"]) if last else None,
             overdue=timers.backlog(connection, at - OVERDUE_AFTER),
             unsent=outbox.overdue(connection, at - UNSENT_AFTER),
-            operations=open_operations(connection, at),
+            operations=open_operations(database, at),
             counts=queries.counts(connection),
             rows=sizes.rows(connection),
             bytes_used=sizes.bytes_used(connection),

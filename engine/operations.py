@@ -11,17 +11,21 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from engine.processes import Process, has_ended, this_process
+from engine.processes import Process, counts_as_ended, this_process
 from storage import operations
 from storage.database import Database
 from storage.operations import Operation as Operation
-from workflow.errors import UsageError
+from workflow.errors import AftersalesError, UsageError
 
 ERASE, TIMERS, RESTORE = "erase", "timers", "restore"
 UNSEEN_FOR = timedelta(hours=1)
 """After so long an operation of a process that cannot be seen from here counts as interrupted."""
 KEPT = timedelta(days=30)
 """How long an ended operation is known, so that a repeat under its id does nothing."""
+
+
+class OperationTaken(AftersalesError):
+    """Another process carries the operation out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +64,34 @@ def take_over(connection: Connection, operation: Operation) -> Operation:
     return replace(operation, process=mine)
 
 
+def advance(connection: Connection, operation: Operation, done: int, plan: Mapping[str, Any] | None = None) -> Operation:
+    """Record how far this process has brought an operation, in the transaction of that work; return it as it stands then.
+
+    Raises:
+        OperationTaken: another process has brought it further; nothing may be committed.
+
+    """
+    if not operations.advance(connection, operation.id, operation.done, done, plan):
+        raise OperationTaken(f"another process carries out the operation {operation.id}: nothing was done twice")
+    return replace(operation, done=done, plan=operation.plan if plan is None else plan)
+
+
 def interrupted(database: Database, at: datetime) -> list[Operation]:
     """Return the open operations that nothing carries out any more."""
     with database.read() as connection:
-        return [one for one in operations.open_ones(connection) if _is_interrupted(one, at)]
+        return [one for one in operations.open_ones(connection) if _is_interrupted(one, at, shared=database.is_shared)]
 
 
-def open_operations(connection: Connection, at: datetime) -> list[OpenOperation]:
+def open_operations(database: Database, at: datetime) -> list[OpenOperation]:
     """Return the operations that have not ended."""
-    return [
-        OpenOperation(one.id, one.kind, one.by, one.begun_at, _is_interrupted(one, at))
-        for one in operations.open_ones(connection)
-    ]
+    with database.read() as connection:
+        return [
+            OpenOperation(one.id, one.kind, one.by, one.begun_at, _is_interrupted(one, at, shared=database.is_shared))
+            for one in operations.open_ones(connection)
+        ]
 
 
-def _is_interrupted(operation: Operation, at: datetime) -> bool:
+def _is_interrupted(operation: Operation, at: datetime, *, shared: bool) -> bool:
     if operation.kind == RESTORE:
         return False
-    ended = has_ended(Process(**operation.process))
-    return at - operation.begun_at > UNSEEN_FOR if ended is None else ended
+    return counts_as_ended(Process(**operation.process), at - operation.begun_at, UNSEEN_FOR, shared=shared)

@@ -1,15 +1,14 @@
-"""Ownership: whoever fires and sends holds a row with a lease, in the database itself (rules 5.3 and 7.8)."""
+"""Ownership: a process that fires and sends holds a row with a lease in the database (rules 5.3 and 9.8)."""
 
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
-from engine.processes import Process, has_ended, is_of_an_earlier_boot, this_process
+from engine.processes import Process, counts_as_ended, this_process
 from storage import heartbeats
 from storage.database import Database, repeated
 from workflow.errors import AftersalesError
@@ -107,9 +106,6 @@ def end_dead(database: Database, connection: Connection, at: datetime) -> None:
         heartbeats.end(connection, dead, at)
 
 
-def _is_dead(row: Any, at: datetime, *, shared: bool) -> bool:
+def _is_dead(row: RowMapping, at: datetime, *, shared: bool) -> bool:
     process = Process(*(row[name] for name in _PROCESS))
-    if not shared and is_of_an_earlier_boot(process):  # an SQLite file is used by one machine
-        return True
-    ended = has_ended(process)
-    return at - row["renewed_at"] > LEASE if ended is None else ended
+    return counts_as_ended(process, at - row["renewed_at"], LEASE, shared=shared)

@@ -3,6 +3,7 @@
 import os
 import socket
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -44,9 +45,15 @@ def has_ended(process: Process) -> bool | None:
     return _started(process.pid) != process.started
 
 
-def is_of_an_earlier_boot(process: Process) -> bool:
-    """Say whether the machine was started anew since the process, provided that it is a process of this machine."""
-    return process.boot != this_process().boot
+def counts_as_ended(process: Process, silent: timedelta, patience: timedelta, *, shared: bool) -> bool:
+    """Say whether a process counts as ended: it has, or it cannot be seen from here and was `silent` beyond `patience`.
+
+    Of a database that is not `shared` all processes are on one machine: those of an earlier boot have ended.
+    """
+    if not shared and process.boot != this_process().boot:
+        return True
+    ended = has_ended(process)
+    return silent > patience if ended is None else ended
 
 
 def _started(pid: int) -> str | None:

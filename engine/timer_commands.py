@@ -1,7 +1,7 @@
 """Timers moved by people, one or a whole selection, and deadlines recomputed when their year is announced (rule 3.10)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import MAXYEAR, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -105,15 +105,11 @@ def apply_command(
     """
     found = selected_timers(database, wanted)
     batches = _batches(found)
-    if dry_run or (len(batches) <= 1 and operation_id is None):
-        results: list[TimerResult] = []
-        for batch in batches:
-            if dry_run:
-                with database.read() as connection:
-                    results += _batch(connection, batch, command, at, lambda _: rules, dry_run=True)
-            else:
-                results += _stored_batch(database, batch, command, at, rules)
-        return results
+    if dry_run:
+        with database.read() as connection:
+            return [one for some in batches for one in _batch(connection, some, command, at, lambda _: rules, dry_run=True)]
+    if len(batches) <= 1 and operation_id is None:
+        return [one for some in batches for one in _stored_batch(database, some, command, at, _always(rules))]
     with database.write() as connection:
         plan = {"timers": found, "command": command.as_kept()}
         operation = operations.begin(connection, operations.TIMERS, command.actor, at, plan, operation_id)
@@ -131,19 +127,27 @@ def resume(database: Database, operation: Operation, at: datetime, rules: Rules)
         return []
     command = TimerCommand.kept(operation.plan["command"])
     planned: list[Due] = [(order_id, number) for order_id, number in operation.plan["timers"]]
-    done, results = operation.done, list[TimerResult]()
+    results = list[TimerResult]()
     try:
-        for batch in _batches(planned[done:]):
-            made = _stored_batch(database, batch, command, at, rules, operation.id, done + len(batch))
-            done, results = done + len(batch), results + made
+        for batch in _batches(planned[operation.done :]):
+            results += _stored_batch(database, batch, command, at, _always(rules), operation)
+            operation = replace(operation, done=operation.done + len(batch))
         with database.write() as connection:
             stored.end(connection, operation.id, at)
     except DatabaseFailed as error:
+        how_far = f"{operation.done:,} of {counted(len(planned), 'timer')} were done before that"
         raise CommandInterrupted(
-            f"{error}. {done:,} of {counted(len(planned), 'timer')} were done before that; the daemon goes on with the others, "
-            f"or the same command with --operation {operation.id}"
+            f"{error}. {how_far}; the daemon goes on with the others, or the same command with --operation {operation.id}"
         ) from error
     return results
+
+
+RulesOf = Callable[[Timer], Rules]
+
+
+def _always(rules: Rules) -> Callable[[Connection], RulesOf]:
+    """Return what gives every timer the same rules."""
+    return lambda _: lambda _: rules
 
 
 @repeated
@@ -152,16 +156,19 @@ def _stored_batch(
     batch: Sequence[Due],
     command: TimerCommand,
     at: datetime,
-    rules: Rules,
-    operation_id: str | None = None,
-    done: int = 0,
+    rules_of: Callable[[Connection], RulesOf],
+    operation: Operation | None = None,
 ) -> list[TimerResult]:
-    """Carry out a command on the timers of some orders, and record how far its operation has come."""
+    """Carry out a command on the timers of some orders, and record how far its operation has come.
+
+    Raises:
+        OperationTaken: another process carries the operation out; nothing was stored.
+
+    """
     with database.write() as connection:
-        results = _batch(connection, batch, command, at, lambda _: rules, dry_run=False)
-        if operation_id:
-            stored.advance(connection, operation_id, done)
-    return results
+        if operation:
+            operations.advance(connection, operation, operation.done + len(batch))
+        return _batch(connection, batch, command, at, rules_of(connection), dry_run=False)
 
 
 def selected_timers(source: Database | Connection, wanted: Selection) -> list[Due]:
@@ -174,14 +181,12 @@ def settle_provisional(database: Database, at: datetime, rules: Rules) -> int:
     """Recompute the provisional deadlines whose years are announced by now, each under its own policy (rule 3.9)."""
     wanted = Selection(provisional=True, due_before=rules.calendar.announced_until(at))
     found = selected_timers(database, wanted)
-    command, settled = TimerCommand("retime", "timer", "that year's working days have been announced"), 0
-    for some in _batches(found):
-        with database.write() as connection:
-            settled += len(_batch(connection, some, command, at, _pinned(connection, rules), dry_run=False))
-    return settled
+    command = TimerCommand("retime", "timer", "that year's working days have been announced")
+    batches = _batches(found)
+    return sum(len(_stored_batch(database, some, command, at, lambda one: _pinned(one, rules))) for some in batches)
 
 
-def _pinned(connection: Connection, rules: Rules) -> Callable[[Timer], Rules]:
+def _pinned(connection: Connection, rules: Rules) -> RulesOf:
     """Return what gives each timer the numbers of its own policy, with the calendar as it is known today."""
     known: dict[int, Rules] = {}
 
@@ -204,7 +209,7 @@ def _batch(
     due: Sequence[Due],
     command: TimerCommand,
     at: datetime,
-    rules_of: Callable[[Timer], Rules],
+    rules_of: RulesOf,
     *,
     dry_run: bool,
 ) -> list[TimerResult]:

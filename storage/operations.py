@@ -52,11 +52,15 @@ def take_over(connection: Connection, operation_id: str, process: Mapping[str, A
     connection.execute(update(o).where(o.c.id == operation_id).values(process=json.dumps(process)))
 
 
-def advance(connection: Connection, operation_id: str, done: int, plan: Mapping[str, Any] | None = None) -> None:
-    """Record how far an operation has come, and with `plan` what is left to do."""
+def advance(connection: Connection, operation_id: str, before: int, done: int, plan: Mapping[str, Any] | None = None) -> bool:
+    """Record how far an operation has come from `before`, and with `plan` what is left to do.
+
+    Returns False, and changes nothing, if it does not stand at `before`: another process carries it out.
+    """
     o = table_of(OperationRow)
     values: dict[str, Any] = {"done": done} if plan is None else {"done": done, "plan": json.dumps(plan)}
-    connection.execute(update(o).where(o.c.id == operation_id).values(values))
+    here = (o.c.id == operation_id) & (o.c.done == before) & o.c.ended_at.is_(None)
+    return connection.execute(update(o).where(here).values(values)).rowcount == 1
 
 
 def end(connection: Connection, operation_id: str, at: datetime) -> None:

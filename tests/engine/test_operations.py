@@ -16,12 +16,14 @@ from engine.claim_evidence import Submission, add_evidence
 from engine.composing import Messenger, compose_due
 from engine.erasing import BuyerSelection, Places, erase, find, finish_interrupted
 from engine.evidence_keeping import OLD_ENOUGH, compare, remove_unclaimed
+from engine.operations import OperationTaken
 from engine.owning import owned
 from engine.processes import this_process
 from engine.sending import Sender, deliver_due
-from engine.timer_commands import CommandInterrupted, Selection, TimerCommand, apply_command
+from engine.timer_commands import CommandInterrupted, Selection, TimerCommand, apply_command, resume
 from evidence.vault import S3Access, Vault
 from jobs.passes import Runtime, finish_operations, single_pass
+from storage import operations as stored
 from storage import queries
 from storage.database import Database, DatabaseFailed
 from storage.tables import HistoryTableRow, MessageRow, OperationRow, TimerRow, table_of
@@ -124,6 +126,20 @@ def test_a_shift_that_the_database_stops_says_how_far_it_came_and_goes_on_under_
         operations.begin(connection, operations.ERASE, "person:kim", day(1), {}, "holiday")
 
 
+def test_two_processes_that_go_on_with_one_shift_move_nothing_twice(shop, monkeypatch):
+    carry_out, left = timer_commands._batch, [None]
+    monkeypatch.setattr(timer_commands, "_batch", lambda *a, **o: (left.pop(), carry_out(*a, **o))[1] if left else killed())
+    with pytest.raises(Killed):
+        apply_command(shop, Selection(), SHIFT, day(1), RULES)
+    monkeypatch.setattr(timer_commands, "_batch", carry_out)
+    with shop.read() as connection:
+        (seen,) = stored.open_ones(connection)
+    assert len(resume(shop, seen, day(1), RULES)) == 7
+    with pytest.raises(OperationTaken, match="nothing was done twice"):
+        resume(shop, seen, day(1), RULES)
+    assert shifted(shop) == [8] * 10
+
+
 # --- erasing ---
 
 
@@ -181,6 +197,19 @@ def test_an_erasure_that_was_killed_anywhere_is_finished_and_the_buyer_is_nowher
         assert [*queries.broken_chains(connection)] == []
         erased = select(func.count()).where(table_of(HistoryTableRow).c.trigger == "erase")
         assert connection.execute(erased).scalar() == 3
+
+
+def test_two_processes_that_finish_one_erasure_note_it_once(with_kim, places, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(erasing, "_erase_rows", killed)
+        with pytest.raises(Killed):
+            erase(with_kim, places, find(with_kim, BuyerSelection("kim lee")), "person:op", day(2), RULES)
+    with with_kim.read() as connection:
+        (seen,) = stored.open_ones(connection)
+    assert erasing.finish(with_kim, places, seen, day(2), RULES).remains is None
+    with pytest.raises(OperationTaken):
+        erasing.finish(with_kim, places, seen, day(2), RULES)
+    assert [row["trigger"] for row in rows(with_kim, HistoryTableRow)].count("erase") == 3
 
 
 def test_a_message_that_is_being_sent_meanwhile_leaves_no_trace_when_its_erasure_has_ended(database, places, gone):
