@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from effects.channel import Channel
 from effects.letters import BadTemplate, LetterContext, Letters
+from engine.halves import in_halves
 from storage import outbox
 from storage.database import Database, repeated
 from storage.outbox import NewMessage, ReadyEffect
@@ -45,34 +46,32 @@ def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messe
         effects, unreadable = outbox.read_effects(connection, rows)
         for effect_id, error in unreadable.items():
             outbox.set_back(connection, effect_id, at, describe_error(error))
+        writing = _Writing(connection, at, rules.policy, messenger)
         for members in _digests(effects):
-            _write(database, connection, members, at, rules.policy, messenger)
+            in_halves(members, writing.write, writing.set_back, concerns_all=database.cannot_be_used)
     return len(rows)
 
 
-def _write(
-    database: Database,
-    connection: Connection,
-    members: Sequence[ReadyEffect],
-    at: datetime,
-    policy: Policy,
-    messenger: Messenger,
-) -> None:
-    """Write the messages of effects that go together; if that fails, those of each half, down to the effect that fails."""
-    try:
-        with connection.begin_nested():
-            outbox.write_messages(connection, [*_compose(members, policy, messenger)], at)
-    except (BadTemplate, NoAddress) as error:
-        outbox.set_aside(connection, [one.id for one in members], at, str(error))
-    except Exception as error:
-        if database.cannot_be_used(error):
-            raise
-        if len(members) == 1:
-            outbox.set_back(connection, members[0].id, at, describe_error(error))
-            return
-        middle = len(members) // 2
-        for half in (members[:middle], members[middle:]):
-            _write(database, connection, half, at, policy, messenger)
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """Writes messages within one transaction, in which a failure undoes nothing else."""
+
+    connection: Connection
+    at: datetime
+    policy: Policy
+    messenger: Messenger
+
+    def write(self, members: Sequence[ReadyEffect]) -> None:
+        """Write the messages of effects that go together; without a letter or an address they are dead."""
+        try:
+            with self.connection.begin_nested():
+                outbox.write_messages(self.connection, [*_compose(members, self.policy, self.messenger)], self.at)
+        except (BadTemplate, NoAddress) as error:
+            outbox.set_aside(self.connection, [one.id for one in members], self.at, str(error))
+
+    def set_back(self, effect: ReadyEffect, error: Exception) -> None:
+        """Count a failed try of an effect."""
+        outbox.set_back(self.connection, effect.id, self.at, describe_error(error))
 
 
 def preview(effect: ReadyEffect, policy: Policy, messenger: Messenger) -> list[NewMessage]:

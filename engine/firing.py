@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.firing_grouped import Traces, fire_grouped
+from engine.halves import in_halves
 from engine.unit_of_work import UnitOfWork
 from storage import timers
 from storage.database import Database, DatabaseFailed, repeated
@@ -107,20 +108,18 @@ def _fire_around_failures(database: Database, at: datetime, rules: Rules, limit:
 
 
 def _fire_halves(database: Database, due: Sequence[Due], at: datetime, rules: Rules) -> Fired:
-    """Fire timers in one transaction; if it fails, each half in its own, down to the single timer that is set back."""
-    if not due:
-        return Fired()
-    try:
+    """Fire timers, each batch in a transaction of its own; the single timer that fails is set back."""
+    fired = Fired()
+
+    def fire_some(some: Sequence[Due]) -> None:
         with database.write() as connection:
-            return _fire_in_turn(connection, due, at, rules, Fired())
-    except DatabaseFailed:
-        raise
-    except Exception as error:
-        if len(due) == 1:
-            return Fired(failures=[_set_back(database, due[0], at, error)])
-    middle = len(due) // 2
-    fired = _fire_halves(database, due[:middle], at, rules)
-    fired.add(_fire_halves(database, due[middle:], at, rules))
+            made = _fire_in_turn(connection, some, at, rules, Fired())
+        fired.add(made)
+
+    def set_back(timer: Due, error: Exception) -> None:
+        fired.failures.append(_set_back(database, timer, at, error))
+
+    in_halves(due, fire_some, set_back, concerns_all=lambda error: isinstance(error, DatabaseFailed))
     return fired
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
+from engine.halves import in_halves
 from engine.outcomes import Outcome, Tally
 from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
@@ -84,22 +85,9 @@ class _Storing:
 
     def store(self, batch: Sequence[tuple[int, Incoming]]) -> None:
         """Store orders, given with their places in the file; one that cannot be processed is rejected (rule 9.5)."""
-        try:
-            outcomes = self._apply(batch)
-        except AftersalesError:
-            raise
-        except Exception as error:
-            if len(batch) == 1:
-                self._reject(batch[0][1], describe_error(error))
-                return
-            middle = len(batch) // 2
-            self.store(batch[:middle])
-            self.store(batch[middle:])
-        else:
-            for outcome in outcomes:
-                self.imported.add(outcome)
+        in_halves(batch, self._apply, self._reject, concerns_all=lambda error: isinstance(error, AftersalesError))
 
-    def _apply(self, batch: Sequence[tuple[int, Incoming]]) -> list[Outcome]:
+    def _apply(self, batch: Sequence[tuple[int, Incoming]]) -> None:
         arrivals = [arrival_of(one) for _, one in batch]
 
         @repeated
@@ -109,16 +97,18 @@ class _Storing:
                 imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
             return outcomes
 
-        return stored(self.database)
+        for outcome in stored(self.database):
+            self.imported.add(outcome)
 
-    def _reject(self, incoming: Incoming, error: str) -> None:
+    def _reject(self, placed: tuple[int, Incoming], error: Exception) -> None:
         """Reject an order, and if it is stored, say on it that its reports could not be processed."""
+        (_, incoming), what = placed, describe_error(error)
         order = incoming.order
-        why = f"order {order.name} could not be processed ({error}): nothing of it was stored; import it again"
+        why = f"order {order.name} could not be processed ({what}): nothing of it was stored; import it again"
         self.imported.rejected.append(Rejection(incoming.line, None, why, order.name))
         with self.database.write() as connection:
             known = cases.find(connection, [(order.shop, order.number)])
-            raise_flags(connection, [(key, "report_failed", self.at, error) for key in known.values()])
+            raise_flags(connection, [(key, "report_failed", self.at, what) for key in known.values()])
 
 
 def _acceptable(
