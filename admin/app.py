@@ -14,7 +14,7 @@ from tzlocal import get_localzone
 
 from admin.text import relative_time
 from config.settings import Settings, load_settings
-from storage.database import Database
+from storage.database import Database, DatabaseUnready
 from workflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,13 +53,18 @@ class App:
             DatabaseUnready: its tables are of another version.
 
         """
-        if not self.database.exists() or self._is_empty_file():  # the making of its tables was interrupted
-            from storage.schema import upgrade  # the migrations are slow to import, and seldom needed
+        try:
+            return self.ready()
+        except DatabaseUnready:
+            if self.database.exists() and not self._is_empty_file():
+                raise
+        from storage.schema import upgrade  # the migrations are slow to import, and seldom needed
 
-            upgrade(self.database)
+        upgrade(self.database)
         return self.ready()
 
     def _is_empty_file(self) -> bool:
+        """Say whether the making of its tables was interrupted."""
         return self.database.file is not None and self.database.schema() is None and not self.database.has_tables()
 
     def rules(self) -> "Rules":

@@ -77,7 +77,7 @@ def cli(ctx: click.Context, config_file: Path | None, database: str | None, trac
 def main() -> None:
     """Run the command; every error is one line and an exit code, without a traceback."""
     gc.disable()  # until the command is imported: looking for garbage among new modules takes a tenth of the start
-    os.umask(0o077)  # exports, copies and databases hold what concerns nobody else
+    os.umask(0o077)  # exports, copies and databases hold personal data
     try:
         _check_arguments(sys.argv)
         cli(prog_name="aftersales")

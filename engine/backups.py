@@ -117,7 +117,7 @@ def restore(source: Path, database: Database, vault: Vault, by: str, at: datetim
 
 
 def is_held(database: Database) -> bool:
-    """Say whether the database was restored, and nobody has gone live with it since."""
+    """Say whether the database was restored, and `observe end` was not run since."""
     with database.read() as connection:
         return any(one.kind == operations.RESTORE for one in stored.open_ones(connection))
 

@@ -92,15 +92,7 @@ class Daemon:
         self._refused = False
         """True when another process owns the database in this one's place, or the clock cannot be right."""
         self.scheduler = BackgroundScheduler(timezone=UTC)
-        self._firing = self._job(self.fire_due_timers, limits.longest_sleep)
-        self._sending = self._job(self.send_effects, limits.longest_sleep)
-        self._jobs = (
-            self._firing,
-            self._sending,
-            self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
-            self._job(self.run_maintenance, MAINTENANCE_EVERY),
-            self._job(self.tidy_evidence, TIDY_EVIDENCE_EVERY),
-        )
+        self._firing, self._sending, *_ = self._jobs = self._all_jobs()
         self._listening = (
             threading.Thread(target=self._listen, name="listening", daemon=True) if runtime.database.is_shared else None
         )
@@ -111,6 +103,16 @@ class Daemon:
         self._summary = Summary()
         self.abandoned_threads = False
         """True after `run` if a job did not stop in time: exit without joining its thread."""
+
+    def _all_jobs(self) -> tuple[WakeableJob, ...]:
+        """Return the jobs: first the one that fires, then the one that sends."""
+        return (
+            self._job(self.fire_due_timers, self._limits.longest_sleep),
+            self._job(self.send_effects, self._limits.longest_sleep),
+            self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
+            self._job(self.run_maintenance, MAINTENANCE_EVERY),
+            self._job(self.tidy_evidence, TIDY_EVIDENCE_EVERY),
+        )
 
     def run(self) -> int:
         """Work until `stop` is called or the ticker dies; return the exit code.
@@ -226,7 +228,7 @@ class Daemon:
         self._sender = Sender(self._runtime.database, self._owner, self._runtime.rules, self._runtime.messenger)
 
     def _own_again(self, lost: str) -> None:
-        """Become an owner anew after this daemon was taken for dead; if another one is there, stop."""
+        """Become an owner again after this daemon was taken for dead; if another one is there, stop."""
         with self._owning:
             if self._owner != lost:  # another job was sooner
                 return
@@ -302,7 +304,7 @@ class Daemon:
         """Wait for the stop; return 1 if the ticker dies. Wake the jobs when the clock was set, or the process frozen."""
         while not self._stop.wait(0.2):
             if happened := self._clock_watch.what_happened():
-                _LOG.warning("%s: looking at all deadlines anew", happened)
+                _LOG.warning("%s: looking at all deadlines again", happened)
                 self._last_tick = time.monotonic()  # this watch slept as well
                 for one in self._jobs:
                     self._wake(one, _now())

@@ -36,7 +36,7 @@ CHAIN_LOCKS = 256
 def take_chains(connection: Connection, chains: Iterable[tuple[str, str]]) -> None:
     """Lock chains of replacements until the transaction ends.
 
-    Every transaction locks its orders first, by id, and then its chains, in one order: nobody waits in a circle.
+    Every transaction locks its orders first, by id, and then its chains, in one order: no two wait for each other.
     """
     numbers = sorted({crc32("\0".join(chain).encode()) % CHAIN_LOCKS for chain in chains})
     if numbers:

@@ -16,7 +16,7 @@ from workflow.plurals import counted
 def audit_command(ctx: click.Context, deep: bool, make_anchor: bool, since: str | None) -> None:
     """Check every order's history: an edited, deleted, reordered or cut-off row is found, and a deleted order.
 
-    Whoever can write to the database can also compute a whole chain anew: that shows only against an anchor.
+    A person with write access can also recompute a whole chain: only a check against an anchor shows that.
     """
     app = App(ctx)
     database = app.ready()

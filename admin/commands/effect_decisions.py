@@ -57,13 +57,7 @@ def _decision(action: EffectAction, past_tense: str) -> click.Command:
         if not (ids or everything or identity or kind):
             raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
         database = App(ctx).ready()
-        if ids:
-            named = views.effects_named(database, ids)
-            chosen = [one for one in named if one.status in DECIDABLE[action]]
-            skipped = [one for one in named if one.status not in DECIDABLE[action]]
-        else:
-            order_id = views.order_id(database, identity) if identity else None
-            chosen, skipped = effects_for(database, action, Filter(order_id=order_id, kind=kind)), []
+        chosen, skipped = _chosen(database, action, ids, identity, kind)
         _print_skipped(skipped, action)
         if dry_run:
             _print_chosen(chosen)
@@ -78,6 +72,18 @@ def _decision(action: EffectAction, past_tense: str) -> click.Command:
 
     statuses = ", ".join(DECIDABLE[action])
     return click.command(action, help=f"{action.capitalize()} effects: those that are {statuses}.")(decide)
+
+
+def _chosen(
+    source: views.Source, action: EffectAction, ids: Sequence[int], identity: str | None, kind: str | None
+) -> tuple[Sequence[EffectSummary], Sequence[EffectSummary]]:
+    """Return the effects that a decision is about, and those that were named and do not take it."""
+    if not ids:
+        order_id = views.order_id(source, identity) if identity else None
+        return effects_for(source, action, Filter(order_id=order_id, kind=kind)), []
+    named = views.effects_named(source, ids)
+    takes = DECIDABLE[action]
+    return [one for one in named if one.status in takes], [one for one in named if one.status not in takes]
 
 
 def _skipped(skipped: Sequence[EffectSummary]) -> str:
