@@ -1,6 +1,7 @@
 """The audit: what shows that somebody has changed what was recorded (rule 6.2), and anchors that are kept elsewhere."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,9 @@ from storage.database import Database
 from workflow.errors import UsageError, describe_error
 from workflow.policy.policy import Rules
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+EVER = datetime.max.replace(tzinfo=UTC)
+"""Of a history all is told, also what was recorded under a clock that ran ahead."""
 SETTLED = timedelta(minutes=2)
 """After so long every transaction that was open at an instant has ended: an anchor covers what was recorded before."""
 FACTS = ("state", "since", "timers", "ledger", "claims", "attempts")
@@ -52,14 +56,14 @@ class Anchor:
         """
         try:
             at, orders, digest = text.strip().split("/")
-            if len(digest) != 64:
-                raise ValueError
-            return cls(datetime.fromisoformat(at).astimezone(UTC), int(orders), digest)
+            if not _DIGEST.fullmatch(digest.lower()):
+                raise ValueError(digest)
+            return cls(datetime.fromisoformat(at).astimezone(UTC), int(orders), digest.lower())
         except ValueError:
             raise UsageError("that is not an anchor: give the line that `aftersales audit --anchor` printed") from None
 
 
-def audit(database: Database, at: datetime, rules: Rules | None = None) -> Audit:
+def audit(database: Database, rules: Rules | None = None) -> Audit:
     """Verify every history; with `rules`, tell each again and hold the order's rows against it."""
     with database.read() as connection:
         broken = [*queries.broken_chains(connection), *queries.missing_orders(connection)]
@@ -68,7 +72,7 @@ def audit(database: Database, at: datetime, rules: Rules | None = None) -> Audit
         if rules is None:
             return Audit(count, broken)
         untold = 0
-        for name, wrong in _retold(connection, at, rules):
+        for name, wrong in _retold(connection, rules):
             if wrong is None:
                 untold += 1
             else:
@@ -88,7 +92,9 @@ def changed_since(database: Database, kept: Anchor) -> str | None:
         now = _anchor(connection, kept.at)
     if now.orders != kept.orders:
         return f"the anchor counts {kept.orders:,} histories, and there are {now.orders:,} of that time"
-    return None if now.digest == kept.digest else "a history of before the anchor is not what it was"
+    if now.digest == kept.digest:
+        return None
+    return "a history of before the anchor is not what it was: it was changed, or an older backup was restored"
 
 
 def _anchor(connection: Connection, at: datetime) -> Anchor:
@@ -99,12 +105,12 @@ def _anchor(connection: Connection, at: datetime) -> Anchor:
     return Anchor(at, orders, digest.hexdigest())
 
 
-def _retold(connection: Connection, at: datetime, rules: Rules) -> Iterator[tuple[str, str | None]]:
+def _retold(connection: Connection, rules: Rules) -> Iterator[tuple[str, str | None]]:
     """Yield orders whose rows are not what their histories tell, and with None those whose histories cannot be told again."""
     for order_id in queries.order_ids(connection):
         try:
             stored = cases.load(connection, [order_id], lock=False)[order_id].case
-            told = as_known(connection, order_id, at, rules)
+            told = as_known(connection, order_id, EVER, rules)
         except Exception as error:
             yield f"order row {order_id}", f"its rows cannot be read ({describe_error(error)})"
             continue

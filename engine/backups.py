@@ -135,7 +135,7 @@ def go_live(database: Database, at: datetime) -> bool:
     with database.write() as connection:
         restores = [one for one in stored.open_ones(connection) if one.kind == operations.RESTORE]
         for one in restores:
-            stored.end(connection, one.id, at)
+            stored.end(connection, one, at)
         if restores:
             notify_daemons(connection)
     return bool(restores)

@@ -104,7 +104,7 @@ def finish(database: Database, places: Places, operation: Operation, at: datetim
     remains = remains or database.purge_deleted_data()
     if remains is None:
         with database.write() as connection:
-            stored.end(connection, operation.id, at)
+            stored.end(connection, operation, at)
     counts = {name: plan[name] for name in ("reports", "messages", "shared")}
     return Erased(len(plan["orders"]), **counts, files=len(plan["files"]), lines=lines, remains=remains)
 

@@ -38,6 +38,7 @@ class Health:
 
     heartbeat: Heartbeat | None
     overdue: int
+    last_recorded: datetime | None
     unsent: Overdue
     operations: Sequence[OpenOperation]
     """Work in several places that has not ended."""
@@ -62,6 +63,7 @@ def health(database: Database, at: datetime) -> Health:
         return Health(
             heartbeat=Heartbeat(last["daemon"], last["last_tick"], last["stopped_at"]) if last else None,
             overdue=timers.backlog(connection, at - OVERDUE_AFTER),
+            last_recorded=heartbeats.last_recorded(connection),
             unsent=outbox.overdue(connection, at - UNSENT_AFTER),
             operations=open_operations(database, at),
             counts=queries.counts(connection),

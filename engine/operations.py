@@ -45,16 +45,28 @@ def begin(
     """Record that an operation begins; one that is known by that id is returned as it stands, to be gone on with.
 
     Raises:
-        UsageError: the id is that of an operation of another kind.
+        UsageError: the id is that of another operation.
 
     """
-    if operation_id and (known := operations.find(connection, operation_id)):
-        if known.kind != kind:
-            raise UsageError(f"{operation_id} is the name of another operation ({known.kind}): choose another name")
+    if operation_id and (known := named(connection, operation_id, kind, plan)):
         return take_over(connection, known)
     begun = Operation(operation_id or secrets.token_hex(4), kind, by, at, asdict(this_process()), plan, 0, None)
     operations.add(connection, begun)
     return begun
+
+
+def named(connection: Connection, operation_id: str, kind: str, plan: Mapping[str, Any]) -> Operation | None:
+    """Return the operation of that id, open or ended, or None.
+
+    Raises:
+        UsageError: it is not the same: of another kind, or its plan says that it was something else.
+
+    """
+    known = operations.find(connection, operation_id)
+    if known and (known.kind != kind or known.plan.get("what") != plan.get("what")):
+        was = known.plan.get("what") or known.kind
+        raise UsageError(f"{operation_id} is the name of another operation ({was}): choose another name")
+    return known
 
 
 def take_over(connection: Connection, operation: Operation) -> Operation:

@@ -86,7 +86,7 @@ def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rule
 def _bare(case: Case, *, with_links: bool) -> Case:
     """Return the case as it was before its first step."""
     order = case.order if with_links else replace(case.order, replaces=None, generation=0, chain=None)
-    return Case(order, lines=case.lines, salt=case.salt)
+    return Case(order, lines=case.lines, salt=case.salt, historical=case.historical)
 
 
 def _report(row: Found) -> Report:

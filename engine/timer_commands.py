@@ -1,7 +1,7 @@
 """Timers moved by people, one or a whole selection, and deadlines recomputed when their year is announced (rule 3.10)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import MAXYEAR, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -46,6 +46,13 @@ class TimerCommand:
             due_at = timer.due_at.replace(year=MAXYEAR)
         told: dict[str, Detail] = {"reason": self.reason} if self.reason else {}
         return told | {"due_at": due_at.isoformat()} if due_at else told
+
+    def described(self, wanted: Selection) -> str:
+        """Say what is done to which timers, without the instants, which a repeat of the same words may have moved."""
+        chosen = {name: value for name, value in asdict(wanted).items() if value}
+        narrowed = ", ".join(name if isinstance(value, datetime) else f"{name} {value}" for name, value in chosen.items())
+        by = f" by {self.by}" if self.by is not None else ""
+        return f"timers {self.action}{by}: {narrowed or 'all'}"
 
     def as_kept(self) -> dict[str, Any]:
         """Return the command as an operation keeps it."""
@@ -104,16 +111,24 @@ def apply_command(
 
     """
     found = selected_timers(database, wanted)
-    batches = _batches(found)
+    plan = {"what": command.described(wanted), "timers": found, "command": command.as_kept()}
     if dry_run:
         with database.read() as connection:
+            known = operations.named(connection, operation_id, operations.TIMERS, plan) if operation_id else None
+            batches = _batches(_left_of(known) if known else found)
             return [one for some in batches for one in _batch(connection, some, command, at, lambda _: rules, dry_run=True)]
+    batches = _batches(found)
     if len(batches) <= 1 and operation_id is None:
         return [one for some in batches for one in _stored_batch(database, some, command, at, _always(rules))]
     with database.write() as connection:
-        plan = {"timers": found, "command": command.as_kept()}
         operation = operations.begin(connection, operations.TIMERS, command.actor, at, plan, operation_id)
     return resume(database, operation, at, rules)
+
+
+def _left_of(operation: Operation) -> list[Due]:
+    """Return the timers that an operation has not come to yet."""
+    planned = operation.plan.get("timers", ())
+    return [(order_id, number) for order_id, number in planned[operation.done :]]
 
 
 def resume(database: Database, operation: Operation, at: datetime, rules: Rules) -> list[TimerResult]:
@@ -126,16 +141,16 @@ def resume(database: Database, operation: Operation, at: datetime, rules: Rules)
     if operation.ended_at:
         return []
     command = TimerCommand.kept(operation.plan["command"])
-    planned: list[Due] = [(order_id, number) for order_id, number in operation.plan["timers"]]
+    left, total = _left_of(operation), len(operation.plan["timers"])
     results = list[TimerResult]()
     try:
-        for batch in _batches(planned[operation.done :]):
+        for batch in _batches(left):
             results += _stored_batch(database, batch, command, at, _always(rules), operation)
             operation = replace(operation, done=operation.done + len(batch))
         with database.write() as connection:
-            stored.end(connection, operation.id, at)
+            stored.end(connection, operation, at)
     except DatabaseFailed as error:
-        how_far = f"{operation.done:,} of {counted(len(planned), 'timer')} were done before that"
+        how_far = f"{operation.done:,} of {counted(total, 'timer')} were done before that"
         raise CommandInterrupted(
             f"{error}. {how_far}; the daemon goes on with the others, or the same command with --operation {operation.id}"
         ) from error

@@ -104,6 +104,8 @@ class Vault:
             VaultFailed: the store cannot be listed.
 
         """
+        if self.folder is not None and not self.folder.is_dir():
+            return
         with self._open() as store:
             for folder in (ORIGINALS, SHOWN):
                 for found in obstore.list(store, prefix=folder):

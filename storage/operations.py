@@ -36,7 +36,7 @@ def add(connection: Connection, begun: Operation) -> None:
 def find(connection: Connection, operation_id: str) -> Operation | None:
     """Return an operation, open or ended."""
     o = table_of(OperationRow)
-    row = connection.execute(select(o).where(o.c.id == operation_id).with_for_update()).mappings().first()
+    row = connection.execute(select(o).where(o.c.id == operation_id)).mappings().first()
     return _read(row) if row else None
 
 
@@ -63,10 +63,10 @@ def advance(connection: Connection, operation_id: str, before: int, done: int, p
     return connection.execute(update(o).where(here).values(values)).rowcount == 1
 
 
-def end(connection: Connection, operation_id: str, at: datetime) -> None:
-    """Record that an operation has ended, and forget its plan."""
-    o = table_of(OperationRow)
-    connection.execute(update(o).where(o.c.id == operation_id).values(plan="{}", ended_at=at))
+def end(connection: Connection, ended: Operation, at: datetime) -> None:
+    """Record that an operation has ended; of its plan only `what` it was is kept."""
+    o, kept = table_of(OperationRow), {name: ended.plan[name] for name in ("what",) if name in ended.plan}
+    connection.execute(update(o).where(o.c.id == ended.id).values(plan=json.dumps(kept), ended_at=at))
 
 
 def delete_ended(connection: Connection, before: datetime) -> None:

@@ -18,13 +18,18 @@ def audit_command(ctx: click.Context, deep: bool, make_anchor: bool, since: str 
 
     A person with write access can also recompute a whole chain: only a check against an anchor shows that.
     """
+    if make_anchor and (deep or since is not None):
+        raise click.UsageError("--anchor prints a digest and checks nothing: give it alone.")
+    kept = Anchor.parse(since) if since is not None else None
     app = App(ctx)
     database = app.ready()
     if make_anchor:
-        click.echo(str(anchor(database, now())))
+        made = anchor(database, now())
+        click.echo(str(made))
+        covers = f"{counted(made.orders, 'history', 'histories')} as recorded by {app.when(made.at, how_far=False)}"
+        click.echo(f"It covers {covers}; what is younger may still be written by a transaction that is open.", err=True)
         return
-    kept = Anchor.parse(since) if since else None
-    found = audit(database, now(), app.rules_for_reading() if deep else None)
+    found = audit(database, app.rules_for_reading() if deep else None)
     for name, wrong in found.broken:
         click.echo(f"{safe(name)}: {wrong}")
     click.echo(f"{counted(found.orders, 'history', 'histories')} checked, {len(found.broken)} broken.")

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import click
 
-from admin.app import App, now
+from admin.app import App, has_test_clock, now
 from admin.output import iso, print_json
 from admin.text import safe
 from effects.letters import Letters
 from engine.evidence_keeping import compare
 from engine.health import RESTORE, Health, Overdue, health
 from evidence.vault import VaultFailed
+from jobs.clock import PlausibleClock
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
 from workflow.policy.policy import calendar_of
@@ -21,6 +22,8 @@ Finding = tuple[str, str, str]
 
 LOOKED_THROUGH_BYTES = 500_000_000
 """A larger file takes more than some seconds to be looked through."""
+AHEAD_OF_NOW = timedelta(minutes=5)
+"""What was recorded so far ahead of the clock was recorded under another one."""
 CHECKS = {
     "A001": "The settings cannot be read.",
     "A002": "The policy cannot be read.",
@@ -42,6 +45,7 @@ CHECKS = {
     "A024": "The database was restored, and fires and sends nothing until a person goes live.",
     "A025": "The database file is damaged, or too large to be looked through without --deep.",
     "A026": "The server is reached through a pooler in transaction mode.",
+    "A027": "This machine's clock and what was recorded do not fit.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -78,15 +82,17 @@ def _findings(ctx: click.Context, deep: bool) -> Iterator[Finding]:
     yield from _policy_findings(app)
     try:
         app.ready()
+        found = health(app.database, now())
     except AftersalesError as error:
-        yield "A003", "error", str(error)
+        damaged = [one for one in _damage_findings(app, deep) if one[1] == "error"]
+        yield from damaged or [("A003", "error", str(error))]
         return
     try:
         app.database.refuse_pooler()
     except AftersalesError as error:
         yield "A026", "error", str(error)
-    found = health(app.database, now())
-    yield from _damage_findings(app, found.bytes_used, deep)
+    yield from _damage_findings(app, deep)
+    yield from _clock_findings(app, found)
     yield from _daemon_findings(found)
     yield from _work_findings(found)
     yield from _operation_findings(found)
@@ -116,7 +122,9 @@ def _policy_findings(app: App) -> Iterator[Finding]:
 
 def _daemon_findings(found: Health) -> Iterator[Finding]:
     beat = found.heartbeat
-    if beat is None or beat.stopped_at:
+    if has_test_clock():
+        yield "A014", "info", "the database has a test clock: `aftersales once --until INSTANT` moves it"
+    elif beat is None or beat.stopped_at:
         yield "A014", "warning", "no daemon is running: `aftersales run`, or `aftersales once` from cron"
     elif now() - beat.last_tick > timedelta(seconds=60):
         yield "A004", "error", f"daemon {beat.daemon} has written no heartbeat since {iso(beat.last_tick)}"
@@ -170,13 +178,30 @@ def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
         )
 
 
-def _damage_findings(app: App, size: int, deep: bool) -> Iterator[Finding]:
-    if app.database.is_shared:
+def _damage_findings(app: App, deep: bool) -> Iterator[Finding]:
+    if app.database.file is None or not app.database.file.is_file():
         return
+    size = app.database.file.stat().st_size
     if size > LOOKED_THROUGH_BYTES and not deep:
         yield "A025", "info", f"the file of {size / 1_000_000:,.0f} MB was not looked through for damage: check --deep does"
-    elif problem := app.database.damage():
+        return
+    try:
+        problem = app.database.damage()
+    except AftersalesError as error:
+        problem = str(error)
+    if problem:
         yield "A025", "error", f"the database file is damaged ({problem}): stop the daemon, and restore a backup"
+
+
+def _clock_findings(app: App, found: Health) -> Iterator[Finding]:
+    if found.last_recorded is None or has_test_clock():
+        return
+    gap = app.rules_for_reading().policy.clock.longest_gap.span()
+    if why := PlausibleClock(found.last_recorded, gap).why_not(now()):
+        yield "A027", "error", why
+    elif found.last_recorded - now() > AHEAD_OF_NOW:
+        recorded = iso(found.last_recorded)
+        yield "A027", "warning", f"things were recorded at {recorded}, which is ahead of this machine's clock: is it set right?"
 
 
 def _operation_findings(found: Health) -> Iterator[Finding]:
@@ -190,7 +215,7 @@ def _operation_findings(found: Health) -> Iterator[Finding]:
 
 def _evidence_findings(app: App) -> Iterator[Finding]:
     vault = app.vault()
-    if vault.folder is None or not vault.folder.is_dir():
+    if vault.folder is None:
         return  # to list a remote store takes long; the daemon does it once a day
     try:
         found = compare(app.database, vault, now())
@@ -199,7 +224,8 @@ def _evidence_findings(app: App) -> Iterator[Finding]:
         return
     if found.missing:
         named = ", ".join(sorted(sha256[:12] for sha256 in found.missing)[:3])
-        yield "A023", "error", f"{counted(len(found.missing), 'file')} of evidence missing from {vault.location}: {named} …"
+        more = ", …" if len(found.missing) > 3 else ""
+        yield "A023", "error", f"{counted(len(found.missing), 'file')} of evidence missing from {vault.location}: {named}{more}"
     if found.unclaimed:
         yield "A023", "warning", f"{counted(len(found.unclaimed), 'file')} of evidence that no claim has: a daemon removes them"
 

@@ -38,9 +38,10 @@ def upgrade_command(ctx: click.Context, test_clock: bool) -> None:
             raise AlreadyRunning(f"{error}, then upgrade") from None
     else:
         before = upgrade(database)
-    click.echo(f"{database.location}: version {before or 'none'} -> {database.schema()}")
     if test_clock:
         trying.give_clock(database, now())
+    click.echo(f"{database.location}: version {before or 'none'} -> {database.schema()}")
+    if test_clock:
         click.echo(f"Its test clock stands at {iso(now())}; `aftersales once --until 2d` moves it.")
 
 
@@ -83,12 +84,16 @@ def backup_command(ctx: click.Context, target: Path) -> None:
     """
     from engine.backups import back_up, evidence_beside
 
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}")
     app = App(ctx)
     done = back_up(app.ready(), app.vault(), target)
     files = f" and {counted(done.files, 'file')} of evidence to {evidence_beside(target)}" if done.files else ""
     click.echo(f"Backed up {counted(done.orders, 'order')} to {target}{files}; checked.")
     if done.missing:
-        click.echo(f"{counted(len(done.missing), 'file')} of evidence were missing before: aftersales check", err=True)
+        click.echo(
+            f"Missing from the store before: {counted(len(done.missing), 'file')} of evidence (aftersales check)", err=True
+        )
 
 
 @db_command.command("restore")
@@ -106,6 +111,10 @@ def restore_command(ctx: click.Context, source: Path, replace: bool) -> None:
     database = app.database
     if database.file is None:
         raise UsageError("`db restore` restores SQLite; use pg_restore for a PostgreSQL database")
+    if not source.is_file():
+        raise UsageError(f"{source} is a folder" if source.is_dir() else f"there is no file {source}")
+    if database.file.exists() and source.samefile(database.file):
+        raise UsageError("that is the database itself: name a backup of it")
     if database.exists() and not replace:
         raise UsageError(f"there is a database at {database.location}: --replace keeps it under another name")
     with unowned(database, now()) if database.exists() else nullcontext():
@@ -113,4 +122,5 @@ def restore_command(ctx: click.Context, source: Path, replace: bool) -> None:
     click.echo(f"Restored {source} to {database.location}.")
     if aside:
         click.echo(f"The database that was there is now {aside}.")
+    click.echo("Buyers that were erased since the backup was made are in it again: erase them once more.")
     click.echo("Timers and effects are held: look, then go live with `aftersales observe end`.")

@@ -20,10 +20,13 @@ def erase_command(
 ) -> None:
     """Remove a buyer's name, addresses, messages and evidence wherever they are kept.
 
-    History and ledger stay, and `audit` still finds every chain whole. Backups and files that you imported are not touched.
+    History and ledger stay, and `audit` still finds every chain whole. Backups, databases that a restore has replaced, and
+    files that you imported are not touched.
     """
     if not (buyer or identities or finish):
         raise click.UsageError("Name the buyer by --buyer EMAIL_OR_NAME, or by --order ID.")
+    if finish and (buyer or identities):
+        raise click.UsageError("--finish finishes what was begun: give it alone.")
     app = App(ctx)
     database = app.ready()
     done = [] if dry_run else finish_interrupted(database, app.places(), now(), app.rules())
@@ -52,7 +55,7 @@ def _print(rows_stay: str | None, done: Erased, what: str) -> None:
         f"{counted(done.reports, 'report')}, {counted(done.files, 'file')}, {counted(done.lines, 'line')} of the outbox file."
     )
     if done.shared:
-        click.echo(f"{counted(done.shared, 'file')} stay, without a name here: another buyer's claim has them too.")
+        click.echo(f"Kept without a name here: {counted(done.shared, 'file')}; another buyer's claim has the same.")
     if done.remains:
         click.echo(f"Not yet: {done.remains}. The daemon finishes it, or `aftersales erase --finish`.", err=True)
     elif rows_stay:

@@ -26,7 +26,8 @@ def end_command(ctx: click.Context, yes: bool) -> None:
         f"At once {counted(waits.timers, 'timer')} would fire, and {counted(waits.effects, 'effect')} and "
         f"{counted(waits.messages, 'message')} would leave, besides what those timers cause."
     )
-    click.echo("Drop what has left since the backup before you go on: aftersales effects drop ID, timers cancel ORDER#NUMBER")
+    if waits.timers or waits.effects or waits.messages:
+        click.echo("First drop what left after the backup: aftersales effects drop ID, timers cancel ORDER#NUMBER")
     if not yes:
         click.confirm("Go live?", abort=True)
     go_live(database, now())

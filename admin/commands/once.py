@@ -47,7 +47,7 @@ def once_command(ctx: click.Context, clock_is_right: bool, until: datetime | Non
 def _check_until(until: datetime) -> None:
     """Refuse to move a clock that is not a test's, or to move it back."""
     if not has_test_clock():
-        raise UsageError("--until moves a test clock: make a database with `aftersales db upgrade --test-clock`")
+        raise UsageError("--until moves a test clock: make a new database with `aftersales db upgrade --test-clock`")
     if until < now():
         raise UsageError(f"the test clock stands at {iso(now())}, and only goes forward")
 

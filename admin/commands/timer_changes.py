@@ -44,6 +44,8 @@ def changing(command: Callable[..., None]) -> Callable[..., None]:
     @selecting
     @wraps(command)
     def changed(*args: Any, reason: str | None, dry_run: bool, operation: str | None, **options: Any) -> None:
+        if operation is not None and not operation.strip():
+            raise click.UsageError("--operation is empty: give the change a name, or leave the option out.")
         command(*args, how=How(reason, dry_run, operation), **options)
 
     return changed

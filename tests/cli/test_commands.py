@@ -1,4 +1,5 @@
 import stat
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
@@ -327,13 +328,55 @@ def test_a_backup_is_a_whole_database_and_never_replaces_a_file(shop):
 
 
 def test_an_anchor_proves_that_nothing_before_it_was_changed(shop):
-    kept = shop("audit", "--anchor").out.strip()
+    with freeze_time(datetime.now(UTC) + timedelta(minutes=5)):
+        kept, covers = shop("audit", "--anchor").out.splitlines()
+    assert covers.startswith("It covers 3 histories as recorded by ")
     said = shop("audit", "--since", kept)
     assert said.code == 0
     assert "nothing recorded before it was changed" in said.out
     assert shop("audit", "--since", kept[:-1] + ("0" if kept[-1] != "0" else "1")).code == 1
     assert shop("audit", "--since", "yesterday").code == 2
     assert shop("audit", "--deep").out == "3 histories checked, 0 broken.\n"
+
+
+REFUSED = {
+    ("audit", "--since", ""): "that is not an anchor",
+    ("audit", "--anchor", "--deep"): "--anchor prints a digest and checks nothing: give it alone.",
+    ("audit", "--anchor", "--since", "x"): "--anchor prints a digest and checks nothing: give it alone.",
+    ("erase", "--finish", "--order", "1001"): "--finish finishes what was begun: give it alone.",
+    ("timers", "shift", "--by", "1d", "--all", "--operation", ""): "--operation is empty",
+    ("db", "backup", "none/copy.db"): "there is no folder none",
+    ("db", "restore", "none.db", "--replace"): "there is no file none.db",
+    ("db", "restore", "aftersales.db", "--replace"): "that is the database itself",
+    ("db", "restore", ".", "--replace"): ". is a folder",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_what_cannot_be_meant_is_refused_and_changes_nothing(shop, words):
+    before = shop("audit", "--anchor").out.splitlines()[0][-64:], shop("timers", "--json").out
+    said = shop(*words)
+    assert (said.code, REFUSED[words] in said.out) == (2, True), said.out
+    assert (shop("audit", "--anchor").out.splitlines()[0][-64:], shop("timers", "--json").out) == before
+
+
+def test_check_names_a_damaged_file_first_and_once(shop, tmp_path):
+    shop("db", "backup", "copy.db")
+    page = (tmp_path / "copy.db").read_bytes()
+    half = len(page) // 8192 * 4096
+    (tmp_path / "torn.db").write_bytes(page[:half] + b"\xff" * (len(page) - half))
+    said = shop("--database", "sqlite:///torn.db", "check", "--json")
+    errors = [row["id"] for row in said.json if row["level"] == "error"]
+    assert (said.code, errors) == (1, ["A025"])
+
+
+def test_check_names_a_clock_that_does_not_fit_what_was_recorded(shop):
+    with freeze_time("2056-01-01", tz_offset=0):
+        clock = [row for row in shop("check", "--json").json if row["id"] == "A027"]
+        assert [row["level"] for row in clock] == ["error"]
+        shop("once", "--clock-is-right")
+    clock = [row for row in shop("check", "--json").json if row["id"] == "A027"]
+    assert [(row["level"], "ahead of this machine's clock" in row["message"]) for row in clock] == [("warning", True)]
 
 
 def test_audit_finds_what_was_changed(shop):

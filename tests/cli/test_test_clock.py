@@ -6,7 +6,6 @@ from sqlalchemy import text
 from engine.auditing import audit
 from storage import queries
 from storage.database import Database
-from tests.factories import day
 
 ORDERS = """id,placed_at,supplier,alternatives,route,currency,paid,sku,quantity
 1,2026-03-02T09:00:00Z,Yiwu,Ningbo,domestic,CNY,25.90,LAMP,1
@@ -47,7 +46,7 @@ def test_every_deadline_fires_at_its_own_instant_and_messages_leave(begun, tmp_p
     assert (late, fired > 4) == (0, True)
     assert steps[:3] == ["place", "urge", "reroute"]
     assert (tmp_path / "outbox.jsonl").read_text().count("urge_supplier") >= 2
-    assert audit(database, day(0)).broken == []
+    assert audit(database).broken == []
     database.close()
 
 
@@ -67,5 +66,5 @@ def test_other_databases_refuse_to_be_stepped_through(tried):
     assert tried("import", "orders.csv").code == 0
     said = tried("once", "--until", "3d")
     assert said.code == 2
-    assert "make a database with `aftersales db upgrade --test-clock`" in said.out
+    assert "make a new database with `aftersales db upgrade --test-clock`" in said.out
     assert "has orders: a test clock is given to a new database" in tried("db", "upgrade", "--test-clock").out

@@ -126,6 +126,30 @@ def test_a_shift_that_the_database_stops_says_how_far_it_came_and_goes_on_under_
         operations.begin(connection, operations.ERASE, "person:kim", day(1), {}, "holiday")
 
 
+def test_a_name_belongs_to_one_change_and_a_preview_under_it_says_what_is_left(shop, monkeypatch):
+    assert len(apply_command(shop, Selection(), SHIFT, day(1), RULES, operation_id="holiday", dry_run=True)) == 10
+    carry_out, left = timer_commands._batch, [None]
+    monkeypatch.setattr(timer_commands, "_batch", lambda *a, **o: (left.pop(), carry_out(*a, **o))[1] if left else killed())
+    with pytest.raises(Killed):
+        apply_command(shop, Selection(), SHIFT, day(1), RULES, operation_id="holiday")
+    monkeypatch.setattr(timer_commands, "_batch", carry_out)
+    others = {
+        "by 9 days": (Selection(), TimerCommand("shift", "person:kim", by=timedelta(days=9))),
+        "another supplier": (Selection(supplier="Ningbo"), SHIFT),
+        "a pause": (Selection(), TimerCommand("pause", "person:kim")),
+    }
+    for preview in (True, False):
+        for wanted, command in others.values():
+            with pytest.raises(UsageError, match=r"holiday is the name of another operation \(timers shift by 8 days"):
+                apply_command(shop, wanted, command, day(1), RULES, operation_id="holiday", dry_run=preview)
+    assert len(apply_command(shop, Selection(), SHIFT, day(1), RULES, operation_id="holiday", dry_run=True)) == 7
+    assert len(apply_command(shop, Selection(), SHIFT, day(1), RULES, operation_id="holiday")) == 7
+    assert apply_command(shop, Selection(), SHIFT, day(1), RULES, operation_id="holiday", dry_run=True) == []
+    with pytest.raises(UsageError, match="name of another operation"):
+        apply_command(shop, *others["by 9 days"], day(1), RULES, operation_id="holiday")
+    assert shifted(shop) == [8] * 10
+
+
 def test_two_processes_that_go_on_with_one_shift_move_nothing_twice(shop, monkeypatch):
     carry_out, left = timer_commands._batch, [None]
     monkeypatch.setattr(timer_commands, "_batch", lambda *a, **o: (left.pop(), carry_out(*a, **o))[1] if left else killed())
