@@ -14,7 +14,8 @@ from storage.database import Database
 from storage.sqlite import text_of
 
 _JSON = """'["' || o.last_hash || '","' || o.shop || '/' || o.number || '",' || (o.version + 1) || ',"urge","' || o.state
- || '","overdue_urged","{iso}","' || {due} || '","{iso}","timer",null,{{}},1]'"""
+ || '","overdue_urged","{iso}","' || {due} || '","{iso}","timer",null,{{}},1,' || {wrote} || ']'"""
+_WROTE = """'{{"timers":{{"' || t.number || '":"fired","' || (o.timers_made + 1) || '":["reroute","{later}"]}}}}'"""
 _HASH = {"sqlite": f"sha256_of({_JSON})", "postgresql": f"encode(sha256(convert_to({_JSON}, 'UTF8')), 'hex')"}
 _DUE = {
     "sqlite": "replace(substr(t.due_at, 1, 19), ' ', 'T') || '+00:00'",
@@ -24,14 +25,16 @@ _KEYS = {"sqlite": "WITHOUT ROWID", "postgresql": "ON COMMIT DELETE ROWS"}
 _LOCKED = {"sqlite": "", "postgresql": "FOR UPDATE OF o SKIP LOCKED"}
 _EFFECT = """'{"about":"urge","supplier":"' || supplier || '"}'"""
 _COLUMNS = (
-    "order_id bigint PRIMARY KEY, number int, due_at {instant}, version int, current int, supplier text, made int, hash text"
+    "order_id bigint PRIMARY KEY, number int, due_at {instant}, version int, current int, supplier text, made int, wrote text, "
+    "hash text"
 )
-_CLAIM = """INSERT INTO due SELECT t.order_id, t.number, t.due_at, o.version, o.current, a.supplier, o.timers_made, {hash}
+_CLAIM = """INSERT INTO due SELECT t.order_id, t.number, t.due_at, o.version, o.current, a.supplier, o.timers_made, {wrote}, {hash}
 FROM timers t JOIN orders o ON o.id = t.order_id JOIN attempts a ON a.order_id = o.id AND a.number = o.current
 WHERE t.status = 'pending' AND t.wake_at <= '{at}' ORDER BY t.wake_at, t.order_id, t.number LIMIT {limit} {locked}"""
 _WRITES = (
-    """INSERT INTO history (order_id, sequence, trigger, source, target, occurred, due, recorded, actor, details, policy, hash)
-SELECT order_id, version + 1, 'urge', 'placed', 'overdue_urged', {now}, due_at, {now}, 'timer', '{{}}', 1, hash FROM due""",
+    """INSERT INTO history (order_id, sequence, trigger, source, target, occurred, due, recorded, actor, details, policy, wrote,
+hash) SELECT order_id, version + 1, 'urge', 'placed', 'overdue_urged', {now}, due_at, {now}, 'timer', '{{}}', 1, wrote, hash
+FROM due""",
     """INSERT INTO timers (order_id, number, trigger, due_at, planned_at, wake_at, counts_from, policy, status, nth,
 provisional, tries) SELECT order_id, made + 1, 'reroute', {next}, {next}, {next}, {now}, 1, 'pending', 1, {false}, 0 FROM due""",
     """INSERT INTO effects (order_id, sequence, kind, attempt, supplier, details, status, caused_at)
@@ -72,8 +75,11 @@ def fire(database: Database, at: datetime, limit: int) -> int:
 
 def _fire(connection: Connection, kind: str, at: datetime, limit: int) -> int:
     instant = {"sqlite": "text", "postgresql": "timestamptz"}[kind]
+    later = at + timedelta(days=2)
+    wrote = _WROTE.format(later=later.isoformat())
     named = {
-        "hash": _HASH[kind].format(iso=at.isoformat(), due=_DUE[kind]),
+        "wrote": wrote,
+        "hash": _HASH[kind].format(iso=at.isoformat(), due=_DUE[kind], wrote=wrote),
         "at": text_of(at),
         "now": f"'{text_of(at)}'" if kind == "sqlite" else f"'{at.isoformat()}'::timestamptz",
         "limit": limit,
@@ -81,7 +87,6 @@ def _fire(connection: Connection, kind: str, at: datetime, limit: int) -> int:
         "false": "0" if kind == "sqlite" else "false",
         "effect": _EFFECT,
     }
-    later = at + timedelta(days=2)
     named["next"] = f"'{text_of(later)}'" if kind == "sqlite" else f"'{later.isoformat()}'::timestamptz"
     if kind == "postgresql":
         named["at"] = at.isoformat()

@@ -4,6 +4,7 @@ What they do is more than what is done here: their jobs may be any code. Their n
 """
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -28,8 +29,8 @@ _LOOK = (
 _STEPS = (
     "UPDATE orders SET state = 'overdue_urged', since = ?, version = version + 1, last_hash = ? WHERE id = ? AND version = ?",
     "UPDATE attempts SET urged_at = ? WHERE order_id = ? AND number = 1",
-    "INSERT INTO history (order_id, sequence, trigger, source, target, occurred, due, recorded, actor, details, policy, hash) "
-    "VALUES (?, ?, 'urge', ?, 'overdue_urged', ?, ?, ?, 'timer', '{}', 1, ?)",
+    "INSERT INTO history (order_id, sequence, trigger, source, target, occurred, due, recorded, actor, details, policy, wrote, "
+    "hash) VALUES (?, ?, 'urge', ?, 'overdue_urged', ?, ?, ?, 'timer', '{}', 1, ?, ?)",
     "INSERT INTO effects (order_id, sequence, kind, attempt, supplier, details, status, caused_at) "
     "VALUES (?, ?, 'urge_supplier', 1, ?, ?, 'ready', ?)",
 )
@@ -39,11 +40,12 @@ def _rows(order_id: int, row: Any, at: Any) -> list[tuple[Any, ...]]:
     """Return the parameters of the steps, from what was looked up."""
     shop, number, state, version, last_hash, supplier, due_at = row
     seal = [last_hash, f"{shop}/{number}", version + 1, "urge", state, "overdue_urged", str(at), str(due_at), str(at)]
-    made = sealed([*seal, "timer", None, {}, 1])
+    wrote = {"timers": {"1": "fired", "2": ["reroute", str(at)]}}
+    made = sealed([*seal, "timer", None, {}, 1, wrote])
     return [
         (at, made, order_id, version),
         (at, order_id),
-        (order_id, version + 1, state, at, due_at, at, made),
+        (order_id, version + 1, state, at, due_at, at, json.dumps(wrote), made),
         (order_id, version + 1, supplier, f'{{"about":"urge","supplier":"{supplier}"}}', at),
     ]
 

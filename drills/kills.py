@@ -18,7 +18,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from engine.outcomes import Arrival
 from engine.reporting import apply
-from storage import heartbeats, queries
+from storage import audits, heartbeats
 from storage.database import Database
 from storage.schema import upgrade
 from workflow.case.case import Order, Report
@@ -97,7 +97,7 @@ def counted(database: Database, *names: str) -> dict[str, int]:
             if ":now" in QUESTIONS[name]:
                 question = question.bindparams(bindparam("now", datetime.now(UTC), UTCDateTime))
             counts[name] = int(connection.execute(question).scalar() or 0)
-        return counts if names else {**counts, "broken": len([*queries.broken_chains(connection)])}
+        return counts if names else {**counts, "broken": len([*audits.broken_orders(connection)])}
 
 
 def check(counts: dict[str, int], orders: int = ORDERS) -> None:

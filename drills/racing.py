@@ -12,7 +12,7 @@ from engine.firing import fire_due
 from engine.health import histories
 from engine.outcomes import Arrival
 from engine.reporting import apply
-from storage import queries
+from storage import audits, queries
 from storage.database import Database
 from storage.schema import upgrade
 from workflow.case.case import Order, Report
@@ -92,7 +92,7 @@ class Race:
             self.counted["fired"] += late
         steps = Counter(row["trigger"] for row in histories(self._database, None))
         with self._database.read() as connection:
-            assert [*queries.broken_chains(connection)] == []
+            assert [*audits.broken_orders(connection)] == []
             verdicts = queries.counts(connection)["reports"]
         assert steps["urge"] == self.counted["fired"]
         assert steps["report_oversized"] + steps["deliver"] == self.counted["applied"]

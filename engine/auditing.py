@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from engine.evidence_keeping import changed_files
 from engine.rebuild import as_known
-from storage import cases, policies, queries
+from evidence.vault import Vault
+from storage import audits, cases, policies, queries
 from storage.database import Database
 from workflow.errors import UsageError, describe_error
 from workflow.policy.policy import Rules
@@ -25,14 +27,14 @@ FACTS = ("state", "since", "timers", "ledger", "claims", "attempts")
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """How many histories were checked, and what does not hold: the order's name, and what is wrong.
-
-    `untold` counts the orders whose rows could not be held against their histories: older programs wrote them.
-    """
+    """How many histories were checked, and what does not hold: the order's name, and what is wrong."""
 
     orders: int
     broken: Sequence[tuple[str, str]]
+    unsealed: int = 0
+    """Histories that an older program began: of their orders' rows only what was written since could be compared."""
     untold: int = 0
+    """Histories that could not be told again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +65,34 @@ class Anchor:
             raise UsageError("that is not an anchor: give the line that `aftersales audit --anchor` printed") from None
 
 
-def audit(database: Database, rules: Rules | None = None) -> Audit:
-    """Verify every history; with `rules`, tell each again and hold the order's rows against it."""
+@dataclass(frozen=True, slots=True)
+class Deep:
+    """What a deep audit needs: the rules, to take every step again, and the store of evidence, to read its files."""
+
+    rules: Rules
+    vault: Vault
+
+
+def audit(database: Database, deep: Deep | None = None) -> Audit:
+    """Verify every history, and hold each order's rows against what its steps sealed."""
     with database.read() as connection:
-        broken = [*queries.broken_chains(connection), *queries.missing_orders(connection)]
+        broken, unsealed = list[tuple[str, str]](), 0
+        for found in audits.findings(connection):
+            broken += [(found.order, found.wrong)] if found.wrong else []
+            unsealed += not found.is_sealed
+        broken += audits.missing_orders(connection)
         broken += [(f"policy {version}", "its text was changed") for version in policies.changed(connection)]
         count = queries.count_orders(connection)
-        if rules is None:
-            return Audit(count, broken)
-        untold = 0
-        for name, wrong in _retold(connection, rules):
+        if deep is None:
+            return Audit(count, broken, unsealed)
+        untold, known = 0, {name for name, _ in broken}
+        for name, wrong in _retold(connection, deep.rules):
             if wrong is None:
                 untold += 1
-            else:
+            elif name not in known:
                 broken.append((name, wrong))
-        return Audit(count, broken, untold)
+        broken += changed_files(database, deep.vault)
+        return Audit(count, broken, unsealed, untold)
 
 
 def anchor(database: Database, at: datetime) -> Anchor:
@@ -99,7 +114,7 @@ def changed_since(database: Database, kept: Anchor) -> str | None:
 
 def _anchor(connection: Connection, at: datetime) -> Anchor:
     digest, orders = hashlib.sha256(), 0
-    for order_id, count, last_hash in queries.heads_as_of(connection, at):
+    for order_id, count, last_hash in audits.heads_as_of(connection, at):
         digest.update(f"{order_id}:{count}:{last_hash}\n".encode())
         orders += 1
     return Anchor(at, orders, digest.hexdigest())

@@ -9,11 +9,12 @@ import os
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from engine import operations
 from evidence.vault import ORIGINALS, SHOWN, WORKSPACE, S3Access, Vault, VaultFailed
-from storage import evidence_files, outbox, queries, timers
+from storage import audits, evidence_files, outbox, queries, timers
 from storage import operations as stored
 from storage.database import Database, repeated
 from storage.locks import Lock
@@ -157,7 +158,7 @@ def _prepare(source: Path, part: Path, by: str, at: datetime) -> None:
         upgrade(copy)
         copy.require()
         with copy.write() as connection:
-            broken = next(queries.broken_chains(connection), None)
+            broken = next(audits.broken_orders(connection), None)
             if broken:
                 raise AftersalesError(f"the history of order {broken[0]} does not hold in {source}: {broken[1]}")
             operations.begin(connection, operations.RESTORE, by, at, {})
@@ -202,15 +203,16 @@ def _is_kept(vault: Vault, sha256: str) -> bool:
 
 
 def _set_aside(place: Path, at: datetime) -> Path | None:
-    """Give a database that is replaced, with the files of its log, another name."""
-    if not place.exists():
-        return None
-    aside = place.with_name(f"{place.name}.replaced-{at:%Y%m%dT%H%M%S}")
-    for suffix in ("", "-wal", "-shm"):
-        old = place.with_name(place.name + suffix)
-        if old.exists():
-            os.rename(old, aside.with_name(aside.name + suffix))
-    return aside
+    """Give a database that is replaced, with the files of its log, another name; a log that was left behind goes too.
+
+    SQLite would write the log of another database into the one that is put here.
+    """
+    left = [suffix for suffix in ("", "-wal", "-shm") if place.with_name(place.name + suffix).exists()]
+    names = (f"{place.name}.replaced-{at:%Y%m%dT%H%M%S}{f'-{n}' if n > 1 else ''}" for n in count(1))
+    aside = next(path for path in map(place.with_name, names) if not path.exists())
+    for suffix in left:
+        os.rename(place.with_name(place.name + suffix), aside.with_name(aside.name + suffix))
+    return aside if "" in left else None
 
 
 def _remove(*paths: Path) -> None:

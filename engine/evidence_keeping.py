@@ -1,9 +1,11 @@
 """The store of evidence held against the table: files that no claim has are removed, and missing ones are named."""
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evidence.vault import ORIGINALS, SHOWN, Vault
+from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
 from storage import evidence_files
 from storage.database import Database
 from storage.locks import Lock
@@ -36,6 +38,18 @@ def compare(database: Database, vault: Vault, at: datetime) -> Compared:
     with database.read() as connection:
         known = evidence_files.kept_digests(connection)
     return Compared(frozenset(old - known), frozenset(known - (found[ORIGINALS] & found[SHOWN])))
+
+
+def changed_files(database: Database, vault: Vault) -> Iterator[tuple[str, str]]:
+    """Read every file that a claim has; yield those that are not what was submitted, and what is wrong with them."""
+    with database.read() as connection:
+        known = evidence_files.kept_digests(connection)
+    for sha256 in sorted(known):
+        try:
+            if hashlib.sha256(vault.get(ORIGINALS, sha256)).hexdigest() != sha256:
+                yield f"evidence {sha256[:12]}…", "the file is not the one that was submitted"
+        except VaultFailed as error:
+            yield f"evidence {sha256[:12]}…", str(error)
 
 
 def remove_unclaimed(database: Database, vault: Vault, at: datetime) -> int:

@@ -10,21 +10,21 @@ from engine.case_run import CaseRun
 from engine.rules import pinned_rules
 from storage import cases, queries
 from storage.queries import Found
-from workflow.case.case import Case, Details, Report, replace_fields
+from workflow.case.case import LINKS, Case, Details, Report, replace_fields
 from workflow.case.history import HistoryRow
 from workflow.draft import Event
 from workflow.errors import OrderError
 from workflow.intake import receive
 from workflow.policy.policy import Rules
 from workflow.process import PARCEL_REPORTS, RECORDS
-from workflow.step import carry_out, fire, step
+from workflow.step import Step, carry_out, fire, step
 from workflow.timer_commands import ACTIONS, act
 from workflow.vocabulary import LedgerStatus, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """An order as it was. `exact` says that every step came out as it stands in the history, hash by hash."""
+    """An order as it was. `exact` says that every step came out as it stands in the history."""
 
     case: Case
     history: Sequence[HistoryRow]
@@ -34,14 +34,14 @@ class Rebuilt:
 def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:
     """Take again every step that was recorded up to `at`, each under its own policy; None: the order was not known yet.
 
-    If a replayed step's hash differs, the rest is reconstructed from the stored parts.
+    If a replayed step comes out otherwise, the rest is reconstructed from the stored parts.
     """
     stored = cases.load(connection, [order_id], lock=False)[order_id].case
     rows = [row for row in queries.history(connection, order_id) if row.recorded <= at]
     if not rows:
         return None
     pinned = pinned_rules(connection, {row.policy for row in rows}, rules)
-    retaken = _Retaken(stored, rows[0], queries.reports(connection, order_id))
+    retaken = _Retaken(stored, rows, queries.reports(connection, order_id))
     for row in rows:
         if not retaken.take(row, pinned.get(row.policy, rules)):
             return Rebuilt(_by_its_parts(stored, rows[-1], at), rows, exact=False)
@@ -96,9 +96,10 @@ def _report(row: Found) -> Report:
 class _Retaken:
     """A case as its history is told again."""
 
-    def __init__(self, stored: Case, first: HistoryRow, reports: Iterable[Found]) -> None:
+    def __init__(self, stored: Case, rows: Sequence[HistoryRow], reports: Iterable[Found]) -> None:
         self._links = stored.order
-        self.case = _bare(stored, with_links="replaces" in first.details)
+        self._rows = {row.sequence: row for row in rows}
+        self.case = _bare(stored, with_links="replaces" in rows[0].details)
         self._reports = sorted(reports, key=lambda row: row["id"])
         self._told: set[int] = set()
 
@@ -107,46 +108,54 @@ class _Retaken:
         if row.sequence <= self.case.steps:
             return True  # an earlier report caused it
         try:
-            self._take(row, rules)
+            steps = self._take(row, rules)
         except (OrderError, StopIteration, ValueError, KeyError):
             return False
-        return self.case.steps >= row.sequence and (self.case.steps > row.sequence or self.case.last_hash == row.hash)
+        return bool(steps) and all(self._is_as_stored(made.history) for made in steps)
 
-    def _take(self, row: HistoryRow, rules: Rules) -> None:
+    def _is_as_stored(self, told: HistoryRow) -> bool:
+        stored = self._rows.get(told.sequence)
+        if stored is None:
+            return True  # it was recorded after the instant
+        wrote = None if stored.wrote is None else told.wrote  # an older program sealed nothing
+        return replace_fields(told, wrote=wrote, hash="") == replace_fields(stored, hash="")
+
+    def _take(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)
+        if not action and row.due is None and row.trigger not in ("link", "erase") and "replaces" not in row.details:
+            return self._receive(row, rules)
         if action:
             fields = _fields(row, "due_at") if action in ("postpone", "shift") else _fields(row)
             made = act(self.case, action, int(row.details["timer"] or 0), row.recorded, row.actor, rules, fields)
-            self.case = made.case if made else self.case
         elif row.due is not None:
             timer = next(one for one in self.case.timers if (one.trigger, one.due_at) == (row.trigger, row.due))
             if row.actor == "timer":
-                self.case = fire(self.case, timer, row.recorded, rules).case
+                made = fire(self.case, timer, row.recorded, rules)
             else:
                 event = Event(row.trigger, row.occurred, row.recorded, row.actor, _fields(row), timer)
-                self.case = step(self.case, event, rules).case
-        elif row.trigger in ("link", "erase") or "replaces" in row.details:
-            self._alone(row, rules)
+                made = step(self.case, event, rules)
         else:
-            self._receive(row, rules)
+            made = self._alone(row, rules)
+        self.case = made.case if made else self.case
+        return [made] if made else []
 
-    def _alone(self, row: HistoryRow, rules: Rules) -> None:
+    def _alone(self, row: HistoryRow, rules: Rules) -> Step:
         """Take a step that no report brought about."""
         event = Event(row.trigger, row.occurred, row.recorded, row.actor, {**_fields(row), **_linked(row)})
         if row.trigger == "place":
-            self.case = step(self.case, event, rules).case
-            return
-        if row.trigger == "link":
+            return step(self.case, event, rules)
+        if row.trigger == "link" and "chain" not in row.details:  # older programs recorded what is replaced alone
             self.case = replace_fields(self.case, order=self._links)
-        self.case = carry_out(self.case, event, rules, RECORDS[row.trigger], None).case
+        return carry_out(self.case, event, rules, RECORDS[row.trigger], None)
 
-    def _receive(self, row: HistoryRow, rules: Rules) -> None:
+    def _receive(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         """Apply the report of `row`, and before it those that were kept as exceptions."""
         told = next(one for one in self._reports if one["id"] not in self._told and _is_of(one, row))
         for one in self._waiting(told):
             self.case = replace_fields(self.case, waiting=(*self.case.waiting, _report(one)))
         self._told.add(told["id"])
-        self.case, _ = receive(self.case, _report(told), row.recorded, rules)
+        self.case, received = receive(self.case, _report(told), row.recorded, rules)
+        return [one.step for one in received if one.step]
 
     def _waiting(self, told: Found) -> Iterator[Found]:
         for one in self._reports:
@@ -167,4 +176,4 @@ def _fields(row: HistoryRow, *names: str) -> Details:
 
 
 def _linked(row: HistoryRow) -> Details:
-    return {"replaces": row.details["replaces"]} if "replaces" in row.details else {}
+    return {name: row.details[name] for name in LINKS if name in row.details}

@@ -155,9 +155,9 @@ class _Batch:
         identity = (order.shop, order.number)
         event = Event("place", row.occurred, row.recorded, row.actor, {"replaces": order.replaces})
         if identity in self._open and (known := self._open[identity].run).case.state is not None:
-            linked = replace(known.case.order, replaces=order.replaces, generation=order.generation, chain=order.chain)
-            known.case = replace_fields(known.case, order=linked)
-            known.step(carry_out(known.case, replace(event, trigger="link"), self._rules, RECORDS["link"], None))
+            links = {name: getattr(order, name) for name in LINKS}
+            linking = replace(event, trigger="link", fields=links)
+            known.step(carry_out(known.case, linking, self._rules, RECORDS["link"], None))
         else:
             case = Case(order, lines=made.replacement.lines, salt=self.unit.new_salt())
             placed = self._add(identity, case, self._open[parent].observed)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.types import TypeEngine
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
@@ -19,6 +20,7 @@ from storage.notifications import notify_daemons
 from storage.row_sets import Constant, Operation, RowSet, Shape, Values, WriteInstant, column_of, default_values
 from storage.staging import MOST_COLUMNS
 from storage.symbolic_case import ORDER_ID
+from storage.tables import AsciiText
 from tracing.expressions import Columns, Expression, Mapped, Slot
 from tracing.symbols import Symbol, Trace, Untraceable
 
@@ -83,15 +85,15 @@ class _PlanColumns:
             given = {name: value for name, value in row.items() if value is not None}
             row = {**given, **default_values(table, tuple(row))}
         columns = ((column_of(table, name), value) for name, value in row.items())
-        values = (self._value(value, is_instant=isinstance(column.type, UTCDateTime)) for column, value in columns)
+        values = (self._value(value, column.type) for column, value in columns)
         return PlannedRows(Shape(operation, table, tuple(row)), tuple(values))
 
-    def _value(self, value: Any, *, is_instant: bool) -> Constant | int:
-        write = self._write if is_instant else None
+    def _value(self, value: Any, kind: TypeEngine[Any]) -> Constant | int:
+        write = self._write if isinstance(kind, UTCDateTime) else None
         if isinstance(value, Symbol):
             return self._number(_Fill(value.expression, write))
         if self._trace.is_marked(value):
-            return self._number(_Fill(self._trace.text(value), None))
+            return self._number(_Fill(self._trace.text(value, ascii_only=isinstance(kind, AsciiText)), None))
         return Constant(write(value) if write and value is not None else value)
 
     def _number(self, fill: "_Fill") -> int:

@@ -64,8 +64,8 @@ def timer_changes(order_id: int, was: Timer, now: Timer) -> Values:
 
 def history_values(order_id: int, row: HistoryRow) -> Values:
     """Return the columns of a history row."""
-    source = row.source and str(row.source)
-    return {"order_id": order_id, **vars(row), "source": source, "target": str(row.target), "details": kept_json(row.details)}
+    written = {"source": row.source and str(row.source), "target": str(row.target), "details": kept_json(row.details)}
+    return {"order_id": order_id, **vars(row), **written}
 
 
 def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Values:

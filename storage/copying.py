@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Result, RowMapping, Table, func, insert, select, tuple_
 from sqlmodel import SQLModel
 
-from storage import dialect, queries
+from storage import audits, dialect
 from storage.database import Database
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
@@ -78,7 +78,7 @@ def verify(source: Database, target: Database) -> int:
                 raise CopyFailed(
                     f"{table.name} has {counted(here, 'row')} in {source.location} and {there} in {target.location}: copy again"
                 )
-        broken = next(queries.broken_chains(other), None)
+        broken = next(audits.broken_orders(other), None)
         if broken:
             raise CopyFailed(f"the history of order {broken[0]} does not hold in {target.location}: {broken[1]}")
         orders = SQLModel.metadata.tables["orders"]

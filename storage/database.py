@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from storage import sqlite
 from storage.dialect import DIALECTS
@@ -20,7 +20,7 @@ from storage.locks import Lock
 from storage.sqlite import file_of
 from workflow.errors import AftersalesError, UsageError
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The newest migration; a test holds it against the migrations folder."""
 
 
@@ -242,11 +242,14 @@ class Database:
         Returns None, or what could not be done.
         """
         try:
-            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            with (
+                self._failures_named(),
+                self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+            ):
                 remains = self._kind.purge(connection)
                 return f"{self.location} {remains}" if remains else None
-        except DatabaseError as error:
-            return f"{self.location} could not be rewritten ({error.orig})"
+        except DatabaseFailed as error:
+            return f"{self.location} could not be rewritten ({error})"
 
     def limit_statements(self, seconds: int) -> None:
         """Set PostgreSQL's statement timeout, in seconds; 0 means none."""

@@ -1,10 +1,8 @@
 """Read-only questions, answered as plain rows for people and for --json."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, or_, select
@@ -26,13 +24,11 @@ from storage.tables import (
     table_of,
 )
 from workflow.case.case import Order
-from workflow.case.history import HistoryRow, broken_at
-from workflow.errors import UnknownOrder, describe_error
+from workflow.case.history import HistoryRow
+from workflow.errors import UnknownOrder
 from workflow.vocabulary import Verdict
 
 Found = dict[str, Any]
-AUDITED_AT_ONCE = 500
-"""Orders whose histories are in memory at once."""
 
 
 def resolve_id(connection: Connection, identity: str) -> int:
@@ -176,63 +172,6 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     waiting = select(col(AttentionRow.flag), func.count()).where(col(AttentionRow.resolved_at).is_(None))
     counted["attention"] = {str(flag): int(n) for flag, n in connection.execute(waiting.group_by(col(AttentionRow.flag)))}
     return counted
-
-
-def broken_chains(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Yield each order whose history does not hold, and what is wrong with it; a row that cannot be read is a broken one."""
-    o, last = table_of(OrderRow), 0
-    while page := [*connection.execute(select(o.c.id).where(o.c.id > last).order_by(o.c.id).limit(AUDITED_AT_ONCE)).scalars()]:
-        try:
-            yield from _broken(connection, page)
-        except Exception:  # some row of the page cannot be read: which of its orders is it?
-            for order_id in page:
-                try:
-                    yield from _broken(connection, [order_id])
-                except Exception as error:
-                    yield f"order row {order_id}", f"its rows cannot be read ({describe_error(error)})"
-        last = page[-1]
-
-
-def _broken(connection: Connection, order_ids: Sequence[int]) -> list[tuple[str, str]]:
-    h, o = table_of(HistoryTableRow), table_of(OrderRow)
-    heads = select(o.c.id, o.c.shop, o.c.number, o.c.version, o.c.last_hash, o.c.state).where(o.c.id.in_(order_ids))
-    rows = connection.execute(select(h).where(h.c.order_id.in_(order_ids)).order_by(h.c.order_id, h.c.sequence)).mappings()
-    of_orders = {key: [*group] for key, group in groupby(rows, key=lambda row: row["order_id"])}
-    found = []
-    for head in connection.execute(heads.order_by(o.c.id)).mappings():
-        name, history = f"{head['shop']}/{head['number']}", of_orders.get(head["id"], [])
-        wrong = broken_at(name, map(case_mapper.read_history, history), head["version"], head["last_hash"])
-        if not history:
-            wrong = "its history is gone"
-        elif wrong is None and history[-1]["target"] != head["state"]:
-            wrong = f"its state is {head['state']}, and its history ends with {history[-1]['target']}"
-        if wrong:
-            found.append((name, wrong))
-    return found
-
-
-def missing_orders(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Yield orders that were deleted: those that left a history, and those whose ids are missing (ids have no gaps)."""
-    h, o = table_of(HistoryTableRow), table_of(OrderRow)
-    left = select(h.c.order_id).where(~select(o.c.id).where(o.c.id == h.c.order_id).exists()).distinct()
-    for (order_id,) in connection.execute(left.order_by(h.c.order_id)):
-        yield f"order row {order_id}", "the order is gone, and its history is left"
-    expected = 1
-    for (order_id,) in connection.execute(select(o.c.id).order_by(o.c.id).execution_options(yield_per=10_000)):
-        if order_id != expected:
-            gap = f"order row {expected}" if order_id == expected + 1 else f"order rows {expected} to {order_id - 1}"
-            yield gap, "deleted: ids of orders have no gaps"
-        expected = order_id + 1
-
-
-def heads_as_of(connection: Connection, at: datetime) -> Iterator[tuple[int, int, str]]:
-    """Yield each order's head as it was at an instant, by what is recorded: row id, count of its history and last hash."""
-    h = table_of(HistoryTableRow)
-    columns = select(h.c.order_id, h.c.sequence, h.c.hash).where(h.c.recorded <= at)
-    rows = connection.execute(columns.order_by(h.c.order_id, h.c.sequence).execution_options(yield_per=10_000))
-    for order_id, group in groupby(rows, key=lambda row: row.order_id):
-        *_, last = group
-        yield order_id, last.sequence, last.hash
 
 
 def _count_by(connection: Connection, column: Any) -> dict[str, int]:

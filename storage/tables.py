@@ -14,6 +14,10 @@ from storage import sqlite
 KEYED = {"sqlite_with_rowid": False}
 
 
+class AsciiText(Text):
+    """JSON in ASCII, kept as it was hashed."""
+
+
 def belongs_to_order() -> ForeignKeyConstraint:
     """Return the constraint that a row of a step belongs to an order that there is.
 
@@ -166,6 +170,7 @@ class HistoryTableRow(SQLModel, table=True):
     reason: str | None = None
     details: str = Field(sa_type=Text)
     policy: int
+    wrote: str | None = Field(default=None, sa_type=AsciiText)
     hash: str
 
 

@@ -13,7 +13,7 @@ from engine.outcomes import Arrival
 from engine.owning import owned
 from engine.reporting import apply
 from engine.sending import Sender
-from storage import lists, queries, timers
+from storage import audits, lists, queries, timers
 from storage.database import Database
 from storage.lists import Filter
 from storage.tables import AttentionRow, table_of
@@ -138,7 +138,7 @@ def left_behind(database):
             hidden = {"orders": {"salt"}, "effects": {"id"}, "attention": {"id"}}.get(table.name, set())
             found = connection.execute(select(table)).mappings()
             rows[table.name] = sorted(json.dumps({k: str(v) for k, v in row.items() if k not in hidden}) for row in found)
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []
         assert timers.backlog(connection, START) == 0
     return rows
 

@@ -219,14 +219,15 @@ class Trace:
         """Say whether something is a text with symbols in it."""
         return isinstance(text, str) and self._marker in text
 
-    def text(self, text: str, quote: Callable[[str], str] = encode_basestring) -> Text:
-        """Parse a JSON text with markers in it; `quote` is how its strings are written."""
+    def text(self, text: str, *, ascii_only: bool = False) -> Text:
+        """Parse a JSON text with markers in it."""
+        quote = encode_basestring_ascii if ascii_only else encode_basestring
         between, values = [], []
         rest = text
         while found := self._find_marker(rest):
             symbol = self._markers[found[1]]
             write = self._write(symbol, quote)
-            quoted = '"' if write is str else ""  # a number stands without
+            quoted = '"' if write in _WITHOUT_QUOTES else ""
             between.append(rest[: found.start() - len(quoted)])
             values.append((symbol.expression, write))
             rest = rest[found.end() + len(quoted) :]
@@ -234,13 +235,15 @@ class Trace:
 
     def argument(self, value: Any) -> Expression:
         """Return the expression of a function's argument: a symbol, a JSON text in ASCII with symbols, or a constant."""
-        return self.text(value, encode_basestring_ascii) if self.is_marked(value) else _expression(value)
+        return self.text(value, ascii_only=True) if self.is_marked(value) else _expression(value)
 
     def _write(self, symbol: Symbol, quote: Callable[[str], str]) -> Callable[[Any], str]:
         """Return how the values of a symbol are written into a JSON text."""
         value = self._value(symbol)
         if isinstance(value, datetime):
             return _iso
+        if isinstance(value, bool):
+            return _truth
         return _INSIDE[quote] if isinstance(value, str) else str
 
     def _value(self, symbol: Symbol) -> Any:
@@ -252,6 +255,14 @@ def _expression(value: Any) -> Expression:
 
 
 _iso = methodcaller("isoformat")
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+_WITHOUT_QUOTES = (str, _truth)
+"""How numbers and truths are written."""
 
 
 def _inside(quote: Callable[[str], str], text: str) -> str:

@@ -45,19 +45,27 @@ class Replacement:
 
 @dataclass(slots=True)
 class Draft:
-    """The mutable state of a step in progress; `case` is replaced by a new value, never changed in place."""
+    """The mutable state of a step in progress; `case` is replaced by a new value, never changed in place.
 
+    `was` is the case before the step.
+    """
+
+    was: Case
     case: Case
     event: Event
     rules: Rules
     row: Row
-    came_from: State | None
     timers: dict[int, Timer] = field(default_factory=dict)
     effects: list[EffectDraft] = field(default_factory=list)
     obsolete: list[tuple[str, int]] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     details: dict[str, Detail] = field(default_factory=dict)
     replacement: Replacement | None = None
+
+    @property
+    def came_from(self) -> State | None:
+        """The state before the step."""
+        return self.was.state
 
     def change(self, **values: Any) -> None:
         """Replace fields of the case."""

@@ -183,7 +183,7 @@ RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
     Row("cancel_timer", None, STAYS, changes=("cancel_timer",)),
     Row("retime_timer", None, STAYS, changes=("retime_timer",)),
     # an order that was known already turns out to be a replacement (rule 8.7), and a buyer is erased (rule 6.4)
-    Row("link", None, STAYS),
+    Row("link", None, STAYS, changes=("link",)),
     Row("erase", None, STAYS),
 )}
 """Steps that no report and no deadline causes: they are recorded in any state, and the order stays."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from workflow.case.case import Case, Detail, Timer, replace_fields
 from workflow.case.history import HistoryRow, sealed
 from workflow.case.personal import without_buyer
+from workflow.case.sealing import written
 from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.machine import decide
 from workflow.process import CANNOT_RETURN_TO, EFFECTS, KEEP_CLAIM_OPEN, KEEP_RETURN_STATE, NOT_RETURNED_TO, REMEDIES_BY_HAND
@@ -59,7 +60,7 @@ def fire(case: Case, timer: Timer, at: datetime, rules: Rules) -> Step:
 
 def carry_out(case: Case, event: Event, rules: Rules, row: Row, target: State | None) -> Step:
     """Carry out a row of the process table: the case as it is afterwards, and all that comes of it."""
-    draft = Draft(case, event, rules, row, came_from=case.state)
+    draft = Draft(case, case, event, rules, row)
     if event.timer:
         draft.drop_timer(replace_fields(event.timer, status=TimerStatus.fired, fired_at=event.at))
     if case.state is None:
@@ -155,6 +156,7 @@ def _finish(draft: Draft) -> Step:
         "reason": _reason(draft),
         "details": _details(draft),
         "policy": draft.rules.version,
+        "wrote": written(draft.was, before, draft.timers),
     }
     row = sealed(before.name, before.last_hash, fields)
     case = replace_fields(before, steps=row.sequence, last_hash=row.hash)

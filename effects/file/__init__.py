@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Set
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
 from filelock import FileLock
@@ -65,7 +64,8 @@ def erase_lines(path: Path, keys: Set[str], instead: str, blot: Callable[[str], 
     """Put `instead` in the place of subject and body of the messages with these keys; return how many lines those are.
 
     A line that was torn when its writer was killed is no message: `blot` takes the buyer out of it. The file is
-    written anew and put in its place at once; who appends to it meanwhile waits.
+    written anew and put in its place at once; who appends to it meanwhile waits. What a killed process has left of that
+    is written over.
 
     Raises:
         OSError: the file cannot be written.
@@ -75,8 +75,9 @@ def erase_lines(path: Path, keys: Set[str], instead: str, blot: Callable[[str], 
         return 0
     changed = 0
     with _alone(path), path.open(encoding="utf-8", errors="replace") as source:
-        handle, fresh = mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        fresh = path.with_name(f"{path.name}.part")
         try:
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as target:
                 for line in source:
                     message = _message(line)
@@ -90,7 +91,7 @@ def erase_lines(path: Path, keys: Set[str], instead: str, blot: Callable[[str], 
                 os.fsync(target.fileno())
             os.replace(fresh, path)
         except BaseException:
-            os.unlink(fresh)
+            fresh.unlink(missing_ok=True)
             raise
     return changed
 

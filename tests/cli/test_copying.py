@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, text
 
 from engine.firing import fire_due
-from storage import queries
+from storage import audits
 from storage.copying import CopyFailed, copied_tables, copy, verify
 from storage.database import Database
 from storage.schema import upgrade
@@ -51,7 +51,7 @@ def test_life_goes_on_in_the_copy(both):
     take(target, arrival("4"), arrival("2", report("withdraw", 9), placing=False), now=9)
     assert state(target, "2") == "delivered"
     with target.read() as connection:
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []
 
 
 def test_a_copy_that_was_interrupted_goes_on_where_it_stopped(both):

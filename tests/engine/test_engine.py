@@ -7,7 +7,7 @@ from engine.explain import explain
 from engine.firing import fire_due
 from engine.outcomes import Tally
 from engine.reporting import apply
-from storage import case_writer, lists, queries, timers
+from storage import audits, case_writer, lists, queries, timers
 from storage.case_changes import CaseChange
 from storage.lists import Filter
 from tests.factories import RULES, all_effects, all_flags, arrival, day, decide, report, state, take
@@ -22,7 +22,7 @@ def test_what_is_stored_comes_back_as_it_was(database):
         assert stored.case == outcome.case
         assert len(queries.history(connection, stored.order_id)) == 2
         assert queries.lines(connection, stored.order_id)[0]["quantity"] == 2
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []
 
 
 def test_reports_are_applied_in_order_of_occurrence_and_repeats_change_nothing(database):
@@ -97,7 +97,7 @@ def test_what_a_driver_says_of_a_rows_values_is_not_kept(database):
         connection.execute(
             text(
                 "INSERT INTO history SELECT order_id, 2, trigger, source, 'Kim', occurred, due, recorded, "
-                "actor, reason, details, policy, hash FROM history"
+                "actor, reason, details, policy, wrote, hash FROM history"
             )
         )
     (failure,) = fire_due(database, day(2), RULES).failures
@@ -215,7 +215,7 @@ def test_an_edited_deleted_or_cut_off_history_is_found(database, damage, words):
     with database.write() as connection:
         connection.execute(text(damage))
     with database.read() as connection:
-        ((name, wrong),) = queries.broken_chains(connection)
+        ((name, wrong),) = audits.broken_orders(connection)
     assert name == "main/1"
     assert words in wrong
 

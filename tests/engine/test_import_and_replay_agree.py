@@ -21,7 +21,7 @@ from engine.reporting import apply
 from inbound.mapping import load_mapping, own_mapping
 from inbound.orders import OrderFile
 from jobs.passes import Runtime, single_pass
-from storage import queries, timers
+from storage import audits, queries, timers
 from storage.database import Database
 from storage.scratch import create_tables
 from tests.factories import START, rules_of
@@ -67,7 +67,7 @@ def test_import_and_the_single_pass_end_in_the_same_states_as_replay(real_orders
         single_pass(runtime, owner, lambda: UNTIL)
     with database.read() as connection:
         assert Counter(queries.counts(connection)["orders"]) == replayed
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []
     database.close()
 
 

@@ -23,8 +23,8 @@ from engine.sending import Sender, deliver_due
 from engine.timer_commands import CommandInterrupted, Selection, TimerCommand, apply_command, resume
 from evidence.vault import S3Access, Vault
 from jobs.passes import Runtime, finish_operations, single_pass
+from storage import audits, queries
 from storage import operations as stored
-from storage import queries
 from storage.database import Database, DatabaseFailed
 from storage.tables import HistoryTableRow, MessageRow, OperationRow, TimerRow, table_of
 from tests.factories import arrival, day, report, rules_of, take
@@ -218,9 +218,31 @@ def test_an_erasure_that_was_killed_anywhere_is_finished_and_the_buyer_is_nowher
     assert traces(with_kim, places) == []
     assert finish_interrupted(with_kim, places, day(2), RULES) == []
     with with_kim.read() as connection:
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []
         erased = select(func.count()).where(table_of(HistoryTableRow).c.trigger == "erase")
         assert connection.execute(erased).scalar() == 3
+
+
+def test_an_erasure_whose_database_cannot_be_rewritten_says_so_and_is_finished_later(with_kim, places, monkeypatch):
+    error = with_kim.engine.dialect.loaded_dbapi.OperationalError
+
+    def locked(*_):
+        raise error("database is locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(with_kim._kind), "purge", locked)
+        done = erase(with_kim, places, find(with_kim, BuyerSelection("kim@example.com")), "person:op", day(2), RULES)
+    assert "could not be rewritten" in done.remains
+    assert [one.remains for one in finish_interrupted(with_kim, places, day(2), RULES)] == []
+    assert len(operations.open_operations(with_kim, day(2))) == 1
+
+
+def test_what_a_killed_erasure_has_left_beside_the_outbox_file_is_written_over(with_kim, places):
+    left = places.outbox.with_name(f"{places.outbox.name}.part")
+    left.write_text("a message to Kim Lee")
+    places.outbox.touch()
+    erase(with_kim, places, find(with_kim, BuyerSelection("kim@example.com")), "person:op", day(2), RULES)
+    assert not left.exists()
 
 
 def test_two_processes_that_finish_one_erasure_note_it_once(with_kim, places, monkeypatch):
@@ -386,6 +408,26 @@ def test_a_restore_that_was_killed_leaves_the_database_as_it_was(kept, with_kim,
     restore(kept, with_kim, places.vault, "person:op", day(3))
     with with_kim.read() as connection:
         assert queries.count_orders(connection) == 3
+
+
+@on_sqlite
+def test_two_restores_within_one_second_keep_both_databases(kept, with_kim, places):
+    first = restore(kept, with_kim, places.vault, "person:op", day(3))
+    second = restore(kept, with_kim, places.vault, "person:op", day(3))
+    assert first != second
+    assert [path.stat().st_size > 0 for path in (first, second)] == [True, True]
+
+
+@on_sqlite
+def test_the_log_of_a_database_that_was_moved_away_is_not_written_into_the_restored_one(kept, with_kim, places):
+    with_kim.close()
+    log = with_kim.file.with_name(f"{with_kim.file.name}-wal")
+    with_kim.file.unlink()
+    log.write_bytes(b"the log of another database")  # killed between the two
+    assert restore(kept, with_kim, places.vault, "person:op", day(3)) is None
+    assert not log.exists() or b"another" not in log.read_bytes()
+    (left,) = with_kim.file.parent.glob("*.replaced-*-wal")
+    assert left.read_bytes() == b"the log of another database"
 
 
 @on_sqlite

@@ -17,7 +17,7 @@ from engine.simulate import Scenario, simulate
 from engine.timer_commands import TimerCommand, apply_command
 from evidence.vault import S3Access, Vault
 from inbound.scenario import ScenarioReader
-from storage import queries
+from storage import audits, queries
 from storage.timers import Selection
 from tests.factories import RULES, START, arrival, day, order, report, rules_of, take
 from tests.pictures import photo
@@ -233,7 +233,7 @@ def test_an_erased_buyer_is_found_nowhere_and_every_chain_still_verifies(databas
     for trace in ("kim lee", "kim@example.com", "1 long road", "2 short street"):
         assert trace not in after, trace
     with database.read() as connection:
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []
         assert queries.history(connection, queries.resolve_id(connection, "1"))[-1].trigger == "erase"
         assert len(queries.history(connection, queries.resolve_id(connection, "2"))) > 4
     assert len([path for path in (home / "vault").rglob("*") if path.is_file()]) == 2, "the file of the other claim stays"

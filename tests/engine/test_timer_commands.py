@@ -6,7 +6,7 @@ import pytest
 
 from engine.firing import fire_due
 from engine.timer_commands import TimerCommand, apply_command, settle_provisional
-from storage import policies, queries, timers
+from storage import audits, policies, queries, timers
 from storage.timers import Selection
 from tests.factories import arrival, day, report, rules_of, state, take
 from workflow.errors import Refused
@@ -34,7 +34,7 @@ def timer(database, trigger="urge", number="1"):
 def history(database, number="1"):
     with database.read() as connection:
         rows = queries.history(connection, queries.resolve_id(connection, number))
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []
     return rows
 
 

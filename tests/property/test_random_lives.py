@@ -19,7 +19,7 @@ from engine.firing import fire_due
 from engine.rebuild import as_known
 from engine.reporting import apply
 from engine.sending import deliver_due, recover
-from storage import cases, outbox, queries, timers
+from storage import audits, cases, outbox, timers
 from storage.database import Database
 from storage.tables import EffectRow, HistoryTableRow, LedgerTableRow, OrderRow, TimerRow
 from tests.factories import START, all_effects, arrival, decide, rules_of
@@ -233,7 +233,7 @@ class WholeOrders(RuleBasedStateMachine):
     def every_chain_holds_and_ends_in_the_orders_state(self):
         last = (col(HistoryTableRow.order_id) == col(OrderRow.id)) & (col(HistoryTableRow.sequence) == col(OrderRow.version))
         with self.database.read() as connection:
-            assert [*queries.broken_chains(connection)] == []
+            assert [*audits.broken_orders(connection)] == []
             for state, target in connection.execute(select(OrderRow.state, HistoryTableRow.target).join(HistoryTableRow, last)):
                 assert state == target
 

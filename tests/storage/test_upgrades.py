@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import Connection, func, select
 
 from engine.firing import fire_due
-from storage import queries
+from storage import audits
 from storage.database import SCHEMA, Database
 from storage.schema import config, upgrade
 from storage.tables import HistoryTableRow, OrderRow, TimerRow, table_of
@@ -60,10 +60,10 @@ def test_a_lived_database_of_an_older_schema_is_upgraded_audited_and_lives_on(em
     assert upgrade(empty) == dump.stem
     with empty.read() as connection:
         assert (counted(connection, OrderRow), counted(connection, HistoryTableRow)) == before
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []
         latest = connection.execute(select(func.max(table_of(TimerRow).c.due_at))).scalar()
     fired = fire_due(empty, latest + timedelta(days=1), rules_of())
     assert fired.count >= 4
     assert fired.failures == []
     with empty.read() as connection:
-        assert [*queries.broken_chains(connection)] == []
+        assert [*audits.broken_orders(connection)] == []

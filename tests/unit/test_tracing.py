@@ -9,7 +9,7 @@ from tracing.cache import TraceCache
 from tracing.expressions import Columns
 from tracing.per_input import per_input
 from tracing.symbols import OPAQUE, Untraceable
-from workflow.case.canonical import plain
+from workflow.case.canonical import ascii_json, plain
 from workflow.case.history import chain, sealed
 
 START = datetime(2025, 3, 3, 9, tzinfo=UTC)
@@ -137,8 +137,13 @@ def test_a_history_row_made_of_symbols_is_hashed_as_each_order_would_be():
     def row_of(previous, name, at, sum_):
         row = {"sequence": 2, "trigger": "urge", "source": None, "target": "placed", "occurred": at, "due": at}
         row |= {"recorded": at, "actor": "timer", "reason": None, "policy": 1}
-        first = sealed(f"main/{name}", previous, row | {"details": {"sum": sum_, "more": sum_ + 1, "name": name}})
-        return sealed(f"main/{name}", first.hash, row | {"details": {"at": at}})
+        told = {"details": {"sum": sum_, "more": sum_ + 1, "name": name}, "wrote": None}
+        first = sealed(f"main/{name}", previous, row | told)
+        return sealed(
+            f"main/{name}",
+            first.hash,
+            row | {"details": {"at": at}, "wrote": ascii_json({"timers": {"+1": {"due_at": at, "of": name}}})},
+        )
 
     columns = Columns([*zip(*rows, strict=True)], 2)
     made = lambda trace, number: row_of(*(trace.symbol(slot) for slot in range(4)))  # noqa: E731
@@ -149,16 +154,16 @@ def test_a_history_row_made_of_symbols_is_hashed_as_each_order_would_be():
 
 
 def test_a_text_made_of_symbols_is_filled_in_for_each_input():
-    rows = [('a "quoted" 名', START, 5), ("%s \\ %d", START + timedelta(days=1), 7)]
+    rows = [('a "quoted" 名', START, 5, True), ("%s \\ %d", START + timedelta(days=1), 7, False)]
     columns = Columns([*zip(*rows, strict=True)], 2)
 
     def made(trace, number):
-        text = json.dumps(
-            {"name": trace.symbol(0), "at": trace.symbol(1), "sum": trace.symbol(2)}, default=plain, ensure_ascii=False
-        )
+        names = ("name", "at", "sum", "is_so")
+        text = json.dumps({name: trace.symbol(at) for at, name in enumerate(names)}, default=plain, ensure_ascii=False)
         assert trace.is_marked(text)
         return trace.text(text)
 
     ((text, _),) = TraceCache().group(columns, made)
-    for (name, at, sum_), filled in zip(rows, columns.of(text), strict=True):
-        assert filled == json.dumps({"name": name, "at": at.isoformat(), "sum": sum_}, ensure_ascii=False)
+    for (name, at, sum_, is_so), filled in zip(rows, columns.of(text), strict=True):
+        told = {"name": name, "at": at.isoformat(), "sum": sum_, "is_so": is_so}
+        assert filled == json.dumps(told, ensure_ascii=False)

@@ -15,7 +15,10 @@ from workflow.vocabulary import State
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """One step of an order. `due` is set when a timer fired it; `hash` covers the row and the hash before."""
+    """One step of an order. `due` is set when a timer fired it; `hash` covers the row and the hash before.
+
+    `wrote` is what the step wrote of the order (`sealing.written`); None where an older program took it.
+    """
 
     sequence: int
     trigger: str
@@ -28,6 +31,7 @@ class HistoryRow:
     reason: str | None
     details: Details
     policy: int
+    wrote: str | None = None
     hash: str = ""
 
 
@@ -55,13 +59,19 @@ def chain(order: str, previous: str, row: HistoryRow) -> str:
         dict(sorted(row.details.items())),
         row.policy,
     ]
-    return _digest(previous, ascii_json(parts))
+    return _digest(previous, ascii_json(parts)) if row.wrote is None else _digest_with(previous, ascii_json(parts), row.wrote)
 
 
 @per_input
 def _digest(previous: str, parts: str) -> str:
     """Return the SHA-256 of a JSON list: the digest before it, then `parts`, which is a list itself."""
     return hashlib.sha256(f'["{previous}",{parts[1:]}'.encode()).hexdigest()
+
+
+@per_input
+def _digest_with(previous: str, parts: str, wrote: str) -> str:
+    """Return the SHA-256 of a JSON list: the digest before it, then `parts`, and what was written as the last of them."""
+    return hashlib.sha256(f'["{previous}",{parts[1:-1]},{wrote}]'.encode()).hexdigest()
 
 
 def broken_at(order: str, rows: Iterable[HistoryRow], count: int, last_hash: str) -> str | None:

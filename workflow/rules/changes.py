@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from workflow.case import claims
-from workflow.case.case import Attempt, LedgerRow, replace_fields
+from workflow.case.case import LINKS, Attempt, LedgerRow, replace_fields
 from workflow.draft import Draft, EffectDraft
 from workflow.rules import claim_changes, timer_changes, timers
 from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
@@ -15,6 +15,12 @@ def begin(draft: Draft) -> None:
     order = draft.case.order
     draft.change(attempts=(Attempt(1, order.supplier, order.placed_at, order.ship_by),), since=draft.event.at)
     draft.note(historical=True if draft.case.historical else None)
+
+
+def link(draft: Draft) -> None:
+    """The order turns out to be a replacement: it belongs to the chain of the one that it replaces (rule 8.7)."""
+    links = {name: draft.event.fields[name] for name in LINKS if name in draft.event.fields}
+    draft.change(order=replace_fields(draft.case.order, **links))
 
 
 def take_promise(draft: Draft) -> None:
@@ -189,6 +195,7 @@ def _decide(draft: Draft, row: LedgerRow, status: LedgerStatus) -> None:
 CHANGES: dict[str, Callable[[Draft], None]] = {
     change.__name__: change
     for change in (
+        link,
         take_promise,
         move_by_hand,
         note_urge,
