@@ -5,6 +5,7 @@ a run that nothing disturbed. Run it alone for the long version: `python -m dril
 `--postgresql` for the commands that a server has too.
 """
 
+import argparse
 import json
 import os
 import random
@@ -424,13 +425,13 @@ WORKS = (
 )
 
 
-def run(kills: int, *, on_a_server: bool = False) -> dict[str, dict[str, int]]:
-    """Kill every command so often; return how many kills landed, and how many runs had ended before."""
+def run(kills: int, names: Sequence[str] = (), *, on_a_server: bool = False) -> dict[str, dict[str, int]]:
+    """Kill every command, or those named, so often; return how many kills landed, and how many runs had ended before."""
     for name in COMMANDS:  # so that a forked command begins its work at once
         cli.get_command(None, name)  # type: ignore[arg-type]
     server = Server() if on_a_server else None
     try:
-        works = [one for one in WORKS if one.on_a_server or server is None]
+        works = [one for one in WORKS if (one.on_a_server or server is None) and (not names or one.name in names)]
         return {one.name: {"kills": kills, "ended before": kill(one, kills, server=server)} for one in works}
     finally:
         if server:
@@ -438,4 +439,9 @@ def run(kills: int, *, on_a_server: bool = False) -> dict[str, dict[str, int]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(int(sys.argv[1]), on_a_server="--postgresql" in sys.argv), indent=2))
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("kills", type=int, help="how many kills of each command must land")
+    ask.add_argument("names", nargs="*", choices=[[], *(one.name for one in WORKS)], help="only these commands")
+    ask.add_argument("--postgresql", action="store_true", help="on a server, for the commands that one has")
+    given = ask.parse_args()
+    print(json.dumps(run(given.kills, given.names, on_a_server=given.postgresql), indent=2))

@@ -15,6 +15,8 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 
 from workflow.errors import AftersalesError, UsageError
 
+_UNFINISHED = "#"
+"""In the name of a file that the store of a folder has not written whole: it is renamed at the end."""
 ORIGINALS, SHOWN = "originals", "shown"
 """Originals are sealed: nothing shows them; what is shown is a copy without location data (rule 8.8)."""
 
@@ -138,11 +140,19 @@ class Vault:
             raise VaultFailed(f"evidence cannot be looked at in {self.location}: {error.strerror}") from None
 
     def remove_left_behind(self, before: datetime) -> None:
-        """Remove the copies of processes that were killed: those that are older than an instant."""
-        home = self.folder / WORKSPACE if self.folder else None
-        for one in home.iterdir() if home and home.is_dir() else ():
-            if one.stat().st_mtime < before.timestamp():
+        """Remove what processes that were killed have left before an instant: copies, and files that are not whole."""
+        if self.folder is None:
+            return
+        home = self.folder / WORKSPACE
+        copies = home.iterdir() if home.is_dir() else ()
+        unfinished = (path for folder in (ORIGINALS, SHOWN) for path in (self.folder / folder).rglob(f"*{_UNFINISHED}*"))
+        for one in (*copies, *unfinished):
+            if one.stat().st_mtime >= before.timestamp():
+                continue
+            if one.is_dir():
                 shutil.rmtree(one, ignore_errors=True)
+            else:
+                one.unlink(missing_ok=True)
 
     @contextmanager
     def _open(self) -> Iterator[ObjectStore]:

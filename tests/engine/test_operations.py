@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -293,6 +293,16 @@ def test_a_message_that_was_tried_leaves_under_another_key_when_its_text_has_cha
 
 
 # --- evidence ---
+
+
+def test_files_that_a_killed_process_had_not_written_whole_are_removed(database, places):
+    kept = places.vault.folder / "shown" / "5b" / f"{'5b' * 32}#1"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"half of a photo")
+    remove_unclaimed(database, places.vault, datetime.now(UTC))
+    assert kept.exists(), "it may be written at this moment"
+    remove_unclaimed(database, places.vault, datetime.now(UTC) + OLD_ENOUGH)
+    assert not kept.exists()
 
 
 def test_files_that_a_killed_process_kept_and_never_reported_are_found_and_removed(database, places, tmp_path, monkeypatch):
