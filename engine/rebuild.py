@@ -12,6 +12,7 @@ from storage import cases, queries
 from storage.queries import Found
 from workflow.case.case import LINKS, Case, Details, Report, replace_fields
 from workflow.case.history import HistoryRow
+from workflow.case.sealing import meaning
 from workflow.draft import Event
 from workflow.errors import OrderError
 from workflow.intake import receive
@@ -117,8 +118,8 @@ class _Retaken:
         stored = self._rows.get(told.sequence)
         if stored is None:
             return True  # it was recorded after the instant
-        wrote = None if stored.wrote is None else told.wrote  # an older program sealed nothing
-        return replace_fields(told, wrote=wrote, hash="") == replace_fields(stored, hash="")
+        is_same = stored.wrote is None or meaning(told.wrote) == meaning(stored.wrote)  # an older program sealed nothing
+        return is_same and replace_fields(told, wrote=None, hash="") == replace_fields(stored, wrote=None, hash="")
 
     def _take(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)

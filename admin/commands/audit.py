@@ -16,7 +16,7 @@ from workflow.plurals import counted
 def audit_command(ctx: click.Context, deep: bool, make_anchor: bool, since: str | None) -> None:
     """Check every order's history: an edited, deleted, reordered or cut-off row is found, and a deleted order.
 
-    Each step sealed what it wrote: orders, lines, attempts, timers, money and claims that no step wrote so are found too.
+    Each step sealed what it wrote: suppliers' turns, timers, money and claims that no step wrote so are found too.
     A person with write access can also recompute a whole chain: only a check against an anchor shows that.
     """
     if make_anchor and (deep or since is not None):

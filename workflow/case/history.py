@@ -56,7 +56,7 @@ def chain(order: str, previous: str, row: HistoryRow) -> str:
         row.recorded,
         row.actor,
         row.reason,
-        dict(sorted(row.details.items())),
+        row.details if len(row.details) < 2 else dict(sorted(row.details.items())),
         row.policy,
     ]
     return _digest(previous, ascii_json(parts)) if row.wrote is None else _digest_with(previous, ascii_json(parts), row.wrote)

@@ -85,9 +85,7 @@ def _timer(was: Timer | None, now: Timer) -> Any:
 
 def _new(part: Any) -> tuple[Any, ...]:
     values, defaults = _all_of[type(part)](part), _DEFAULTS[type(part)]
-    if values[2:] == defaults[2:]:  # as of most timers: quicker than one by one
-        return values[:2]
-    count = len(values)
+    count = 2 if values[2:] == defaults[2:] else len(values)  # of most timers two are told: quicker than one by one
     while count and values[count - 1] is defaults[count - 1]:
         count -= 1
     return values[:count]
@@ -111,6 +109,13 @@ def _without_words(told: Any) -> Any:
 def digests(evidence: Any) -> list[str]:
     """Return which of the evidence of a claim are digests of files."""
     return [one for one in evidence if _is_digest(one)]
+
+
+def meaning(wrote: str | None) -> Mapping[str, Any]:
+    """Return what a step wrote, by part and number, whatever was left out of it as a default."""
+    sealed = Sealed()
+    sealed.take(wrote)
+    return sealed.parts
 
 
 class Sealed:
