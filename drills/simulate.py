@@ -28,6 +28,7 @@ from drills.simulation.telling import Lived, Stage, live, shortened
 class Figures:
     """What all seeds did."""
 
+    first: int
     seeds: int = 0
     order_days: float = 0.0
     moves: int = 0
@@ -91,7 +92,7 @@ def main() -> int:
     logging.disable()  # what strikes is counted
     first, _, last = given.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
-    figures, begun, server = Figures(), time.monotonic(), Server() if given.postgresql else None
+    figures, begun, server = Figures(seeds.start), time.monotonic(), Server() if given.postgresql else None
     failed: tuple[int, Lived] | None = None
     try:
         for seed, lived in run(seeds, given.days, given.jobs, server, given.planted):
@@ -130,6 +131,7 @@ def _print(figures: Figures, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(told, indent=2))
         return
+    print(f"seeds {figures.first} to {figures.first + figures.seeds - 1}")
     print(f"{figures.seeds} seeds, {figures.order_days:,.0f} order-days in {figures.seconds:,.0f} s ({rate:,.0f} a second)")
     faults, checks = sum(figures.faults.values()), sum(figures.checked.values())
     print(f"{figures.moves:,} moves, {faults:,} faults, {checks:,} checks of promises")

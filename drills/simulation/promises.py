@@ -162,7 +162,7 @@ class Promises:
 
     def _of_commands(self, connection: Connection) -> None:
         """A command on timers under a name has done each of them once."""
-        for name in self._world.named:
+        for name in sorted(self._world.named):
             moved = select(_H.c.order_id, _H.c.details, _H.c.recorded).where(_H.c.reason == name, _H.c.trigger.like("%_timer"))
             when: dict[tuple[int, int], list[datetime]] = defaultdict(list)
             for order_id, details, recorded in connection.execute(moved.order_by(_H.c.recorded)):

@@ -83,9 +83,8 @@ class World:
         self.erased: list[str] = []
         self.refused = 0
         """How many wishes were turned down."""
-        self.policy = 0
-        self.named: dict[str, int] = {}
-        """How often each command on timers was given, by its name."""
+        self.named: set[str] = set()
+        """The names of commands on timers."""
         self._tokens = random.Random(f"tokens {seed}")
         self._current = 0
         self.rules = rules_in_force(self.look, POLICIES[0], START)
@@ -275,12 +274,11 @@ class World:
         to = self.now + timedelta(hours=what.hours) if what.action == "postpone" else None
         command = TimerCommand(what.action, "person:kim", what.name or "as agreed", to=to, by=by)
         if what.name:
-            self.named[what.name] = self.named.get(what.name, 0) + 1
+            self.named.add(what.name)
         apply_command(self.database, wanted, command, self.now, self.rules, operation_id=what.name)
 
     def _adopt(self, what: moves.Adopt) -> None:
-        self.policy = what.policy % len(POLICIES)
-        self.rules = rules_in_force(self.database, POLICIES[self.policy], self.now)
+        self.rules = rules_in_force(self.database, POLICIES[what.policy % len(POLICIES)], self.now)
 
     def _erase(self, what: moves.Erase) -> None:
         found, before = find(self.database, BuyerSelection(what.buyer)), self._erasures()
