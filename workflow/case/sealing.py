@@ -163,8 +163,6 @@ def as_sealed(name: str, value: Any) -> Any:
     """Return the value of a stored field as JSON gives it back."""
     if name == "evidence":
         return digests(value)
-    if isinstance(value, tuple):
-        return [*value]
     return value.isoformat() if isinstance(value, datetime) else value
 
 
