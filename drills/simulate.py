@@ -72,10 +72,12 @@ def run(
         finally:
             stage.close()
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
-        waiting = [pool.submit(_lived, seed, days, fault) for seed in seeds]
-        for one in waiting:
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("fork"))
+    try:
+        for one in [pool.submit(_lived, seed, days, fault) for seed in seeds]:
             yield one.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever has seen enough does not wait for the others
 
 
 def main() -> int:
