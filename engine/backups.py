@@ -4,7 +4,6 @@ A copy has another name until it is complete and checked. What was put back fire
 live: since the copy was made, messages have left that it knows nothing of.
 """
 
-import hashlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from engine import operations
-from evidence.vault import ORIGINALS, SHOWN, WORKSPACE, S3Access, Vault, VaultFailed
+from evidence.vault import ORIGINALS, SHOWN, WORKSPACE, FileChanged, S3Access, Vault, VaultFailed
 from storage import audits, evidence_files, outbox, queries, timers
 from storage import operations as stored
 from storage.database import Database, repeated
@@ -181,12 +180,12 @@ def _copy_evidence(source: Vault, target: Vault, digests: list[str]) -> tuple[st
     missing = []
     for sha256 in digests:
         try:
-            original, shown = source.get(ORIGINALS, sha256), source.get(SHOWN, sha256)
+            shown, original = source.get(SHOWN, sha256), source.original(sha256)
+        except FileChanged:
+            raise
         except VaultFailed:
             missing.append(sha256)
             continue
-        if hashlib.sha256(original).hexdigest() != sha256:
-            raise AftersalesError(f"the file {sha256[:12]}… of {source.location} is damaged: it is not what was added")
         with target.workspace() as folder:
             for name, content in ((ORIGINALS, original), (SHOWN, shown)):
                 (folder / name).write_bytes(content)

@@ -1,11 +1,10 @@
 """The store of evidence held against the table: files that no claim has are removed, and missing ones are named."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
+from evidence.vault import ORIGINALS, SHOWN, FileChanged, Vault, VaultFailed
 from storage import evidence_files
 from storage.database import Database
 from storage.locks import Lock
@@ -46,8 +45,9 @@ def changed_files(database: Database, vault: Vault) -> Iterator[tuple[str, str]]
         known = evidence_files.kept_digests(connection)
     for sha256 in sorted(known):
         try:
-            if hashlib.sha256(vault.get(ORIGINALS, sha256)).hexdigest() != sha256:
-                yield f"evidence {sha256[:12]}…", "the file is not the one that was submitted"
+            vault.original(sha256)
+        except FileChanged:
+            yield f"evidence {sha256[:12]}…", "the file is not the one that was submitted"
         except VaultFailed as error:
             yield f"evidence {sha256[:12]}…", str(error)
 

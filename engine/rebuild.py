@@ -123,8 +123,6 @@ class _Retaken:
 
     def _take(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)
-        if not action and row.due is None and row.trigger not in ("link", "erase") and "replaces" not in row.details:
-            return self._receive(row, rules)
         if action:
             fields = _fields(row, "due_at") if action in ("postpone", "shift") else _fields(row)
             made = act(self.case, action, int(row.details["timer"] or 0), row.recorded, row.actor, rules, fields)
@@ -135,8 +133,10 @@ class _Retaken:
             else:
                 event = Event(row.trigger, row.occurred, row.recorded, row.actor, _fields(row), timer)
                 made = step(self.case, event, rules)
-        else:
+        elif row.trigger in ("link", "erase") or "replaces" in row.details:
             made = self._alone(row, rules)
+        else:
+            return self._receive(row, rules)
         self.case = made.case if made else self.case
         return [made] if made else []
 

@@ -1,5 +1,6 @@
 """Where evidence is kept: under its SHA-256, in a folder or in an S3-compatible store."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,10 @@ WORKSPACE = "workspace"
 
 class VaultFailed(AftersalesError):
     """The store of evidence cannot be used now, or has lost a file."""
+
+
+class FileChanged(VaultFailed):
+    """An original is not the file that was added: its digest is not its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,19 @@ class Vault:
                 return obstore.get(store, _key(folder, sha256)).bytes().to_bytes()
             except FileNotFoundError:
                 raise VaultFailed(f"the file {sha256[:12]}… is missing from {self.location}") from None
+
+    def original(self, sha256: str) -> bytes:
+        """Return a kept original, held against its digest.
+
+        Raises:
+            FileChanged: it is not what was added.
+            VaultFailed: it is not there, or the store cannot be read.
+
+        """
+        content = self.get(ORIGINALS, sha256)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise FileChanged(f"the file {sha256[:12]}… of {self.location} is damaged: it is not what was added")
+        return content
 
     def remove(self, sha256: str) -> None:
         """Remove the original and the copy that is shown, if they are there.

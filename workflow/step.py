@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workflow.case.case import Case, Detail, Timer, made, replace_fields
+from workflow.case.case import Case, Detail, Timer, replace_fields
 from workflow.case.history import HistoryRow, sealed
 from workflow.case.personal import without_buyer
 from workflow.case.sealing import written
@@ -160,16 +160,7 @@ def _finish(draft: Draft) -> Step:
     }
     row = sealed(before.name, before.last_hash, fields)
     case = replace_fields(before, steps=row.sequence, last_hash=row.hash)
-    wrote = {
-        "case": case,
-        "history": row,
-        "timers": draft.timers,
-        "effects": tuple(draft.effects),
-        "obsolete": tuple(draft.obsolete),
-        "flags": tuple(draft.flags),
-        "replacement": draft.replacement,
-    }
-    return made(Step, wrote)
+    return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.obsolete), tuple(draft.flags), draft.replacement)
 
 
 def _reason(draft: Draft) -> str | None:

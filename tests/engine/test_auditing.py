@@ -221,7 +221,7 @@ def rechain(connection, order_id):
 
 
 def forge(database, order_id):
-    """Rewrite an order's history with a whole new chain, as whoever can write can."""
+    """Rewrite an order's history with a whole new chain, as a person with write access can."""
     with database.write() as connection:
         connection.execute(text("UPDATE history SET reason = 'forged' WHERE order_id = :key"), {"key": order_id})
         rechain(connection, order_id)

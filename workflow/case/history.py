@@ -56,22 +56,17 @@ def chain(order: str, previous: str, row: HistoryRow) -> str:
         row.recorded,
         row.actor,
         row.reason,
-        row.details if len(row.details) < 2 else dict(sorted(row.details.items())),
+        dict(sorted(row.details.items())),
         row.policy,
     ]
-    return _digest(previous, ascii_json(parts)) if row.wrote is None else _digest_with(previous, ascii_json(parts), row.wrote)
+    return _digest(previous, ascii_json(parts), row.wrote)
 
 
 @per_input
-def _digest(previous: str, parts: str) -> str:
-    """Return the SHA-256 of a JSON list: the digest before it, then `parts`, which is a list itself."""
-    return hashlib.sha256(f'["{previous}",{parts[1:]}'.encode()).hexdigest()
-
-
-@per_input
-def _digest_with(previous: str, parts: str, wrote: str) -> str:
-    """Return the SHA-256 of a JSON list: the digest before it, then `parts`, and what was written as the last of them."""
-    return hashlib.sha256(f'["{previous}",{parts[1:-1]},{wrote}]'.encode()).hexdigest()
+def _digest(previous: str, parts: str, wrote: str | None) -> str:
+    """Return the SHA-256 of a JSON list: the digest before it, then `parts`, which is a list itself, and what was written."""
+    told = parts if wrote is None else f"{parts[:-1]},{wrote}]"
+    return hashlib.sha256(f'["{previous}",{told[1:]}'.encode()).hexdigest()
 
 
 def broken_at(order: str, rows: Iterable[HistoryRow], count: int, last_hash: str) -> str | None:

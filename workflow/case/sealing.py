@@ -23,17 +23,27 @@ SEALED: Mapping[type, tuple[str, ...]] = {
 
 New fields come last: what was sealed as a list keeps its meaning. The lists are short, for each row of a history has one.
 """
-WHOLE: Mapping[str, type] = {"order": Order, "case": Case}
-"""The parts of which an order has one."""
-NUMBERED: Mapping[str, type] = {"attempts": Attempt, "timers": Timer, "ledger": LedgerRow, "claims": Claim}
-KINDS: Mapping[str, type] = {**WHOLE, **NUMBERED}
+KINDS: Mapping[str, type] = {
+    "order": Order,
+    "case": Case,
+    "attempts": Attempt,
+    "timers": Timer,
+    "ledger": LedgerRow,
+    "claims": Claim,
+}
 """The parts of an order that are sealed."""
+WHOLE = ("order", "case")
+"""The parts of which an order has one; the others are numbered."""
 _ONE = {"attempts": "attempt", "timers": "timer", "ledger": "ledger row", "claims": "claim"}
 _all_of: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {kind: attrgetter(*names) for kind, names in SEALED.items()}
-_DEFAULTS: Mapping[type, tuple[Any, ...]] = {
-    kind: tuple(None if one.default is MISSING else one.default for name in names for one in fields(kind) if one.name == name)
-    for kind, names in SEALED.items()
-}
+
+
+def _defaults_of(kind: Any) -> tuple[Any, ...]:
+    defaults = {one.name: None if one.default is MISSING else one.default for one in fields(kind)}
+    return tuple(defaults[name] for name in SEALED[kind])
+
+
+_DEFAULTS: Mapping[type, tuple[Any, ...]] = {kind: _defaults_of(kind) for kind in SEALED}
 _ENDED = (TimerStatus.fired, TimerStatus.cancelled)
 _is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 
@@ -52,8 +62,8 @@ def written(was: Case, now: Case, timers: Mapping[int, Timer]) -> str:
     else:
         if was.order is not now.order:
             wrote["order"] = _changed(was.order, now.order)
-        if _standing(was) != _standing(now):
-            wrote["case"] = _changed(was, now)
+        if standing := _changed(was, now):
+            wrote["case"] = standing
     if was.attempts is not now.attempts and (attempts := _numbered(was.attempts, now.attempts)):
         wrote["attempts"] = attempts
     if timers:
@@ -64,9 +74,6 @@ def written(was: Case, now: Case, timers: Mapping[int, Timer]) -> str:
     if was.claims is not now.claims:
         wrote["claims"] = {number: _without_words(told) for number, told in _numbered(was.claims, now.claims).items()}
     return ascii_json(wrote)
-
-
-_standing = _all_of[Case]
 
 
 def _numbered(was: tuple[Any, ...], now: tuple[Any, ...]) -> dict[str, Any]:
@@ -85,7 +92,7 @@ def _timer(was: Timer | None, now: Timer) -> Any:
 
 def _new(part: Any) -> tuple[Any, ...]:
     values, defaults = _all_of[type(part)](part), _DEFAULTS[type(part)]
-    count = 2 if values[2:] == defaults[2:] else len(values)  # of most timers two are told: quicker than one by one
+    count = len(values)
     while count and values[count - 1] is defaults[count - 1]:
         count -= 1
     return values[:count]
@@ -150,9 +157,7 @@ class Sealed:
 
 
 def _of_new(part: str, told: Sequence[Any]) -> dict[str, Any]:
-    kind = KINDS[part]
-    defaults = {name: as_sealed(name, value) for name, value in zip(SEALED[kind], _DEFAULTS[kind], strict=True)}
-    return defaults | dict(zip(SEALED[kind], told, strict=False))
+    return _DEFAULT_FIELDS[part] | dict(zip(SEALED[KINDS[part]], told, strict=False))
 
 
 def _as_fields(told: Any) -> dict[str, Any]:
@@ -164,6 +169,12 @@ def as_sealed(name: str, value: Any) -> Any:
     if name == "evidence":
         return digests(value)
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+_DEFAULT_FIELDS = {
+    part: {name: as_sealed(name, value) for name, value in zip(SEALED[kind], _DEFAULTS[kind], strict=True)}
+    for part, kind in KINDS.items()
+}
 
 
 def _called(part: str, number: str) -> str:
