@@ -46,6 +46,8 @@ MEASURED = 2
 """Undisturbed runs that say how long a command works."""
 KIM = (b"kim@example.com", b"Kim Lee", b"1 Long Road")
 """The buyer that is erased."""
+OUTPUT = "output.txt"
+PHOTOS = ("photo-0.jpg", "photo-1.jpg", "photo-2.jpg")
 SETTINGS = 'policy = "policy.toml"\n'
 POLICY = '[effects]\ndefault_channels = ["file"]\n'
 LATER_POLICY = POLICY + '[overdue]\nurge_after = "3d"\n'
@@ -77,16 +79,28 @@ class Place:
     folder: Path
     url: str
 
-    def run(self, *words: str) -> int:
-        """Let a process of its own run a command; return its exit code."""
-        return _wait(self.start(words))
-
     def start(self, words: Sequence[str], working: int | None = None) -> int:
         """Start a command in a process of its own; it writes a byte to `working` when its first transaction begins."""
-        pid = os.fork()
-        if pid == 0:
-            _become(self, words, working)
-        return pid
+        return _forked(partial(_become, self, words, working))
+
+    def must(self, *words: str, codes: Sequence[int] = (0,)) -> None:
+        """Run a command that ends with one of the exit codes.
+
+        Raises:
+            Failed: it ended with another one.
+
+        """
+        if (code := _wait(self.start(words))) not in codes:
+            raise Failed(f"aftersales {' '.join(words)} ended with {code}: {self.said()}")
+
+    def said(self) -> str:
+        """Return the end of what commands have printed."""
+        return (self.folder / OUTPUT).read_text()[-500:]
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the messages in the file that they leave by."""
+        path = self.folder / "outbox.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def database(self) -> Database:
         """Open the database."""
@@ -95,13 +109,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A command that is killed, what makes the place ready for it, and what goes on with it afterwards."""
+    """A command that is killed, what makes the place ready for it, and what finishes it (None: the same command again)."""
 
     name: str
     words: tuple[str, ...]
     make_ready: Callable[[Place], None]
-    go_on: Callable[[Place], None]
+    finish: Callable[[Place], None] | None = None
     on_a_server: bool = True
+
+    def go_on(self, place: Place) -> None:
+        """Go on with the command as a person or the daemon would."""
+        if self.finish:
+            self.finish(place)
+        else:
+            place.must(*self.words)
 
 
 def kill(work: Work, kills: int, seed: int = 1688, server: Server | None = None) -> int:
@@ -152,22 +173,16 @@ def seen(place: Place) -> dict[str, Any]:
             found["broken"] = [*audits.broken_orders(connection), *audits.missing_orders(connection)]
     finally:
         database.close()
-    found["outbox"] = sorted({*_outbox(place.folder / "outbox.jsonl")})
+    found["outbox"] = sorted({f"{message['key']} {message.get('recipient')}" for message in place.messages()})
     found["files"] = sorted(_files(place.folder))
     return found
-
-
-def _outbox(path: Path) -> Iterator[str]:
-    for line in path.read_text().splitlines() if path.exists() else ():
-        message = json.loads(line)
-        yield f"{message['key']} {message.get('recipient')}"
 
 
 def _files(folder: Path) -> Iterator[str]:
     """Yield the files that are kept, without the log of SQLite, locks, and databases that were replaced."""
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
-        if path.is_file() and ".replaced-" not in name and not name.endswith(("-wal", "-shm", ".lock", "output.txt")):
+        if path.is_file() and ".replaced-" not in name and not name.endswith(("-wal", "-shm", ".lock", OUTPUT)):
             yield name
 
 
@@ -183,19 +198,14 @@ def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str | 
 # --- processes ---
 
 
-def _become(place: Place, words: Sequence[str], working: int | None) -> None:
-    """Be the command, in a child that has just been forked."""
+def _forked(work: Callable[[], None]) -> int:
+    """Do something in a process of its own, so that this one never has the threads of a library; return its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
     code = 1
     try:
-        os.chdir(place.folder)
-        with (place.folder / "output.txt").open("ab") as output:
-            for stream in (1, 2):
-                os.dup2(output.fileno(), stream)
-        os.environ.update({"AFTERSALES_DATABASE": place.url, "AFTERSALES_CONFIG": "aftersales.toml"})
-        if working is not None:
-            event.listen(Engine, "begin", lambda _: os.write(working, b"."), once=True)
-        sys.argv = ["aftersales", *words]
-        main()
+        work()
         code = 0
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
@@ -204,17 +214,21 @@ def _become(place: Place, words: Sequence[str], working: int | None) -> None:
         os._exit(code)
 
 
+def _become(place: Place, words: Sequence[str], working: int | None) -> None:
+    """Be a command."""
+    os.chdir(place.folder)
+    with (place.folder / OUTPUT).open("ab") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    os.environ.update({"AFTERSALES_DATABASE": place.url, "AFTERSALES_CONFIG": "aftersales.toml"})
+    if working is not None:
+        event.listen(Engine, "begin", lambda _: os.write(working, b"."), once=True)
+    sys.argv = ["aftersales", *words]
+    main()
+
+
 def _in_a_process(work: Callable[[], None]) -> None:
-    """Do something in a process of its own, so that this one never has the threads of a library when it forks."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    if _wait(pid):
+    if _wait(_forked(work)):
         raise Failed("what goes on after the kill has failed")
 
 
@@ -239,7 +253,7 @@ def _run_undisturbed(place: Place, work: Work) -> float:
     pid = _started(place, work)
     begun = time.monotonic()
     if code := _wait(pid):
-        raise Failed(f"{work.name} ended with {code}: {(place.folder / 'output.txt').read_text()[-500:]}")
+        raise Failed(f"{work.name} ended with {code}: {place.said()}")
     return time.monotonic() - begun
 
 
@@ -261,7 +275,7 @@ def _made(folder: Path, server: Server | None) -> Place:
     if server is None:
         return Place(folder, f"sqlite:///{folder / 'aftersales.db'}")
     place = Place(folder, server.new_database())
-    _must(place, "db", "upgrade")
+    place.must("db", "upgrade")
     return place
 
 
@@ -288,12 +302,7 @@ def _write_orders(place: Place, placed_days_ago: float = 0.5, orders: int = ORDE
 
 def _import(place: Place) -> None:
     _write_orders(place)
-    _must(place, "import", "orders.csv")
-
-
-def _must(place: Place, *words: str, codes: Sequence[int] = (0,)) -> None:
-    if (code := place.run(*words)) not in codes:
-        raise Failed(f"aftersales {' '.join(words)}: {code}, {(place.folder / 'output.txt').read_text()[-500:]}")
+    place.must("import", "orders.csv")
 
 
 def _ready_to_retime(place: Place) -> None:
@@ -304,7 +313,7 @@ def _ready_to_retime(place: Place) -> None:
 def _ready_to_send(place: Place) -> None:
     """Let every supplier have been urged, and no message be written yet."""
     _write_orders(place, placed_days_ago=2.5, orders=MESSAGES, suppliers=MESSAGES)
-    _must(place, "import", "orders.csv", "--urge-historical")
+    place.must("import", "orders.csv", "--urge-historical")
     database = place.database()
     now = datetime.now(UTC)
     while fire_due(database, now, rules_in_force(database, POLICY, now)).count:
@@ -316,44 +325,36 @@ def _claimed(place: Place) -> None:
     """Let order 1007, which is Kim's, have a claim, and its photos lie beside the database."""
     _import(place)
     for words in (("ship",), ("deliver",), ("open_claim", "--kind", "damaged")):
-        _must(place, "report", "1007", *words)
-    for n in range(3):
-        Image.new("RGB", (900, 700), (40 * n, 80, 120)).save(place.folder / f"photo-{n}.jpg")
-
-
-def _photos() -> tuple[str, ...]:
-    return tuple(f"photo-{n}.jpg" for n in range(3))
+        place.must("report", "1007", *words)
+    for n, name in enumerate(PHOTOS):
+        Image.new("RGB", (900, 700), (40 * n, 80, 120)).save(place.folder / name)
 
 
 def _ready_to_erase(place: Place) -> None:
     _claimed(place)
-    _must(place, "claims", "evidence", "add", "1007", *_photos())
-    _must(place, "once")
+    place.must("claims", "evidence", "add", "1007", *PHOTOS)
+    place.must("once")
 
 
 def _ready_to_restore(place: Place) -> None:
     _ready_to_erase(place)
-    _must(place, "db", "backup", "copy.db")
-    _must(place, "timers", "shift", "--all", "--by", "3d")
+    place.must("db", "backup", "copy.db")
+    place.must("timers", "shift", "--all", "--by", "3d")
 
 
 # --- how each is gone on with ---
 
 
-def _again(*words: str, codes: Sequence[int] = (0,)) -> Callable[[Place], None]:
-    return lambda place: _must(place, *words, codes=codes)
-
-
 def _finish_retiming(place: Place) -> None:
     """Let house-keeping finish it; a person repeats it, in case that nothing was recorded."""
-    _must(place, "once")
-    _must(place, "policy", "retime", "--all", "--operation", "new")
+    place.must("once")
+    place.must(*RETIME)
 
 
 def _finish_erasure(place: Place) -> None:
     """Let the daemon's house-keeping finish it, or begin it if nothing was recorded; Kim is nowhere afterwards."""
-    _must(place, "erase", "--finish")
-    _must(place, "erase", "--buyer", KIM[0].decode(), "--yes", codes=(0, 1))
+    place.must("erase", "--finish")
+    place.must("erase", "--buyer", KIM[0].decode(), "--yes", codes=(0, 1))
     for path in place.folder.rglob("*"):
         if path.is_file() and path.suffix not in (".csv", ".txt"):
             content = path.read_bytes()
@@ -362,13 +363,13 @@ def _finish_erasure(place: Place) -> None:
 
 
 def _finish_evidence(place: Place) -> None:
-    """Add the files again if the claim has none, and remove what nobody has an hour later."""
+    """Add the files again if the claim has none; then remove files that no claim has, as house-keeping does."""
     database = place.database()
     with database.read() as connection:
         added = connection.execute(text("SELECT count(*) FROM evidence")).scalar()
     database.close()
     if not added:
-        _must(place, "claims", "evidence", "add", "1007", *_photos())
+        place.must("claims", "evidence", "add", "1007", *PHOTOS)
     _in_a_process(partial(_remove_unclaimed, place))
 
 
@@ -381,22 +382,22 @@ def _remove_unclaimed(place: Place) -> None:
 def _finish_backup(place: Place) -> None:
     """A backup that has its name is whole; one that has not is made again, and can be restored."""
     if not (place.folder / "copy.db").exists():
-        _must(place, "db", "backup", "copy.db")
+        place.must("db", "backup", "copy.db")
     other = Place(place.folder, f"sqlite:///{place.folder / 'restored.db'}")
-    _must(other, "db", "restore", "copy.db")
+    other.must("db", "restore", "copy.db")
 
 
 def _finish_restore(place: Place) -> None:
     """The database is the old one or the restored one, whole; restored once more, it is the backup."""
-    _must(place, "orders", codes=(0, 1))
-    _must(place, "db", "restore", "copy.db", "--replace")
+    place.must("orders", codes=(0, 1))
+    place.must("db", "restore", "copy.db", "--replace")
 
 
 def _finish_sending(place: Place) -> None:
     """Send what is left, a day later what was really being sent: at most that one message has left twice, under its key."""
-    _must(place, "once")
+    place.must("once")
     _in_a_process(partial(_deliver_a_day_later, place))
-    keys = Counter(json.loads(line)["key"] for line in (place.folder / "outbox.jsonl").read_text().splitlines())
+    keys = Counter(message["key"] for message in place.messages())
     twice = [key for key, count in keys.items() if count > 1]
     if len(twice) > 1 or max(keys.values()) > 2:
         raise Failed(f"{len(twice)} messages have left more than once")
@@ -408,17 +409,14 @@ def _deliver_a_day_later(place: Place) -> None:
     deliver_due(database, at, rules_in_force(database, POLICY, at), messenger)
 
 
+SHIFT = ("timers", "shift", "--all", "--by", "8d", "--operation", "holiday")
+RETIME = ("policy", "retime", "--all", "--operation", "new")
 WORKS = (
-    Work("import", ("import", "orders.csv"), _write_orders, _again("import", "orders.csv")),
-    Work(
-        "shift",
-        ("timers", "shift", "--all", "--by", "8d", "--operation", "holiday"),
-        _import,
-        _again("timers", "shift", "--all", "--by", "8d", "--operation", "holiday"),
-    ),
-    Work("retime", ("policy", "retime", "--all", "--operation", "new"), _ready_to_retime, _finish_retiming),
+    Work("import", ("import", "orders.csv"), _write_orders),
+    Work("shift", SHIFT, _import),
+    Work("retime", RETIME, _ready_to_retime, _finish_retiming),
     Work("erase", ("erase", "--buyer", KIM[0].decode(), "--yes"), _ready_to_erase, _finish_erasure),
-    Work("evidence", ("claims", "evidence", "add", "1007", *_photos()), _claimed, _finish_evidence),
+    Work("evidence", ("claims", "evidence", "add", "1007", *PHOTOS), _claimed, _finish_evidence),
     Work("backup", ("db", "backup", "copy.db"), _ready_to_erase, _finish_backup, on_a_server=False),
     Work("restore", ("db", "restore", "copy.db", "--replace"), _ready_to_restore, _finish_restore, on_a_server=False),
     Work("send", ("once",), _ready_to_send, _finish_sending),
@@ -441,7 +439,9 @@ def run(kills: int, names: Sequence[str] = (), *, on_a_server: bool = False) -> 
 if __name__ == "__main__":
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("kills", type=int, help="how many kills of each command must land")
-    ask.add_argument("names", nargs="*", choices=[[], *(one.name for one in WORKS)], help="only these commands")
+    ask.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(one.name for one in WORKS)}")
     ask.add_argument("--postgresql", action="store_true", help="on a server, for the commands that one has")
     given = ask.parse_args()
+    if unknown := {*given.names} - {one.name for one in WORKS}:
+        ask.error(f"not a command that is killed: {', '.join(sorted(unknown))}")
     print(json.dumps(run(given.kills, given.names, on_a_server=given.postgresql), indent=2))

@@ -14,13 +14,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 
 from drills.postgres import Server
-from drills.simulation import planted
 from drills.simulation.moves import written
+from drills.simulation.planted import FAULTS, planted
 from drills.simulation.telling import Lived, Stage, live, shortened
 
 
@@ -55,7 +54,7 @@ def _lived(seed: int, days: float, fault: str | None) -> tuple[int, Lived]:
     """Let one seed live, in a process that keeps its stage."""
     if not _STAGE:
         _STAGE.append(Stage())
-    with planted.planted(fault) if fault else nullcontext():
+    with planted(fault):
         return seed, live(_STAGE[0], seed, days)
 
 
@@ -67,7 +66,7 @@ def run(
         stage = Stage(server)
         try:
             for seed in seeds:
-                with planted.planted(fault) if fault else nullcontext():
+                with planted(fault):
                     yield seed, live(stage, seed, days)
         finally:
             stage.close()
@@ -77,7 +76,7 @@ def run(
         for one in [pool.submit(_lived, seed, days, fault) for seed in seeds]:
             yield one.result()
     finally:
-        pool.shutdown(cancel_futures=True)  # whoever has seen enough does not wait for the others
+        pool.shutdown(cancel_futures=True)  # a caller that stops early does not wait for seeds that have not begun
 
 
 def main() -> int:
@@ -88,7 +87,7 @@ def main() -> int:
     ask.add_argument("--seconds", type=float, help="begin no further seed after so many seconds")
     ask.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many seeds live at a time")
     ask.add_argument("--postgresql", action="store_true", help="on a PostgreSQL server instead of SQLite, one at a time")
-    ask.add_argument("--planted", choices=[*planted.FAULTS], help="put a fault into the engine, to see that it is found")
+    ask.add_argument("--planted", choices=[*FAULTS], help="put a fault into the engine, to see that it is found")
     ask.add_argument("--json", action="store_true", help="print the figures as JSON")
     given = ask.parse_args()
     logging.disable()  # what strikes is counted
@@ -113,17 +112,16 @@ def main() -> int:
 
 
 def _print_story(seed: int, lived: Lived, given: argparse.Namespace, server: Server | None) -> None:
+    """Print which seed has failed at once, and its story when it is shortened: that takes as long as many seeds."""
+    again = f"python -m drills.simulate --seeds {seed} --days {given.days:g}{' --postgresql' if server else ''}"
+    print(f"# seed {seed}: {lived.broken}\n# again: {again}", file=sys.stderr, flush=True)
     stage = Stage(server)
     try:
-        with planted.planted(given.planted) if given.planted else nullcontext():
+        with planted(given.planted):
             short = shortened(stage, seed, lived)
     finally:
         stage.close()
-    again = f"python -m drills.simulate --seeds {seed} --days {given.days:g}{' --postgresql' if server else ''}"
-    print(
-        f"# seed {seed}: {short.broken}\n# {len(lived.story)} moves, shortened to {len(short.story)}; again: {again}",
-        file=sys.stderr,
-    )
+    print(f"# {len(lived.story)} moves, shortened to {len(short.story)}: {short.broken}", file=sys.stderr)
     print("STORY = (", *(f"    {written(move)}," for move in short.story), ")", sep="\n", file=sys.stderr)
 
 

@@ -134,7 +134,7 @@ class Author:
         orders = self._bought()
         if not orders:
             return self._tell()
-        reports = tuple(self._report(one.number, None) for one in orders if self._dice.random() < 0.3)
+        reports = tuple(self.report(one.number, None) for one in orders if self._dice.random() < 0.3)
         return Place(orders, reports, observed=self._dice.random() < 0.1)
 
     def _file(self) -> What:
@@ -147,9 +147,10 @@ class Author:
             return self._place() if self._placed < MOST_ORDERS else Fire()
         if self._last not in numbers or self._dice.random() < 0.1:
             self._last = self._one_of(numbers)  # otherwise the story of one order goes on
-        return Tell(self._report(self._last, self._case(self._last)), self._one_of(ACTORS))
+        return Tell(self.report(self._last, self._case(self._last)), self._one_of(ACTORS))
 
-    def _report(self, number: str, case: Case | None) -> Report:
+    def report(self, number: str, case: Case | None) -> Report:
+        """Draw a report of an order; without a case nothing is known of where it stands."""
         allowed = [trigger for trigger in allowed_now(case) if trigger in REPORTED] if case else []
         trigger = self._seldom_told(allowed if allowed and self._dice.random() < 0.8 else REPORTED)
         ago = self._dice.choices((0.0, self._dice.uniform(0, 72), -self._dice.uniform(0, 48)), (5, 4, 1))[0]

@@ -1,7 +1,7 @@
 """Faults put back into the engine by hand, to see that a simulation finds them."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -125,8 +125,6 @@ FAULTS: Mapping[str, Callable[[], Patched]] = {
 """By name, what makes each of them."""
 
 
-@contextmanager
-def planted(name: str) -> Iterator[None]:
-    """Let the engine have a fault."""
-    with FAULTS[name]():
-        yield
+def planted(name: str | None) -> AbstractContextManager[object]:
+    """Let the engine have a fault, or none, for a while."""
+    return FAULTS[name]() if name else nullcontext()

@@ -8,7 +8,7 @@ from drills.simulation.faults import SLOW_SECONDS, Gate
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
 
 OUTCOMES = ("taken", "busy", "refused", "cut off before", "cut off after", "broken", "killed before", "killed after", "slow")
-"""What a server does with a message; after the middle of the dialogue nobody knows whether it was taken."""
+"""What a server does with a message; from the middle of the dialogue on its sender cannot know whether it was taken."""
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.schema import upgrade
 
 QUICK = Path("/dev/shm")
-REST = (*tuple(Happens(12.0, Pass(), number % PROCESSES) for number in range(12)), Happens(0.0, Pass()), Happens(0.0, Pass()))
+REST = (*(Happens(12.0, Pass(), number % PROCESSES) for number in range(12)), Happens(0.0, Pass()), Happens(0.0, Pass()))
 """What happens at the end: nothing disturbs, and enough time passes for every try."""
 MOST_TRIES = 400
 """So often is a failing story told again to shorten it."""
@@ -107,7 +107,7 @@ def _tell(world: World, story: Iterable[Happens]) -> Lived:
     try:
         for move in story:
             lived.story.append(move)
-            lived.order_days += _orders(world) * move.hours / 24
+            lived.order_days += promises.orders * move.hours / 24
             world.run(move)
             promises.check()
         for move in REST:
@@ -121,18 +121,13 @@ def _tell(world: World, story: Iterable[Happens]) -> Lived:
     return lived
 
 
-def _orders(world: World) -> int:
-    with world.look.read() as connection:
-        return connection.execute(text("SELECT count(*) FROM orders")).scalar() or 0
-
-
 def _heads(world: World) -> str:
     with world.look.read() as connection:
         heads = connection.execute(text("SELECT shop, number, last_hash FROM orders ORDER BY shop, number")).all()
     return hashlib.sha256(repr([tuple(one) for one in heads]).encode()).hexdigest()
 
 
-def shortened(stage: Stage, seed: int, lived: Lived, told: Callable[[str], None] = lambda _: None) -> Lived:
+def shortened(stage: Stage, seed: int, lived: Lived) -> Lived:
     """Return the shortest story found that breaks the same promise: moves left out, then what strikes them."""
     shortest, left = lived, MOST_TRIES
 
@@ -143,7 +138,6 @@ def shortened(stage: Stage, seed: int, lived: Lived, told: Callable[[str], None]
         if again.broken is None or _promise(again.broken) != _promise(lived.broken):
             return False
         shortest = again
-        told(f"{len(again.story)} moves")
         return True
 
     size = max(1, len(lived.story) // 2)

@@ -210,8 +210,10 @@ class World:
         self._say(what.report.number, report, keep=True)
 
     def _repeat(self, what: moves.Repeat) -> None:
-        if self.told:
-            one = self.told[what.nth % len(self.told)]
+        """Repeat a report; one that names a buyer who was erased is not: if it was never stored, it would be new."""
+        spoken = [one for one in self.told if not any(buyer in str(one.report.fields) for buyer in self.erased)]
+        if spoken:
+            one = spoken[what.nth % len(spoken)]
             self._say(one.number, one.report, keep=False)
 
     def _say(self, number: str, report: Report, *, keep: bool) -> None:
