@@ -98,7 +98,9 @@ def main() -> int:
     try:
         for seed, lived in run(seeds, given.days, given.jobs, server, given.planted):
             figures.add(seed, lived)
-            failed = failed or ((seed, lived) if lived.broken else None)
+            if lived.broken:
+                _print_seed(seed, lived, given)
+                failed = failed or (seed, lived)
             if (given.planted and failed) or (given.seconds and time.monotonic() - begun > given.seconds):
                 break
         figures.seconds = time.monotonic() - begun
@@ -111,17 +113,21 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _print_story(seed: int, lived: Lived, given: argparse.Namespace, server: Server | None) -> None:
-    """Print which seed has failed at once, and its story when it is shortened: that takes as long as many seeds."""
-    again = f"python -m drills.simulate --seeds {seed} --days {given.days:g}{' --postgresql' if server else ''}"
+def _print_seed(seed: int, lived: Lived, given: argparse.Namespace) -> None:
+    """Print at once which seed has failed, and the command that does it again."""
+    again = f"python -m drills.simulate --seeds {seed} --days {given.days:g}{' --postgresql' if given.postgresql else ''}"
     print(f"# seed {seed}: {lived.broken}\n# again: {again}", file=sys.stderr, flush=True)
+
+
+def _print_story(seed: int, lived: Lived, given: argparse.Namespace, server: Server | None) -> None:
+    """Print the story of a seed, shortened: that takes as long as many seeds."""
     stage = Stage(server)
     try:
         with planted(given.planted):
             short = shortened(stage, seed, lived)
     finally:
         stage.close()
-    print(f"# {len(lived.story)} moves, shortened to {len(short.story)}: {short.broken}", file=sys.stderr)
+    print(f"# seed {seed}: {len(lived.story)} moves, shortened to {len(short.story)}: {short.broken}", file=sys.stderr)
     print("STORY = (", *(f"    {written(move)}," for move in short.story), ")", sep="\n", file=sys.stderr)
 
 

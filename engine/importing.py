@@ -32,6 +32,11 @@ class Imported:
         if outcome.conflict:
             self.rejected.append(Rejection(outcome.arrival.line, None, outcome.conflict, outcome.case.name))
 
+    def take(self, stored: "Imported") -> None:
+        """Count what became of a batch that is stored."""
+        self.tally.take(stored.tally)
+        self.rejected += stored.rejected
+
 
 def import_orders(
     database: Database,
@@ -91,14 +96,15 @@ class _Storing:
         arrivals = [arrival_of(one) for _, one in batch]
 
         @repeated
-        def stored(database: Database) -> list[Outcome]:
+        def stored(database: Database) -> Imported:
+            counted = Imported()  # the outcomes themselves are let go: the garbage collector would look through them
             with database.write() as connection:
-                outcomes = apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than)
+                for one in apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than):
+                    counted.add(one)
                 imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
-            return outcomes
+            return counted
 
-        for outcome in stored(self.database):
-            self.imported.add(outcome)
+        self.imported.take(stored(self.database))
 
     def _reject(self, placed: tuple[int, Incoming], error: Exception) -> None:
         """Reject an order, and if it is stored, say on it that its reports could not be processed."""

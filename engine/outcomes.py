@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from workflow.case.case import Case, Line, Order, Report
 from workflow.intake import Received
@@ -67,6 +67,15 @@ class Tally:
                 self.fired[made.history.trigger] += times
         for received in outcome.received:
             self._count(received, times)
+
+    def take(self, others: "Tally") -> None:
+        """Add the counts of other outcomes."""
+        for one in fields(self):
+            mine, theirs = getattr(self, one.name), getattr(others, one.name)
+            if isinstance(mine, Counter):
+                mine.update(theirs)
+            else:
+                setattr(self, one.name, mine + theirs)
 
     def _count(self, received: Received, times: int) -> None:
         trigger = received.report.trigger

@@ -10,7 +10,7 @@ from typing import Any
 from inbound import cells
 from inbound.cells import BadCell
 from inbound.files import Cell, Row, columns_of, read_rows
-from inbound.mapping import Mapping, ReportSource, Source
+from inbound.mapping import REQUIRED, Mapping, ReportSource, Source
 from inbound.times import read_instant
 from workflow.case.case import Detail, Line, Order, Report, own_key
 from workflow.case.money import LARGEST
@@ -58,7 +58,11 @@ class OrderFile:
         self.path, self._mapping, self._defaults = path, mapping, defaults
         self._instant = partial(read_instant, zone=mapping.zone, time_format=mapping.time_format)
         instant = partial(cells.instant, read=self._instant)
-        self._readers: dict[str, Callable[[Cell], Any]] = {**cells.ORDER_READERS, "placed_at": instant, "ship_by": instant}
+        readers: dict[str, Callable[[Cell], Any]] = {**cells.ORDER_READERS, "placed_at": instant, "ship_by": instant}
+        first = dict.fromkeys(name for name in (*REQUIRED, "currency", *mapping.order) if name in mapping.order)
+        self._order_cells = tuple((name, mapping.order[name], readers.get(name, cells.text)) for name in first)
+        """The order-level values in the order of reading: the currency before what is an amount in it."""
+        self._shop, self._number = (mapping.order.get(name, Source(None)) for name in ("shop", "id"))
         self.rows, self._scattered = self._survey()
 
     def __iter__(self) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
@@ -75,8 +79,7 @@ class OrderFile:
         return read_rows(self.path, self._mapping.encoding, self._mapping.delimiter)
 
     def _key(self, row: Row) -> str:
-        shop, number = (self._mapping.order.get(name, Source(None)).of(row) for name in ("shop", "id"))
-        return f"{shop or DEFAULT_SHOP}/{number}"
+        return f"{self._shop.of(row) or DEFAULT_SHOP}/{self._number.of(row)}"
 
     def _survey(self) -> tuple[int, set[str]]:
         """Check the columns, count the rows, and find the orders whose rows do not follow each other."""
@@ -148,12 +151,11 @@ class OrderFile:
         if row.problem:
             raise _BadRow(row.line, None, row.problem)
         values: dict[str, Any] = {"since": first.order.placed_at} if first else {}
-        for name in ("id", "placed_at", "currency", *self._mapping.order):
-            if name in self._mapping.order and name not in values:
-                source = self._mapping.order[name]
-                values[name] = self._cell(row, source, self._reader(name, values, first), values)
-                if values[name] is None and name in ("id", "placed_at") and first is None:
-                    raise _BadRow(row.line, source.location, f"is empty, and an order must have its {name}", values)
+        for name, source, usual in self._order_cells:
+            read = partial(cells.amount, code=self._currency(values, first)) if name == "paid" else usual
+            values[name] = value = self._cell(row, source, read, values)
+            if value is None and name in REQUIRED and first is None:
+                raise _BadRow(row.line, source.location, f"is empty, and an order must have its {name}", values)
         if first is None:
             self._fill_in(values)
         return values
@@ -162,11 +164,6 @@ class OrderFile:
         values["shop"] = values.get("shop") or DEFAULT_SHOP
         for name in ("route", "currency", "language"):
             values[name] = values.get(name) or getattr(self._defaults, name)
-
-    def _reader(self, name: str, values: dict[str, Any], first: Incoming | None) -> Callable[[Cell], Any]:
-        if name == "paid":
-            return partial(cells.amount, code=self._currency(values, first))
-        return self._readers.get(name, cells.text)
 
     def _currency(self, values: dict[str, Any], first: Incoming | None) -> str:
         return values.get("currency") or (first.order.currency if first else self._defaults.currency)
