@@ -159,12 +159,17 @@ def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequ
             values = {name: blot(row[name]) for name in ("subject", "body", "recipient", "error")}
             if row["status"] in FINISHED:
                 values |= {"subject": ERASED, "body": ERASED}
-            elif row["tries"] and any(values[name] != row[name] for name in ("subject", "body", "recipient")):
+            elif _was_tried(row) and any(values[name] != row[name] for name in ("subject", "body", "recipient")):
                 values["key"] = f"{row['key']}:{secrets.token_hex(3)}"
-            if row["tries"]:
+            if _was_tried(row):
                 keys.append(row["key"])
             connection.execute(update(m).where(m.c.id == row["id"]).values(values))
     return keys
+
+
+def _was_tried(message: Mapping[Any, Any]) -> bool:
+    """Say whether a message may have reached its channel: a person's retry counts its tries anew, and leaves the error."""
+    return message["tries"] > 0 or message["error"] is not None
 
 
 def _about_these_alone(connection: Connection, order_ids: set[int]) -> list[int]:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from effects.channel import OutcomeUnknown
 from effects.file import FileChannel
 from effects.letters import Letters
 from effects.log import LogChannel
@@ -19,7 +20,7 @@ from evidence.vault import S3Access, Vault
 from inbound.scenario import ScenarioReader
 from storage import audits, queries
 from storage.timers import Selection
-from tests.factories import RULES, START, arrival, day, order, report, rules_of, take
+from tests.factories import RULES, START, all_effects, arrival, day, decide, order, report, rules_of, take
 from tests.pictures import photo
 from workflow.errors import UnknownOrder, UsageError
 from workflow.vocabulary import State
@@ -282,6 +283,33 @@ def test_a_message_that_waits_goes_on_without_the_buyer(database, tmp_path):
         waiting = [queries.messages(connection, queries.resolve_id(connection, number))[0] for number in "12"]
     assert [one["status"] for one in waiting] == ["waiting", "waiting"]
     assert "The right address is: (erased)" in waiting[0]["body"]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["waiting", "retried by a person"])
+def test_a_message_that_was_tried_goes_on_under_another_key_when_its_buyer_is_erased(database, tmp_path, again):
+    """Under one key the text is always the same: also where a person's retry counts the tries anew."""
+    rules = rules_of("[effects]\ndefault_channels = ['file']\ntries = 1" if again else "[effects]\ndefault_channels = ['file']")
+    take(database, arrival("1", report("correct_address", 0.2, address="2 Short Street"), **KIM), now=1, rules=rules)
+    outbox, texts = tmp_path / "outbox.jsonl", {}
+
+    class FailsOnce:
+        def send(self, message):
+            texts.setdefault(message.key, set()).add(message.body)
+            if not outbox.exists():
+                outbox.write_text(json.dumps({"key": message.key, "body": message.body}) + "\n")
+                raise OutcomeUnknown("the line was cut off")
+
+    messenger = Messenger({"file": FailsOnce()}, Letters())
+    deliver_due(database, day(1), rules, messenger)
+    if again:
+        with database.read() as connection:
+            decide(database, "retry", all_effects(connection, "dead"), "person:kim", day(1.1))
+    vault = Vault(str(tmp_path / "vault"), S3Access())
+    erase(database, Places(vault, outbox), find(database, BuyerSelection("kim lee")), "person:op", day(1.2), rules)
+    assert "Short Street" not in outbox.read_text()
+    deliver_due(database, day(2), rules, messenger)
+    assert [len(written) for written in texts.values()] == [1, 1]
+    assert "The right address is: (erased)" in [*texts.values()][1].pop()
 
 
 def test_a_digest_that_tells_of_others_too_is_left_as_it_is(database, tmp_path):
