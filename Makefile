@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench lock clean
+.PHONY: setup demo test lint bench mutate lock clean
 
 setup: .venv/.ready
 
@@ -30,10 +30,18 @@ lint: setup
 bench: .venv/.bench
 	$(BIN)/python -m bench --charts docs/charts
 
+.venv/.mutate: .venv/.ready requirements-mutate.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-mutate.lock
+	touch $@
+
+mutate: .venv/.mutate
+	$(BIN)/python -m drills.mutate
+
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --no-annotate pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --no-annotate --extra dev --extra bench pyproject.toml -o requirements-bench.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --no-annotate --extra dev --extra mutate pyproject.toml -o requirements-mutate.lock
 
 clean:
 	rm -rf .venv demo dist build

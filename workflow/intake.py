@@ -142,7 +142,7 @@ def _fill(case: Case, event: Event, rules: Rules) -> Step:
 def _remember_parcel(made: Step, report: Report) -> Step:
     if report.trigger not in PARCEL_REPORTS:
         return made
-    attempt = made.case.named_attempt(report.fields) or made.case.attempt
+    attempt = made.case.attempt  # the one that is named is current after the step
     told = [one for one in attempt.parcel if report.trigger != "note_transit" or one[1] != "note_transit"]
     if report.trigger == "note_transit":
         notes = [one for one in attempt.parcel if one[1] == "note_transit"]

@@ -58,7 +58,7 @@ def _known_currency(code: str) -> str:
 
 
 def _parse(value: Any) -> Duration:
-    return value if isinstance(value, Duration) else Duration.parse(str(value))
+    return Duration.parse(str(value))
 
 
 AnyDuration = Annotated[Duration, BeforeValidator(_parse), PlainSerializer(str)]
@@ -274,7 +274,7 @@ class Policy(Section):
         for number, one in reversed(self.matching_overrides(order)):
             if name in one.changes.get(section, {}):
                 whose = ", ".join(f"{key} {known}" for key, known in one.whose.items())
-                return f"{section}.{name} = {shown} (overrides {number}: {whose or 'every order'})"
+                return f"{section}.{name} = {shown} (overrides {number}: {whose})"
         return f"{section}.{name} = {shown}"
 
     def mode(self, kind: str) -> Mode:
@@ -392,7 +392,7 @@ def _explain(error: Any, *above: str) -> str:
     *parents, name = path
     model: Any = Policy
     for parent in parents:
-        model = Override if parent == "overrides" or isinstance(parent, int) else model.model_fields[parent].annotation
+        model = Override if isinstance(parent, int) else model.model_fields[parent].annotation
     return f"[{where}] is not a setting of the policy{did_you_mean(str(name), model.model_fields)}"
 
 

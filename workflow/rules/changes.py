@@ -13,7 +13,7 @@ from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
 def begin(draft: Draft) -> None:
     """Open the case: the first attempt, with the order's own supplier and promise (rule 2.2)."""
     order = draft.case.order
-    draft.change(attempts=(Attempt(1, order.supplier, order.placed_at, order.ship_by),), since=draft.event.at)
+    draft.change(attempts=(Attempt(1, order.supplier, order.placed_at, order.ship_by),))
     draft.note(historical=True if draft.case.historical else None)
 
 

@@ -57,7 +57,7 @@ def take_up_again(draft: Draft) -> None:
         draft.flags.append("no_claim")
         return
     draft.change_claim(chosen=None)
-    timers.end_all(draft, "lapse_evidence", "chase_verification", *WINDOW_CLOCKS)
+    timers.end_all(draft, "chase_verification", *WINDOW_CLOCKS)
     if claim.verdict is ClaimVerdict.approved:
         _start(draft, *WINDOW_CLOCKS)
     elif claim.evidence and not claim.verification_due:

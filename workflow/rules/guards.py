@@ -101,7 +101,7 @@ def _went_back_here(case: Case) -> bool:
 
 def _in_time_to_reopen(context: GuardContext) -> bool:
     claim, within = last_rejected(context.case), context.rules.of(context.case).claims.reopen_within
-    return claim is not None and context.at <= within.after(claim.decided_at or context.at, context.rules.calendar)
+    return claim is not None and claim.decided_at is not None and context.at <= claim.decided_at + within.span()
 
 
 def evidence_of(fields: Details) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def _its_pieces_are_left(case: Case) -> bool:
 
 
 def _new_order_is_free(context: GuardContext) -> bool:
-    named, claim = str(context.fields.get("new_order") or ""), context.case.claim
+    named, claim = str(context.fields["new_order"]), context.case.claim
     if not named or named == context.case.order.number:
         return False
     pieces = context.case.known.get(named, 0)

@@ -100,7 +100,7 @@ def restart_if_running(draft: Draft, *triggers: str) -> None:
     """Count the running timers of `triggers` anew."""
     for timer in draft.case.timers:
         if timer.trigger in triggers:
-            start(draft, timer.trigger, paused=timer.status == TimerStatus.paused, paused_by=timer.paused_by)
+            start(draft, timer.trigger)
 
 
 def end(draft: Draft, timer: Timer) -> None:
@@ -144,7 +144,7 @@ def _resume(draft: Draft, timer: Timer) -> None:
         due_at += span
         draft.note(paused_seconds=int(span.total_seconds()))
     elif draft.event.trigger in END_CLAIM_WITHOUT_REMEDY:
-        due_at = max(due_at, draft.rules.of(draft.case).claims.reopen_within.after(at, draft.rules.calendar))
+        due_at = max(due_at, at + draft.rules.of(draft.case).claims.reopen_within.span())
     draft.change_timer(replace_fields(timer, status=TimerStatus.pending, due_at=due_at, paused_at=None))
 
 
@@ -175,10 +175,10 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
     """
     ask = DeadlineContext(case, rules.of(_with_its_supplier(case, ledger)), at, rules)
     if trigger in _CHASES:
-        chases = _CHASES[trigger](ask)
+        chases = _CHASES[trigger](ask.policy)
         deadlines = [(at, chases[nth - 1])] if nth <= len(chases) else []
     elif trigger in _EVERY:
-        every, times = _EVERY[trigger](ask)
+        every, times = _EVERY[trigger](ask.policy)
         deadlines = [(at, every)] if nth <= times else []
     else:
         deadlines = _DEADLINES[trigger](ask)
@@ -193,8 +193,7 @@ def _with_its_supplier(case: Case, ledger: int | None) -> Case:
     """Return the case with the supplier that a timer is about as the current one: of a recovery, the one that was left."""
     if ledger is None:
         return case
-    row = next((row for row in case.ledger if row.number == ledger), None)
-    return replace_fields(case, current=row.attempt) if row and row.attempt else case
+    return replace_fields(case, current=next(row.attempt for row in case.ledger if row.number == ledger))
 
 
 def _overdue_base(ask: DeadlineContext) -> datetime | None:
@@ -227,15 +226,15 @@ _DEADLINES: dict[str, Callable[[DeadlineContext], list[Deadline]]] = {
     "lapse_evidence": lambda ask: [(ask.at, ask.policy.claims.evidence_within)],
     "lapse_window": lambda ask: [(ask.at, ask.policy.claims.window)],
 }
-_EVERY: dict[str, Callable[[DeadlineContext], tuple[Duration, int]]] = {
-    "stall": lambda ask: (ask.policy.transit.stall_every, ask.policy.transit.stall_times),
-    "remind_customs": lambda ask: (ask.policy.customs.remind_every, ask.policy.customs.remind_times),
-    "chase_verification": lambda ask: (ask.policy.claims.chase_verification_every, ask.policy.claims.chase_verification_times),
+_EVERY: dict[str, Callable[[Policy], tuple[Duration, int]]] = {
+    "stall": lambda policy: (policy.transit.stall_every, policy.transit.stall_times),
+    "remind_customs": lambda policy: (policy.customs.remind_every, policy.customs.remind_times),
+    "chase_verification": lambda policy: (policy.claims.chase_verification_every, policy.claims.chase_verification_times),
 }
-_CHASES: dict[str, Callable[[DeadlineContext], tuple[Duration, ...]]] = {
-    "remind_window": lambda ask: ask.policy.claims.remind_window_at,
-    "chase_refund": lambda ask: ask.policy.money.chase_refund_at,
-    "chase_recovery": lambda ask: ask.policy.money.chase_recovery_at,
+_CHASES: dict[str, Callable[[Policy], tuple[Duration, ...]]] = {
+    "remind_window": lambda policy: policy.claims.remind_window_at,
+    "chase_refund": lambda policy: policy.money.chase_refund_at,
+    "chase_recovery": lambda policy: policy.money.chase_recovery_at,
 }
 DEADLINES = frozenset({*_DEADLINES, *_EVERY, *_CHASES})
 """The clocks that have a deadline rule."""
@@ -255,16 +254,15 @@ def _next(draft: Draft, fired: Timer) -> tuple[datetime, Plan] | None:
     comes the planned distance after the firing, so that nothing comes in a burst.
     """
     case, rules, at = draft.case, draft.rules, draft.event.at
-    ask = DeadlineContext(case, rules.of(_with_its_supplier(case, fired.ledger)), at, rules)
-    nth = fired.nth + 1
+    policy, nth = rules.of(_with_its_supplier(case, fired.ledger)), fired.nth + 1
     if fired.trigger in _EVERY:
-        every, _ = _EVERY[fired.trigger](ask)
+        every, _ = _EVERY[fired.trigger](policy)
         planned = plan(case, rules, fired.trigger, _base_of_next(fired, at, every, rules), nth=nth)
         return (planned[0], planned) if planned else None
     planned = plan(case, rules, fired.trigger, fired.counts_from, nth=nth, ledger=fired.ledger)
     if planned is None or planned[0] > at:
         return (planned[0], planned) if planned else None
-    chases = _CHASES[fired.trigger](ask)
+    chases = _CHASES[fired.trigger](policy)
     return chases[nth - 1].minus(chases[nth - 2]).after(at, rules.calendar), planned
 
 

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import Story, day, rules_of
-from workflow.case.case import Report
+from workflow.case.case import Case, Report
 from workflow.intake import receive
 from workflow.vocabulary import Verdict
 
@@ -87,3 +88,28 @@ def test_news_during_an_interception_restart_the_paused_silence(story):
     told.report("note_transit", 3)
     told.until(4)
     assert told.timer("stall").due_at == day(14)
+
+
+def received_at(told, trigger, at, now):
+    told.case, verdicts = receive(told.case, Report(trigger, at, "test", trigger, "carrier:x", {}), now, told.rules)
+    return [one.verdict for one in verdicts]
+
+
+def test_a_report_may_be_dated_five_minutes_ahead_and_no_more(story):
+    ahead = timedelta(minutes=5)
+    assert received_at(story(), "ship", day(1) + ahead, day(1)) == [Verdict.applied]
+    assert received_at(story(), "ship", day(1) + ahead + timedelta(microseconds=1), day(1)) == [Verdict.exception]
+
+
+def test_a_kept_report_that_is_dated_five_minutes_ahead_is_judged_again(story):
+    told, ahead = story(), timedelta(minutes=5)
+    assert received_at(told, "hold", day(1) + ahead, day(1)) == [Verdict.exception]
+    assert received_at(told, "ship", day(0.5), day(1)) == [Verdict.applied, Verdict.applied]
+
+
+def test_an_order_is_placed_by_a_report(story):
+    told = story()
+    unplaced = Case(told.case.order, salt="salt")
+    case, (placed,) = receive(unplaced, Report("place", day(0), "test", "place", "import:x", {}), day(0), told.rules)
+    assert placed.verdict is Verdict.applied
+    assert (case.state, case.since) == ("placed", day(0))

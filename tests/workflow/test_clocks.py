@@ -141,3 +141,78 @@ def test_a_policy_names_modes_and_channels():
     assert policy.mode("escalate") == "off"
     assert policy.mode("place_supply") == "ask"
     assert policy.channels("escalate") == ("file",)
+
+
+def test_deadlines_are_final_until_the_first_year_that_is_not_announced_begins_at_the_place():
+    assert CHINA.announced_until(datetime(2026, 11, 26, tzinfo=UTC)) == datetime(2026, 12, 31, 16, tzinfo=UTC)
+    assert CHINA.announced_until(datetime(2024, 2, 1, tzinfo=UTC)) == datetime(2026, 12, 31, 16, tzinfo=UTC)
+    assert CHINA.announced_until(datetime(2026, 12, 31, 17, tzinfo=UTC)) == datetime(2026, 12, 31, 16, tzinfo=UTC)
+
+
+def test_a_place_without_make_up_days_is_announced_for_good():
+    assert WorkingCalendar("US", "America/New_York").announced_until(datetime(2026, 5, 1, tzinfo=UTC)).year == 9998
+
+
+def test_a_span_counts_as_it_lies_in_the_place():
+    assert not CHINA.is_provisional(datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 31, 15, tzinfo=UTC))
+    assert CHINA.is_provisional(datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 31, 16, tzinfo=UTC))
+    assert CHINA.is_provisional(datetime(2026, 12, 31, 16, tzinfo=UTC), datetime(2026, 12, 31, 17, tzinfo=UTC))
+    assert not CHINA.is_deadline_provisional(datetime(2026, 12, 1, tzinfo=UTC), 15)
+    assert CHINA.is_deadline_provisional(datetime(2026, 12, 1, tzinfo=UTC), 30)
+
+
+def test_a_deadline_is_the_same_for_all_instants_of_a_day_of_the_place():
+    assert CHINA.deadline(datetime(2025, 3, 3, 15, 59, tzinfo=UTC), 1) == datetime(2025, 3, 4, 16, tzinfo=UTC)
+    assert CHINA.deadline(datetime(2025, 3, 3, 16, 0, tzinfo=UTC), 1) == datetime(2025, 3, 5, 16, tzinfo=UTC)
+    assert CHINA.deadline(datetime(2025, 3, 3, 16, 0, tzinfo=UTC), 0) == datetime(2025, 3, 4, 16, tzinfo=UTC)
+
+
+def test_what_is_left_of_a_duration_after_a_shorter_one_has_its_unit():
+    assert Duration(20, "wd").minus(Duration(15, "wd")) == Duration(5, "wd")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1,50", "'1,50' is not an amount: write digits with a point, such as 12.50"),
+        ("1" * 50, f"'{'1' * 40}' is not an amount: write digits with a point, such as 12.50"),
+        ("1.234", "1.234 has more decimals than CNY (2)"),
+        (f"1.{'2' * 30}", f"1.{'2' * 30} has more decimals than CNY (2)"),
+        (
+            "9.0000000000000000000000000000001",
+            "'9.0000000000000000000000000000001' is not an amount: write digits with a point, such as 12.50",
+        ),
+    ],
+)
+def test_an_amount_is_refused_in_words_that_name_it(text, said):
+    with pytest.raises(MoneyError) as caught:
+        minor_units(text, "CNY")
+    assert str(caught.value) == said
+
+
+def test_amounts_have_the_decimals_of_their_currency():
+    assert (minor_units("7", "JPY"), minor_units("7", "CNY"), minor_units("7", "KWD")) == (7, 700, 7_000)
+    assert (show_amount(1250, "CNY"), show_amount(700, "JPY"), show_amount(5, "KWD")) == ("12.50 CNY", "700 JPY", "0.005 KWD")
+    assert minor_units("12.500000", "CNY") == 1_250
+
+
+def test_the_largest_sum_that_is_kept_fits_in_63_bits():
+    assert minor_units("92233720368547.75", "CNY") == 9_223_372_036_854_775
+    with pytest.raises(MoneyError, match="999999999999999 CLF is more than can be kept"):
+        minor_units("999999999999999", "CLF")
+
+
+def test_the_largest_sum_that_is_kept_is_read_and_one_more_is_refused_in_words():
+    assert minor_units("922337203685477.5807", "CLF") == 2**63 - 1
+    with pytest.raises(MoneyError) as caught:
+        minor_units(f"922337203685477.5808{'0' * 25}", "CLF")
+    assert str(caught.value) == f"922337203685477.5808{'0' * 20} CLF is more than can be kept"
+    with pytest.raises(MoneyError) as caught:
+        minor_units(f"123456789012345.{'1' * 30}", "CNY")
+    assert str(caught.value) == f"123456789012345.{'1' * 24} has more decimals than CNY (2)"
+
+
+def test_a_year_begins_where_the_place_is():
+    begins = datetime(2000, 12, 31, 16, tzinfo=UTC)
+    assert not CHINA.is_provisional(begins, datetime(2001, 2, 1, tzinfo=UTC))
+    assert CHINA.is_provisional(begins - timedelta(seconds=1), datetime(2001, 2, 1, tzinfo=UTC))

@@ -1,6 +1,7 @@
 """What refunds come to, in any currency and whatever is reported: never more than was paid, never more than was ordered."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -105,3 +106,49 @@ def test_what_was_refunded_elsewhere_in_the_chain_is_not_refunded_again(story):
     told.report("settle_refund", 3, amount=600)
     assert told.case.state is State.refunded
     assert day(3) == told.case.since
+
+
+def claimed(*prices, paid=None, policy="", quantity=1):
+    lines = tuple(Line(f"sku:{number}", "", quantity, price) for number, price in enumerate(prices, 1))
+    told = Story(rules_of(policy), lines, paid=paid)
+    told.report("ship", 1)
+    return told
+
+
+def test_a_line_whose_sku_has_a_colon_is_named_by_it():
+    case = claimed(100, 200).case
+    assert claims.named(case, "sku:2:1") == {2: 1}
+    assert claims.names_lines(case, "sku:2:1;1:1")
+    assert not claims.names_lines(case, "sku:3:1")
+    assert claims.named(claimed(100, quantity=2).case, "1:1;sku:1:1") == {1: 2}
+    assert claims.named(claimed(100, quantity=2).case, "1:1;sku:1:2") is None
+
+
+def test_a_part_is_worth_its_price_where_another_line_has_none():
+    case = claimed(1_000, None, paid=2_000, quantity=3).case
+    assert claims.worth(case, {1: 1}) == 1_000
+    assert claims.worth(case, {1: 3}) == 2_000
+    assert claims.worth(case, {2: 1}) is None
+
+
+def test_what_has_come_back_whole_leaves_nothing():
+    told = claimed(5_000, paid=5_000)
+    told.report("lose", 2)
+    told.report("approve", 3)
+    told.report("choose_refund", 4)
+    told.report("settle_refund", 5)
+    assert claims.unsettled(told.case) == 0
+    assert claims.to_ask_for(told.case, None) == 0
+    open_elsewhere = replace(told.case, ledger=(), requested_elsewhere=5_000)
+    assert claims.to_ask_for(open_elsewhere, None) == 0
+
+
+def test_the_window_is_open_from_the_instant_of_the_shipping_to_the_end_of_the_policys_time():
+    told = claimed(100, policy='[[overrides]]\nshop = "main"\ndelivery = {close_after = "2wd"}')
+    assert not claims.window_is_open(told.case, day(0.99), told.rules)
+    assert claims.window_is_open(told.case, day(1), told.rules)
+    told.report("deliver", 2)
+    ends = told.timer("close").due_at
+    assert ends == day(2).replace(hour=16) + timedelta(days=2)
+    assert claims.window_is_open(told.case, ends, told.rules)
+    assert not claims.window_is_open(told.case, ends + timedelta(microseconds=1), told.rules)

@@ -100,3 +100,16 @@ def test_an_order_whose_first_steps_sealed_nothing_is_told_from_then_on():
 def test_what_is_left_out_as_a_default_makes_no_difference():
     assert meaning('{"attempts":{"1":["Yiwu"]}}') == meaning('{"attempts":{"1":["Yiwu",null,null]}}')
     assert meaning('{"attempts":{"1":["Yiwu"]}}') != meaning('{"attempts":{"1":["Ningbo"]}}')
+
+
+def test_what_differs_of_the_order_itself_is_named_without_a_number(lived):
+    sealed, rows = sealed_of(lived), rows_of(lived, "order")
+    changed = {"": {**rows[""], "paid": 1}}
+    assert sealed.difference("order", changed) == "order: paid is 1, and its history wrote 2970"
+
+
+def test_an_older_step_makes_an_order_not_wholly_told():
+    sealed = Sealed()
+    assert sealed.is_whole is True
+    sealed.take(None)
+    assert sealed.is_whole is False

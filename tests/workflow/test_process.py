@@ -1,10 +1,17 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from tests.factories import Story, day
+from tests.factories import Story, day, rules_of
 from workflow.checks import TableError, check
+from workflow.draft import Event
 from workflow.errors import InvalidTransition, Refused
-from workflow.process import CLOCKS, OLDER_NEWS, ROWS, STATE_MEANINGS
+from workflow.process import CLOCKS, OLDER_NEWS, RECORDS, ROWS, STATE_MEANINGS
 from workflow.reports import MEANINGS
+from workflow.rules.timer_changes import retimed
+from workflow.step import carry_out, step
+from workflow.timer_commands import act
 from workflow.vocabulary import Clock, Row, State, Verdict
 
 
@@ -458,3 +465,54 @@ def test_a_chase_that_reaches_into_a_year_not_announced_yet_is_marked_provisiona
     told.until(800)
     made = [timer for s in told.steps for timer in s.timers.values() if timer.trigger == "chase_refund"]
     assert all(timer.provisional for timer in made)
+
+
+def test_a_timer_is_due_at_its_instant_and_not_before_and_never_when_it_is_paused(story):
+    told = story()
+    assert told.case.due_timer(1, day(2)) == told.timer("urge")
+    assert told.case.due_timer(1, day(2) - timedelta(microseconds=1)) is None
+    assert told.case.due_timer(2, day(9)) is None
+    paused = act(told.case, "pause", 1, day(1), "person:kim", told.rules, {}).case
+    assert paused.due_timer(1, day(9)) is None
+
+
+@pytest.mark.parametrize("year", [1990, 2199])
+def test_a_timer_may_be_moved_within_the_years_of_the_program(story, year):
+    told, due_at = story(), datetime(year, 6, 1, tzinfo=UTC)
+    assert (
+        act(told.case, "postpone", 1, day(1), "person:kim", told.rules, {"due_at": due_at.isoformat()}).case.timers[0].due_at
+        == due_at
+    )
+
+
+@pytest.mark.parametrize("year", [1989, 2200])
+def test_a_timer_is_not_moved_out_of_the_years_of_the_program(story, year):
+    told, due_at = story(), datetime(year, 6, 1, tzinfo=UTC)
+    with pytest.raises(Refused, match="it would be due outside the years 1990-2199"):
+        act(told.case, "postpone", 1, day(1), "person:kim", told.rules, {"due_at": due_at.isoformat()})
+
+
+def test_a_provisional_deadline_is_final_when_a_policy_moves_it_into_an_announced_year(story):
+    told = story(placed_at=datetime(2026, 12, 1, tzinfo=UTC), alternatives=())
+    told.case = step(
+        told.case, Event("report_no_stock", *[datetime(2026, 12, 15, tzinfo=UTC)] * 2, "person:kim"), told.rules
+    ).case
+    assert told.timer("chase_refund").provisional
+    sooner = rules_of('[money]\nchase_refund_at = ["2wd"]')
+    again = retimed(told.case, told.timer("chase_refund"), sooner)
+    assert not again.provisional
+    assert again.due_at == datetime(2026, 12, 17, 16, tzinfo=UTC)
+
+
+def test_an_order_that_turns_out_to_be_a_replacement_belongs_to_the_chain(story):
+    told = story()
+    fields = {"replaces": "77", "generation": 2, "chain": "70", "file": "orders.csv"}
+    made = carry_out(told.case, Event("link", day(1), day(1), "import:x", fields), told.rules, RECORDS["link"], None)
+    assert (made.case.order.replaces, made.case.order.generation, made.case.order.chain) == ("77", 2, "70")
+    assert made.case.state is State.placed
+
+
+def test_a_clock_that_names_a_table_of_the_policy_without_settings_is_refused():
+    clocks = [replace(one, settings=("overrides.shop",)) if one.trigger == "urge" else one for one in CLOCKS]
+    with pytest.raises(TableError, match=r"the clock urge names the unknown setting overrides\.shop"):
+        check(clocks=clocks)
