@@ -388,9 +388,13 @@ def _finish_backup(place: Place) -> None:
 
 
 def _finish_restore(place: Place) -> None:
-    """The database is the old one or the restored one, whole; restored once more, it is the backup."""
+    """The database is the old one or the restored one, whole; restored once more, it is the backup.
+
+    Copies of photos that were being put back are removed by house-keeping, an hour later.
+    """
     place.must("orders", codes=(0, 1))
     place.must("db", "restore", "copy.db", "--replace")
+    _in_a_process(partial(_remove_unclaimed, place))
 
 
 def _finish_sending(place: Place) -> None:
