@@ -49,7 +49,7 @@ def document() -> str:
             "## Reports\n\n`aftersales report ORDER TRIGGER`, and `[reports.TRIGGER]` of a mapping.\n",
             *_table(("trigger", "what it says", "fields"), _reports()),
             "## Effects\n",
-            *_table(("kind", "to", "mode", "moves goods or money"), _effects()),
+            *_table(("kind", "to", "moves goods or money", "mode ask", "comes after"), _effects()),
             "## Statuses\n",
             *_table(("of", "status", "meaning"), _statuses()),
             "## Exit codes\n",
@@ -83,7 +83,9 @@ def _reports() -> Iterator[tuple[str, ...]]:
 
 
 def _effects() -> Iterator[tuple[str, ...]]:
-    yield from ((f"`{one.kind}`", one.party, one.mode, "yes" if one.moves else "") for one in EFFECTS)
+    for one in EFFECTS:
+        after = f"`{one.after.kind}`" if one.after else ""
+        yield f"`{one.kind}`", one.party, "yes" if one.moves else "", "possible" if one.may_ask else "", after
 
 
 def _statuses() -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from effects.channel import Channel
 from effects.letters import BadTemplate, LetterContext, Letters
 from engine.halves import in_halves
-from storage import outbox
+from storage import outbox, turns
 from storage.database import Database, repeated
 from storage.outbox import NewMessage, ReadyEffect
 from workflow.case.case import Order
@@ -38,12 +38,14 @@ class NoAddress(Exception):
 def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messenger, batch: int = BATCH) -> int:
     """Write the messages of a batch of effects that may leave; return how many effects that were.
 
+    One that comes after another effect waits until that has left (rule 5.8).
     An effect whose letter or address is missing is dead until a person fixes the reason and retries it; one that fails
     in any other way is tried again, and dead after the last try. The others go on (rule 9.5).
     """
     with database.write() as connection:
+        turns.resume(connection, at)
         rows = outbox.ready(connection, at, batch)
-        effects, unreadable = outbox.read_effects(connection, rows)
+        effects, unreadable = outbox.read_effects(connection, turns.take_turns(connection, rows, at))
         for effect_id, error in unreadable.items():
             outbox.set_back(connection, effect_id, at, describe_error(error))
         writing = _Writing(connection, at, rules.policy, messenger)

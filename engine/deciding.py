@@ -1,4 +1,4 @@
-"""Decisions of people: effects approved, dropped or retried, flags resolved, exceptions closed, timers retried.
+"""Decisions of people: effects approved, dropped, retried or done, flags resolved, exceptions closed, timers retried.
 
 Each is a compare-and-swap: it changes only what still has the status that the person was shown, acts on what changed,
 and returns the rest with what became of it. Each takes a database, or the connection of a transaction that the caller
@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from engine.views import EffectSummary, Filter, Source, filled
-from storage import attention, lists, outbox, queries, timers
+from storage import attention, lists, outbox, queries, timers, turns
 from storage.database import Database, reading, repeated, writing
 from storage.notifications import notify_daemons
 from storage.row_sets import UNSENT
@@ -30,14 +30,19 @@ class EffectAction(StrEnum):
     approve = "approve"
     drop = "drop"
     retry = "retry"
+    done = "done"
+    """It has left all the same, or was done by hand."""
 
 
 DECIDABLE: Mapping[EffectAction, tuple[EffectStatus, ...]] = {
     EffectAction.approve: (EffectStatus.held, EffectStatus.asked),
-    EffectAction.drop: (*UNSENT, *outbox.STUCK),
-    EffectAction.retry: outbox.STUCK,
+    EffectAction.drop: (*UNSENT, *attention.STUCK),
+    EffectAction.retry: attention.STUCK,
+    EffectAction.done: (*UNSENT, *attention.STUCK),
 }
 """The statuses in which an effect takes an action."""
+_ENDS: Mapping[EffectAction, EffectStatus] = {EffectAction.drop: EffectStatus.dropped, EffectAction.done: EffectStatus.sent}
+"""What becomes of an effect that does not leave any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,12 @@ def effects_for(source: Source, action: EffectAction, wanted: Filter) -> list[Ef
 def decide_effects(
     target: Database | Connection, action: EffectAction, chosen: Iterable[ChosenEffect], by: str, at: datetime
 ) -> Decided:
-    """Approve, drop or retry exactly the chosen effects, each only if it still has the status that was shown.
+    """Decide on exactly the chosen effects, each only if it still has the status that was shown.
 
-    Dropped effects of dead and parked messages drop those; retried ones are sent again under the same key with the
-    same text, or composed if no message was written. An order whose last held effect is decided causes effects like
-    any other from then on (rule 5.4).
+    Effects of dead and parked messages that are dropped or done drop those; retried ones are sent again under the same
+    key with the same text, or composed if no message was written. What comes after a decided effect goes on, or is
+    dropped with it (rule 5.8). An order whose last held effect is decided causes effects like any other from then on
+    (rule 5.4), and one of which no effect is stuck any more needs no person for that.
     """
     shown: dict[EffectStatus, list[int]] = defaultdict(list)
     for one in chosen:
@@ -97,7 +103,10 @@ def decide_effects(
             done |= decided
             if status is EffectStatus.held:
                 outbox.end_observation(connection, decided.values())
-        if done and action is not EffectAction.drop:
+            if status in attention.STUCK:
+                attention.unstick(connection, {*decided.values()}, by, f"effects {action}", at)
+        if done:
+            turns.resume(connection, at)
             notify_daemons(connection)
         lost = [key for ids in shown.values() for key in ids if key not in done]
         changed = [
@@ -114,9 +123,9 @@ def _change(
         return {}
     if action is EffectAction.approve:
         return dict(outbox.change_status(connection, ids, status, EffectStatus.ready, by, at))
-    if action is EffectAction.drop:
-        decided = dict(outbox.change_status(connection, ids, status, EffectStatus.dropped, by, at))
-        if status in outbox.STUCK:
+    if action in _ENDS:
+        decided = dict(outbox.change_status(connection, ids, status, _ENDS[action], by, at))
+        if status in attention.STUCK:
             outbox.change_stuck_messages(connection, decided, MessageStatus.dropped, at)
         return decided
     carried = outbox.carried(connection, ids)

@@ -134,10 +134,15 @@ class Sender:
 
 
 def deliver_due(database: Database, at: datetime, rules: Rules, messenger: Messenger) -> Sent:
-    """Compose a batch of what may leave, and send a batch of what waits for its next try at `at`: a pass without a daemon."""
+    """Compose what may leave, and send what waits for its next try at `at`, batch by batch: a pass without a daemon."""
+    total = Sent()
     with owning.owned(database, "once", at) as owner:
-        compose_due(database, at, rules, messenger)
-        return Sender(database, owner, rules, messenger).send_due(lambda: at)
+        sender = Sender(database, owner, rules, messenger)
+        while True:
+            composed, sent = compose_due(database, at, rules, messenger), sender.send_due(lambda: at)
+            total = total.plus(sent)
+            if not composed and sent == Sent():
+                return total
 
 
 @repeated

@@ -17,7 +17,7 @@ from engine.owning import OwnershipLost
 from engine.sending import Clock, Sender, Sent, recover
 from engine.timer_commands import resume, settle_provisional
 from jobs.clock import PlausibleClock
-from storage import heartbeats, operations, outbox, timers
+from storage import heartbeats, operations, outbox, timers, turns
 from storage.database import Database, DatabaseFailed
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
@@ -90,6 +90,7 @@ def run_maintenance(runtime: Runtime, at: datetime) -> None:
     recover(runtime.database, at)
     finish_operations(runtime, at)
     with runtime.database.write() as connection:
+        turns.resume(connection, at)
         heartbeats.delete_ended(connection, at - HEARTBEATS_KEPT)
         operations.delete_ended(connection, at - KEPT)
     runtime.database.optimize()
@@ -184,13 +185,17 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent
         _LOG.warning(HELD)
         return Fired(), Sent()
     fired = fire_due_timers(runtime, clock(), renewed)
-    compose_messages(runtime, clock(), renewed)
-    sender = Sender(runtime.database, owner, runtime.rules, runtime.messenger)
-    try:
-        sent = send_messages(sender, clock)
-    except DatabaseFailed:
-        _record_all_the_same(sender, clock)
-        raise
+    sender, sent = Sender(runtime.database, owner, runtime.rules, runtime.messenger), Sent()
+    while True:  # what has left may let others go
+        compose_messages(runtime, clock(), renewed)
+        try:
+            more = send_messages(sender, clock)
+        except DatabaseFailed:
+            _record_all_the_same(sender, clock)
+            raise
+        sent = sent.plus(more)
+        if more == Sent():
+            break
     run_maintenance(runtime, clock())
     tidy_evidence(runtime, clock())
     return fired, sent

@@ -1,15 +1,18 @@
 """What needs a person: flags raised and resolved, exceptions closed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, exists, select, update
 from sqlmodel import col
 
 from storage import dialect
 from storage.chunks import chunked
-from storage.tables import AttentionRow, ReportRow, table_of
-from workflow.vocabulary import Verdict
+from storage.tables import AttentionRow, EffectRow, ReportRow, table_of
+from workflow.vocabulary import EffectStatus, Verdict
+
+STUCK = (EffectStatus.dead, EffectStatus.parked)
+"""Statuses of effects that need a person."""
 
 
 def raise_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime, str | None]]) -> None:
@@ -35,6 +38,16 @@ def resolve_flags(connection: Connection, order_id: int, flags: Sequence[str], b
     standing = (a.c.order_id == order_id) & a.c.flag.in_(flags) & a.c.resolved_at.is_(None)
     values = {"resolved_at": at, "resolved_by": by, "word": note}
     return [*connection.execute(update(a).where(standing).values(values).returning(a.c.flag)).scalars()]
+
+
+def unstick(connection: Connection, order_ids: Collection[int], by: str, note: str, at: datetime) -> None:
+    """Clear the flag of stuck effects on those of these orders that have none any more."""
+    a, e = table_of(AttentionRow), table_of(EffectRow)
+    stuck = exists().where(e.c.order_id == a.c.order_id, e.c.status.in_(STUCK))
+    values = {"resolved_at": at, "resolved_by": by, "word": note}
+    for some in chunked(order_ids):
+        standing = a.c.order_id.in_(some) & (a.c.flag == "effect_stuck") & a.c.resolved_at.is_(None)
+        connection.execute(update(a).where(standing, ~stuck).values(values))
 
 
 def close_exception(connection: Connection, report_id: int, by: str, note: str, at: datetime) -> bool:

@@ -11,16 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, RowMapping, bindparam, func, insert, or_, select, text, update
 from sqlmodel import col
 
-from storage import case_mapper, dialect
-from storage.attention import raise_flags
+from storage import case_mapper, dialect, turns
+from storage.attention import STUCK, raise_flags
 from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
 from storage.tables import EffectRow, HeartbeatRow, MemberRow, MessageRow, OrderRow, table_of
 from workflow.case.case import Order
 from workflow.vocabulary import EffectStatus, MessageStatus
 
-STUCK = (EffectStatus.dead, EffectStatus.parked)
-"""Statuses of effects that need a person."""
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
 TRIES = 5
@@ -187,9 +185,12 @@ def finish(connection: Connection, ended: Ended, at: datetime) -> bool:
     """
     m = table_of(MessageRow)
     mine = (m.c.id == ended.message_id) & (m.c.status == MessageStatus.sending) & m.c.owner.is_not_distinct_from(ended.owner)
-    if connection.execute(update(m).where(mine).values(_as_ended(ended, at))).rowcount == 0:
+    kind = connection.execute(update(m).where(mine).values(_as_ended(ended, at)).returning(m.c.kind)).scalar()
+    if kind is None:
         return False
     _roll_up(connection, ended.message_id, at, ended.error)
+    if kind in turns.COME_BEFORE:
+        turns.resume(connection, at)
     return True
 
 

@@ -10,15 +10,15 @@ from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Table, Update, bindparam, insert, literal, update
+from sqlalchemy import Column, ColumnElement, Select, Table, Update, bindparam, insert, literal, or_, update
 from sqlalchemy.schema import ColumnDefault
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from workflow.vocabulary import EffectStatus
+from workflow.vocabulary import WHATEVER_ATTEMPT, EffectStatus
 
 EXPECTED_VERSION = "expected_version"
 """Named in a change of an order: the version that it must still have."""
-UNSENT = (EffectStatus.held, EffectStatus.asked, EffectStatus.ready)
+UNSENT = (EffectStatus.held, EffectStatus.asked, EffectStatus.waits, EffectStatus.ready)
 """Statuses of effects that no message carries yet."""
 WriteInstant = Callable[[datetime], str]
 
@@ -149,7 +149,10 @@ def statement(
 
 def _dropped(e: Table, values: dict[str, ColumnElement[Any]], find: Find) -> Update:
     theirs = find(e.c.order_id, values["order_id"])
-    same = (e.c[name] == values[name] for name in ("kind", "attempt"))
+    same = (
+        e.c.kind == values["kind"],
+        or_(e.c.attempt == values["attempt"], values["attempt"] == literal(WHATEVER_ATTEMPT, literal_execute=True)),
+    )
     unsent = e.c.status.in_(bindparam(None, UNSENT, expanding=True, literal_execute=True))
     written = update(e).where(theirs, *same, e.c.sequence < values["sequence"], unsent)
     status, by = (literal(value, literal_execute=True) for value in (str(EffectStatus.dropped), "the process"))

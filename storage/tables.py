@@ -269,6 +269,7 @@ class EffectRow(SQLModel, table=True):
     __table_args__ = (
         Index("effects_by_order", "order_id"),
         partial_index("effects_ready", "id", where="status = 'ready'"),
+        partial_index("effects_waiting", "id", where="status = 'waits'"),
         Index("effects_by_status", "status"),
         belongs_to_order(),
     )

@@ -8,6 +8,7 @@ from workflow.process import CLOCKS, EFFECTS, FLAGS, OLDER_NEWS, PARCEL_REPORTS,
 from workflow.reports import FIELDS, MEANINGS
 from workflow.rules.changes import CHANGES
 from workflow.rules.guards import GUARDS
+from workflow.rules.needs import NEEDS
 from workflow.rules.timers import DEADLINES
 from workflow.table import NEW, TIMED_TRIGGERS, expand
 from workflow.vocabulary import Clock, Effect, Row, State
@@ -58,6 +59,11 @@ def _unknown(rows: tuple[Row, ...], effects: tuple[Effect, ...]) -> Iterator[str
         yield from (f"{row.trigger} names the unknown effect {name}" for name in row.effects if name not in kinds)
         if row.flag is not None and row.flag not in FLAGS:
             yield f"{row.trigger} names the unknown flag {row.flag}"
+    for effect in effects:
+        if effect.needed_while is not None and effect.needed_while not in NEEDS:
+            yield f"the effect {effect.kind} names the unknown need {effect.needed_while}"
+        if effect.after is not None and effect.after.kind not in kinds:
+            yield f"the effect {effect.kind} comes after the unknown effect {effect.after.kind}"
     for trigger in dict.fromkeys(row.trigger for row in rows):
         if trigger not in TIMED_TRIGGERS and trigger not in FIELDS:
             yield f"{trigger} is neither timed nor reported"

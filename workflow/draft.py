@@ -57,7 +57,6 @@ class Draft:
     row: Row
     timers: dict[int, Timer] = field(default_factory=dict)
     effects: list[EffectDraft] = field(default_factory=list)
-    obsolete: list[tuple[str, int]] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     details: dict[str, Detail] = field(default_factory=dict)
     replacement: Replacement | None = None

@@ -7,7 +7,7 @@ texts that they name, when the process is loaded; `workflow.machine` hands the t
 
 from collections.abc import Mapping
 
-from workflow.vocabulary import ClaimStatus, Clock, Effect, Mode, Party, Position, Row, State, Target
+from workflow.vocabulary import ClaimStatus, Clock, Effect, Party, Position, Row, State, Target, Turn
 
 S, STAYS, BACK = State, Target.stays, Target.back
 
@@ -228,20 +228,21 @@ WINDOW_CLOCKS = ("remind_window", "lapse_window")
 """The clocks of the 15 working days for a remedy."""
 
 EFFECTS: tuple[Effect, ...] = (
-    Effect("urge_supplier", Party.supplier, obsolete_in=(S.shipped, S.delivered, S.refunding)),
-    Effect("place_supply", Party.supplier, mode=Mode.ask, moves=True, obsolete_in=(S.shipped, S.delivered, S.refunding)),
-    Effect("cancel_supply", Party.supplier, moves=True),
-    Effect("recover_supply", Party.supplier, moves=True),
-    Effect("request_interception", Party.supplier, obsolete_in=(*UNSHIPPED, S.shipped, S.delivered, S.refunding)),
-    Effect("customs_reminder", Party.merchant),
-    Effect("ask_evidence", Party.merchant),
-    Effect("request_verification", Party.platform),
-    Effect("chase_verification", Party.platform),
-    Effect("request_refund", Party.platform, mode=Mode.ask, moves=True,
-           obsolete_in=(*UNSHIPPED, *ON_ITS_WAY, S.delivered, S.disputed, S.refunded)),
-    Effect("chase_refund", Party.platform),
-    Effect("chase_recovery", Party.supplier),
-    Effect("place_reissue", Party.platform, mode=Mode.ask, moves=True, obsolete_in=(S.reissued, S.refunding, S.delivered)),
+    Effect("urge_supplier", Party.supplier, may_ask=True, needed_while="urged_supplier_is_to_ship", after=Turn("place_supply")),
+    Effect("place_supply", Party.supplier, may_ask=True, moves=True, needed_while="next_supplier_is_to_ship"),
+    Effect("cancel_supply", Party.supplier, moves=True, after=Turn("place_supply")),
+    Effect("recover_supply", Party.supplier, may_ask=True, moves=True, needed_while="recovery_is_open",
+           after=Turn("place_supply", of_step=True, triggers=("reroute",))),
+    Effect("request_interception", Party.supplier, needed_while="is_being_intercepted", after=Turn("place_supply")),
+    Effect("customs_reminder", Party.merchant, needed_while="customs_hold_it"),
+    Effect("ask_evidence", Party.merchant, needed_while="evidence_is_missing"),
+    Effect("request_verification", Party.platform, needed_while="verdict_is_missing"),
+    Effect("chase_verification", Party.platform, needed_while="verdict_is_missing",
+           after=Turn("request_verification", lapses=True)),
+    Effect("request_refund", Party.platform, may_ask=True, moves=True, needed_while="refund_is_open"),
+    Effect("chase_refund", Party.platform, needed_while="refund_is_open", after=Turn("request_refund", lapses=True)),
+    Effect("chase_recovery", Party.supplier, needed_while="recovery_is_open", after=Turn("recover_supply", lapses=True)),
+    Effect("place_reissue", Party.platform, may_ask=True, moves=True, needed_while="replacement_is_chosen"),
     Effect("notify_merchant", Party.merchant),
     Effect("escalate", Party.contact),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,17 +14,15 @@ from workflow.case.personal import without_buyer
 from workflow.case.sealing import written
 from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.machine import decide
-from workflow.process import CANNOT_RETURN_TO, EFFECTS, KEEP_CLAIM_OPEN, KEEP_RETURN_STATE, NOT_RETURNED_TO, REMEDIES_BY_HAND
+from workflow.process import CANNOT_RETURN_TO, KEEP_CLAIM_OPEN, KEEP_RETURN_STATE, NOT_RETURNED_TO, REMEDIES_BY_HAND
 from workflow.reports import FIELDS
 from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
+from workflow.rules.needs import obsolete
 from workflow.vocabulary import ClaimStatus, Row, State, Target, TimerStatus
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
-
-OBSOLETE_IN = {state: tuple(effect.kind for effect in EFFECTS if state in effect.obsolete_in) for state in State}
-"""Which effects become obsolete when an order enters a state."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,6 @@ def carry_out(case: Case, event: Event, rules: Rules, row: Row, target: State | 
 
 def _move(draft: Draft, target: State) -> None:
     came_from = _goes_back_to(draft, target)
-    draft.obsolete += [(kind, draft.case.current) for kind in _obsolete(draft.case, target)]
     if target not in KEEP_CLAIM_OPEN:  # an order that a person has moved out of its dispute leaves the claim behind
         draft.change_claim(status=REMEDIES_BY_HAND.get(target, ClaimStatus.overridden))
     draft.change(state=target, since=draft.event.at, returns_to=came_from)
@@ -87,21 +84,6 @@ def _move(draft: Draft, target: State) -> None:
         timers.go_back(draft, target)
     else:
         timers.enter(draft, target)
-
-
-def _obsolete(case: Case, target: State) -> list[str]:
-    """Return the kinds of effects that are obsolete in `target`, of those that the case can have caused."""
-    return [kind for kind in OBSOLETE_IN[target] if case.attempts and _CAUSED[kind](case)]
-
-
-_CAUSED: Mapping[str, Callable[[Case], bool]] = {
-    "urge_supplier": lambda case: case.attempt.urged_at is not None,
-    "place_supply": lambda case: case.current > 1,
-    "request_interception": lambda case: case.state is State.intercepting,
-    "request_refund": lambda case: case.state is State.refunding,
-    "place_reissue": lambda case: bool(case.claims) and case.claims[-1].chosen is not None,
-}
-"""Of the effects that become obsolete: whether a case can have caused them."""
 
 
 def _goes_back_to(draft: Draft, target: State) -> State | None:
@@ -160,7 +142,8 @@ def _finish(draft: Draft) -> Step:
     }
     row = sealed(before.name, before.last_hash, fields)
     case = replace_fields(before, steps=row.sequence, last_hash=row.hash)
-    return Step(case, row, draft.timers, tuple(draft.effects), tuple(draft.obsolete), tuple(draft.flags), draft.replacement)
+    dropped = tuple(obsolete(draft.was, case))
+    return Step(case, row, draft.timers, tuple(draft.effects), dropped, tuple(draft.flags), draft.replacement)
 
 
 def _reason(draft: Draft) -> str | None:

@@ -108,15 +108,38 @@ class Clock:
     meaning: str = field(default="", kw_only=True)
 
 
+WHATEVER_ATTEMPT = 0
+"""In place of an attempt's number: an effect whichever attempt it speaks about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an effect comes after: the latest one of `kind` before it, of the same attempt or (`of_step`) the same step.
+
+    Only those that one of `triggers` caused come after it (empty: all do). One that `lapses` is not written while the other
+    has not left; every other one waits for it.
+    """
+
+    kind: str
+    of_step: bool = field(default=False, kw_only=True)
+    triggers: tuple[str, ...] = field(default=(), kw_only=True)
+    lapses: bool = field(default=False, kw_only=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A kind of effect: whom it speaks to, its default mode, whether goods or money move, and where it is obsolete."""
+    """A kind of effect: whom it speaks to, whether goods or money move, and whether a policy may ask before it leaves.
+
+    `needed_while` names the condition without which it has lost its point (None: it never does), `after` what must have
+    left before it.
+    """
 
     kind: str
     party: Party
-    mode: Mode = Mode.auto
-    moves: bool = False
-    obsolete_in: tuple[State, ...] = ()
+    moves: bool = field(default=False, kw_only=True)
+    may_ask: bool = field(default=False, kw_only=True)
+    needed_while: str | None = field(default=None, kw_only=True)
+    after: Turn | None = field(default=None, kw_only=True)
 
 
 class TimerStatus(StrEnum):
@@ -226,6 +249,8 @@ class EffectStatus(StrEnum):
     """Its order was imported with its effects held."""
     asked = "asked"
     """It waits for approval."""
+    waits = "waits"
+    """It comes after another effect that has not left."""
     ready = "ready"
     """It may leave, and no message carries it yet."""
     leaving = "leaving"

@@ -160,7 +160,7 @@ _NEXT: Sequence[str] = (
     "explain {disputed}",
     "show 1010",
     "timers",
-    "effects --status asked",
+    "effects --kind place_supply",
     "exceptions",
     "check",
     "audit",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from admin.app import App, now, person
-from admin.commands.effects import KIND
+from admin.commands.effects import DECISIONS, KIND
 from admin.effect_summary import effect_summary
 from admin.options import ROW
 from admin.text import safe
@@ -37,8 +37,8 @@ def show_command(ctx: click.Context, effect_id: int) -> None:
         click.echo(safe(message.body))
 
 
-def _decision(action: EffectAction, past_tense: str) -> click.Command:
-    """Make the command of one decision on effects."""
+def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
+    """Make the command of one decision on effects; `done` and `would_be` say what becomes of them."""
 
     @click.argument("ids", nargs=-1, type=ROW)
     @click.option("--all", "everything", is_flag=True, help="Every effect that waits for this decision")
@@ -61,17 +61,17 @@ def _decision(action: EffectAction, past_tense: str) -> click.Command:
         _print_skipped(skipped, action)
         if dry_run:
             _print_chosen(chosen)
-            click.echo(f"{len(chosen)} would be {past_tense}{_skipped(skipped)}.")
+            click.echo(f"{len(chosen)} {would_be}{_skipped(skipped)}.")
             return
         shown = (ChosenEffect(one.id, one.status) for one in chosen)
         decided = decide_effects(database, action, shown, person(), now())
-        click.echo(f"{len(decided.done)} {past_tense}{_skipped(skipped)}.")
+        click.echo(f"{len(decided.done)} {done}{_skipped(skipped)}.")
         _print_changed(decided)
         if decided.changed:
             ctx.exit(1)
 
     statuses = ", ".join(DECIDABLE[action])
-    return click.command(action, help=f"{action.capitalize()} effects: those that are {statuses}.")(decide)
+    return click.command(action, help=f"{DECISIONS[action]}\n\nThose that are {statuses}.")(decide)
 
 
 def _chosen(
@@ -114,6 +114,7 @@ def _print_changed(decided: Decided) -> None:
         click.echo(f"… and {counted(len(decided.changed) - SHOWN, 'other')}", err=True)
 
 
-approve_command = _decision(EffectAction.approve, "approved")
-drop_command = _decision(EffectAction.drop, "dropped")
-retry_command = _decision(EffectAction.retry, "sent again")
+approve_command = _decision(EffectAction.approve, "approved", "would be approved")
+drop_command = _decision(EffectAction.drop, "dropped", "would be dropped")
+retry_command = _decision(EffectAction.retry, "will be tried again", "would be tried again")
+done_command = _decision(EffectAction.done, "marked as done", "would be marked as done")

@@ -1,4 +1,4 @@
-"""effects: list what leaves the engine; approve, drop or retry it."""
+"""effects: list what leaves the engine; approve, drop or retry it, or say that it is done."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,9 +17,10 @@ from workflow.vocabulary import EffectStatus
 
 DECISIONS: dict[str, str] = {
     "show": "Show the effect ID with its messages, as they left or as they would be written now.",
-    "approve": "Approve effects: those that are held or asked.",
+    "approve": "Let effects leave that are held or asked.",
     "drop": "Drop effects that have not left.",
     "retry": "Send effects again that could not be sent.",
+    "done": "Say that effects have left, or were done by hand.",
 }
 KIND = click.option("--kind", type=click.Choice([effect.kind for effect in EFFECTS]), metavar="KIND", help="Only this kind")
 

@@ -46,3 +46,11 @@ def run(tmp_path, monkeypatch):
         return Said(result.exit_code, result.output)
 
     return call
+
+
+@pytest.fixture
+def asking(tmp_path, monkeypatch):
+    """A policy under which a person approves what moves goods or money."""
+    modes = "".join(f"{kind} = 'ask'\n" for kind in ("place_supply", "request_refund", "place_reissue"))
+    (tmp_path / "asking.toml").write_text(f"[effects.modes]\n{modes}")
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "asking.toml"))

@@ -88,7 +88,7 @@ def test_a_person_reports_and_is_told_why_not(shop):
     assert [(row["trigger"], row["verdict"]) for row in reports][-1] == ("release", "refused")
 
 
-def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop):
+def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop, asking):
     shop("report", "1001", "report_oversized")
     (asked,) = shop("effects", "--status", "asked", "--json").json["effects"]
     assert f"Awaiting approval: request_refund (aftersales effects approve {asked['id']}" in shop("explain", "1001").out
@@ -142,7 +142,7 @@ def test_paths_of_a_settings_file_are_seen_from_its_folder(run, tmp_path):
     assert run("--config", "shop/aftersales.toml", "policy", "show", "--json").json["overdue"]["urge_after"] == "3d"
 
 
-def test_once_fires_what_is_due_and_what_waits_for_a_word_is_decided(shop):
+def test_once_fires_what_is_due_and_what_waits_for_a_word_is_decided(shop, asking):
     said = shop("once")
     assert said.code == 0
     assert "Fired 3 timers" in said.out
@@ -402,7 +402,7 @@ def test_a_database_that_is_not_ours_or_of_another_version_is_refused(run, tmp_p
     assert "are of version 9999" in run("orders").out
 
 
-def test_the_commands_work_on_postgresql_as_on_sqlite(run, postgres, monkeypatch):
+def test_the_commands_work_on_postgresql_as_on_sqlite(run, asking, postgres, monkeypatch):
     url = postgres.new_database()
     monkeypatch.setenv("AFTERSALES_DATABASE", url)
     assert "has no tables: run `aftersales db upgrade`" in run("orders").out

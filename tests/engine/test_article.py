@@ -9,7 +9,7 @@ from engine.firing import fire_due
 from engine.sending import deliver_due
 from evidence.vault import S3Access, Vault
 from storage import queries, timers
-from tests.factories import all_effects, arrival, day, decide, report, rules_of, take
+from tests.factories import arrival, day, report, rules_of, take
 from tests.pictures import photo, video
 from workflow.case.case import Line
 from workflow.vocabulary import State
@@ -57,12 +57,6 @@ class Shop:
             fire_due(self.database, due_at, RULES)
             deliver_due(self.database, due_at, RULES, self.messenger)
 
-    def approve(self, at) -> None:
-        """Let a person approve whatever waits for their word."""
-        with self.database.write() as connection:
-            decide(connection, "approve", all_effects(connection, "asked"), "person:kim", day(at))
-        deliver_due(self.database, day(at), RULES, self.messenger)
-
     @property
     def case(self):
         with self.database.read() as connection:
@@ -88,8 +82,7 @@ def test_no_stock_turns_to_another_supplier_and_asks_the_first_for_the_money_bac
     shop.order()
     shop.report("report_no_stock", 1, reason="sold out")
     assert shop.state is State.rerouted
-    assert shop.kinds() == ["recover_supply"]
-    shop.approve(1)
+    assert shop.kinds() == ["place_supply", "recover_supply"]
     assert "former supplier (Yiwu)" in shop.letter("place_supply")
     shop.report("ship", 2)
     shop.report("deliver", 9)
@@ -99,7 +92,6 @@ def test_no_stock_turns_to_another_supplier_and_asks_the_first_for_the_money_bac
 def test_no_stock_anywhere_ends_in_a_refund(shop):
     shop.order(alternatives=())
     shop.report("report_no_stock", 1)
-    shop.approve(1)
     assert "55.60 CNY" in shop.letter("request_refund")
     shop.report("settle_refund", 5)
     assert shop.state is State.refunded
@@ -171,7 +163,6 @@ def test_a_wrong_item_is_verified_and_sent_again(shop):
     shop.report("approve", 14)
     assert "choose money back or a replacement" in shop.letter("notify_merchant")
     shop.report("choose_reissue", 15)
-    shop.approve(15)
     assert "1 × Desk lamp" in shop.letter("place_reissue")
     shop.report("confirm_reissue", 17, new_order="1-R")
     assert shop.state is State.reissued
@@ -185,7 +176,6 @@ def test_a_missing_item_is_verified_and_refunded(shop):
     shop.evidence(13, photo(shop.folder / "parcel.png", "PNG"))
     shop.report("approve", 14)
     shop.report("choose_refund", 15)
-    shop.approve(15)
     assert "19.80 CNY for 2 × Enamel mug" in shop.letter("request_refund")
     shop.report("settle_refund", 20)
     assert shop.state is State.refunded
@@ -202,7 +192,6 @@ def test_a_damaged_item_is_refunded_when_the_15_working_days_end_and_nobody_has_
     assert shop.kinds().count("notify_merchant") >= 3, "told of the chase, the approval and the first reminder"
     assert "Still to do: choose money back or a replacement" in shop.letter("notify_merchant")
     assert shop.until(40).state is State.refunding
-    shop.approve(40)
     assert "9.90 CNY" in shop.letter("request_refund")
 
 

@@ -16,6 +16,7 @@ from storage.schema import upgrade
 from tests.factories import START, all_flags, arrival, day, order, rules_of, take
 from tests.factories import report as told
 from workflow.errors import UsageError, describe_error
+from workflow.policy.policy import PolicyScope
 
 RULES = rules_of()
 on_postgresql = pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)
@@ -133,9 +134,9 @@ def test_an_error_is_described_without_the_values_of_a_row():
         {}["Kim Lee"]
     assert describe_error(of_a_value.value) == "KeyError"
     assert describe_error(UsageError("name a file")) == "UsageError: name a file"
-    with pytest.raises(KeyError) as caught:
-        rules_of().policy.mode("sing")
-    assert describe_error(caught.value).startswith("KeyError at workflow.policy.policy:")
+    with pytest.raises(AttributeError) as caught:
+        rules_of().policy.line_of(PolicyScope("main", None, "domestic"), "sing", "Kim Lee")
+    assert describe_error(caught.value).startswith("AttributeError at workflow.policy.policy:")
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_as_many_effects_as_a_first_import_holds_are_decided_at_once(database):
 
 
 def test_what_waits_for_a_word_leaves_when_it_is_approved_and_never_when_it_is_dropped(database, messenger, tmp_path):
-    rules = rules_of()
+    rules = rules_of("[effects.modes]\nrequest_refund = 'ask'")
     take(database, arrival("1", report("report_oversized", 1)), arrival("2", report("report_oversized", 1)), now=1, rules=rules)
     deliver_due(database, day(1), rules, messenger)
     with database.write() as connection:

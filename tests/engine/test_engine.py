@@ -145,8 +145,8 @@ def test_an_observed_order_holds_its_effects_until_they_are_decided(database):
     fire_due(database, day(4), RULES)
     with database.read() as connection:
         assert {row["kind"]: row["status"] for row in all_effects(connection)} == {
-            "urge_supplier": "ready",
-            "place_supply": "asked",
+            "urge_supplier": "dropped",
+            "place_supply": "ready",
             "recover_supply": "ready",
         }
 

@@ -19,7 +19,7 @@ from engine.firing import fire_due
 from engine.rebuild import as_known
 from engine.reporting import apply
 from engine.sending import deliver_due, recover
-from storage import audits, cases, outbox, timers
+from storage import attention, audits, cases, timers
 from storage.database import Database
 from storage.tables import EffectRow, HistoryTableRow, LedgerTableRow, OrderRow, TimerRow
 from tests.factories import START, all_effects, arrival, decide, rules_of
@@ -205,7 +205,7 @@ class WholeOrders(RuleBasedStateMachine):
     @rule()
     def a_person_lets_everything_be_sent_again(self):
         with self.database.write() as connection:
-            stuck = [row for row in all_effects(connection) if row["status"] in outbox.STUCK]
+            stuck = [row for row in all_effects(connection) if row["status"] in attention.STUCK]
             decide(connection, "retry", stuck, "person:kim", self.now)
             decide(connection, "approve", all_effects(connection, "asked"), "person:kim", self.now)
         self.retried |= {row["order"] for row in stuck}

@@ -192,7 +192,7 @@ def test_a_pass_after_a_year_of_downtime_fires_in_due_order_and_sends_each_suppl
     again, nothing = passed(runtime, day(365))
     assert (again.count, again.failures, nothing) == (0, [], type(sent)())
     fired, sent = passed(runtime, day(367))
-    assert (fired.count, sent.sent) == (700, 700)  # `place_supply` waits for a word, each recovery is asked for
+    assert (fired.count, sent.sent) == (700, 1_400)  # each order leaves for the next supplier, then its recovery
     assert day(365) > START
 
 

@@ -57,7 +57,7 @@ def test_what_can_be_done_at_once_is_announced_once_a_transaction(server, listen
 
 
 def test_what_a_person_approves_is_announced(server, listener):
-    take(server, arrival("1", report("report_oversized", 1)), now=1)
+    take(server, arrival("1", report("report_oversized", 1)), now=1, observed=True)
     heard(listener)
     with server.write() as connection:
         decide(connection, "approve", all_effects(connection), "person:kim", day(1))

@@ -34,9 +34,10 @@ def test_the_policy_file_says_what_the_program_takes_for_granted():
     from config.settings import DEFAULT_POLICY
     from workflow.policy.policy import Policy, read_policy
     from workflow.process import EFFECTS
+    from workflow.vocabulary import Mode
 
     written = read_policy(DEFAULT_POLICY.read_text())
-    assert written.effects.modes == {effect.kind: effect.mode for effect in EFFECTS}
+    assert written.effects.modes == {effect.kind: Mode.auto for effect in EFFECTS}
     plain = written.model_copy(update={"effects": written.effects.model_copy(update={"modes": {}})})
     assert plain == Policy()
 

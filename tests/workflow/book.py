@@ -190,7 +190,7 @@ def _of_step(was: Case, made: Step, rules: Rules) -> Iterator[str]:
     yield from (f"   {line}" for line in (*_of_case(was, now, row.occurred), *_of_timers(was, made, rules)))
     for effect in made.effects:
         yield f"   effect {effect.kind} of attempt {effect.attempt}, {effect.mode}: {_shown(dict(effect.details))}"
-    yield from (f"   drops {kind} of attempt {attempt}" for kind, attempt in made.obsolete)
+    yield from (f"   drops {kind}{f' of attempt {attempt}' if attempt else ''}" for kind, attempt in made.obsolete)
     yield from (f"   flag {flag}" for flag in made.flags)
     if made.replacement:
         lines = [_told(one) for one in made.replacement.lines]

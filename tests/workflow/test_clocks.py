@@ -139,7 +139,7 @@ def test_a_wrong_policy_is_refused_with_the_line_that_is_wrong(text, words):
 def test_a_policy_names_modes_and_channels():
     policy = read_policy("[effects]\ndefault_channels = ['file']\n[effects.modes]\nescalate = 'off'\n")
     assert policy.mode("escalate") == "off"
-    assert policy.mode("place_supply") == "ask"
+    assert policy.mode("place_supply") == "auto"
     assert policy.channels("escalate") == ("file",)
 
 

@@ -68,6 +68,11 @@ no_stock = "refund"
             "[effects.channels]\nplace_suply = ['log']",
             "[effects.channels.place_suply] is not a kind of effect; did you mean place_supply?",
         ),
+        (
+            "[effects.modes]\nescalate = 'ask'",
+            "[effects.modes.escalate]: ask is for urge_supplier, place_supply, recover_supply, request_refund, place_reissue; "
+            "write auto or off",
+        ),
         ("x = [1", "the policy is not TOML: Unclosed array (at end of document)"),
         (
             "[calendar]\nclosures = [2025-03-04]\nextra_working_days = [2025-03-04]",

@@ -4,15 +4,29 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.factories import Story, day, rules_of
+from workflow.case.case import Claim, Order
 from workflow.checks import TableError, check
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, Refused
-from workflow.process import CLOCKS, OLDER_NEWS, RECORDS, ROWS, STATE_MEANINGS
+from workflow.process import CLOCKS, EFFECTS, OLDER_NEWS, RECORDS, ROWS, STATE_MEANINGS
 from workflow.reports import MEANINGS
 from workflow.rules.timer_changes import retimed
 from workflow.step import carry_out, step
 from workflow.timer_commands import act
-from workflow.vocabulary import Clock, Row, State, Verdict
+from workflow.vocabulary import (
+    ClaimKind,
+    ClaimStatus,
+    ClaimVerdict,
+    Clock,
+    Effect,
+    Party,
+    Remedy,
+    Row,
+    State,
+    Turn,
+    Verdict,
+    words_of,
+)
 
 
 def test_an_overdue_order_is_urged_after_two_days_and_rerouted_after_four(story):
@@ -512,7 +526,31 @@ def test_an_order_that_turns_out_to_be_a_replacement_belongs_to_the_chain(story)
     assert made.case.state is State.placed
 
 
+def test_an_effect_that_names_what_does_not_exist_is_refused():
+    effects = (
+        *(one for one in EFFECTS if one.kind != "escalate"),
+        Effect("escalate", Party.contact, needed_while="it_rains", after=Turn("sing")),
+    )
+    with pytest.raises(TableError) as caught:
+        check(effects=effects)
+    assert "the effect escalate names the unknown need it_rains" in str(caught.value)
+    assert "the effect escalate comes after the unknown effect sing" in str(caught.value)
+
+
 def test_a_clock_that_names_a_table_of_the_policy_without_settings_is_refused():
     clocks = [replace(one, settings=("overrides.shop",)) if one.trigger == "urge" else one for one in CLOCKS]
     with pytest.raises(TableError, match=r"the clock urge names the unknown setting overrides\.shop"):
         check(clocks=clocks)
+
+
+def test_the_fields_that_take_words_of_the_vocabulary_are_found_with_their_words():
+    assert words_of(Claim) == {
+        "kind": ClaimKind,
+        "came_from": State,
+        "remedy": Remedy,
+        "status": ClaimStatus,
+        "verdict": ClaimVerdict,
+        "chosen": Remedy,
+        "went_back_to": State,
+    }
+    assert words_of(Order) == {}

@@ -279,14 +279,11 @@ class Policy(Section):
 
     def mode(self, kind: str) -> Mode:
         """Return the mode of an effect kind: auto, ask or off (rule 5.2)."""
-        return self.effects.modes.get(kind) or _DEFAULT_MODES[kind]
+        return self.effects.modes.get(kind, Mode.auto)
 
     def channels(self, kind: str) -> tuple[str, ...]:
         """Return the channels that an effect kind leaves by (rule 5.5)."""
         return self.effects.channels.get(kind) or self.effects.default_channels
-
-
-_DEFAULT_MODES = {effect.kind: effect.mode for effect in EFFECTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,3 +399,7 @@ def _check_kinds(policy: Policy) -> None:
         for kind in named:
             if kind not in kinds:
                 raise PolicyError(f"[effects.{table}.{kind}] is not a kind of effect{did_you_mean(kind, kinds)}")
+    may_ask = [effect.kind for effect in EFFECTS if effect.may_ask]
+    for kind, mode in policy.effects.modes.items():
+        if mode is Mode.ask and kind not in may_ask:
+            raise PolicyError(f"[effects.modes.{kind}]: ask is for {', '.join(may_ask)}; write auto or off")

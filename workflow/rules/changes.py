@@ -94,8 +94,6 @@ def return_to_that_attempt(draft: Draft) -> None:
     for row in draft.case.open_recoveries():
         if row.attempt == named.number:
             _decide(draft, row, LedgerStatus.withdrawn)
-            draft.obsolete.append(("recover_supply", named.number))
-    draft.obsolete.append(("place_supply", later.number))
     draft.change(current=named.number)
     draft.note(supplier=named.supplier, called_off=later.number)
 

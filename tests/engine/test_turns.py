@@ -1,0 +1,176 @@
+"""What comes after something else leaves after it, or not at all; what has lost its point does not (rules 5.7 and 5.8)."""
+
+import pytest
+
+from effects.letters import Letters
+from engine.composing import Messenger
+from engine.firing import fire_due
+from engine.sending import deliver_due
+from tests.factories import all_effects, arrival, day, decide, report, rules_of, statuses, take
+
+ASKING = rules_of(
+    "[effects.modes]\nplace_supply = 'ask'\nrequest_refund = 'ask'\nplace_reissue = 'ask'\nrecover_supply = 'ask'\n"
+    "[effects]\ndefault_channels = ['file']\n"
+)
+BY_ITSELF = rules_of("[effects]\ndefault_channels = ['file']")
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def send(self, message) -> None:
+        self.kinds.append(message.kind)
+
+
+@pytest.fixture
+def sink():
+    return Sink()
+
+
+@pytest.fixture
+def pass_by(database, sink):
+    """Fires what is due and sends what may leave, as a pass does."""
+
+    def call(at, rules):
+        while fire_due(database, day(at), rules).count:
+            pass
+        deliver_due(database, day(at), rules, Messenger({"file": sink}, Letters()))
+        return sink.kinds
+
+    return call
+
+
+def decided(database, action, kind, at):
+    with database.read() as connection:
+        chosen = [row for row in all_effects(connection) if row["kind"] == kind]
+    return decide(database, action, chosen, "person:kim", day(at))
+
+
+def test_the_old_supplier_is_not_asked_for_the_money_before_the_next_one_has_the_order(database, pass_by):
+    take(database, arrival("1"), rules=ASKING)
+    pass_by(2, ASKING)
+    assert pass_by(4, ASKING) == ["urge_supplier"]
+    assert statuses(database) == {"urge_supplier": "sent", "place_supply": "asked", "recover_supply": "asked"}
+    assert decided(database, "approve", "recover_supply", 5) == 1
+    assert pass_by(5, ASKING) == ["urge_supplier"]
+    assert statuses(database)["recover_supply"] == "waits"
+    assert decided(database, "approve", "place_supply", 5.5) == 1
+    assert pass_by(5.5, ASKING) == ["urge_supplier", "place_supply", "recover_supply"]
+
+
+def test_by_itself_the_order_leaves_first_and_the_recovery_behind_it(database, pass_by):
+    take(database, arrival("1"), rules=BY_ITSELF)
+    pass_by(2, BY_ITSELF)
+    assert pass_by(4, BY_ITSELF) == ["urge_supplier", "place_supply", "recover_supply"]
+
+
+def test_the_next_supplier_is_not_urged_for_an_order_that_it_never_got(database, pass_by):
+    take(database, arrival("1"), rules=ASKING)
+    pass_by(2, ASKING)
+    pass_by(4, ASKING)
+    pass_by(6, ASKING)
+    with database.read() as connection:
+        second = next(row for row in all_effects(connection, "waits") if row["kind"] == "urge_supplier")
+    assert second["attempt"] == 2
+    assert decided(database, "drop", "place_supply", 7) == 1
+    with database.read() as connection:
+        assert [(row["kind"], row["status"]) for row in all_effects(connection)] == [
+            ("urge_supplier", "dropped"),
+            ("recover_supply", "asked"),
+            ("place_supply", "dropped"),
+            ("urge_supplier", "sent"),
+        ]
+
+
+def test_after_a_report_of_no_stock_the_money_is_asked_for_at_once(database, pass_by):
+    asking = rules_of("[effects.modes]\nplace_supply = 'ask'\n[effects]\ndefault_channels = ['file']")
+    take(database, arrival("1", report("report_no_stock", 1)), now=1, rules=asking)
+    assert pass_by(1, asking) == ["recover_supply"]
+
+
+@pytest.mark.parametrize("policy", ["ask", "off"])
+def test_a_refund_is_chased_only_if_it_was_requested(database, pass_by, policy):
+    rules = rules_of(f"[effects.modes]\nrequest_refund = '{policy}'\n[effects]\ndefault_channels = ['file']")
+    take(database, arrival("1", report("report_oversized", 1)), now=1, rules=rules)
+    kinds = pass_by(40, rules)
+    assert ("chase_refund" in kinds) is (policy == "off"), "what the merchant does by hand counts as left"
+
+
+def test_what_was_done_by_hand_lets_others_go(database, pass_by):
+    take(database, arrival("1"), rules=ASKING)
+    pass_by(2, ASKING)
+    pass_by(4, ASKING)
+    decided(database, "approve", "recover_supply", 5)
+    pass_by(5, ASKING)
+    assert decided(database, "done", "place_supply", 5.5) == 1
+    assert pass_by(5.5, ASKING) == ["urge_supplier", "recover_supply"]
+    with database.read() as connection:
+        done = next(row for row in all_effects(connection) if row["kind"] == "place_supply")
+    assert (done["status"], done["decided_by"]) == ("sent", "person:kim")
+
+
+def test_a_supplier_that_has_shipped_counts_as_ordered_from(database, pass_by):
+    take(database, arrival("1"), rules=ASKING)
+    pass_by(2, ASKING)
+    pass_by(4, ASKING)
+    decided(database, "approve", "recover_supply", 5)
+    pass_by(5, ASKING)
+    take(database, arrival("1", report("ship", 6), placing=False), now=6, rules=ASKING)
+    assert statuses(database)["place_supply"] == "dropped"
+    assert pass_by(6, ASKING)[-1] == "recover_supply"
+
+
+CLAIM = (report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged"))
+
+
+@pytest.mark.parametrize(
+    ("reports", "kind"),
+    [
+        ((report("ship", 1), report("hold", 2), report("release", 3)), "customs_reminder"),
+        ((report("ship", 1), report("hold", 2), report("deliver", 3)), "customs_reminder"),
+        ((*CLAIM, report("submit_evidence", 4)), "ask_evidence"),
+        ((*CLAIM, report("withdraw", 4)), "ask_evidence"),
+        ((*CLAIM, report("submit_evidence", 4), report("approve", 5)), "request_verification"),
+        ((*CLAIM, report("submit_evidence", 4), report("withdraw", 5)), "request_verification"),
+        (
+            (
+                *CLAIM,
+                report("submit_evidence", 4),
+                report("approve", 5),
+                report("choose_reissue", 6),
+                report("choose_refund", 7),
+            ),
+            "place_reissue",
+        ),
+        ((report("cancel", 1), report("fail_interception", 2)), "request_interception"),
+        ((report("report_oversized", 1), report("settle_refund", 2, amount=5)), "request_refund"),
+        ((report("report_no_stock", 1), report("settle_recovery", 2, amount=5)), "recover_supply"),
+        ((report("report_no_stock", 1), report("report_oversized", 2)), "place_supply"),
+    ],
+    ids=str,
+)
+def test_what_has_lost_its_point_is_dropped_by_itself(database, reports, kind):
+    take(database, arrival("1", *reports), now=9, rules=BY_ITSELF)
+    with database.read() as connection:
+        assert {row["status"] for row in all_effects(connection) if row["kind"] == kind} == {"dropped"}
+
+
+def test_what_still_has_its_point_stays(database):
+    held_again = (report("ship", 1), report("hold", 2), report("cancel", 3))
+    take(database, arrival("1", *held_again), arrival("2", *CLAIM), now=9, rules=BY_ITSELF)
+    assert statuses(database)["customs_reminder"] == "ready"
+    assert statuses(database)["ask_evidence"] == "ready"
+
+
+def test_an_order_whose_stuck_message_was_decided_on_needs_no_person_for_it(database):
+    from storage import queries
+
+    rules = rules_of("[effects]\ndefault_channels = ['email']")
+    take(database, arrival("1", report("report_oversized", 1)), now=1, rules=rules)
+    deliver_due(database, day(1), rules, Messenger({}, Letters()))
+    with database.read() as connection:
+        assert [row["flag"] for row in queries.attention(connection, queries.resolve_id(connection, "1"))] == ["effect_stuck"]
+    assert decided(database, "done", "request_refund", 2) == 1
+    with database.read() as connection:
+        assert queries.attention(connection, queries.resolve_id(connection, "1")) == []
