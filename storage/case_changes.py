@@ -28,7 +28,7 @@ from workflow.case.canonical import kept_json
 from workflow.case.case import Case
 from workflow.intake import Received
 from workflow.step import Step
-from workflow.vocabulary import EffectStatus, Mode, Verdict
+from workflow.vocabulary import EffectStatus, Verdict
 
 Model = type[SQLModel]
 INSERT_ORDER: tuple[Model, ...] = (
@@ -151,12 +151,9 @@ def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:
 
 def _effects(writes: RowChanges, key: int, change: CaseChange, made: Step) -> None:
     for effect in made.effects:
-        status = EffectStatus.held if change.observed else _STATUS_BY_MODE[effect.mode]
+        status = EffectStatus.held if change.observed else case_mapper.STATUS_BY_MODE[effect.mode]
         writes.added[EffectRow].append({**case_mapper.effect_values(key, made.history, effect), "status": status})
         writes.has_work = writes.has_work or status == EffectStatus.ready
     for kind, attempt in made.obsolete:
         dropped = {"order_id": key, "kind": kind, "attempt": attempt}
         writes.obsolete.append({**dropped, "sequence": made.history.sequence, "decided_at": change.at})
-
-
-_STATUS_BY_MODE = {Mode.auto: EffectStatus.ready, Mode.ask: EffectStatus.asked, Mode.off: EffectStatus.off}

@@ -13,12 +13,14 @@ from storage.prepared import as_texts
 from workflow.case.canonical import kept_json
 from workflow.case.case import LINKS, Attempt, Case, Claim, Details, LedgerRow, Line, Order, Timer
 from workflow.case.history import HistoryRow
-from workflow.vocabulary import State, TimerStatus
+from workflow.vocabulary import EffectStatus, Mode, State, TimerStatus
 
 if TYPE_CHECKING:
     from workflow.draft import EffectDraft
 
 Values = dict[str, Any]
+STATUS_BY_MODE = {Mode.auto: EffectStatus.ready, Mode.ask: EffectStatus.asked, Mode.off: EffectStatus.off}
+"""How an effect begins that is not held."""
 _Column = tuple[str, str, Callable[[Any], Any] | None]
 
 

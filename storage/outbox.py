@@ -8,7 +8,22 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, RowMapping, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    RowMapping,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlmodel import col
 
 from storage import case_mapper, dialect, turns
@@ -17,7 +32,7 @@ from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
 from storage.tables import EffectRow, HeartbeatRow, MemberRow, MessageRow, OrderRow, table_of
 from workflow.case.case import Order
-from workflow.vocabulary import EffectStatus, MessageStatus
+from workflow.vocabulary import EffectStatus, MessageStatus, Mode
 
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
@@ -271,6 +286,40 @@ def end_observation(connection: Connection, order_ids: Iterable[int]) -> None:
     for some in chunked(order_ids):
         live = col(OrderRow.id).in_(some) & ~still_held.exists()
         connection.execute(update(OrderRow).where(live).values(observed=False))
+
+
+def observed_shops(connection: Connection) -> dict[str, int]:
+    """Return how many orders of each shop are observed."""
+    o = table_of(OrderRow)
+    counted = select(o.c.shop, func.sum(case((o.c.observed, 1), else_=0))).group_by(o.c.shop)
+    return {shop: int(count) for shop, count in connection.execute(counted)}
+
+
+def held_kinds(connection: Connection, shop: str | None) -> list[tuple[str, int]]:
+    """Return how many effects of which kind are held, of one shop or of all."""
+    e = table_of(EffectRow)
+    counted = select(e.c.kind, func.count()).where(*_held(shop)).group_by(e.c.kind).order_by(e.c.kind)
+    return [(kind, count) for kind, count in connection.execute(counted)]
+
+
+def release(connection: Connection, shop: str | None, kinds: Sequence[str], mode: Mode, by: str, at: datetime) -> None:
+    """Let held effects of these kinds go on as a mode says."""
+    e = table_of(EffectRow)
+    values = {"status": case_mapper.STATUS_BY_MODE[mode], "decided_by": by, "decided_at": at}
+    connection.execute(update(e).where(*_held(shop), e.c.kind.in_(kinds)).values(values))
+
+
+def observe_no_more(connection: Connection, shop: str | None) -> None:
+    """Let observed orders cause effects like any other from now on."""
+    o = table_of(OrderRow)
+    mine = o.c.shop == shop if shop is not None else true()
+    connection.execute(update(o).where(o.c.observed, mine).values(observed=False))
+
+
+def _held(shop: str | None) -> tuple[ColumnElement[bool], ...]:
+    e, o = table_of(EffectRow), table_of(OrderRow)
+    held = e.c.status == EffectStatus.held
+    return (held,) if shop is None else (held, exists().where(o.c.id == e.c.order_id, o.c.shop == shop))
 
 
 def change_stuck_messages(connection: Connection, effect_ids: Iterable[int], status: MessageStatus, at: datetime) -> None:

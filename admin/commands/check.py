@@ -148,10 +148,10 @@ def _work_findings(found: Health) -> Iterator[Finding]:
                 "warning",
                 f"{counted(counts['effects'][status], 'effect')} {status}: aftersales effects --status {status}",
             )
-    for status in ("held", "asked"):
-        if counts["effects"].get(status):
-            count = counts["effects"][status]
-            yield "A018", "warning", f"{counted(count, 'effect')} awaiting a decision: aftersales effects --status {status}"
+    for status, then in (("held", "; to go live, aftersales observe end"), ("asked", "")):
+        if count := counts["effects"].get(status):
+            what = f"{counted(count, 'effect')} awaiting a decision: aftersales effects --status {status}"
+            yield "A018", "warning", f"{what}{then}"
     if counts["attention"]:
         yield (
             "A019",

@@ -123,5 +123,5 @@ def _your_turn(app: App, told: Explanation) -> Iterator[str]:
     for trigger, at, reason in told.refused[-SHOWN_REFUSED:]:
         yield f"Refused: {trigger} of {app.when(at, how_far=False)}: {safe(reason)}."
     if told.observed:
-        yield "Its effects are held until you approve or drop them (aftersales effects)."
+        yield "It is observed: its effects are held until you go live (aftersales observe end), or approve or drop them."
     yield f"You may report (aftersales report {name} …): {', '.join(told.allowed)}."

@@ -16,7 +16,7 @@ from workflow.plurals import counted
 @click.command("import")
 @FILE
 @MAPPING
-@click.option("--observe", is_flag=True, help="Hold every effect of the new orders until a person decides")
+@click.option("--observe", is_flag=True, help="Hold every effect of the new orders until `observe end`")
 @click.option("--urge-historical", is_flag=True, help="Let the suppliers of old orders be urged and left too")
 @JSON
 @click.pass_context

@@ -297,3 +297,21 @@ def test_what_is_no_id_is_said_in_words_of_ours(shop, word):
     said = shop("effects", "approve", "--", word)
     assert said.code == 2
     assert "is not an id: write a number, as the list shows it" in said.out
+
+
+def test_a_shop_goes_live_after_it_was_shown_what_will_leave(run, asking):
+    run("db", "upgrade")
+    assert "Nothing is held" in run("observe", "end").out
+    run("import", "orders.csv", "--observe", "--urge-historical")
+    assert run("once").code == 0
+    assert "aftersales observe end" in run("check").out
+    assert "It is observed" in run("explain", "1001").out
+    shown = run("observe", "end")
+    assert (shown.code, "3 orders observed. Of their held effects" in shown.out) == (1, True), "nobody has answered"
+    assert "will leave: 2 customs_reminder, 2 urge_supplier" in shown.out
+    assert run("effects", "--status", "ready", "--json").json["effects"] == []
+    assert "no order is of the shop 'man'; did you mean main?" in run("observe", "end", "--shop", "man").out
+    assert "3 orders observed no more." in run("observe", "end", "--yes").out
+    assert "Nothing is held" in run("observe", "end").out
+    assert run("effects", "--status", "held", "--json").json["effects"] == []
+    assert "will leave" not in run("check").out
