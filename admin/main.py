@@ -26,7 +26,9 @@ COMMANDS: dict[str, str] = {
     "timers": "List deadlines; postpone, pause, resume, fire, cancel or shift them.",
     "claims": "List claims; look at one, add photos and videos, preview its refund.",
     "exceptions": "List reports that could not be applied, and close them.",
-    "effects": "List what leaves the engine; approve, drop or retry it.",
+    "effects": "List what leaves the engine; approve, drop or retry it, or say that it is done.",
+    "decisions": "List what waits for a decision of yours.",
+    "decide": "Answer what waits for a decision on an order.",
     "report": "Report something about an order.",
     "erase": "Remove a buyer's name, addresses, messages and evidence everywhere.",
     "export": "Write histories as CSV, or as an event log for process mining.",
@@ -37,7 +39,7 @@ COMMANDS: dict[str, str] = {
     "policy": "Show or check the policy; move running timers to it.",
     "diagram": "Print the state machine, drawn from the process table.",
     "db": "Make or upgrade the tables; back the database up and restore it; copy it to another.",
-    "observe": "Go live after a restore.",
+    "observe": "Go live after an observed import, or a restore.",
     "demo": "Live through two hundred sample orders, in a folder of its own.",
 }
 

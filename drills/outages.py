@@ -21,7 +21,7 @@ from storage.database import Database, DatabaseFailed
 from storage.schema import upgrade
 
 DAEMONS = 4
-POLICY = '[effects.modes]\nurge_supplier = "ask"\n'
+POLICY = '[effects.modes]\nurge_supplier = "off"\n'
 """The effects stay where they are: this is about the timers."""
 PATIENCE_SECONDS = 300
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from workflow.case.case import Case, Report, Timer, replace_fields
-from workflow.intake import Received, receive
+from workflow.intake import Received, judge_asking, receive
 from workflow.policy.policy import Rules
 from workflow.step import Step, fire
 from workflow.vocabulary import TimerStatus
@@ -43,11 +43,21 @@ class CaseRun:
         """Apply reports at `now`."""
         for report in reports:
             self.case, verdicts = receive(self.case, report, now, rules)
-            self.received += verdicts
-            for received in verdicts:
-                if received.step:
-                    self.steps.append(received.step)
-                    self._look_at(received.step)
+            self._keep(verdicts)
+            self.judge_asking(now, rules)
+
+    def judge_asking(self, now: datetime, rules: Rules) -> None:
+        """Judge the reports anew that waited for a decision, if none stands any more (rule 5.9)."""
+        if self.case.asking:
+            self.case, verdicts = judge_asking(self.case, now, rules)
+            self._keep(verdicts)
+
+    def _keep(self, verdicts: Iterable[Received]) -> None:
+        for received in verdicts:
+            self.received.append(received)
+            if received.step:
+                self.steps.append(received.step)
+                self._look_at(received.step)
 
     def live_through(self, reports: Iterable[Report], until: datetime, rules: Rules) -> None:
         """Apply each report at its own instant, and fire every timer at its own, up to `until` (rule 7.6)."""

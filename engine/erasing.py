@@ -153,5 +153,5 @@ def _still_leaving(database: Database, plan: Mapping[str, Any]) -> str | None:
 def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:
     unit = UnitOfWork(connection, ids, at)
     for key in [*unit.orders]:
-        unit.record(key, carry_out(unit.case(key), Event("erase", at, at, actor), rules, RECORDS["erase"], None))
+        unit.record(key, carry_out(unit.case(key), Event("erase", at, at, actor), rules, RECORDS["erase"], None), rules)
     unit.commit()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from engine.rules import pinned_rules
 from storage import evidence_files, queries
@@ -16,6 +17,9 @@ from workflow.process import FLAGS, PARCEL_REPORTS, STATE_MEANINGS
 from workflow.rules.timers import deciding_lines
 from workflow.table import allowed_now
 from workflow.vocabulary import Remedy, State, Verdict
+
+if TYPE_CHECKING:
+    from engine.answering import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Explanation:
     exceptions: int
     refused: tuple[tuple[str, datetime, str], ...]
     """Reports that a guard turned down: trigger, instant and reason."""
+    standing: "Standing | None"
+    """The decision that stands on it."""
     observed: bool
     decided_by: dict[int, tuple[str, ...]]
     """By the number of a timer: the lines of the policy that decide when it is due."""
@@ -67,7 +73,7 @@ class Explanation:
         return self.case.attempt.supplier or f"attempt {self.case.current}"
 
 
-def explain(database: Database, identity: str, rules: Rules) -> Explanation:
+def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Explanation:
     """Explain an order.
 
     Raises:
@@ -93,6 +99,7 @@ def explain(database: Database, identity: str, rules: Rules) -> Explanation:
         exceptions=len(exceptions),
         waiting=tuple((row["id"], row["kind"]) for row in reversed(effects) if row["status"] in ("asked", "held")),
         refused=tuple((row["trigger"], row["occurred"], row["reason"]) for row in refused),
+        standing=_standing(case, at, rules),
         observed=stored.observed,
         decided_by={one.number: deciding_lines(case, pinned.get(one.policy, rules), one) for one in case.timers},
         moved_by=dict(_movers(steps)),
@@ -105,6 +112,14 @@ def explain(database: Database, identity: str, rules: Rules) -> Explanation:
             if case.claim and one.claim == case.claim.number
         ),
     )
+
+
+def _standing(case: Case, at: datetime, rules: Rules) -> "Standing | None":
+    if case.decision is None:
+        return None
+    from engine.answering import standing_of  # the machine takes as long to load as all the rest
+
+    return standing_of(case, at, rules)
 
 
 def _pending_actions(case: Case, rules: Rules) -> Iterator[PendingAction]:

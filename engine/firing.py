@@ -25,6 +25,8 @@ class Fired:
     """What a round of firing did. `lateness_seconds` is how late the first of them was."""
 
     count: int = 0
+    asked: int = 0
+    """How many of them let a step wait for a person's decision (rule 5.9)."""
     lateness_seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
     leaves: bool = False
@@ -41,6 +43,7 @@ class Fired:
     def add(self, later: "Fired") -> None:
         """Add a round that came after."""
         self.count += later.count
+        self.asked += later.asked
         self.lateness_seconds = max(self.lateness_seconds, later.lateness_seconds)
         self.failures += later.failures
         self.leaves |= later.leaves
@@ -87,7 +90,9 @@ def _fire_in_turn(connection: Connection, due: Sequence[Due], at: datetime, rule
         timer = case.due_timer(number, at)
         if timer is None:
             continue  # an earlier timer of this batch ended, paused or moved it
-        unit.record(order_id, fire(case, timer, at, rules))
+        step = fire(case, timer, at, rules)
+        unit.record(order_id, step, rules)
+        fired.asked += step.waits
         instants.append(timer.due_at)
     fired.take(instants, at)
     fired.leaves |= unit.commit()

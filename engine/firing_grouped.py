@@ -78,7 +78,7 @@ def _trace_firing(
     """Trace the firing of one timer.
 
     Raises:
-        Untraceable: it must not fire, or it places another order.
+        Untraceable: it must not fire, a person is asked first, or it places another order.
 
     """
     at: Any = trace.shared(AT)
@@ -88,8 +88,8 @@ def _trace_firing(
     if timer is None:
         raise Untraceable
     step = fire(unit.case(order_id), timer, at, rules)
-    if step.replacement:
+    if step.replacement or step.waits:
         raise Untraceable
-    unit.record(order_id, step)
+    unit.record(order_id, step, rules)
     (change,) = unit.changes()
     return plan_for(change, trace, connection.dialect), cast(Symbol, timer.due_at).expression

@@ -48,6 +48,8 @@ class Tally:
     fired: Counter[str] = field(default_factory=Counter)
     reported: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
+    """Reports that wait for a person's decision."""
     exceptions: int = 0
     duplicates: int = 0
     states: Counter[str] = field(default_factory=Counter)
@@ -84,6 +86,8 @@ class Tally:
                 self.reported[trigger] += times
             case Verdict.refused:
                 self.refused[trigger] += times
+            case Verdict.waiting:
+                self.waiting += times
             case Verdict.exception:
                 self.exceptions += times
             case Verdict.duplicate if trigger != "place":

@@ -13,14 +13,15 @@ from storage.queries import Found
 from workflow.case.case import LINKS, Case, Details, Report, replace_fields
 from workflow.case.history import HistoryRow
 from workflow.case.sealing import meaning
+from workflow.decisions import Answer, answer
 from workflow.draft import Event
 from workflow.errors import OrderError
-from workflow.intake import receive
+from workflow.intake import judge_asking, receive
 from workflow.policy.policy import Rules
 from workflow.process import PARCEL_REPORTS, RECORDS
 from workflow.step import Step, carry_out, fire, step
 from workflow.timer_commands import ACTIONS, act
-from workflow.vocabulary import LedgerStatus, Verdict
+from workflow.vocabulary import LedgerStatus, Verdict, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
         state=last.target,
         since=last.occurred,
         timers=(),
+        decisions=(),
+        asking=(),
         ledger=tuple(ledger),
         claims=tuple(claim for claim in case.claims if claim.opened_at <= at),
         attempts=tuple(one for one in case.attempts if one.placed_at <= at) or case.attempts[:1],
@@ -80,7 +83,7 @@ def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rule
         place = Event("place", stored.order.placed_at, stored.order.placed_at, "process", {"replaces": stored.order.replaces})
         run.step(step(run.case, place, rules))
     in_turn = sorted(reports, key=lambda report: (report.at, report.trigger != "place", report.id))
-    run.live_through(in_turn, at, rules)
+    run.live_through(in_turn, at, rules.without_asking())
     return Rebuilt(run.case, [made.history for made in run.steps], exact=True)
 
 
@@ -98,7 +101,7 @@ class _Retaken:
     """A case as its history is told again."""
 
     def __init__(self, stored: Case, rows: Sequence[HistoryRow], reports: Iterable[Found]) -> None:
-        self._links = stored.order
+        self._links, self._decisions = stored.order, stored.decisions
         self._rows = {row.sequence: row for row in rows}
         self.case = _bare(stored, with_links="replaces" in rows[0].details)
         self._reports = sorted(reports, key=lambda row: row["id"])
@@ -109,7 +112,10 @@ class _Retaken:
         if row.sequence <= self.case.steps:
             return True  # an earlier report caused it
         try:
-            steps = self._take(row, rules)
+            self._let_wait(row, rules)
+            steps = [*self._take(row, rules)]
+            self.case, verdicts = judge_asking(self.case, row.recorded, rules)
+            steps += [one.step for one in verdicts if one.step]
         except (OrderError, StopIteration, ValueError, KeyError):
             return False
         return bool(steps) and all(self._is_as_stored(made.history) for made in steps)
@@ -122,6 +128,10 @@ class _Retaken:
         return is_same and replace_fields(told, wrote=None, hash="") == replace_fields(stored, wrote=None, hash="")
 
     def _take(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
+        if row.trigger in ("ask", "queue"):
+            return self._ask(row, rules)
+        if "way" in row.details:
+            return self._answer(row, rules)
         action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)
         if action:
             fields = _fields(row, "due_at") if action in ("postpone", "shift") else _fields(row)
@@ -140,6 +150,31 @@ class _Retaken:
         self.case = made.case if made else self.case
         return [made] if made else []
 
+    def _ask(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
+        """Let a timer or a report ask for a decision again."""
+        number = row.details.get("timer")
+        if number is None:
+            decision = self._decisions[int(row.details["decision"] or 0) - 1]
+            told = next(one for one in self._reports if (one["source"], one["key"]) == (decision.source, decision.key))
+            return self._told_again(told, row, rules)
+        timer = next(one for one in self.case.timers if one.number == number)
+        made = fire(self.case, timer, row.recorded, rules)
+        self.case = made.case
+        return [made]
+
+    def _answer(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
+        """Answer a decision again, and judge anew what waited for it."""
+        until = row.details.get("until")
+        given = Answer(
+            Way(str(row.details["way"])),
+            row.actor,
+            until=None if until is None else datetime.fromisoformat(str(until)),
+            reason=row.reason,
+        )
+        made = answer(self.case, given, row.recorded, rules)
+        self.case = made.case
+        return [made]
+
     def _alone(self, row: HistoryRow, rules: Rules) -> Step:
         """Take a step that no report brought about."""
         event = Event(row.trigger, row.occurred, row.recorded, row.actor, {**_fields(row), **_linked(row)})
@@ -152,11 +187,23 @@ class _Retaken:
     def _receive(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         """Apply the report of `row`, and before it those that were kept as exceptions."""
         told = next(one for one in self._reports if one["id"] not in self._told and _is_of(one, row))
+        return self._told_again(told, row, rules)
+
+    def _told_again(self, told: Found, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         for one in self._waiting(told):
             self.case = replace_fields(self.case, waiting=(*self.case.waiting, _report(one)))
         self._told.add(told["id"])
         self.case, received = receive(self.case, _report(told), row.recorded, rules)
         return [one.step for one in received if one.step]
+
+    def _let_wait(self, row: HistoryRow, rules: Rules) -> None:
+        """Let the reports wait again that came before `row` and waited behind the decision that stands."""
+        for one in self._reports:
+            if self.case.decision and one["id"] not in self._told and one["received"] < row.recorded:
+                case, (received, *_) = receive(self.case, _report(one), one["received"], rules)
+                if received.verdict is Verdict.waiting:
+                    self._told.add(one["id"])
+                    self.case = case
 
     def _waiting(self, told: Found) -> Iterator[Found]:
         for one in self._reports:

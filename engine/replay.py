@@ -61,10 +61,10 @@ def replay(
     replayed = Replayed(until)
     orders = _that_exist(file, replayed, progress)
     if keep is None and not file.links_orders:
-        counting = Counting(until, Rules(1, policy, calendar_of(policy)), replayed.tally)
+        counting = Counting(until, Rules(1, policy, calendar_of(policy), asks=False), replayed.tally)
         orders = counting.left_of(orders)
     with _scratch(keep) as database:
-        rules = rules_in_force(database, policy_text, until)
+        rules = rules_in_force(database, policy_text, until).without_asking()
         while batch := [*islice(orders, BATCH)]:
             with database.write() as connection:
                 for outcome in apply(connection, batch, until, rules, until=until):

@@ -56,7 +56,7 @@ def simulate(scenario: Scenario, rules: Rules) -> Timeline:
     moments, cases = list[TimelineEntry](), list[Case]()
     while waiting:
         run, told = waiting.pop(0)
-        run.live_through(told, until, rules)
+        run.live_through(told, until, rules.without_asking())
         moments += [_step(run.case.name, made) for made in run.steps]
         moments += [
             _refused(run.case.name, one.report, one.error) for one in run.received if one.verdict is not Verdict.applied

@@ -236,13 +236,14 @@ def _batch(
         timer = case.timer(number)
         if timer is None:
             continue  # it has fired or ended since it was looked up
+        rules = rules_of(timer)
         try:
-            step = act(case, command.action, number, at, command.actor, rules_of(timer), command.fields(timer))
+            step = act(case, command.action, number, at, command.actor, rules, command.fields(timer))
         except OrderError as error:
             results.append(_result(timer, timer, case.name, error.why))
             continue
         if step is not None:
-            unit.record(order_id, step)
+            unit.record(order_id, step, rules)
             results.append(_result(timer, step.case.timer(number), case.name))
     if not dry_run:
         unit.commit()

@@ -17,6 +17,7 @@ from storage.case_reader import StoredCase
 from storage.chains import Chain
 from workflow.case.case import Case
 from workflow.intake import Received
+from workflow.policy.policy import Rules
 from workflow.step import Step
 from workflow.vocabulary import Verdict
 
@@ -68,10 +69,11 @@ class UnitOfWork:
         chain = self._chain_of(case)
         return chain.within(case) if chain else case
 
-    def record(self, order_id: int, step: Step) -> None:
-        """Record a step of a loaded order."""
+    def record(self, order_id: int, step: Step, rules: Rules) -> None:
+        """Record a step of a loaded order, and what reports that waited for its decision come to."""
         order = self.orders[order_id]
         order.run.step(step)
+        order.run.judge_asking(self._at, rules)
         self.note_refunds(order)
 
     def note_refunds(self, order: OpenOrder) -> None:

@@ -15,7 +15,9 @@ from storage.lists import COUNTED_AT_MOST, Rows
 from storage.lists import Filter as Filter
 from storage.lists import Page as Page
 from workflow.case import claims
+from workflow.case.case import Case
 from workflow.errors import UsageError
+from workflow.process import REROUTING
 from workflow.vocabulary import (
     ClaimKind,
     ClaimStatus,
@@ -44,7 +46,7 @@ class Count:
 
 @dataclass(frozen=True)
 class OrderSummary:
-    """An order in a list. `attention` names its flags, separated by commas."""
+    """An order in a list: the step that waits for a decision, and in `attention` its flags, separated by commas."""
 
     shop: str
     number: str
@@ -53,6 +55,7 @@ class OrderSummary:
     supplier: str | None
     route: str
     next_due: datetime | None
+    decision: str | None
     attention: str | None
 
 
@@ -186,6 +189,44 @@ def list_claims(source: Source, wanted: Filter, limit: int, after: str | None = 
         return claims.written(of_orders[row["order_id"]].case, dict(json.loads(row["pieces"])))
 
     return _page(found, ClaimSummary, written=written)
+
+
+@dataclass(frozen=True)
+class DecisionSummary:
+    """A step that waits for a person's word. `next` is the supplier whose turn it is, where one is to be ordered from."""
+
+    order: str
+    number: int
+    trigger: str
+    state: State
+    since: datetime
+    sleeps_until: datetime | None
+    next: str | None
+    amount: int | None
+    currency: str
+
+
+def list_decisions(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[DecisionSummary]:
+    """List the decisions that stand, those that have stood longest first.
+
+    Raises:
+        UsageError: `after` is not a cursor of this list.
+
+    """
+    with reading(source) as connection:
+        found = lists.decisions(connection, wanted, limit, after)
+        of_orders = cases.load(connection, {row["order_id"] for row in found.rows}, lock=False)
+
+    def case(row: RowMapping) -> Case:
+        return of_orders[row["order_id"]].case
+
+    return _page(
+        found,
+        DecisionSummary,
+        next=lambda row: case(row).next_supplier() if row["trigger"] in REROUTING else None,
+        amount=lambda row: claims.to_ask_for(case(row), case(row).claim),
+        currency=lambda row: case(row).order.currency,
+    )
 
 
 def list_exceptions(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[ExceptionSummary]:

@@ -40,6 +40,12 @@ def resolve_flags(connection: Connection, order_id: int, flags: Sequence[str], b
     return [*connection.execute(update(a).where(standing).values(values).returning(a.c.flag)).scalars()]
 
 
+def clear_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime]]) -> None:
+    """Clear flags that the process has made pointless: order, flag, and when."""
+    for order_id, flag, at in flags:
+        resolve_flags(connection, order_id, [flag], "the process", "the order has moved on", at)
+
+
 def unstick(connection: Connection, order_ids: Collection[int], by: str, note: str, at: datetime) -> None:
     """Clear the flag of stuck effects on those of these orders that have none any more."""
     a, e = table_of(AttentionRow), table_of(EffectRow)

@@ -16,6 +16,7 @@ from storage import case_mapper
 from storage.tables import (
     AttemptRow,
     ClaimRow,
+    DecisionRow,
     EvidenceRow,
     HistoryTableRow,
     LedgerTableRow,
@@ -36,6 +37,7 @@ _TABLES: Mapping[str, type[SQLModel]] = {
     "timers": TimerRow,
     "ledger": LedgerTableRow,
     "claims": ClaimRow,
+    "decisions": DecisionRow,
 }
 """Where the parts of an order that are sealed are kept."""
 _LISTS = ("pieces", "evidence")

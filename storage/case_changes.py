@@ -15,6 +15,7 @@ from storage.row_sets import EXPECTED_VERSION, Operation
 from storage.tables import (
     AttemptRow,
     ClaimRow,
+    DecisionRow,
     EffectRow,
     HistoryTableRow,
     LedgerTableRow,
@@ -37,6 +38,7 @@ INSERT_ORDER: tuple[Model, ...] = (
     AttemptRow,
     LedgerTableRow,
     ClaimRow,
+    DecisionRow,
     TimerRow,
     HistoryTableRow,
     ReportRow,
@@ -68,12 +70,13 @@ ChangesById = Sequence[tuple[int, CaseChange]]
 
 @dataclass(slots=True)
 class RowChanges:
-    """Rows to be added, columns to be changed, effects that have lost their point, and flags to be raised."""
+    """Rows to be added, columns to be changed, effects that have lost their point, flags to be raised and cleared."""
 
     added: defaultdict[Model, list[Values]] = field(default_factory=lambda: defaultdict(list))
     changed: defaultdict[Model, list[Values]] = field(default_factory=lambda: defaultdict(list))
     obsolete: list[Values] = field(default_factory=list)
     flags: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)
+    cleared: list[tuple[int, str, datetime]] = field(default_factory=list)
     has_work: bool = False
     """Whether there is something that a daemon can do at once."""
 
@@ -98,6 +101,7 @@ def row_changes(changes: ChangesById) -> RowChanges:
             writes.added[HistoryTableRow].append(case_mapper.history_values(key, made.history))
             _effects(writes, key, change, made)
             writes.flags += [(key, flag, change.at, None) for flag in made.flags]
+            writes.cleared += [(key, flag, change.at) for flag in made.cleared]
             writes.has_work = writes.has_work or is_due_soon(made.timers.values(), change.at)
     return writes
 
@@ -112,7 +116,14 @@ def _order(writes: RowChanges, key: int, change: CaseChange) -> None:
         writes.changed[OrderRow].append({"id": key, EXPECTED_VERSION: change.before.steps, **changes})
 
 
-_PARTS: tuple[tuple[Model, str], ...] = ((AttemptRow, "attempts"), (LedgerTableRow, "ledger"), (ClaimRow, "claims"))
+_KEY = {"order_id", "number"}
+"""What the changes of a part name besides its columns."""
+_PARTS: tuple[tuple[Model, str], ...] = (
+    (AttemptRow, "attempts"),
+    (LedgerTableRow, "ledger"),
+    (ClaimRow, "claims"),
+    (DecisionRow, "decisions"),
+)
 
 
 def _parts(writes: RowChanges, key: int, change: CaseChange) -> None:
@@ -123,7 +134,7 @@ def _parts(writes: RowChanges, key: int, change: CaseChange) -> None:
             continue
         writes.added[model] += [case_mapper.part_values(key, one) for one in after[len(before) :]]
         changes = (case_mapper.part_changes(key, was, now) for was, now in zip(before, after, strict=False) if was is not now)
-        writes.changed[model] += [row for row in changes if row.keys() > {"order_id", "number"}]
+        writes.changed[model] += [row for row in changes if row.keys() > _KEY]
 
 
 def _timers(writes: RowChanges, key: int, change: CaseChange) -> None:
@@ -132,8 +143,8 @@ def _timers(writes: RowChanges, key: int, change: CaseChange) -> None:
     for number, timer in {number: timer for step in change.steps for number, timer in step.timers.items()}.items():
         if number > made:
             writes.added[TimerRow].append(case_mapper.timer_values(key, timer))
-        else:
-            writes.changed[TimerRow].append(case_mapper.timer_changes(key, known[number], timer))
+        elif (changes := case_mapper.timer_changes(key, known[number], timer)).keys() > _KEY:
+            writes.changed[TimerRow].append(changes)
 
 
 def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from storage.prepared import as_texts
 from workflow.case.canonical import kept_json
-from workflow.case.case import LINKS, Attempt, Case, Claim, Details, LedgerRow, Line, Order, Timer
+from workflow.case.case import LINKS, Attempt, Case, Claim, Decision, Details, LedgerRow, Line, Order, Timer
 from workflow.case.history import HistoryRow
 from workflow.vocabulary import EffectStatus, Mode, State, TimerStatus
 
@@ -43,8 +43,8 @@ def new_order_values(case: Case, observed: bool) -> Values:
     }
 
 
-def part_values(order_id: int, part: Attempt | LedgerRow | Claim) -> Values:
-    """Return all columns of an attempt, a ledger row or a claim."""
+def part_values(order_id: int, part: Attempt | LedgerRow | Claim | Decision) -> Values:
+    """Return all columns of an attempt, a ledger row, a claim or a decision."""
     return {"order_id": order_id, **_encoded(part, vars(part))}
 
 
@@ -134,6 +134,7 @@ _STANDING: tuple[_Column, ...] = (
     ("state", "state", _state),
     ("returns_to", "returns_to", _state),
     ("claims_made", "claims", len),
+    ("decisions_made", "decisions", len),
     ("version", "steps", None),
     ("last_hash", "last_hash", None),
     *((name, "order", attrgetter(name)) for name in LINKS),

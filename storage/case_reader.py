@@ -26,8 +26,8 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
 from storage.prepared import Prepared, as_instant, as_texts, prepare
-from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, LineRow, OrderRow, ReportRow, TimerRow, table_of
-from workflow.case.case import Attempt, Case, Claim, LedgerRow, Line, Order, Report, Timer, made
+from storage.tables import AttemptRow, ClaimRow, DecisionRow, LedgerTableRow, LineRow, OrderRow, ReportRow, TimerRow, table_of
+from workflow.case.case import Attempt, Case, Claim, Decision, LedgerRow, Line, Order, Report, Timer, made
 from workflow.process import PARCEL_REPORTS
 from workflow.vocabulary import words_of
 
@@ -95,17 +95,20 @@ def _names(kind: Any) -> tuple[str, ...]:
 _FACTS = _names(Order)
 _STANDING = ("state", "since", "current", "returns_to", "cancelled", "gap", "historical", "carrier_status", "timers_made")
 _LAST = ("last_hash", "salt", "version")
-_ORDERS = Source(OrderRow, Case, ("id", "claims_made", "observed", "erased", *_FACTS, *_STANDING, *_LAST))
+_ORDERS = Source(OrderRow, Case, ("id", "claims_made", "decisions_made", "observed", "erased", *_FACTS, *_STANDING, *_LAST))
 _FACTS_BEGIN, _FACTS_END = _ORDERS.names.index(_FACTS[0]), _ORDERS.names.index(_STANDING[0])
 _ATTEMPTS = Source(AttemptRow, Attempt, ("order_id", *_names(Attempt)))
-_TIMERS = Source(TimerRow, Timer, ("order_id", *_names(Timer)), "timers.status IN ('pending', 'paused')")
+_TIMERS = Source(TimerRow, Timer, ("order_id", *_names(Timer)), "timers.status IN ('pending', 'paused', 'waiting')")
 _LEDGER = Source(LedgerTableRow, LedgerRow, ("order_id", *_names(LedgerRow)))
 _CLAIMS = Source(ClaimRow, Claim, ("order_id", *_names(Claim)))
+_DECISIONS = Source(DecisionRow, Decision, ("order_id", *_names(Decision)))
 _LINES = Source(LineRow, Line, ("order_id", *_names(Line)))
+_REPORT = ("order_id", "trigger", "occurred", "source", "key", "actor", "fields", "id")
+_ASKING = Source(ReportRow, Report, _REPORT, "reports.verdict = 'waiting'")
 _WAITING = Source(
     ReportRow,
     Report,
-    ("order_id", "trigger", "occurred", "source", "key", "actor", "fields", "id"),
+    _REPORT,
     "reports.verdict IN ('exception', 'refused') AND reports.resolved_at IS NULL AND reports.trigger IN "
     f"({', '.join(repr(trigger) for trigger in PARCEL_REPORTS)})",
 )
@@ -129,13 +132,15 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
     """
     orders = _order_rows(connection, order_ids, lock=lock)  # before their parts are read
     claimed, everything = [key for key, claims_made, *_ in orders if claims_made], sorted(order_ids)
+    asked = [key for key, _, decisions_made, *_ in orders if decisions_made]
     attempts, timers, ledger = _parts(connection, everything, _ATTEMPTS, _TIMERS, _LEDGER)
     (claims,) = _parts(connection, claimed, _CLAIMS)
     (lines,) = _parts(connection, claimed if for_timers else everything, _LINES)
     (waiting,) = _parts(connection, () if for_timers else everything, _WAITING)
+    decisions, asking = _parts(connection, asked, _DECISIONS, _ASKING)
     read = {}
     for row in orders:
-        key, _, observed, erased = row[:_FACTS_BEGIN]
+        key, _, _, observed, erased = row[:_FACTS_BEGIN]
         parts = {
             "attempts": tuple(attempts[key]),
             "timers": tuple(timers[key]),
@@ -143,6 +148,8 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
             "claims": tuple(claims[key]),
             "lines": tuple(lines[key]),
             "waiting": tuple(waiting[key]),
+            "decisions": tuple(decisions[key]),
+            "asking": tuple(asking[key]),
         }
         read[key] = StoredCase(key, _case(row, parts), observed, erased)
     return read

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
 from storage import dialect, locks
-from storage.attention import raise_flags
+from storage.attention import clear_flags, raise_flags
 from storage.case_changes import CaseChange, row_changes
 from storage.chunks import chunked
 from storage.locks import Lock
@@ -33,6 +33,7 @@ def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
             if rows.shape.must_match and written != rows.count:
                 _raise_order_changed(connection, changes)
     raise_flags(connection, writes.flags)
+    clear_flags(connection, writes.cleared)
     if writes.has_work:
         notify_daemons(connection)
     return writes.has_work

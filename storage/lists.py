@@ -12,10 +12,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, literal, or_, select, text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from storage.tables import AttemptRow, AttentionRow, ClaimRow, EffectRow, OrderRow, ReportRow, TimerRow, table_of
+from storage.tables import (
+    AttemptRow,
+    AttentionRow,
+    ClaimRow,
+    DecisionRow,
+    EffectRow,
+    OrderRow,
+    ReportRow,
+    TimerRow,
+    table_of,
+)
 from workflow.errors import UsageError
 from workflow.vocabulary import TimerStatus, Verdict
 
@@ -44,7 +54,9 @@ class Filter:
     attention: bool = False
     statuses: Sequence[str] = ()
     kind: str | None = None
-    """Of a timer its clock, of an effect its kind."""
+    """Of a timer its clock, of an effect its kind, of a decision its trigger."""
+    awake_at: datetime | None = None
+    """Only decisions that do not sleep at this instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,8 @@ def orders(connection: Connection, wanted: Filter, limit: int, after: str | None
     o, a = table_of(OrderRow), table_of(AttemptRow)
     columns = (o.c.shop, o.c.number, o.c.state, o.c.since, a.c.supplier, o.c.route)
     next_due, flags = _next_due(), _flags()
-    query = _joined(select(*columns, next_due.label("next_due"), flags.label("attention")).select_from(o), wanted)
+    said = next_due.label("next_due"), _decision().label("decision"), flags.label("attention")
+    query = _joined(select(*columns, *said).select_from(o), wanted)
     query = query.where(o.c.since >= wanted.since) if wanted.since else query
     query = query.where(next_due <= wanted.due_before) if wanted.due_before else query
     keys = (func.coalesce(next_due, literal(NO_DEADLINE, UTCDateTime())), o.c.id)
@@ -108,6 +121,17 @@ def claims(connection: Connection, wanted: Filter, limit: int, after: str | None
     query = query.where(deadline <= wanted.due_before) if wanted.due_before else query
     keys = (func.coalesce(deadline, literal(NO_DEADLINE, UTCDateTime())), c.c.order_id, c.c.number)
     return _page(connection, query, keys, limit, after)
+
+
+def decisions(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
+    """List decisions that stand, those that have stood longest first."""
+    d, o = table_of(DecisionRow), table_of(OrderRow)
+    query = _of_orders(d, wanted, o.c.state).where(text("decisions.status = 'standing'"))
+    query = query.where(d.c.trigger == wanted.kind) if wanted.kind else query
+    query = query.where(d.c.since >= wanted.since) if wanted.since else query
+    if wanted.awake_at:
+        query = query.where(or_(d.c.sleeps_until.is_(None), d.c.sleeps_until <= wanted.awake_at))
+    return _page(connection, _due_before(query, wanted), (d.c.since, d.c.order_id, d.c.number), limit, after)
 
 
 def exceptions(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
@@ -167,7 +191,7 @@ def _joined(query: Select[Any], wanted: Filter) -> Select[Any]:
     if wanted.states:
         query = query.where(o.c.state.in_(wanted.states))
     if wanted.attention:
-        query = query.where(_flags().is_not(None))
+        query = query.where(or_(_flags().is_not(None), _decision().is_not(None)))
     if wanted.text:
         searched = (o.c.number, a.c.supplier, o.c.group, o.c.buyer_name, o.c.buyer_email)
         query = query.where(or_(*(column.icontains(wanted.text, autoescape=True) for column in searched)))
@@ -182,6 +206,13 @@ def _next_due() -> Any:
     o, t = table_of(OrderRow), table_of(TimerRow)
     pending = (t.c.order_id == o.c.id) & (t.c.status == TimerStatus.pending)
     return select(func.min(t.c.due_at)).where(pending).correlate(o).scalar_subquery()
+
+
+def _decision() -> Any:
+    """The trigger of the step that waits for a person."""
+    o, d = table_of(OrderRow), table_of(DecisionRow)
+    standing = (d.c.order_id == o.c.id) & text("decisions.status = 'standing'")
+    return select(d.c.trigger).where(standing).correlate(o).scalar_subquery()
 
 
 def _flags() -> Any:

@@ -13,6 +13,7 @@ from storage.case_reader import StoredCase
 from storage.chunks import chunked
 from storage.tables import (
     AttentionRow,
+    DecisionRow,
     EffectRow,
     HistoryTableRow,
     LineRow,
@@ -167,6 +168,7 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
         "effects": col(EffectRow.status),
         "messages": col(MessageRow.status),
         "reports": col(ReportRow.verdict),
+        "decisions": col(DecisionRow.status),
     }
     counted = {name: _count_by(connection, column) for name, column in by.items()}
     waiting = select(col(AttentionRow.flag), func.count()).where(col(AttentionRow.resolved_at).is_(None))

@@ -1,6 +1,7 @@
 """Signatures and columns of many orders: what grouped firing needs of them.
 
-Left out are orders with an open claim and orders of a replacement chain, which are fired one by one.
+Left out are orders with an open claim, orders of which a person was asked to decide, and orders of a replacement chain: they
+are fired one by one.
 """
 
 from collections import defaultdict
@@ -135,7 +136,7 @@ def _query(part: _Part, written_for: Dialect) -> Prepared:
     if part is _ORDERS:
         c = table_of(ClaimRow)
         open_claim = select(c.c.number).where(c.c.order_id == t.c.id, c.c.status == ClaimStatus.open).exists()
-        query = query.where(or_(t.c.claims_made == 0, ~open_claim), t.c.chain.is_(None))
+        query = query.where(or_(t.c.claims_made == 0, ~open_claim), t.c.chain.is_(None), t.c.decisions_made == 0)
     if part is _TIMERS:
         query = query.where(t.c.status.in_((TimerStatus.pending, TimerStatus.paused)))
     return prepare(query if part is _ORDERS else query.order_by(t.c.order_id, t.c.number), written_for)

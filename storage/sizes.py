@@ -7,6 +7,7 @@ from storage import dialect
 from storage.tables import (
     AttemptRow,
     ClaimRow,
+    DecisionRow,
     EffectRow,
     EvidenceRow,
     HistoryTableRow,
@@ -26,6 +27,7 @@ _COUNTED: tuple[type[SQLModel], ...] = (
     ReportRow,
     LedgerTableRow,
     ClaimRow,
+    DecisionRow,
     EvidenceRow,
     EffectRow,
     MessageRow,

@@ -83,6 +83,7 @@ class OrderRow(SQLModel, table=True):
     carrier_status: str | None = None
     timers_made: int
     claims_made: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    decisions_made: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     version: int
     last_hash: str
 
@@ -181,6 +182,7 @@ class ReportRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("order_id", "source", "key"),
         partial_index("reports_open", "order_id", where="verdict IN ('exception', 'refused') AND resolved_at IS NULL"),
+        partial_index("reports_waiting", "order_id", where="verdict = 'waiting'"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -240,6 +242,27 @@ class ClaimRow(SQLModel, table=True):
     went_back_to: str | None = None
     reopened: bool
     replacement: str | None = None
+
+
+class DecisionRow(SQLModel, table=True):
+    """A step that waits, or has waited, for a person's word."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (partial_index("decisions_standing", "order_id", where="status = 'standing'"), KEYED)
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    number: int = Field(primary_key=True)
+    trigger: str
+    since: datetime
+    timer: int | None = None
+    source: str | None = None
+    key: str | None = None
+    sleeps_until: datetime | None = None
+    status: str
+    way: str | None = None
+    passed_over: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
 
 
 class EvidenceRow(SQLModel, table=True):

@@ -65,7 +65,7 @@ class Selection:
 
 
 def running(connection: Connection, wanted: Selection) -> list[Due]:
-    """Return the pending and paused timers of a selection, by order.
+    """Return the timers of a selection that run, are paused or wait for a decision, by order.
 
     The supplier of a recovery's chase is the one that was left, of every other timer the current one.
     """
@@ -74,7 +74,9 @@ def running(connection: Connection, wanted: Selection) -> list[Due]:
     query = query.outerjoin(ledger, (ledger.c.order_id == o.c.id) & (ledger.c.number == t.c.ledger))
     query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == func.coalesce(ledger.c.attempt, o.c.current)))
     query = query.where(
-        t.c.status == wanted.status if wanted.status else t.c.status.in_((TimerStatus.pending, TimerStatus.paused))
+        t.c.status == wanted.status
+        if wanted.status
+        else t.c.status.in_((TimerStatus.pending, TimerStatus.paused, TimerStatus.waiting))
     )
     query = query.where(t.c.order_id.in_(wanted.order_ids)) if wanted.order_ids else query
     equal = {t.c.trigger: wanted.trigger, o.c.shop: wanted.shop, o.c.route: wanted.route}

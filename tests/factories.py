@@ -18,10 +18,12 @@ from storage.database import Database
 from storage.lists import Filter
 from storage.tables import AttentionRow, table_of
 from workflow.case.case import Case, Line, Order, Report
+from workflow.decisions import Answer, answer
 from workflow.draft import Event
 from workflow.intake import Received, receive
 from workflow.policy.policy import Policy, Rules, calendar_of, read_policy
 from workflow.step import Step, fire, step
+from workflow.vocabulary import Way
 
 START = datetime(2025, 3, 3, 9, tzinfo=UTC)
 
@@ -96,6 +98,9 @@ class Story:
         self.case, verdicts = receive(self.case, report, when, self.rules)
         self.steps += [one.step for one in verdicts if one.step]
         return verdicts[0]
+
+    def answer(self, way: Way, at: float) -> None:
+        self._keep(answer(self.case, Answer(way, "person:kim"), day(at), self.rules))
 
     def until(self, at: float) -> "Story":
         while timer := self.next_timer():

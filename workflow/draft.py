@@ -6,8 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from workflow.case.case import Attempt, Case, Detail, Details, LedgerRow, Line, Order, Timer, replace_fields
-from workflow.vocabulary import ClaimStatus, LedgerSide, Mode, Row, State
+from workflow.case.case import (
+    Attempt,
+    Case,
+    Decision,
+    Detail,
+    Details,
+    LedgerRow,
+    Line,
+    Order,
+    Report,
+    Timer,
+    replace_fields,
+)
+from workflow.vocabulary import ClaimStatus, LedgerSide, Mode, Row, State, Way
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -23,6 +35,9 @@ class Event:
     actor: str
     fields: Details = field(default_factory=dict)
     timer: Timer | None = None
+    report: Report | None = None
+    way: Way | None = None
+    """How a person has decided, where the step is their answer (rule 5.9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,8 @@ class Draft:
     timers: dict[int, Timer] = field(default_factory=dict)
     effects: list[EffectDraft] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
+    """Flags that this step makes pointless."""
     details: dict[str, Detail] = field(default_factory=dict)
     replacement: Replacement | None = None
 
@@ -99,6 +116,11 @@ class Draft:
     def change_ledger(self, row: LedgerRow) -> None:
         """Put a changed ledger row in the place of the one with its number."""
         self.change(ledger=tuple(row if one.number == row.number else one for one in self.case.ledger))
+
+    def change_decision(self, **values: Any) -> None:
+        """Replace fields of the decision that stands."""
+        standing: Decision = self.case.decisions[-1]
+        self.change(decisions=(*self.case.decisions[:-1], replace_fields(standing, **values)))
 
     def add_timer(self, timer: Timer) -> None:
         """Add a timer that runs or is paused."""

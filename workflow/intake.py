@@ -53,11 +53,27 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
 def _after(case: Case, received: Received) -> Case:
     """Return the case after a verdict; a parcel's report that could not be applied is kept on it."""
     report = received.report
+    if received.verdict is Verdict.waiting:
+        case = received.step.case if received.step else case
+        return replace_fields(case, asking=(*case.asking, report))
     if received.step is not None:
         return received.step.case
     if report.trigger in PARCEL_REPORTS:
         return replace_fields(case, waiting=(*case.waiting, report))
     return case
+
+
+def judge_asking(case: Case, now: datetime, rules: Rules) -> tuple[Case, list[Received]]:
+    """Judge the reports anew that waited for a decision which has ended; what has no place any more is noted (rule 5.9)."""
+    verdicts: list[Received] = []
+    while case.asking and case.decision is None:
+        report, *others = case.asking
+        received = _judge(replace_fields(case, asking=tuple(others)), report, now, rules)
+        if received.verdict in (Verdict.refused, Verdict.exception):
+            received = Received(report, Verdict.applied)
+        case = _after(replace_fields(case, asking=tuple(others)), received)
+        verdicts.append(received)
+    return case, verdicts
 
 
 def _without(waiting: Iterable[Report], report: Report) -> tuple[Report, ...]:
@@ -75,6 +91,8 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
     try:
         unmoved = older and position == _position_of(case)
         made = _fill(case, event, rules) if unmoved else step(case, event, rules)
+        if made.waits:  # behind another decision nothing happens to the order yet
+            return Received(report, Verdict.waiting, step=None if case.decision else made)
     except (InvalidTransition, Refused) as error:
         if not older:
             return Received(report, _verdict_of(error, report), error)
@@ -99,7 +117,7 @@ def _event(case: Case, report: Report, now: datetime) -> Event:
     at, fields = report.at, report.fields
     if at < case.order.placed_at:
         at, fields = case.order.placed_at, {**fields, "reported_at": at.isoformat()}
-    return Event(report.trigger, at, now, report.actor, fields)
+    return Event(report.trigger, at, now, report.actor, fields, report=report)
 
 
 # --- one parcel's reports, in whatever order they arrive (rule 2.6) ---

@@ -169,10 +169,15 @@ ROWS: tuple[Row, ...] = (
         changes=("settle_recovery",)),
     Row("decline_recovery", ANYWHERE, STAYS, guards=("a_recovery_is_open", "names_an_open_recovery"),
         changes=("decline_recovery",)),
+    # decisions
+    Row("remind_decision", ANYWHERE, STAYS, changes=("repeat",), effects=("notify_merchant",), flag="undecided"),
     # the end
     Row("close", (S.delivered,), S.closed),
     Row("override", ANYWHERE, Target.named, changes=("move_by_hand",), effects=("notify_merchant",)),
 )
+
+REROUTING = frozenset(row.trigger for row in ROWS if "turn_to_the_next_supplier" in row.changes)
+"""Triggers by which an order may go to another supplier."""
 
 RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
     # what a person does to a timer (rule 3.10)
@@ -182,6 +187,10 @@ RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
     Row("resume_timer", None, STAYS, changes=("resume_timer",)),
     Row("cancel_timer", None, STAYS, changes=("cancel_timer",)),
     Row("retime_timer", None, STAYS, changes=("retime_timer",)),
+    # what waits for a person's decision, and what waits behind it (rule 5.9)
+    Row("ask", None, STAYS, changes=("ask",), effects=("notify_merchant",)),
+    Row("queue", None, STAYS, changes=("queue",)),
+    Row("stay", None, STAYS, changes=("stay",)),
     # an order that was known already turns out to be a replacement (rule 8.7), and a buyer is erased (rule 6.4)
     Row("link", None, STAYS, changes=("link",)),
     Row("erase", None, STAYS),
@@ -223,6 +232,8 @@ CLOCKS: tuple[Clock, ...] = (
           meaning="the platform is chased for the refund"),
     Clock("chase_recovery", starts_on=(), runs_in=ANYWHERE, settings=("money.chase_recovery_at",),
           meaning="the old supplier is chased for the money"),
+    Clock("remind_decision", starts_on=(), runs_in=ANYWHERE, settings=("decisions.remind_every",),
+          meaning="the merchant is reminded of what waits for a decision"),
 )
 WINDOW_CLOCKS = ("remind_window", "lapse_window")
 """The clocks of the 15 working days for a remedy."""
@@ -282,6 +293,10 @@ REMEDIES_BY_HAND = {S.refunded: ClaimStatus.refunded, S.reissued: ClaimStatus.re
 """Where a person moves an order whose claim was made good outside of the process."""
 END_CLAIM_WITHOUT_REMEDY = ("reject", "lapse_evidence")
 """After these an order that could have closed meanwhile stays open for a while, so that the buyer can answer (rule 8.4)."""
+REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")
+"""Clocks that wait while a report waits for a decision."""
+DECIDED_BY_POLICY = ("lapse_window",)
+"""Steps that no person is asked about: the policy has said what is to happen."""
 FINAL_STATES = (S.closed, S.refunded, S.reissued)
 
 FLAGS: Mapping[str, str] = {
@@ -295,6 +310,7 @@ FLAGS: Mapping[str, str] = {
     "unverified": "the platform has not verified the claim after the last chase",
     "replacement_asked": "a replacement had been asked for before the refund: make sure that it does not come as well",
     "no_claim": "the order was moved into a dispute by hand, and no claim is open",
+    "undecided": "a step waits for your decision, and the merchant was reminded for the last time",
     "window_ended": "the 15 working days for the remedy are over, and it is not done",
     "effect_stuck": "a message could not be delivered, or its outcome is unknown",
     "timer_failed": "a timer could not be fired and was set aside",

@@ -14,12 +14,21 @@ from workflow.case.personal import without_buyer
 from workflow.case.sealing import written
 from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.machine import decide
-from workflow.process import CANNOT_RETURN_TO, KEEP_CLAIM_OPEN, KEEP_RETURN_STATE, NOT_RETURNED_TO, REMEDIES_BY_HAND
+from workflow.process import (
+    CANNOT_RETURN_TO,
+    DECIDED_BY_POLICY,
+    KEEP_CLAIM_OPEN,
+    KEEP_RETURN_STATE,
+    NOT_RETURNED_TO,
+    RECORDS,
+    REMEDIES_BY_HAND,
+)
 from workflow.reports import FIELDS
 from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
+from workflow.rules.decision_changes import settle
 from workflow.rules.needs import obsolete
-from workflow.vocabulary import ClaimStatus, Row, State, Target, TimerStatus
+from workflow.vocabulary import ClaimStatus, Mode, Row, State, Target, TimerStatus
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -35,7 +44,18 @@ class Step:
     effects: tuple[EffectDraft, ...]
     obsolete: tuple[tuple[str, int], ...]
     flags: tuple[str, ...]
+    cleared: tuple[str, ...] = ()
+    """Flags that are pointless after it."""
     replacement: Replacement | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it only lets another step wait for a person's decision."""
+        return self.history.trigger in ("ask", "queue")
+
+
+PERSON = "person:"
+"""How the actors begin whose word is a decision."""
 
 
 def step(case: Case, event: Event, rules: Rules) -> Step:
@@ -47,7 +67,22 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
 
     """
     row, target = decide(case, event.trigger, event.fields, rules, event.at)
-    return carry_out(case, event, rules, row, target)
+    return _ask(case, event, rules, row) if asks(event, rules, row) else carry_out(case, event, rules, row, target)
+
+
+def asks(event: Event, rules: Rules, row: Row) -> bool:
+    """Say whether a person decides on a step first: one that no person takes, with an effect in the mode ask (rule 5.9)."""
+    if not rules.asks or event.actor.startswith(PERSON) or event.way is not None or row.trigger in DECIDED_BY_POLICY:
+        return False
+    return any(rules.policy.mode(kind) is Mode.ask for kind in row.effects)
+
+
+def _ask(case: Case, event: Event, rules: Rules, row: Row) -> Step:
+    """Let the step wait for a person's decision, or behind the one that stands; it waits from when that is recorded."""
+    told = {"asks": event.trigger, "timer": event.timer.number if event.timer else None, "would": ", ".join(row.effects)}
+    record = RECORDS["queue" if case.decision else "ask"]
+    asked = Event(record.trigger, event.recorded, event.recorded, event.actor, told, report=event.report)
+    return carry_out(case, asked, rules, record, None)
 
 
 def fire(case: Case, timer: Timer, at: datetime, rules: Rules) -> Step:
@@ -69,6 +104,7 @@ def carry_out(case: Case, event: Event, rules: Rules, row: Row, target: State | 
         draft.change(returns_to=row.set_return_state)
         draft.change_claim(came_from=row.set_return_state)
         timers.return_later_to(draft, row.set_return_state)
+    settle(draft, target)
     if target:
         _move(draft, target)
     _speak(draft)
@@ -105,7 +141,8 @@ def _speak(draft: Draft) -> None:
         number = _attempt_concerned(draft, kind)
         supplier = draft.case.attempts[number - 1].supplier
         details = {**fields, **draft.details, "about": draft.event.trigger, "supplier": supplier}
-        draft.effects.append(EffectDraft(kind, number, details, draft.rules.policy.mode(kind)))
+        mode = draft.rules.policy.mode(kind)  # who was to be asked has decided by now
+        draft.effects.append(EffectDraft(kind, number, details, Mode.auto if mode is Mode.ask else mode))
     if draft.row.flag and "repeat" not in draft.row.changes:
         draft.flags.append(draft.row.flag)
 
@@ -143,7 +180,8 @@ def _finish(draft: Draft) -> Step:
     row = sealed(before.name, before.last_hash, fields)
     case = replace_fields(before, steps=row.sequence, last_hash=row.hash)
     dropped = tuple(obsolete(draft.was, case))
-    return Step(case, row, draft.timers, tuple(draft.effects), dropped, tuple(draft.flags), draft.replacement)
+    flags, cleared = tuple(draft.flags), tuple(draft.cleared)
+    return Step(case, row, draft.timers, tuple(draft.effects), dropped, flags, cleared, draft.replacement)
 
 
 def _reason(draft: Draft) -> str | None:

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workflow.case.case import Case, Details, Timer
+from workflow.decisions import Answer, answer
 from workflow.draft import Event
 from workflow.errors import Refused
 from workflow.policy.durations import FIRST_YEAR, LAST_YEAR
 from workflow.process import RECORDS
 from workflow.rules.timer_changes import retimed
 from workflow.step import Step, carry_out, step
-from workflow.vocabulary import TimerStatus
+from workflow.vocabulary import TimerStatus, Way
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -33,6 +34,8 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
     timer = case.timer(number)
     if timer is None:
         raise Refused(case.name, case.state, f"{action} of timer {number}", "it does not run any more")
+    if timer.status is TimerStatus.waiting:
+        return _decide(case, timer, action, at, actor, rules, fields)
     if why := _why_not(timer, action) or _beyond(fields):
         raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
     if action == "fire":
@@ -42,6 +45,30 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
     told = {**fields, "timer": number, "clock": timer.trigger, "was_due": timer.due_at.isoformat()}
     row = RECORDS[f"{action}_timer"]
     return carry_out(case, Event(row.trigger, at, at, actor, told), rules, row, None)
+
+
+def _decide(case: Case, timer: Timer, action: str, at: datetime, actor: str, rules: Rules, fields: Details) -> Step | None:
+    """Answer the decision that a timer waits for: what is done to it is an answer (rule 5.9).
+
+    Raises:
+        Refused: it waits behind another decision, or would be paused.
+
+    """
+    if action in ("shift", "retime"):
+        return None  # it is due already, and a person decides when it fires
+    if case.decision is None or case.decision.timer != timer.number:
+        why = "it waits behind another decision: answer that one first (`decide`)"
+        raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
+    if action not in _ANSWERS:
+        why = "it waits for a decision: decide yes, or stay with --until"
+        raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
+    due_at, reason = fields.get("due_at"), fields.get("reason")
+    until = datetime.fromisoformat(str(due_at)) if due_at else None
+    given = Answer(_ANSWERS[action], actor, case.decision.number, until, None if reason is None else str(reason))
+    return answer(case, given, at, rules)
+
+
+_ANSWERS = {"fire": Way.yes, "postpone": Way.stay, "cancel": Way.stay}
 
 
 def _beyond(fields: Details) -> str | None:

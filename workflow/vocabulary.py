@@ -59,7 +59,7 @@ class Mode(StrEnum):
 
     auto = "auto"
     ask = "ask"
-    """It waits for approval."""
+    """A step that would cause it waits for a person's decision."""
     off = "off"
     """The merchant does it by hand."""
 
@@ -149,6 +149,8 @@ class TimerStatus(StrEnum):
     """It fires when it is due."""
     paused = "paused"
     """By a person, or because its clock does not run in the order's state."""
+    waiting = "waiting"
+    """It is due, and a person decides whether its step is taken."""
     fired = "fired"
     """It has fired."""
     cancelled = "cancelled"
@@ -240,6 +242,32 @@ class Verdict(StrEnum):
     """What a file or a carrier reported is not allowed; a person has to look at it."""
     duplicate = "duplicate"
     """It was known; nothing has changed."""
+    waiting = "waiting"
+    """A person decides whether its step is taken."""
+
+
+class Way(StrEnum):
+    """What a person decides of a step that waits (rule 5.9)."""
+
+    yes = "yes"
+    """It is taken."""
+    next = "next"
+    """It is taken, with the supplier after the one whose turn it is."""
+    refund = "refund"
+    """The order is refunded instead."""
+    stay = "stay"
+    """It is not taken, or not before an instant."""
+
+
+class DecisionStatus(StrEnum):
+    """What has become of a decision."""
+
+    standing = "standing"
+    """A person is to decide."""
+    answered = "answered"
+    """A person has decided."""
+    ended = "ended"
+    """The order has moved on without it."""
 
 
 class EffectStatus(StrEnum):

@@ -46,6 +46,7 @@ CHECKS = {
     "A025": "The database file is damaged, or too large to be looked through without --deep.",
     "A026": "The server is reached through a pooler in transaction mode.",
     "A027": "This machine's clock and what was recorded do not fit.",
+    "A028": "Steps wait for a decision of yours.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -152,6 +153,8 @@ def _work_findings(found: Health) -> Iterator[Finding]:
         if count := counts["effects"].get(status):
             what = f"{counted(count, 'effect')} awaiting a decision: aftersales effects --status {status}"
             yield "A018", "warning", f"{what}{then}"
+    if standing := counts["decisions"].get("standing"):
+        yield "A028", "warning", f"{counted(standing, 'step')} waiting for a decision: aftersales decisions"
     if counts["attention"]:
         yield (
             "A019",

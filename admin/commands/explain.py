@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from admin.app import App
+from admin.app import App, now
 from admin.options import JSON
 from admin.output import fields_of, print_json, print_wrapped
 from admin.text import safe
@@ -26,7 +26,7 @@ SHOWN_REFUSED = 3
 def explain_command(ctx: click.Context, identity: str, as_json: bool) -> None:
     """Say why an order is where it is, what fires next and when, and what you may do now."""
     app = App(ctx)
-    told = explain(app.ready(), identity, app.rules_for_reading())
+    told = explain(app.ready(), identity, app.rules_for_reading(), now())
     if as_json:
         print_json(_explanation_json(told))
         return
@@ -45,6 +45,7 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
         "allowed": told.allowed,
         "attention": [flag for flag, _, _ in told.attention],
         "refused": [{"trigger": trigger, "occurred": at, "reason": reason} for trigger, at, reason in told.refused],
+        "decision": fields_of(told.standing.decision) | {"ways": told.standing.ways} if told.standing else None,
         "observed": told.observed,
         "claim": fields_of(told.case.claim) if told.case.claim else None,
         "decided_by": told.decided_by,
@@ -104,6 +105,8 @@ def _next(app: App, told: Explanation) -> Iterator[str]:
 
 
 def _stopped(app: App, timer: Timer) -> str:
+    if timer.status == "waiting":
+        return f"due {app.when(timer.due_at, how_far=False)}, when you decide so"
     if timer.paused_by:
         return f"paused by {safe(timer.paused_by)}"
     return "paused" if timer.paused_at else f"waits (due {app.when(timer.due_at, how_far=False)})"
@@ -111,6 +114,13 @@ def _stopped(app: App, timer: Timer) -> str:
 
 def _your_turn(app: App, told: Explanation) -> Iterator[str]:
     name = safe(told.case.name)
+    if told.standing:
+        one = told.standing.decision
+        asleep = f", and sleeps until {app.when(one.sleeps_until)}" if one.sleeps_until else ""
+        yield f"Waits for your decision {one.number}: {one.trigger}, {app.when(one.since)}{asleep}."
+        first, *others = told.standing.ways
+        otherwise = f" (or {', '.join(others)})" if others else ""
+        yield f"      aftersales decide {name} {first}{otherwise}"
     for effect_id, kind in told.waiting:
         yield f"Awaiting approval: {kind} (aftersales effects approve {effect_id}, or drop {effect_id})"
     for _, meaning, detail in told.attention:

@@ -64,6 +64,7 @@ def _import_json(done: Imported) -> dict[str, object]:
         "rejected": len(done.rejected),
         "reported": dict(tally.reported),
         "refused": dict(tally.refused),
+        "waiting": tally.waiting,
         "exceptions": tally.exceptions,
         "duplicates": tally.duplicates,
         "resumed_after": done.resumed_after,

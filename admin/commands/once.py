@@ -39,7 +39,9 @@ def once_command(ctx: click.Context, clock_is_right: bool, until: datetime | Non
     except AlreadyRunning as error:
         click.echo(f"Nothing was done: {error.args[0].removesuffix(': stop it first')}.")
         return
-    click.echo(f"Fired {counted(fired.count, 'timer')}, sent {counted(sent.sent, 'message')}, {sent.failed} could not be sent.")
+    asked = f" ({fired.asked} to be decided by you: aftersales decisions)" if fired.asked else ""
+    timers = f"Fired {counted(fired.count, 'timer')}{asked}"
+    click.echo(f"{timers}, sent {counted(sent.sent, 'message')}, {sent.failed} could not be sent.")
     if fired.failures:
         ctx.exit(1)
 

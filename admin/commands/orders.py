@@ -13,7 +13,7 @@ from engine.views import Filter, OrderSummary
 
 
 @click.command("orders")
-@click.option("--attention", is_flag=True, help="Only those that need a person")
+@click.option("--attention", is_flag=True, help="Only those that need a person, or wait for a decision")
 @click.option("--text", help="Only those whose number, supplier, group or buyer contains this")
 @list_options("the order entered its state", deadlines=True)
 @click.pass_context
@@ -32,7 +32,8 @@ def orders_command(
     columns = ("order", "state", "next deadline", "supplier", "needs a person")
 
     def cells(one: OrderSummary) -> Sequence[Any]:
-        return f"{one.shop}/{one.number}", one.state, app.brief(one.next_due), one.supplier, one.attention
+        person = ", ".join(word for word in (one.decision and f"to decide: {one.decision}", one.attention) if word) or None
+        return f"{one.shop}/{one.number}", one.state, app.brief(one.next_due), one.supplier, person
 
     print_page("orders", page, paging, columns, cells, "No such orders.")
     if paging.as_json or wanted != Filter(attention=True):

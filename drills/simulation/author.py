@@ -14,6 +14,7 @@ from sqlalchemy import text
 from drills.simulation.faults import KINDS, Fault
 from drills.simulation.moves import (
     Adopt,
+    Answer,
     Bought,
     Decide,
     Erase,
@@ -34,11 +35,13 @@ from drills.simulation.moves import (
 )
 from drills.simulation.sink import OUTCOMES
 from drills.simulation.world import PROCESSES, World
+from engine.deciding import EffectAction
 from storage import cases
 from workflow.case.case import Case, Detail
 from workflow.reports import FIELDS, Field
 from workflow.table import allowed_now
 from workflow.timer_commands import ACTIONS
+from workflow.vocabulary import Way
 
 MOVES_A_DAY = 3.0
 MOST_ORDERS = 24
@@ -70,6 +73,7 @@ class Author:
             self._send: 5,
             self._fire: 4,
             self._decide: 6,
+            self._answer: 8,
             self._move: 6,
             self._file: 1,
             self._adopt: 1,
@@ -203,7 +207,11 @@ class Author:
 
     def _decide(self) -> What:
         count = self._dice.randint(1, 5)
-        return Decide(self._one_of(("approve", "drop", "retry")), tuple(self._dice.randrange(20) for _ in range(count)))
+        return Decide(self._one_of([*map(str, EffectAction)]), tuple(self._dice.randrange(20) for _ in range(count)))
+
+    def _answer(self) -> What:
+        number = self._last if self._last in self._numbers() else self._one_of(self._numbers() or ("1",))
+        return Answer(number, self._one_of([*map(str, Way)]), float(self._dice.choice((0, 24, 100))))
 
     def _move(self) -> What:
         """Move timers; one command in three is repeated as it was, as after a mishap."""

@@ -100,6 +100,15 @@ class Decide:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A person answers what waits for a decision on an order, if something does; `hours` from then on `stay` sleeps."""
+
+    number: str
+    way: str
+    hours: float = 0.0
+
+
+@dataclass(frozen=True)
 class Move:
     """A person moves timers: all, or those of an order or a supplier; under a name, twice if it was cut off."""
 
@@ -132,7 +141,7 @@ class Tidy:
     exception: int = 0
 
 
-What = Place | File | Tell | Repeat | Pass | Fire | Send | Decide | Move | Adopt | Erase | Tidy
+What = Place | File | Tell | Repeat | Pass | Fire | Send | Decide | Answer | Move | Adopt | Erase | Tidy
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from drills.simulation.faults import Databases, Killed, Process
 from drills.simulation.moves import Bought, Happens
 from drills.simulation.sink import Sink
 from effects.letters import Letters
-from engine import operations, owning, timer_commands
+from engine import answering, operations, owning, timer_commands
 from engine.composing import Messenger, compose_due
 from engine.deciding import DECIDABLE, ChosenEffect, EffectAction, close_exception, decide_effects, resolve
 from engine.erasing import BuyerSelection, Places, erase, find
@@ -38,18 +38,20 @@ from storage import lists
 from storage.database import Database
 from storage.lists import Filter
 from storage.tables import MessageRow, table_of
+from workflow import decisions as answers
 from workflow.case.case import Line, Order, Report
 from workflow.errors import AftersalesError
 from workflow.intake import Received
-from workflow.vocabulary import Verdict
+from workflow.vocabulary import Verdict, Way
 
 START = datetime(2025, 3, 3, 9, tzinfo=UTC)
 PROCESSES = 3
 COLUMNS = "id,placed_at,supplier,alternatives,route,currency,paid,sku,quantity,buyer_name,buyer_email"
 POLICIES = (
-    "[effects]\ndefault_channels = ['file', 'log']\n[effects.modes]\nplace_supply = 'auto'\nrequest_refund = 'auto'\n",
-    "[effects]\ndefault_channels = ['file']\n[overdue]\nurge_after = '3d'\n",
-    "[effects]\ndefault_channels = ['file']\n[effects.modes]\nplace_supply = 'auto'\nurge_supplier = 'ask'\n"
+    "[effects]\ndefault_channels = ['file', 'log']\n",
+    "[effects]\ndefault_channels = ['file']\n[overdue]\nurge_after = '3d'\n"
+    "[effects.modes]\nplace_supply = 'ask'\nrequest_refund = 'ask'\nplace_reissue = 'ask'\n",
+    "[effects]\ndefault_channels = ['file']\n[effects.modes]\nurge_supplier = 'ask'\nrecover_supply = 'off'\n"
     "[supply]\nno_stock = 'refund'\n",
 )
 LETTERS = Letters()
@@ -260,6 +262,11 @@ class World:
             for key in stuck & self._messages("waiting"):  # a person lets it leave again: it may be taken once more
                 self.sink.taken.pop(key, None)
 
+    def _answer(self, what: moves.Answer) -> None:
+        until = self.now + timedelta(hours=what.hours) if what.hours else None
+        given = answers.Answer(Way(what.way), "person:kim", until=until if what.way == Way.stay else None)
+        answering.decide(self.database, what.number, given, self.now, self.rules)
+
     def _messages(self, *statuses: str) -> set[str]:
         wanted = select(table_of(MessageRow).c.key).where(table_of(MessageRow).c.status.in_(statuses))
         with self.look.read() as connection:
@@ -328,6 +335,7 @@ _DO: Mapping[type, Callable[[World, Any], None]] = {
     moves.Fire: World._fire,
     moves.Send: World._send,
     moves.Decide: World._decide,
+    moves.Answer: World._answer,
     moves.Move: World._move,
     moves.Adopt: World._adopt,
     moves.Erase: World._erase,

@@ -88,12 +88,68 @@ def test_a_person_reports_and_is_told_why_not(shop):
     assert [(row["trigger"], row["verdict"]) for row in reports][-1] == ("release", "refused")
 
 
-def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop, asking):
-    shop("report", "1001", "report_oversized")
-    (asked,) = shop("effects", "--status", "asked", "--json").json["effects"]
-    assert f"Awaiting approval: request_refund (aftersales effects approve {asked['id']}" in shop("explain", "1001").out
+def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop):
     assert "1 row shown: --limit 10 shows more, --after " in shop("orders", "--limit", "1").out
     assert "is before it was placed" in shop("report", "1004", "ship", "--at", "2025-01-01").out
+
+
+@pytest.fixture
+def undecided(shop, asking, tmp_path):
+    """The shop, after a file has told that there is no stock for an order, of which a person is asked."""
+    (tmp_path / "out.csv").write_text(
+        "id,placed_at,supplier,alternatives,route,currency,paid,report_no_stock_at\n"
+        "7,2025-03-03T09:00:00Z,Yiwu,Ningbo;Canton,domestic,CNY,25.90,2025-03-04T09:00:00Z\n"
+    )
+    imported = shop("import", "out.csv", "--urge-historical", "--json").json
+    assert (imported["waiting"], imported["reported"]) == (1, {})
+    return shop
+
+
+def test_what_waits_for_a_decision_is_listed_with_the_supplier_it_would_go_to(undecided):
+    (one,) = undecided("decisions", "--json").json["decisions"]
+    assert (one["order"], one["trigger"], one["next"]) == ("main/7", "report_no_stock", "Ningbo")
+    assert "Ningbo" in undecided("decisions").out
+    assert "to decide: report_no_stock" in undecided("orders", "--attention").out
+    assert "aftersales decide main/7 yes (or next, refund, stay)" in undecided("explain", "7").out
+    said = undecided("decide", "7").out
+    assert "Order main/7 is placed. Decision 1: report_no_stock waits" in said
+    for way in ("yes", "next", "refund", "stay"):
+        assert f"aftersales decide 7 {way}" in said
+
+
+def test_a_decision_is_looked_at_before_it_is_made(undecided):
+    shown = undecided("decide", "7", "next", "--dry-run").out
+    assert "would be rerouted after report_no_stock" in shown
+    assert "Canton" in shown
+    assert undecided("decisions", "--json").json["decisions"], "it was only looked at"
+    assert "Canton" in undecided("decide", "7", "next").out
+    assert undecided("show", "7", "--json").json["attempts"][-1]["supplier"] == "Canton"
+    assert undecided("decisions").out == "Nothing waits for a decision.\n"
+    assert undecided("decide", "7").out == "Nothing waits for a decision.\n"
+
+
+def test_what_a_person_wants_to_decide_later_sleeps(undecided):
+    said = undecided("decide", "7", "stay", "--until", "2199-01-01T09:00:00Z", "--reason", "I call them").out
+    assert said == "Order main/7 stays placed: report_no_stock sleeps until 2199-01-01 09:00:00 UTC.\n"
+    assert undecided("decisions").out == "Nothing waits for a decision.\n"
+    assert "main/7" in undecided("decisions", "--sleeping").out
+    assert "would sleep is past" in undecided("decide", "7", "stay", "--until", "2025-03-05").out
+    assert "until then the decision sleeps" in undecided("decide", "7", "yes", "--until", "3d").out
+
+
+def test_a_pass_says_how_many_timers_only_ask(shop, tmp_path, monkeypatch):
+    (tmp_path / "p.toml").write_text("[effects.modes]\nurge_supplier = 'ask'\n")
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "p.toml"))
+    assert "Fired 3 timers (2 to be decided by you: aftersales decisions), sent" in shop("once").out
+
+
+def test_a_decision_that_is_not_there_or_is_another_one_is_refused_in_words(undecided):
+    other = undecided("decide", "7", "yes", "--decision", "2")
+    assert other.code != 0
+    assert undecided("decisions", "--json").json["decisions"], "nothing was decided"
+    assert undecided("decide", "1001", "yes").code != 0
+    assert undecided("decide", "9", "yes").code == 1
+    assert undecided("decide", "7", "perhaps").code == 2
 
 
 def test_what_is_kept_for_good_must_say_something(shop):
@@ -142,20 +198,22 @@ def test_paths_of_a_settings_file_are_seen_from_its_folder(run, tmp_path):
     assert run("--config", "shop/aftersales.toml", "policy", "show", "--json").json["overdue"]["urge_after"] == "3d"
 
 
-def test_once_fires_what_is_due_and_what_waits_for_a_word_is_decided(shop, asking):
-    said = shop("once")
+def test_once_fires_what_is_due_and_what_is_held_is_decided(run):
+    run("db", "upgrade")
+    run("import", "orders.csv", "--observe", "--urge-historical")
+    said = run("once")
     assert said.code == 0
     assert "Fired 3 timers" in said.out
-    assert shop("report", "1001", "report_no_stock").code == 0
-    asked = shop("effects", "--status", "asked", "--json").json["effects"]
-    assert [row["kind"] for row in asked] == ["request_refund"]
-    assert "1 would be approved" in shop("effects", "approve", "--all", "--dry-run").out
-    assert "1 approved" in shop("effects", "approve", str(asked[0]["id"])).out
-    assert "0 dropped; 1 skipped (wrong status)" in shop("effects", "drop", "1").out
-    assert shop("effects", "drop", "999").code == 2
-    assert shop("effects", "retry").code == 2
-    assert "request_refund" in shop("effects", "--order", "1001").out
-    assert shop("effects", "--kind", "shout").code == 2
+    assert run("report", "1001", "report_no_stock").code == 0
+    (held,) = run("effects", "--status", "held", "--kind", "request_refund", "--json").json["effects"]
+    assert "would be approved" in run("effects", "approve", "--all", "--dry-run").out
+    assert "1 approved" in run("effects", "approve", str(held["id"])).out
+    assert run("once").code == 0
+    assert "0 dropped; 1 skipped (wrong status)" in run("effects", "drop", str(held["id"])).out
+    assert run("effects", "drop", "999").code == 2
+    assert run("effects", "retry").code == 2
+    assert "request_refund" in run("effects", "--order", "1001").out
+    assert run("effects", "--kind", "shout").code == 2
 
 
 def test_exceptions_and_flags_are_closed_with_a_word(shop):
@@ -402,7 +460,7 @@ def test_a_database_that_is_not_ours_or_of_another_version_is_refused(run, tmp_p
     assert "are of version 9999" in run("orders").out
 
 
-def test_the_commands_work_on_postgresql_as_on_sqlite(run, asking, postgres, monkeypatch):
+def test_the_commands_work_on_postgresql_as_on_sqlite(run, postgres, monkeypatch):
     url = postgres.new_database()
     monkeypatch.setenv("AFTERSALES_DATABASE", url)
     assert "has no tables: run `aftersales db upgrade`" in run("orders").out
@@ -411,8 +469,7 @@ def test_the_commands_work_on_postgresql_as_on_sqlite(run, asking, postgres, mon
     assert "Fired 3 timers" in run("once").out
     assert {row["number"] for row in run("orders", "--json").json["orders"]} == {"1001", "1002", "1004"}
     assert run("report", "1001", "report_no_stock").code == 0
-    assert "request_refund" in run("effects", "--status", "asked").out
-    assert "1 approved" in run("effects", "approve", "--all").out
+    assert "request_refund" in run("effects", "--status", "ready").out
     assert "refunding" in run("explain", "1001").out
     assert run("show", "1001").code == 0
     assert run("check").code == 0

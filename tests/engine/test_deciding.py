@@ -29,7 +29,7 @@ from storage.timers import Selection
 from tests.factories import all_effects, all_flags, arrival, day, decide, report, rules_of, take
 from workflow.errors import UsageError
 
-RULES = rules_of("[effects]\ndefault_channels = ['file']\n[effects.modes]\nplace_supply = 'auto'\nurge_supplier = 'ask'\n")
+RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
 KIM, LEE = "person:kim", "person:lee"
 
 
@@ -49,11 +49,11 @@ def messenger():
 
 
 def urged(database, count=1):
-    """Place orders whose urge waits for approval."""
-    take(database, *(arrival(str(number)) for number in range(1, count + 1)), rules=RULES)
+    """Place observed orders whose urge is held."""
+    take(database, *(arrival(str(number)) for number in range(1, count + 1)), rules=RULES, observed=True)
     fire_due(database, day(2), RULES)
     with database.read() as connection:
-        return [ChosenEffect(row["id"], row["status"]) for row in all_effects(connection, "asked")]
+        return [ChosenEffect(row["id"], row["status"]) for row in all_effects(connection, "held")]
 
 
 def test_of_two_people_who_decide_the_second_is_told_what_the_first_did(database):
@@ -103,7 +103,7 @@ def test_a_decision_on_all_reaches_effects_older_than_any_number_of_others(datab
     with database.write() as connection:
         connection.execute(insert(table_of(EffectRow)), rows)
     found = effects_for(database, EffectAction.approve, Filter())
-    assert [(one.kind, one.status) for one in found] == [("urge_supplier", "asked")]
+    assert [(one.kind, one.status) for one in found] == [("urge_supplier", "held")]
 
 
 def test_a_decision_stands_or_falls_with_the_transaction_of_its_caller(database):
@@ -113,7 +113,7 @@ def test_a_decision_stands_or_falls_with_the_transaction_of_its_caller(database)
         assert decide_effects(connection, EffectAction.drop, shown, KIM, day(2)).done
         raise RuntimeError
     with database.read() as connection:
-        assert [row["status"] for row in all_effects(connection)] == ["asked"]
+        assert [row["status"] for row in all_effects(connection)] == ["held"]
         assert connection.execute(select(table_of(ImportRow))).all() == []
 
 

@@ -146,11 +146,12 @@ def test_as_many_effects_as_a_first_import_holds_are_decided_at_once(database):
 
 
 def test_what_waits_for_a_word_leaves_when_it_is_approved_and_never_when_it_is_dropped(database, messenger, tmp_path):
-    rules = rules_of("[effects.modes]\nrequest_refund = 'ask'")
-    take(database, arrival("1", report("report_oversized", 1)), arrival("2", report("report_oversized", 1)), now=1, rules=rules)
+    rules = rules_of()
+    oversized = report("report_oversized", 1)
+    take(database, arrival("1", oversized), arrival("2", oversized), now=1, rules=rules, observed=True)
     deliver_due(database, day(1), rules, messenger)
     with database.write() as connection:
-        first, second = all_effects(connection, "asked")
+        first, second = all_effects(connection, "held")
         decide(connection, "approve", [first], "person:kim", day(1))
         decide(connection, "drop", [second], "person:kim", day(1))
     assert deliver_due(database, day(1), rules, messenger).sent == 1

@@ -223,7 +223,7 @@ def test_an_edited_deleted_or_cut_off_history_is_found(database, damage, words):
 def test_explain_says_why_what_next_and_what_may_be_done(database):
     take(database, arrival("1"))
     fire_due(database, day(2), RULES)
-    told = explain(database, "1", RULES)
+    told = explain(database, "1", RULES, day(9))
     assert told.why.trigger == "urge"
     assert [timer.trigger for timer in told.timers] == ["reroute"]
     assert "ship" in told.allowed

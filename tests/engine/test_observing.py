@@ -14,7 +14,7 @@ RULES = rules_of("[effects.modes]\nplace_supply = 'ask'\nrecover_supply = 'off'\
 @pytest.fixture
 def observed(database):
     out_of_stock = report("report_no_stock", 1)
-    take(database, arrival("1", out_of_stock), arrival("2", shop="other"), now=1, rules=RULES, observed=True)
+    take(database, arrival("1", out_of_stock), arrival("2", shop="other"), now=1, rules=RULES.without_asking(), observed=True)
     fire_due(database, day(2), RULES)
     return database
 

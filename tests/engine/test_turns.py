@@ -8,10 +8,6 @@ from engine.firing import fire_due
 from engine.sending import deliver_due
 from tests.factories import all_effects, arrival, day, decide, report, rules_of, statuses, take
 
-ASKING = rules_of(
-    "[effects.modes]\nplace_supply = 'ask'\nrequest_refund = 'ask'\nplace_reissue = 'ask'\nrecover_supply = 'ask'\n"
-    "[effects]\ndefault_channels = ['file']\n"
-)
 BY_ITSELF = rules_of("[effects]\ndefault_channels = ['file']")
 
 
@@ -41,22 +37,28 @@ def pass_by(database, sink):
     return call
 
 
+@pytest.fixture
+def rerouted(database, pass_by):
+    """An observed order that has gone to its second supplier: what it says is held, until a person lets each go."""
+    take(database, arrival("1"), now=0, rules=BY_ITSELF, observed=True)
+    pass_by(2, BY_ITSELF)
+    assert pass_by(4, BY_ITSELF) == []
+    assert statuses(database) == {"urge_supplier": "dropped", "place_supply": "held", "recover_supply": "held"}
+    assert decided(database, "approve", "recover_supply", 5) == 1
+    return pass_by
+
+
 def decided(database, action, kind, at):
     with database.read() as connection:
         chosen = [row for row in all_effects(connection) if row["kind"] == kind]
     return decide(database, action, chosen, "person:kim", day(at))
 
 
-def test_the_old_supplier_is_not_asked_for_the_money_before_the_next_one_has_the_order(database, pass_by):
-    take(database, arrival("1"), rules=ASKING)
-    pass_by(2, ASKING)
-    assert pass_by(4, ASKING) == ["urge_supplier"]
-    assert statuses(database) == {"urge_supplier": "sent", "place_supply": "asked", "recover_supply": "asked"}
-    assert decided(database, "approve", "recover_supply", 5) == 1
-    assert pass_by(5, ASKING) == ["urge_supplier"]
+def test_the_old_supplier_is_not_asked_for_the_money_before_the_next_one_has_the_order(database, rerouted):
+    assert rerouted(5, BY_ITSELF) == []
     assert statuses(database)["recover_supply"] == "waits"
     assert decided(database, "approve", "place_supply", 5.5) == 1
-    assert pass_by(5.5, ASKING) == ["urge_supplier", "place_supply", "recover_supply"]
+    assert rerouted(5.5, BY_ITSELF) == ["place_supply", "recover_supply"]
 
 
 def test_by_itself_the_order_leaves_first_and_the_recovery_behind_it(database, pass_by):
@@ -65,11 +67,10 @@ def test_by_itself_the_order_leaves_first_and_the_recovery_behind_it(database, p
     assert pass_by(4, BY_ITSELF) == ["urge_supplier", "place_supply", "recover_supply"]
 
 
-def test_the_next_supplier_is_not_urged_for_an_order_that_it_never_got(database, pass_by):
-    take(database, arrival("1"), rules=ASKING)
-    pass_by(2, ASKING)
-    pass_by(4, ASKING)
-    pass_by(6, ASKING)
+def test_the_next_supplier_is_not_urged_for_an_order_that_it_never_got(database, rerouted):
+    rerouted(6, BY_ITSELF)
+    assert decided(database, "approve", "urge_supplier", 6) == 1
+    rerouted(6, BY_ITSELF)
     with database.read() as connection:
         second = next(row for row in all_effects(connection, "waits") if row["kind"] == "urge_supplier")
     assert second["attempt"] == 2
@@ -77,16 +78,16 @@ def test_the_next_supplier_is_not_urged_for_an_order_that_it_never_got(database,
     with database.read() as connection:
         assert [(row["kind"], row["status"]) for row in all_effects(connection)] == [
             ("urge_supplier", "dropped"),
-            ("recover_supply", "asked"),
+            ("recover_supply", "dropped"),
             ("place_supply", "dropped"),
-            ("urge_supplier", "sent"),
+            ("urge_supplier", "dropped"),
         ]
 
 
 def test_after_a_report_of_no_stock_the_money_is_asked_for_at_once(database, pass_by):
-    asking = rules_of("[effects.modes]\nplace_supply = 'ask'\n[effects]\ndefault_channels = ['file']")
-    take(database, arrival("1", report("report_no_stock", 1)), now=1, rules=asking)
-    assert pass_by(1, asking) == ["recover_supply"]
+    take(database, arrival("1", report("report_no_stock", 1)), now=1, rules=BY_ITSELF, observed=True)
+    assert decided(database, "approve", "recover_supply", 1) == 1
+    assert pass_by(1, BY_ITSELF) == ["recover_supply"]
 
 
 @pytest.mark.parametrize("policy", ["ask", "off"])
@@ -97,28 +98,20 @@ def test_a_refund_is_chased_only_if_it_was_requested(database, pass_by, policy):
     assert ("chase_refund" in kinds) is (policy == "off"), "what the merchant does by hand counts as left"
 
 
-def test_what_was_done_by_hand_lets_others_go(database, pass_by):
-    take(database, arrival("1"), rules=ASKING)
-    pass_by(2, ASKING)
-    pass_by(4, ASKING)
-    decided(database, "approve", "recover_supply", 5)
-    pass_by(5, ASKING)
+def test_what_was_done_by_hand_lets_others_go(database, rerouted):
+    rerouted(5, BY_ITSELF)
     assert decided(database, "done", "place_supply", 5.5) == 1
-    assert pass_by(5.5, ASKING) == ["urge_supplier", "recover_supply"]
+    assert rerouted(5.5, BY_ITSELF) == ["recover_supply"]
     with database.read() as connection:
         done = next(row for row in all_effects(connection) if row["kind"] == "place_supply")
     assert (done["status"], done["decided_by"]) == ("sent", "person:kim")
 
 
-def test_a_supplier_that_has_shipped_counts_as_ordered_from(database, pass_by):
-    take(database, arrival("1"), rules=ASKING)
-    pass_by(2, ASKING)
-    pass_by(4, ASKING)
-    decided(database, "approve", "recover_supply", 5)
-    pass_by(5, ASKING)
-    take(database, arrival("1", report("ship", 6), placing=False), now=6, rules=ASKING)
+def test_a_supplier_that_has_shipped_counts_as_ordered_from(database, rerouted):
+    rerouted(5, BY_ITSELF)
+    take(database, arrival("1", report("ship", 6), placing=False), now=6, rules=BY_ITSELF)
     assert statuses(database)["place_supply"] == "dropped"
-    assert pass_by(6, ASKING)[-1] == "recover_supply"
+    assert rerouted(6, BY_ITSELF)[-1] == "recover_supply"
 
 
 CLAIM = (report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged"))

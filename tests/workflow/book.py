@@ -10,6 +10,7 @@ what else changes.
     > 1.5 ship carrier=Post by=person:kim     reported on day 1.5
     > 3 ship at=1                             reported on day 3, of day 1
     > until 9                                 timers fire up to day 9
+    > 4 decide stay until=9                   a person's answer to what waits for a decision
     > late 9                                  timers that are due by then fire on day 9
     > 4 timer postpone urge to=9              a person's command on the timer of a clock
     > policy supply.no_stock = "refund"       from now on another version of the policy is in force
@@ -26,15 +27,17 @@ from typing import Any
 
 from tests.factories import START, day, rules_of
 from workflow.case.case import Case, Line, Order, Report, replace_fields
+from workflow.decisions import Answer, answer
 from workflow.draft import Event
 from workflow.errors import OrderError
-from workflow.intake import receive
+from workflow.intake import judge_asking, receive
 from workflow.policy.policy import Rules
 from workflow.reports import FIELDS
 from workflow.rules.timers import deciding_lines
 from workflow.step import Step, fire, step
 from workflow.table import allowed_now
 from workflow.timer_commands import act
+from workflow.vocabulary import Verdict, Way
 
 BOOK = Path(__file__).with_name("book.txt")
 NUMBERS = ("paid", "quantity", "price", "generation", "chain_paid", "settled_elsewhere", "requested_elsewhere")
@@ -101,6 +104,8 @@ class Telling:
                 yield from self._until(float(end))
             case ["late", end]:
                 yield from self._until(float(end), at=day(float(end)))
+            case [at, "decide", way, *told]:
+                yield from self._decide(float(at), Way(way), dict(_fields(told)))
             case [at, "timer", action, clock, *told]:
                 yield from self._command(float(at), action, clock, dict(_fields(told)))
             case [at, trigger, *told]:
@@ -124,10 +129,20 @@ class Telling:
         case, received = receive(self._case, report, day(now), self.rules)
         for one in received:
             if one.step:
-                yield from self._take(one.step)
-            else:
-                yield f"{one.verdict}: {one.error}"
+                yield from self._of_step(one.step)
+            if one.verdict is not Verdict.applied:
+                yield f"{one.verdict}{f': {one.error}' if one.error else ''}"
         self.case = case
+        yield from self._judge_asking(day(now))
+
+    def _decide(self, at: float, way: Way, told: dict[str, Any]) -> Iterator[str]:
+        until = day(float(told["until"])) if "until" in told else None
+        number = int(told["decision"]) if "decision" in told else None
+        given = Answer(way, told.get("by", "person:kim"), number, until, told.get("reason"))
+        try:
+            yield from self._take(answer(self._case, given, day(at), self.rules))
+        except OrderError as error:
+            yield f"refused: {error}"
 
     def _command(self, at: float, action: str, clock: str, told: dict[str, Any]) -> Iterator[str]:
         told |= {"due_at": day(float(told.pop("to"))).isoformat()} if "to" in told else {}
@@ -151,10 +166,23 @@ class Telling:
             yield from self._take(fire(self._case, timer, at or max(timer.due_at, self._case.since or START), self.rules))
 
     def _take(self, made: Step) -> Iterator[str]:
+        yield from self._of_step(made)
+        yield from self._judge_asking(made.history.recorded)
+
+    def _of_step(self, made: Step) -> Iterator[str]:
         was = self._case
         self.case = made.case
         self.steps.append(made)
         yield from _of_step(was, made, self.rules)
+
+    def _judge_asking(self, now: datetime) -> Iterator[str]:
+        case, received = judge_asking(self._case, now, self.rules)
+        for one in received:
+            if one.step:
+                yield from self._of_step(one.step)
+            else:
+                yield f"{one.report.trigger} is noted"
+        self.case = case
 
 
 def _fields(told: Iterable[str]) -> Iterator[tuple[str, Any]]:
@@ -192,6 +220,7 @@ def _of_step(was: Case, made: Step, rules: Rules) -> Iterator[str]:
         yield f"   effect {effect.kind} of attempt {effect.attempt}, {effect.mode}: {_shown(dict(effect.details))}"
     yield from (f"   drops {kind}{f' of attempt {attempt}' if attempt else ''}" for kind, attempt in made.obsolete)
     yield from (f"   flag {flag}" for flag in made.flags)
+    yield from (f"   clears {flag}" for flag in made.cleared)
     if made.replacement:
         lines = [_told(one) for one in made.replacement.lines]
         yield f"   replacement: {_shown(_told(made.replacement.order))} lines {_shown(lines)}"
@@ -205,7 +234,7 @@ def _of_case(was: Case, now: Case, occurred: datetime) -> Iterator[str]:
         yield f"order: {_shown(standing)}"
     if now.order != was.order:
         yield f"links: {_shown(_changed(was.order, now.order))}"
-    for name in ("attempts", "ledger", "claims"):
+    for name in ("attempts", "ledger", "claims", "decisions"):
         before, after = getattr(was, name), getattr(now, name)
         for number, part in enumerate(after):
             if number >= len(before):

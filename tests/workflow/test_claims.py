@@ -448,7 +448,7 @@ def test_the_clock_to_the_rerouting_pauses_during_an_interception_and_ends_with_
 
 def test_every_clock_is_told_of():
     cells = next(mark for mark in test_what_happens_to_a_running_clock.pytestmark if mark.name == "parametrize").args[1]
-    told = {clock for clock, *_ in cells} | {"reroute", "fail_interception"}
+    told = {clock for clock, *_ in cells} | {"reroute", "fail_interception", "remind_decision"}
     assert told == {clock.trigger for clock in CLOCKS}
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.factories import Story, day, rules_of
 from workflow.case.case import Line
 from workflow.case.sealing import KINDS, SEALED, WHOLE, Sealed, as_sealed, meaning
+from workflow.vocabulary import Way
 
 PHOTO = "ab" * 32
 
@@ -33,7 +34,9 @@ def rows_of(told: Story, part: str):
 
 @pytest.fixture
 def lived():
-    told = Story(rules_of(), (Line("MUG", "Mug", 3, 990),), paid=2_970, supplier="Yiwu").until(3)
+    asking = rules_of("[effects.modes]\nurge_supplier = 'ask'")
+    told = Story(asking, (Line("MUG", "Mug", 3, 990),), paid=2_970, supplier="Yiwu").until(2)
+    told.answer(Way.yes, 3)
     told.report("ship", 3.5)
     told.report("deliver", 4)
     told.report("open_claim", 5, kind="damaged", lines="MUG:2")

@@ -6,7 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tracing.per_input import per_input
-from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, LedgerStatus, Remedy, State, TimerStatus
+from workflow.vocabulary import (
+    ClaimKind,
+    ClaimStatus,
+    ClaimVerdict,
+    DecisionStatus,
+    LedgerSide,
+    LedgerStatus,
+    Remedy,
+    State,
+    TimerStatus,
+    Way,
+)
 
 Value = TypeVar("Value")
 
@@ -180,6 +191,27 @@ class Claim:
     replacement: str | None = None
 
 
+@dataclass(frozen=True)
+class Decision:
+    """A step that waits for a person's word (rule 5.9): of the timer, or of the report, that would have taken it.
+
+    `sleeps_until` is when it is spoken of again; `passed_over` the supplier that the answer left out.
+    """
+
+    number: int
+    trigger: str
+    since: datetime
+    timer: int | None = None
+    source: str | None = None
+    key: str | None = None
+    sleeps_until: datetime | None = None
+    status: DecisionStatus = DecisionStatus.standing
+    way: Way | None = None
+    passed_over: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+
+
 def own_key(trigger: str, at: datetime) -> str:
     """Return the key of a report whose sender gave it none: trigger and instant (rule 2.9)."""
     return f"{trigger}@{at.isoformat()}"
@@ -230,6 +262,9 @@ class Case:
     """Of the digests that stand for this order's personal data in its history (rule 6.3)."""
     waiting: tuple[Report, ...] = ()
     """Reports about its parcels that could not be applied when they came (rule 2.6)."""
+    decisions: tuple[Decision, ...] = ()
+    asking: tuple[Report, ...] = ()
+    """Reports whose steps wait for a decision, in the order in which they came."""
     chain_paid: int | None = None
     """What was paid for the first order of its chain, if this one is a replacement."""
     settled_elsewhere: int = 0
@@ -253,6 +288,12 @@ class Case:
     def claim(self) -> Claim | None:
         """The open claim, if there is one."""
         return next((claim for claim in self.claims if claim.status == ClaimStatus.open), None) if self.claims else None
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision that stands, if one does: there is one at a time."""
+        last = self.decisions[-1] if self.decisions else None
+        return last if last and last.status is DecisionStatus.standing else None
 
     @property
     def open_refund(self) -> LedgerRow | None:
@@ -279,8 +320,9 @@ class Case:
         return fitting[-1] if fitting else None
 
     def next_supplier(self) -> str | None:
-        """Return the best alternative that has not had its turn, or None."""
-        return _first_untried(self.order.alternatives, *(attempt.supplier for attempt in self.attempts)) or None
+        """Return the best alternative that has not had its turn and was not passed over, or None."""
+        passed_over = [one.passed_over for one in self.decisions]
+        return _first_untried(self.order.alternatives, *(one.supplier for one in self.attempts), *passed_over) or None
 
     def open_recoveries(self) -> tuple[LedgerRow, ...]:
         """Return the recoveries that are neither settled, declined nor withdrawn."""

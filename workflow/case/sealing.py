@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from workflow.case.canonical import ascii_json
-from workflow.case.case import LINKS, Attempt, Case, Claim, LedgerRow, Order, Timer
+from workflow.case.case import LINKS, Attempt, Case, Claim, Decision, LedgerRow, Order, Timer
 from workflow.vocabulary import TimerStatus
 
 SEALED: Mapping[type, tuple[str, ...]] = {
@@ -17,7 +17,7 @@ SEALED: Mapping[type, tuple[str, ...]] = {
     Case: ("current", "returns_to", "cancelled", "gap", "historical"),
     Attempt: ("supplier", "ship_by", "shipped_at", "delivered_at"),
     Timer: ("trigger", "due_at", "status", "nth", "ledger", "claim", "paused_at", "paused_by"),
-    **{kind: tuple(one.name for one in fields(kind))[1:] for kind in (LedgerRow, Claim)},
+    **{kind: tuple(one.name for one in fields(kind))[1:] for kind in (LedgerRow, Claim, Decision)},
 }
 """What is sealed, besides the number of a part: neither what tells of the buyer, nor what carriers and people say in words.
 
@@ -30,11 +30,12 @@ KINDS: Mapping[str, type] = {
     "timers": Timer,
     "ledger": LedgerRow,
     "claims": Claim,
+    "decisions": Decision,
 }
 """The parts of an order that are sealed."""
 WHOLE = ("order", "case")
 """The parts of which an order has one; the others are numbered."""
-_ONE = {"attempts": "attempt", "timers": "timer", "ledger": "ledger row", "claims": "claim"}
+_ONE = {"attempts": "attempt", "timers": "timer", "ledger": "ledger row", "claims": "claim", "decisions": "decision"}
 _all_of: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {kind: attrgetter(*names) for kind, names in SEALED.items()}
 
 
@@ -73,6 +74,8 @@ def written(was: Case, now: Case, timers: Mapping[int, Timer]) -> str:
         wrote["ledger"] = _numbered(was.ledger, now.ledger)
     if was.claims is not now.claims:
         wrote["claims"] = {number: _without_words(told) for number, told in _numbered(was.claims, now.claims).items()}
+    if was.decisions is not now.decisions:
+        wrote["decisions"] = _numbered(was.decisions, now.decisions)
     return ascii_json(wrote)
 
 

@@ -168,6 +168,13 @@ class Money(Section):
     chase_recovery_at: Chases = (Duration(15, "wd"), Duration(20, "wd"), Duration(25, "wd"))
 
 
+class Decisions(Section):
+    """How often the merchant is reminded of a step that waits for a decision (rule 5.9)."""
+
+    remind_every: AnyInterval = Duration(1, "wd")
+    remind_times: Times = 3
+
+
 class Reports(Section):
     """Which reports are accepted."""
 
@@ -244,6 +251,7 @@ class Policy(Section):
     claims: Claims = Claims()
     evidence: Evidence = Evidence()
     money: Money = Money()
+    decisions: Decisions = Decisions()
     reports: Reports = Reports()
     clock: Clock = Clock()
     effects: Effects = Effects()
@@ -296,12 +304,20 @@ class PolicyScope:
 
 
 class Rules:
-    """A policy in force: its version in the database, its numbers, and its calendar."""
+    """A policy in force: its version in the database, its numbers, and its calendar.
 
-    def __init__(self, version: int, policy: Policy, calendar: WorkingCalendar) -> None:
-        self.version, self.policy, self.calendar = version, policy, calendar
+    `asks` says whether steps wait for a person where the policy has the mode `ask`; where nobody is there to decide, as in
+    `replay`, they are taken at once.
+    """
+
+    def __init__(self, version: int, policy: Policy, calendar: WorkingCalendar, *, asks: bool = True) -> None:
+        self.version, self.policy, self.calendar, self.asks = version, policy, calendar, asks
         self._named_suppliers = frozenset(one.supplier for one in policy.overrides if one.supplier is not None)
         self._by_scope: dict[PolicyScope, Policy] = {}
+
+    def without_asking(self) -> "Rules":
+        """Return these rules with every step taken at once."""
+        return Rules(self.version, self.policy, self.calendar, asks=False)
 
     def of(self, case: Case) -> Policy:
         """Return the policy as it counts for the case's order and current supplier (rule 3.9)."""

@@ -6,8 +6,8 @@ from datetime import datetime
 from workflow.case import claims
 from workflow.case.case import LINKS, Attempt, LedgerRow, replace_fields
 from workflow.draft import Draft, EffectDraft
-from workflow.rules import claim_changes, timer_changes, timers
-from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
+from workflow.rules import claim_changes, decision_changes, timer_changes, timers
+from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State, Way
 
 
 def begin(draft: Draft) -> None:
@@ -24,10 +24,12 @@ def link(draft: Draft) -> None:
 
 
 def take_promise(draft: Draft) -> None:
-    """The current attempt has a new promised ship date; running overdue clocks count from it (rule 3.2)."""
+    """The current attempt has a new promised ship date: its overdue clocks count from it, even if they were off (rule 3.2)."""
     ship_by = datetime.fromisoformat(str(draft.event.fields["ship_by"]))
     draft.change_attempt(replace_fields(draft.case.attempt, ship_by=ship_by, counts_from=None))
     timers.restart_if_running(draft, "urge", "reroute")
+    if not draft.case.cancelled:
+        timers.start_if_off(draft, "urge", "reroute")
 
 
 def move_by_hand(draft: Draft) -> None:
@@ -54,6 +56,8 @@ def note_urge(draft: Draft) -> None:
 
 def turn_to_the_next_supplier(draft: Draft) -> None:
     """Open a new attempt with the best alternative left; ask the old one for the money back (rule 2.3)."""
+    if draft.event.way is Way.next:
+        draft.change_decision(passed_over=draft.case.next_supplier())
     old, number = draft.case.attempt, len(draft.case.attempts) + 1
     supplier = draft.case.next_supplier()
     new = Attempt(number, supplier, draft.event.at)
@@ -137,6 +141,8 @@ def repeat(draft: Draft) -> None:
     draft.note(nth=fired.nth, ledger=fired.ledger)
     if fired.claim:
         claim_changes.tell_of_claim(draft)
+    if fired.trigger == decision_changes.REMINDER:
+        decision_changes.tell_of_decision(draft)
     if fired.trigger == "chase_refund" and draft.case.open_refund:
         draft.note(amount=draft.case.open_refund.amount)
     if not timers.repeat(draft, fired) and draft.row.flag:
@@ -226,6 +232,9 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         claim_changes.end_window,
         settle_recovery,
         decline_recovery,
+        decision_changes.ask,
+        decision_changes.queue,
+        decision_changes.stay,
         timer_changes.move_timer,
         timer_changes.pause_timer,
         timer_changes.resume_timer,

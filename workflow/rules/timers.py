@@ -59,8 +59,9 @@ def start(
     paused_by: str | None = None,
     ledger: int | None = None,
     claim: int | None = None,
+    counts_from: datetime | None = None,
 ) -> None:
-    """Start the timer of `trigger`, counting from what its rule says; one that runs already ends.
+    """Start the timer of `trigger`, counting from what its rule says (or from an instant); one that runs already ends.
 
     If a person has paused that one, the new one is paused by them too (rule 3.10).
     """
@@ -68,7 +69,7 @@ def start(
         if (timer.trigger, timer.ledger, timer.claim) == (trigger, ledger, claim):
             paused, paused_by = paused or timer.paused_by is not None, paused_by or timer.paused_by
             end(draft, timer)
-    planned = plan(draft.case, draft.rules, trigger, draft.event.at, ledger=ledger)
+    planned = plan(draft.case, draft.rules, trigger, counts_from or draft.event.at, ledger=ledger)
     if planned is None:
         return
     about: dict[str, Any] = {"ledger": ledger, "claim": claim, "paused_by": paused_by}
@@ -103,6 +104,15 @@ def restart_if_running(draft: Draft, *triggers: str) -> None:
             start(draft, timer.trigger)
 
 
+def start_if_off(draft: Draft, *triggers: str) -> None:
+    """Start those of `triggers` that start in the state of the order and have no timer: a person or a decline ended it."""
+    assert draft.case.state is not None, "an order that was placed has a state"
+    running = {timer.trigger for timer in draft.case.timers}
+    for trigger in STARTED_BY[draft.case.state]:
+        if trigger in triggers and trigger not in running:
+            start(draft, trigger)
+
+
 def end(draft: Draft, timer: Timer) -> None:
     """End a timer that will not fire any more."""
     draft.drop_timer(replace_fields(timer, status=TimerStatus.cancelled, paused_at=None))
@@ -134,6 +144,21 @@ def _wait(draft: Draft, timer: Timer) -> None:
     """Stop a timer that keeps its instant; what is past when the order comes back fires then."""
     if timer.status == TimerStatus.pending:
         draft.change_timer(replace_fields(timer, status=TimerStatus.paused))
+
+
+def rest(draft: Draft, *triggers: str) -> None:
+    """Let clocks keep their instants and not fire while a report waits for a decision (rule 5.9)."""
+    for timer in draft.case.timers:
+        if timer.trigger in triggers:
+            _wait(draft, timer)
+
+
+def wake(draft: Draft, *triggers: str) -> None:
+    """Let what waited for a decision, or behind one, run on; clocks of `triggers` that rested for it too."""
+    for timer in draft.case.timers:
+        rested = timer.trigger in triggers and timer.status is TimerStatus.paused and timer.paused_at is None
+        if timer.status is TimerStatus.waiting or (rested and timer.paused_by is None):
+            draft.change_timer(replace_fields(timer, status=TimerStatus.pending))
 
 
 def _resume(draft: Draft, timer: Timer) -> None:
@@ -230,6 +255,7 @@ _EVERY: dict[str, Callable[[Policy], tuple[Duration, int]]] = {
     "stall": lambda policy: (policy.transit.stall_every, policy.transit.stall_times),
     "remind_customs": lambda policy: (policy.customs.remind_every, policy.customs.remind_times),
     "chase_verification": lambda policy: (policy.claims.chase_verification_every, policy.claims.chase_verification_times),
+    "remind_decision": lambda policy: (policy.decisions.remind_every, policy.decisions.remind_times),
 }
 _CHASES: dict[str, Callable[[Policy], tuple[Duration, ...]]] = {
     "remind_window": lambda policy: policy.claims.remind_window_at,

@@ -1,0 +1,99 @@
+"""decide: answer what waits for a person's decision."""
+
+import sys
+from datetime import datetime
+
+import click
+
+from admin.app import App, now, person
+from admin.effect_summary import effect_summary
+from admin.options import InstantOrDuration
+from admin.text import safe
+from engine.answering import Answered, Standing, decide, standing
+from workflow.decisions import Answer
+from workflow.errors import UsageError
+from workflow.process import FLAGS
+from workflow.vocabulary import Way
+
+_MEANING = {
+    Way.yes: "take the step",
+    Way.next: "take it with the supplier after that one",
+    Way.refund: "request a refund instead",
+    Way.stay: "do not take it; with --until not before then",
+}
+
+
+@click.command("decide")
+@click.argument("identity", metavar="ID")
+@click.argument("way", metavar="[yes|next|refund|stay]", type=click.Choice([*map(str, Way)]), required=False)
+@click.option("--decision", "number", type=click.IntRange(min=1), help="Only if it is the decision with this number")
+@click.option("--until", type=InstantOrDuration(), help="With stay: it sleeps until this instant, or for 2d, 36h, …")
+@click.option("--reason", help="Why; it is kept in the history")
+@click.option("--dry-run", is_flag=True, help="Only say what would come of it")
+@click.option("--yes", "agreed", is_flag=True, help="Do not ask")
+@click.pass_context
+def decide_command(
+    ctx: click.Context,
+    identity: str,
+    way: str | None,
+    number: int | None,
+    until: datetime | None,
+    reason: str | None,
+    dry_run: bool,
+    agreed: bool,
+) -> None:
+    """Answer what waits for a decision on the order ID; without an answer, say what waits.
+
+    On a terminal, what the answer does is shown first.
+    """
+    app = App(ctx)
+    database, moment = app.ready(), now()
+    rules = app.rules_for_reading() if dry_run or way is None else app.rules()
+    if way is None:
+        _print_standing(app, standing(database, identity, moment, rules), identity)
+        return
+    if until is not None and way != Way.stay:
+        raise UsageError("--until is for stay: until then the decision sleeps")
+    given = Answer(Way(way), person(), number, until, reason)
+    asks = sys.stdin.isatty() and not agreed and way != Way.stay
+    if dry_run or asks:
+        found = standing(database, identity, moment, rules)
+        shown = number or (found.decision.number if found else None)
+        given = Answer(given.way, given.by, shown, until, reason)
+        _print_answered(app, decide(database, identity, given, moment, rules, dry_run=True), "would be")
+        if dry_run:
+            return
+        click.confirm("Decide so?", abort=True)
+    _print_answered(app, decide(database, identity, given, moment, rules), "is")
+
+
+def _print_standing(app: App, found: Standing | None, identity: str) -> None:
+    if found is None:
+        click.echo("Nothing waits for a decision.")
+        return
+    one, case = found.decision, found.case
+    sleeps = f"; it sleeps until {app.when(one.sleeps_until)}" if one.sleeps_until and one.sleeps_until > now() else ""
+    click.echo(
+        f"Order {safe(case.name)} is {case.state}. Decision {one.number}: {one.trigger} waits, {app.when(one.since)}{sleeps}."
+    )
+    for way in found.ways:
+        click.echo(f"  aftersales decide {safe(identity)} {way:<8}{_MEANING[way]}")
+
+
+def _print_answered(app: App, answered: Answered, verb: str) -> None:
+    case, made = answered.case, answered.step
+    row = made.history
+    if row.details["way"] == Way.stay:
+        until = row.details.get("until")
+        sleeps = f"sleeps until {app.when(datetime.fromisoformat(str(until)), how_far=False)}" if until else "is not taken"
+        click.echo(f"Order {safe(case.name)} stays {case.state}: {row.trigger} {sleeps}.")
+    else:
+        click.echo(f"Order {safe(case.name)} {verb} {case.state} after {row.trigger}.")
+    for effect in made.effects:
+        about = effect_summary(effect.kind, effect.details, case.order.currency)
+        by_hand = ", which the policy leaves to you" if effect.mode == "off" else ""
+        click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{by_hand}")
+    for flag in made.flags:
+        click.echo(f"  needs a person: {FLAGS[flag]}")
+    if case.decision and (not made.case.decision or case.decision.number != made.case.decision.number):
+        click.echo(f"  next decision: {case.decision.trigger}")

@@ -1,0 +1,31 @@
+"""decisions: what waits for a person's decision."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from admin.app import App, now
+from admin.lists import Paging, list_options, print_page
+from engine import views
+from engine.views import DecisionSummary, Filter
+from workflow.case.money import show_amount
+
+
+@click.command("decisions")
+@click.option("--sleeping", is_flag=True, help="Those too that sleep until later (`decide ID stay --until`)")
+@list_options("the decision stands", deadlines=False)
+@click.pass_context
+def decisions_command(ctx: click.Context, sleeping: bool, wanted: Filter, paging: Paging) -> None:
+    """List what waits for a decision of yours, oldest first: answer with `aftersales decide ID WAY`."""
+    app = App(ctx)
+    wanted = replace(wanted, awake_at=None if sleeping else now())
+    page = views.list_decisions(app.ready(), wanted, paging.limit, paging.after)
+
+    def cells(one: DecisionSummary) -> Sequence[Any]:
+        amount = None if one.amount is None or one.next else show_amount(one.amount, one.currency)
+        return one.order, one.number, one.state, one.trigger, one.next or amount, app.brief(one.since)
+
+    columns = ("order", "decision", "state", "would", "supplier or sum", "since")
+    print_page("decisions", page, paging, columns, cells, "Nothing waits for a decision.")

@@ -1,0 +1,105 @@
+"""A person's answers to steps that wait for a decision (rule 5.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from workflow.case.case import Case, Decision, Details, Report, replace_fields
+from workflow.draft import Event
+from workflow.errors import OrderError, Refused
+from workflow.machine import decide
+from workflow.process import RECORDS
+from workflow.step import Step, carry_out
+from workflow.table import NEW, ROWS_BY_STATE_AND_TRIGGER
+from workflow.vocabulary import Row, State, Way
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a person decides. `number` is that of the decision that they were shown, `until` only for `stay`."""
+
+    way: Way
+    by: str
+    number: int | None = None
+    until: datetime | None = None
+    reason: str | None = None
+
+
+def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
+    """Answer the decision that stands on an order.
+
+    Raises:
+        Refused: none stands, it is another one than the person was shown, that way does not exist for it, or it would sleep
+            until an instant that is past.
+
+    """
+    decision = case.decision
+    if decision is None or given.number not in (None, decision.number):
+        raise Refused(case.name, case.state, f"decide {given.way}", _other(case, given.number))
+    ways = ways_of(case, decision, at, rules)
+    if given.way not in ways:
+        why = f"it is no way out of {decision.trigger} here: there are {', '.join(ways)}"
+        raise Refused(case.name, case.state, f"decide {given.way}", why)
+    if given.until is not None and given.until <= at:
+        raise Refused(case.name, case.state, f"decide {given.way}", "the instant until which it would sleep is past")
+    report, timer = report_of(case, decision), case.timer(decision.timer or 0)
+    until = None if given.until is None else given.until.isoformat()
+    told: Details = {"decision": decision.number, "way": given.way, "reason": given.reason, "until": until}
+    fields = {**(report.fields if report else {}), **{name: value for name, value in told.items() if value is not None}}
+    if until is None:
+        case = replace_fields(case, asking=tuple(one for one in case.asking if one is not report))
+    if given.way is Way.stay:
+        stays = Event(decision.trigger, at, at, given.by, fields, report=report, way=Way.stay)
+        return carry_out(case, stays, rules, RECORDS["stay"], None)
+    event = Event(decision.trigger, at, at, given.by, fields, timer, report, given.way)
+    if given.way is Way.refund:
+        return carry_out(case, event, rules, _refunding(case, decision.trigger), State.refunding)
+    row, target = decide(case, decision.trigger, fields, rules, at)
+    return carry_out(case, event, rules, row, target)
+
+
+def ways_of(case: Case, decision: Decision, at: datetime, rules: Rules) -> tuple[Way, ...]:
+    """Return how a decision can be answered as the case stands."""
+    report = report_of(case, decision)
+    try:
+        _, target = decide(case, decision.trigger, report.fields if report else {}, rules, at)
+    except OrderError:
+        return (Way.stay,)
+    ways = [Way.yes]
+    if target is State.rerouted:
+        passed_over = replace_fields(decision, passed_over=case.next_supplier())
+        others = replace_fields(case, decisions=(*case.decisions[:-1], passed_over))
+        ways += [Way.next] if others.next_supplier() else []
+        ways += [Way.refund] if _refunding_rows(case, decision.trigger) else []
+    return (*ways, Way.stay)
+
+
+def report_of(case: Case, decision: Decision) -> Report | None:
+    """Return the report that a decision is about, if it is about one."""
+    return next((one for one in case.asking if (one.source, one.key) == (decision.source, decision.key)), None)
+
+
+def _refunding(case: Case, trigger: str) -> Row:
+    return _refunding_rows(case, trigger)[0]
+
+
+def _refunding_rows(case: Case, trigger: str) -> list[Row]:
+    rows = ROWS_BY_STATE_AND_TRIGGER.get((str(case.state or NEW), trigger), ())
+    return [row for row in rows if row.target is State.refunding]
+
+
+def _other(case: Case, number: int | None) -> str:
+    """Say why an answer fits no decision that stands: who has decided what, or that nothing was asked."""
+    if case.decision is not None:
+        return f"decision {number} does not stand any more; {case.decision.number} does: look at it again"
+    if not case.decisions:
+        return "nothing waits for a decision"
+    last = case.decisions[-1]
+    if last.way is None:
+        return f"nothing waits for a decision any more: the order has moved on without {last.trigger}"
+    return f"nothing waits for a decision any more: {last.decided_by} has decided {last.way} on {last.trigger}"

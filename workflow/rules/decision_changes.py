@@ -1,0 +1,86 @@
+"""What waits for a person's decision, and what the answer does to it (rule 5.9)."""
+
+from datetime import datetime
+
+from workflow.case import claims
+from workflow.case.case import Decision, replace_fields
+from workflow.draft import Draft
+from workflow.process import REST_FOR_A_DECISION
+from workflow.rules import timers
+from workflow.vocabulary import DecisionStatus, State, TimerStatus, Way
+
+REMINDER = "remind_decision"
+
+
+def ask(draft: Draft) -> None:
+    """Let a decision stand on the step that the timer or report of the event would have taken."""
+    event, case = draft.event, draft.case
+    timer, report = event.fields.get("timer"), event.report
+    decision = Decision(
+        number=len(case.decisions) + 1,
+        trigger=str(event.fields["asks"]),
+        since=event.at,
+        timer=None if timer is None else int(timer),
+        source=report.source if report else None,
+        key=report.key if report else None,
+    )
+    draft.change(decisions=(*case.decisions, decision))
+    if report:
+        timers.rest(draft, *REST_FOR_A_DECISION)
+    queue(draft)
+    timers.start(draft, REMINDER)
+    draft.note(decision=decision.number)
+    if "place_supply" in str(event.fields["would"]):
+        draft.note(next=case.next_supplier())
+    else:
+        draft.note(amount=claims.to_ask_for(case, case.claim))
+
+
+def tell_of_decision(draft: Draft) -> None:
+    """Note what a reminder speaks of."""
+    if decision := draft.case.decision:
+        draft.note(decision=decision.number, asks=decision.trigger)
+
+
+def queue(draft: Draft) -> None:
+    """Let the timer of the event wait: for its own decision, or behind the one that stands."""
+    number = draft.event.fields.get("timer")
+    for timer in draft.case.timers:
+        if timer.number == number:
+            draft.change_timer(replace_fields(timer, status=TimerStatus.waiting))
+
+
+def stay(draft: Draft) -> None:
+    """The step is not taken: not before an instant, or not at all."""
+    decision, until = draft.case.decision, draft.event.fields.get("until")
+    assert decision is not None, "who answers has seen it"
+    if until is not None:
+        draft.change_decision(sleeps_until=datetime.fromisoformat(str(until)))
+        timers.start(draft, REMINDER, counts_from=datetime.fromisoformat(str(until)))
+        return
+    for timer in draft.case.timers:
+        if timer.number == decision.timer:
+            timers.end(draft, timer)
+    _end(draft, DecisionStatus.answered)
+
+
+def settle(draft: Draft, target: State | None) -> None:
+    """End the decision that a step has answered, or that it has left behind: then what waited behind it goes on."""
+    decision = draft.case.decision
+    if decision is None or len(draft.was.decisions) < decision.number:
+        return
+    waits = decision.timer is None or any(
+        one.number == decision.timer and one.status is TimerStatus.waiting for one in draft.case.timers
+    )
+    answered = draft.event.way in (Way.yes, Way.next, Way.refund)
+    if answered or not waits or (target is not None and target is not draft.was.state):
+        _end(draft, DecisionStatus.answered if answered else DecisionStatus.ended)
+
+
+def _end(draft: Draft, status: DecisionStatus) -> None:
+    event = draft.event
+    told = {"way": event.way, "decided_by": event.actor} if status is DecisionStatus.answered else {}
+    draft.change_decision(status=status, decided_at=event.at, sleeps_until=None, **told)
+    timers.end_all(draft, REMINDER)
+    timers.wake(draft, *REST_FOR_A_DECISION)
+    draft.cleared.append("undecided")
