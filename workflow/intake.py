@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from workflow.case.case import Case, Report, replace_fields
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
-from workflow.process import OLDER_NEWS, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS, PARCEL_REPORTS
+from workflow.process import OLDER_NEWS, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS, PARCEL_REPORTS, SUPPLIER_REPORTS
 from workflow.step import Step, carry_out, step
 from workflow.vocabulary import Position, State, Verdict
 
@@ -64,14 +64,19 @@ def _after(case: Case, received: Received) -> Case:
 
 
 def judge_asking(case: Case, now: datetime, rules: Rules) -> tuple[Case, list[Received]]:
-    """Judge the reports anew that waited for a decision which has ended; what has no place any more is noted (rule 5.9)."""
+    """Judge the reports anew that waited for a decision which has ended (rule 5.9).
+
+    Noted is what has no place any more, and what was said of a supplier that the order has left meanwhile.
+    """
     verdicts: list[Received] = []
     while case.asking and case.decision is None:
         report, *others = case.asking
-        received = _judge(replace_fields(case, asking=tuple(others)), report, now, rules)
+        case = replace_fields(case, asking=tuple(others))
+        of_another = report.trigger in SUPPLIER_REPORTS and report.at < case.attempt.placed_at
+        received = Received(report, Verdict.applied) if of_another else _judge(case, report, now, rules)
         if received.verdict in (Verdict.refused, Verdict.exception):
             received = Received(report, Verdict.applied)
-        case = _after(replace_fields(case, asking=tuple(others)), received)
+        case = _after(case, received)
         verdicts.append(received)
     return case, verdicts
 

@@ -258,6 +258,8 @@ EFFECTS: tuple[Effect, ...] = (
     Effect("escalate", Party.contact),
 )
 
+SUPPLIER_REPORTS = ("report_no_stock", "report_unresponsive", "report_oversized")
+"""Reports about the supplier that had the order when they occurred."""
 PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")
 """Reports about one parcel: of these the one that occurred last decides (rule 2.6)."""
 PARCEL_MOVES: Mapping[tuple[Position, str], Position] = {

@@ -151,6 +151,28 @@ def test_what_would_ask_meanwhile_waits_behind_and_is_judged_when_that_has_ended
     assert whole(database)
 
 
+def test_what_was_said_of_a_supplier_that_was_left_asks_nothing_of_the_next_one(database):
+    out_of_stock, silent = report("report_no_stock", 1), report("report_unresponsive", 1.5)
+    take(database, arrival("1", out_of_stock, silent), now=2, rules=ASKING)
+    decide(database, "1", Answer(Way.yes, KIM), day(3), ASKING)
+    case = case_of(database)
+    assert (case.state, case.attempt.supplier, case.decision) == (State.rerouted, "alt-1", None)
+    assert verdicts(database) == [("report_no_stock", "applied"), ("report_unresponsive", "applied")]
+    take(database, arrival("1", report("report_no_stock", 4), placing=False), now=4, rules=ASKING)
+    assert case_of(database).decision.trigger == "report_no_stock", "this one is about the next supplier"
+    assert whole(database)
+
+
+def test_a_person_who_reports_instead_of_deciding_is_not_asked_about_the_next_supplier(database):
+    from dataclasses import replace
+
+    take(database, arrival("1", report("report_no_stock", 1)), now=1, rules=ASKING)
+    take(database, arrival("1", replace(report("report_no_stock", 2), actor=KIM), placing=False), now=2, rules=ASKING)
+    case = case_of(database)
+    assert (case.state, case.attempt.supplier, case.decision) == (State.rerouted, "alt-1", None)
+    assert whole(database)
+
+
 def test_what_a_person_reports_is_their_word(database):
     from dataclasses import replace
 
