@@ -148,7 +148,7 @@ class Daemon:
                 break
             least = 0.0 if fired.count else WAIT_INLINE_BELOW.total_seconds()  # another daemon holds the due timers
             self._stop.wait(max(least, (wake - _now()).total_seconds()))
-        if wake is not None and wake < _now() + self._limits.longest_sleep:
+        if wake is not None and wake <= _now() + self._limits.longest_sleep:
             self._wake(self._firing, max(wake, _now()))
 
     def _fire_once(self) -> Fired:

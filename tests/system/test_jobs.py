@@ -157,7 +157,7 @@ def bury(runtime):
 
 def test_a_daemon_that_was_taken_for_dead_goes_on_under_a_new_name(runtime, log):
     take(runtime.database, arrival("1"), rules=RULES)
-    with freeze_time(day(1)) as clock, at_work(runtime) as (daemon, codes):
+    with freeze_time(day(1), tick=True) as clock, at_work(runtime) as (daemon, codes):
         log.wait_for("runs on")
         buried = bury(runtime)
         clock.move_to(day(2))
@@ -171,7 +171,7 @@ def test_a_daemon_that_was_taken_for_dead_goes_on_under_a_new_name(runtime, log)
 
 def test_a_daemon_in_whose_place_another_process_owns_the_file_stops_with_an_error(runtime, log):
     take(runtime.database, arrival("1"), rules=RULES)
-    with freeze_time(day(1)) as clock, at_work(runtime) as (daemon, codes):
+    with freeze_time(day(1), tick=True) as clock, at_work(runtime) as (daemon, codes):
         log.wait_for("runs on")
         with runtime.database.write() as connection:
             heartbeats.end(connection, [row["daemon"] for row in heartbeats.alive(connection)], day(1))
