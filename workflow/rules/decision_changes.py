@@ -38,8 +38,9 @@ def ask(draft: Draft) -> None:
 
 def tell_of_decision(draft: Draft) -> None:
     """Note what a reminder speaks of."""
-    if decision := draft.case.decision:
-        draft.note(decision=decision.number, asks=decision.trigger)
+    decision = draft.case.decision
+    assert decision is not None, "reminders end with the decision"
+    draft.note(decision=decision.number, asks=decision.trigger)
 
 
 def queue(draft: Draft) -> None:

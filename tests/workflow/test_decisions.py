@@ -1,0 +1,39 @@
+"""What cannot be answered, and what waits behind another decision (rule 5.9)."""
+
+import pytest
+
+from tests.factories import Story, day, rules_of
+from workflow.case.case import Decision, replace_fields
+from workflow.decisions import Answer, answer, ways_of
+from workflow.errors import Refused
+from workflow.timer_commands import act
+from workflow.vocabulary import State, TimerStatus, Way
+
+ASKING = rules_of("[effects.modes]\nplace_supply = 'ask'\n")
+
+
+@pytest.fixture
+def asked():
+    """The case of an order whose reroute waits for a decision."""
+    return Story(ASKING, paid=500, supplier="Yiwu").until(4).case
+
+
+def test_a_step_that_the_order_allows_no_more_can_only_be_left(asked):
+    moved_on = replace_fields(asked, state=State.shipped)
+    assert ways_of(moved_on, asked.decision, day(5), ASKING) == (Way.stay,)
+    with pytest.raises(Refused, match="it is no way out of reroute here: there are stay"):
+        answer(moved_on, Answer(Way.yes, "person:kim"), day(5), ASKING)
+
+
+@pytest.mark.parametrize("action", ["fire", "postpone", "cancel", "pause"])
+def test_a_timer_that_waits_behind_another_decision_is_left_alone(asked, action):
+    (waiting,) = (timer for timer in asked.timers if timer.status is TimerStatus.waiting)
+    another = replace_fields(asked, decisions=(Decision(1, "report_no_stock", day(3), source="file", key="k"),))
+    with pytest.raises(Refused, match="it waits behind another decision: answer that one first"):
+        act(another, action, waiting.number, day(5), "person:kim", ASKING, {})
+
+
+def test_a_decision_does_not_sleep_until_an_instant_that_is_past(asked):
+    with pytest.raises(Refused, match="the instant until which it would sleep is past"):
+        answer(asked, Answer(Way.stay, "person:kim", until=day(5)), day(5), ASKING)
+    assert answer(asked, Answer(Way.stay, "person:kim", until=day(5.01)), day(5), ASKING).case.decision.sleeps_until
