@@ -37,3 +37,8 @@ def test_a_decision_does_not_sleep_until_an_instant_that_is_past(asked):
     with pytest.raises(Refused, match="the instant until which it would sleep is past"):
         answer(asked, Answer(Way.stay, "person:kim", until=day(5)), day(5), ASKING)
     assert answer(asked, Answer(Way.stay, "person:kim", until=day(5.01)), day(5), ASKING).case.decision.sleeps_until
+
+
+def test_the_supplier_after_the_next_is_offered_only_if_there_is_one():
+    last = Story(ASKING, paid=500, supplier="Yiwu", alternatives=("Ningbo",)).until(4).case
+    assert ways_of(last, last.decision, day(5), ASKING) == (Way.yes, Way.refund, Way.stay)
