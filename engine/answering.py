@@ -1,20 +1,20 @@
 """Answers of people to steps that wait for a decision (rule 5.9)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from engine.unit_of_work import UnitOfWork
-from storage import queries
+from engine.views import Filter, Page, Source, filled
+from storage import lists, queries
 from storage.database import Database, reading, repeated, writing
-from workflow.case.case import Case, Decision
-from workflow.decisions import Answer, answer, report_of, ways_of
+from workflow.case.case import Case
+from workflow.decisions import Answer, Standing, answer, standing_on
 from workflow.intake import Received
 from workflow.policy.policy import Rules
 from workflow.step import Step
-from workflow.vocabulary import Verdict, Way
+from workflow.vocabulary import State, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,19 @@ class Answered:
     case: Case
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A decision that stands on an order, and how it can be answered."""
+@dataclass(frozen=True)
+class DecisionSummary:
+    """A decision in a list. `next` is the supplier that its step orders from, `amount` the sum that it requests."""
 
-    case: Case
-    decision: Decision
-    ways: Sequence[Way]
+    order: str
+    number: int
+    trigger: str
+    state: State
+    since: datetime
+    sleeps_until: datetime | None
+    next: str | None
+    amount: int | None
+    currency: str
 
 
 @repeated
@@ -50,11 +56,9 @@ def decide(
         order_id = queries.resolve_id(connection, identity)
         unit = UnitOfWork(connection, [order_id], at, lock=not dry_run)
         case, order = unit.case(order_id), unit.orders[order_id]
-        decision = case.decision
-        asked = report_of(case, decision) if decision else None
         made = answer(case, given, at, rules)
-        if asked and not (given.way is Way.stay and given.until):
-            order.run.received.append(Received(asked, Verdict.applied))
+        answered = (report for report in case.asking if report not in made.case.asking)
+        order.run.received += [Received(report, Verdict.applied) for report in answered]
         unit.record(order_id, made, rules)
         after = order.run.case
         if not dry_run:
@@ -70,10 +74,25 @@ def standing(source: Database, identity: str, at: datetime, rules: Rules) -> Sta
 
     """
     with reading(source) as connection:
-        case = queries.stored_case(connection, identity, with_chain=True).case
-    return standing_of(case, at, rules)
+        return standing_on(queries.stored_case(connection, identity, with_chain=True).case, at, rules)
 
 
-def standing_of(case: Case, at: datetime, rules: Rules) -> Standing | None:
-    """Return the decision that stands on a case, or None."""
-    return Standing(case, case.decision, ways_of(case, case.decision, at, rules)) if case.decision else None
+def list_decisions(
+    source: Source, wanted: Filter, limit: int, after: str | None, at: datetime, rules: Rules
+) -> Page[DecisionSummary]:
+    """List the decisions that stand, those that have stood longest first, with what their steps would do at `at`.
+
+    Raises:
+        UsageError: `after` is not a cursor of this list.
+
+    """
+    with reading(source) as connection:
+        found = lists.decisions(connection, wanted, limit, after)
+        unit = UnitOfWork(connection, {row["order_id"] for row in found.rows}, at, lock=False)
+        shown = []
+        for row in found.rows:
+            stands = standing_on(unit.case(row["order_id"]), at, rules)
+            assert stands is not None, "the list and the order are read in one view"
+            told = {"next": stands.next, "amount": stands.amount, "currency": stands.case.order.currency}
+            shown.append(filled(DecisionSummary, {**row, **told}))
+    return Page(shown, found.next)

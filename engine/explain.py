@@ -19,7 +19,7 @@ from workflow.table import allowed_now
 from workflow.vocabulary import Remedy, State, Verdict
 
 if TYPE_CHECKING:
-    from engine.answering import Standing
+    from workflow.decisions import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,9 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
 def _standing(case: Case, at: datetime, rules: Rules) -> "Standing | None":
     if case.decision is None:
         return None
-    from engine.answering import standing_of  # the machine takes as long to load as all the rest
+    from workflow.decisions import standing_on  # the machine takes as long to load as all the rest
 
-    return standing_of(case, at, rules)
+    return standing_on(case, at, rules)
 
 
 def _pending_actions(case: Case, rules: Rules) -> Iterator[PendingAction]:

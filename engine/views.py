@@ -15,9 +15,7 @@ from storage.lists import COUNTED_AT_MOST, Rows
 from storage.lists import Filter as Filter
 from storage.lists import Page as Page
 from workflow.case import claims
-from workflow.case.case import Case
 from workflow.errors import UsageError
-from workflow.process import REROUTING
 from workflow.vocabulary import (
     ClaimKind,
     ClaimStatus,
@@ -189,44 +187,6 @@ def list_claims(source: Source, wanted: Filter, limit: int, after: str | None = 
         return claims.written(of_orders[row["order_id"]].case, dict(json.loads(row["pieces"])))
 
     return _page(found, ClaimSummary, written=written)
-
-
-@dataclass(frozen=True)
-class DecisionSummary:
-    """A step that waits for a person's word. `next` is the supplier whose turn it is, where one is to be ordered from."""
-
-    order: str
-    number: int
-    trigger: str
-    state: State
-    since: datetime
-    sleeps_until: datetime | None
-    next: str | None
-    amount: int | None
-    currency: str
-
-
-def list_decisions(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[DecisionSummary]:
-    """List the decisions that stand, those that have stood longest first.
-
-    Raises:
-        UsageError: `after` is not a cursor of this list.
-
-    """
-    with reading(source) as connection:
-        found = lists.decisions(connection, wanted, limit, after)
-        of_orders = cases.load(connection, {row["order_id"] for row in found.rows}, lock=False)
-
-    def case(row: RowMapping) -> Case:
-        return of_orders[row["order_id"]].case
-
-    return _page(
-        found,
-        DecisionSummary,
-        next=lambda row: case(row).next_supplier() if row["trigger"] in REROUTING else None,
-        amount=lambda row: claims.to_ask_for(case(row), case(row).claim),
-        currency=lambda row: case(row).order.currency,
-    )
 
 
 def list_exceptions(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[ExceptionSummary]:

@@ -11,6 +11,7 @@ from workflow.draft import Event
 from workflow.errors import OrderError, Refused
 from workflow.machine import decide
 from workflow.process import RECORDS
+from workflow.rules.decision_changes import would_ask
 from workflow.step import Step, carry_out
 from workflow.table import NEW, ROWS_BY_STATE_AND_TRIGGER
 from workflow.vocabulary import Row, State, Way
@@ -30,6 +31,20 @@ class Answer:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A decision that stands on an order: how it can be answered, and what `yes` would do.
+
+    `next` is the supplier that it would order from, `amount` the sum that it would request, in minor units.
+    """
+
+    case: Case
+    decision: Decision
+    ways: tuple[Way, ...]
+    next: str | None = None
+    amount: int | None = None
+
+
 def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
     """Answer the decision that stands on an order.
 
@@ -38,12 +53,12 @@ def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
             until an instant that is past.
 
     """
-    decision = case.decision
-    if decision is None or given.number not in (None, decision.number):
+    found = standing_on(case, at, rules)
+    if found is None or given.number not in (None, found.decision.number):
         raise Refused(case.name, case.state, f"decide {given.way}", _other(case, given.number))
-    ways = ways_of(case, decision, at, rules)
-    if given.way not in ways:
-        why = f"it is no way out of {decision.trigger} here: there are {', '.join(ways)}"
+    decision = found.decision
+    if given.way not in found.ways:
+        why = f"it is no way out of {decision.trigger} here: there are {', '.join(found.ways)}"
         raise Refused(case.name, case.state, f"decide {given.way}", why)
     if given.until is not None and given.until <= at:
         raise Refused(case.name, case.state, f"decide {given.way}", "the instant until which it would sleep is past")
@@ -58,34 +73,33 @@ def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
         return carry_out(case, stays, rules, RECORDS["stay"], None)
     event = Event(decision.trigger, at, at, given.by, fields, timer, report, given.way)
     if given.way is Way.refund:
-        return carry_out(case, event, rules, _refunding(case, decision.trigger), State.refunding)
+        return carry_out(case, event, rules, _refunding_rows(case, decision.trigger)[0], State.refunding)
     row, target = decide(case, decision.trigger, fields, rules, at)
     return carry_out(case, event, rules, row, target)
 
 
-def ways_of(case: Case, decision: Decision, at: datetime, rules: Rules) -> tuple[Way, ...]:
-    """Return how a decision can be answered as the case stands."""
+def standing_on(case: Case, at: datetime, rules: Rules) -> Standing | None:
+    """Return the decision that stands on an order, with what can be answered as the order is at `at`; None if none does."""
+    decision = case.decision
+    if decision is None:
+        return None
     report = report_of(case, decision)
     try:
-        _, target = decide(case, decision.trigger, report.fields if report else {}, rules, at)
+        row, target = decide(case, decision.trigger, report.fields if report else {}, rules, at)
     except OrderError:
-        return (Way.stay,)
+        return Standing(case, decision, (Way.stay,))
     ways = [Way.yes]
     if target is State.rerouted:
         passed_over = replace_fields(decision, passed_over=case.next_supplier())
         others = replace_fields(case, decisions=(*case.decisions[:-1], passed_over))
         ways += [Way.next] if others.next_supplier() else []
         ways += [Way.refund] if _refunding_rows(case, decision.trigger) else []
-    return (*ways, Way.stay)
+    return Standing(case, decision, (*ways, Way.stay), *would_ask(case, row.effects))
 
 
 def report_of(case: Case, decision: Decision) -> Report | None:
     """Return the report that a decision is about, if it is about one."""
     return next((one for one in case.asking if (one.source, one.key) == (decision.source, decision.key)), None)
-
-
-def _refunding(case: Case, trigger: str) -> Row:
-    return _refunding_rows(case, trigger)[0]
 
 
 def _refunding_rows(case: Case, trigger: str) -> list[Row]:

@@ -176,9 +176,6 @@ ROWS: tuple[Row, ...] = (
     Row("override", ANYWHERE, Target.named, changes=("move_by_hand",), effects=("notify_merchant",)),
 )
 
-REROUTING = frozenset(row.trigger for row in ROWS if "turn_to_the_next_supplier" in row.changes)
-"""Triggers by which an order may go to another supplier."""
-
 RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
     # what a person does to a timer (rule 3.10)
     Row("postpone_timer", None, STAYS, changes=("move_timer",)),

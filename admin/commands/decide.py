@@ -9,8 +9,8 @@ from admin.app import App, now, person
 from admin.effect_summary import effect_summary
 from admin.options import InstantOrDuration
 from admin.text import safe
-from engine.answering import Answered, Standing, decide, standing
-from workflow.decisions import Answer
+from engine.answering import Answered, decide, standing
+from workflow.decisions import Answer, Standing
 from workflow.errors import UsageError
 from workflow.process import FLAGS
 from workflow.vocabulary import Way
@@ -72,7 +72,7 @@ def _print_standing(app: App, found: Standing | None, identity: str) -> None:
         click.echo("Nothing waits for a decision.")
         return
     one, case = found.decision, found.case
-    sleeps = f"; it sleeps until {app.when(one.sleeps_until)}" if one.sleeps_until and one.sleeps_until > now() else ""
+    sleeps = f"; it sleeps until {app.when(one.sleeps_until)}" if one.sleeps(now()) else ""
     click.echo(
         f"Order {safe(case.name)} is {case.state}. Decision {one.number}: {one.trigger} waits, {app.when(one.since)}{sleeps}."
     )

@@ -8,8 +8,8 @@ import click
 
 from admin.app import App, now
 from admin.lists import Paging, list_options, print_page
-from engine import views
-from engine.views import DecisionSummary, Filter
+from engine.answering import DecisionSummary, list_decisions
+from engine.views import Filter
 from workflow.case.money import show_amount
 
 
@@ -20,11 +20,12 @@ from workflow.case.money import show_amount
 def decisions_command(ctx: click.Context, sleeping: bool, wanted: Filter, paging: Paging) -> None:
     """List what waits for a decision of yours, oldest first: answer with `aftersales decide ID WAY`."""
     app = App(ctx)
-    wanted = replace(wanted, awake_at=None if sleeping else now())
-    page = views.list_decisions(app.ready(), wanted, paging.limit, paging.after)
+    database, at = app.ready(), now()
+    wanted = replace(wanted, awake_at=None if sleeping else at)
+    page = list_decisions(database, wanted, paging.limit, paging.after, at, app.rules_for_reading())
 
     def cells(one: DecisionSummary) -> Sequence[Any]:
-        amount = None if one.amount is None or one.next else show_amount(one.amount, one.currency)
+        amount = None if one.amount is None else show_amount(one.amount, one.currency)
         return one.order, one.number, one.state, one.trigger, one.next or amount, app.brief(one.since)
 
     columns = ("order", "decision", "state", "would", "supplier or sum", "since")

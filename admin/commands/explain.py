@@ -116,7 +116,7 @@ def _your_turn(app: App, told: Explanation) -> Iterator[str]:
     name = safe(told.case.name)
     if told.standing:
         one = told.standing.decision
-        asleep = f", and sleeps until {app.when(one.sleeps_until)}" if one.sleeps_until else ""
+        asleep = f", and sleeps until {app.when(one.sleeps_until)}" if one.sleeps(now()) else ""
         yield f"Waits for your decision {one.number}: {one.trigger}, {app.when(one.since)}{asleep}."
         first, *others = told.standing.ways
         otherwise = f" (or {', '.join(others)})" if others else ""

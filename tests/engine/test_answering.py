@@ -1,12 +1,15 @@
 """Steps that wait for a person's decision (rule 5.9), on both databases."""
 
+from dataclasses import replace
+
 import pytest
 
-from engine.answering import decide, standing
+from engine.answering import decide, list_decisions, standing
 from engine.firing import fire_due
 from engine.rebuild import as_known
 from engine.timer_commands import TimerCommand, apply_command
 from storage import audits, queries
+from storage.lists import Filter
 from storage.timers import Selection
 from tests.factories import all_effects, all_flags, arrival, day, report, rules_of, statuses, take
 from workflow.decisions import Answer
@@ -104,6 +107,26 @@ def test_a_preview_says_what_an_answer_does_and_stores_nothing(asked):
     assert case_of(asked).state is State.overdue_urged
 
 
+def test_a_list_says_what_each_step_would_do_as_the_answer_does_it(database):
+    rules = rules_of("[effects.modes]\nplace_supply = 'ask'\nrequest_refund = 'ask'\nurge_supplier = 'ask'\n")
+    told = (report("report_no_stock", 1), report("report_unresponsive", 1), report("report_oversized", 1))
+    take(database, *(arrival(one.trigger, one, paid=500) for one in told), arrival("late", paid=700), now=1, rules=rules)
+    take(database, arrival("alone", told[0], paid=900, alternatives=()), now=1, rules=rules)
+    assert fired(database, 2, rules) == 1
+    shown = {one.order: (one.next, one.amount) for one in list_decisions(database, Filter(), 10, None, day(3), rules).rows}
+    assert shown == {
+        "main/report_no_stock": ("alt-1", None),
+        "main/report_unresponsive": (None, 500),
+        "main/report_oversized": (None, 500),
+        "main/alone": (None, 900),
+        "main/late": (None, None),
+    }
+    for name, (supplier, amount) in shown.items():
+        made = decide(database, name, Answer(Way.yes, KIM), day(3), rules, dry_run=True).step
+        assert {one.details["supplier"] for one in made.effects if one.kind == "place_supply"} == {supplier} - {None}
+        assert {one.details["amount"] for one in made.effects if one.kind == "request_refund"} == {amount} - {None}
+
+
 def test_a_decision_sleeps_is_reminded_and_needs_a_person_until_it_ends(asked):
     decide(asked, "1", Answer(Way.stay, KIM, until=day(9)), day(5), ASKING)
     assert case_of(asked).decision.sleeps_until == day(9)
@@ -164,8 +187,6 @@ def test_what_was_said_of_a_supplier_that_was_left_asks_nothing_of_the_next_one(
 
 
 def test_a_person_who_reports_instead_of_deciding_is_not_asked_about_the_next_supplier(database):
-    from dataclasses import replace
-
     take(database, arrival("1", report("report_no_stock", 1)), now=1, rules=ASKING)
     take(database, arrival("1", replace(report("report_no_stock", 2), actor=KIM), placing=False), now=2, rules=ASKING)
     case = case_of(database)
@@ -174,8 +195,6 @@ def test_a_person_who_reports_instead_of_deciding_is_not_asked_about_the_next_su
 
 
 def test_what_a_person_reports_is_their_word(database):
-    from dataclasses import replace
-
     told = replace(report("report_no_stock", 1), actor=KIM)
     take(database, arrival("1", told), now=1, rules=ASKING)
     assert case_of(database).state is State.rerouted

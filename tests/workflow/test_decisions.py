@@ -4,7 +4,7 @@ import pytest
 
 from tests.factories import Story, day, rules_of
 from workflow.case.case import Decision, replace_fields
-from workflow.decisions import Answer, answer, ways_of
+from workflow.decisions import Answer, answer, standing_on
 from workflow.errors import Refused
 from workflow.timer_commands import act
 from workflow.vocabulary import State, TimerStatus, Way
@@ -20,7 +20,7 @@ def asked():
 
 def test_a_step_that_the_order_allows_no_more_can_only_be_left(asked):
     moved_on = replace_fields(asked, state=State.shipped)
-    assert ways_of(moved_on, asked.decision, day(5), ASKING) == (Way.stay,)
+    assert standing_on(moved_on, day(5), ASKING).ways == (Way.stay,)
     with pytest.raises(Refused, match="it is no way out of reroute here: there are stay"):
         answer(moved_on, Answer(Way.yes, "person:kim"), day(5), ASKING)
 
@@ -41,4 +41,4 @@ def test_a_decision_does_not_sleep_until_an_instant_that_is_past(asked):
 
 def test_the_supplier_after_the_next_is_offered_only_if_there_is_one():
     last = Story(ASKING, paid=500, supplier="Yiwu", alternatives=("Ningbo",)).until(4).case
-    assert ways_of(last, last.decision, day(5), ASKING) == (Way.yes, Way.refund, Way.stay)
+    assert standing_on(last, day(5), ASKING).ways == (Way.yes, Way.refund, Way.stay)

@@ -193,7 +193,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Decision:
-    """A step that waits for a person's word (rule 5.9): of the timer, or of the report, that would have taken it.
+    """A step that waits for a person's decision (rule 5.9): of the timer, or of the report, that would have taken it.
 
     `sleeps_until` is when it is spoken of again; `passed_over` the supplier that the answer left out.
     """
@@ -210,6 +210,10 @@ class Decision:
     passed_over: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
+
+    def sleeps(self, at: datetime) -> bool:
+        """Say whether it is neither listed nor reminded of at `at`."""
+        return self.sleeps_until is not None and self.sleeps_until > at
 
 
 def own_key(trigger: str, at: datetime) -> str:

@@ -1,9 +1,10 @@
 """What waits for a person's decision, and what the answer does to it (rule 5.9)."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from workflow.case import claims
-from workflow.case.case import Decision, replace_fields
+from workflow.case.case import Case, Decision, replace_fields
 from workflow.draft import Draft
 from workflow.process import REST_FOR_A_DECISION
 from workflow.rules import timers
@@ -29,11 +30,14 @@ def ask(draft: Draft) -> None:
         timers.rest(draft, *REST_FOR_A_DECISION)
     queue(draft)
     timers.start(draft, REMINDER)
-    draft.note(decision=decision.number)
-    if "place_supply" in str(event.fields["would"]):
-        draft.note(next=case.next_supplier())
-    else:
-        draft.note(amount=claims.to_ask_for(case, case.claim))
+    supplier, amount = would_ask(case, str(event.fields["would"]).split(", "))
+    draft.note(decision=decision.number, next=supplier, amount=amount)
+
+
+def would_ask(case: Case, effects: Collection[str]) -> tuple[str | None, int | None]:
+    """Return the supplier that a step with these effects orders from, and the sum that it requests."""
+    supplier = case.next_supplier() if "place_supply" in effects else None
+    return supplier, claims.to_ask_for(case, case.claim) if "request_refund" in effects else None
 
 
 def tell_of_decision(draft: Draft) -> None:
@@ -45,10 +49,8 @@ def tell_of_decision(draft: Draft) -> None:
 
 def queue(draft: Draft) -> None:
     """Let the timer of the event wait: for its own decision, or behind the one that stands."""
-    number = draft.event.fields.get("timer")
-    for timer in draft.case.timers:
-        if timer.number == number:
-            draft.change_timer(replace_fields(timer, status=TimerStatus.waiting))
+    if timer := draft.case.timer(int(draft.event.fields.get("timer") or 0)):
+        draft.change_timer(replace_fields(timer, status=TimerStatus.waiting))
 
 
 def stay(draft: Draft) -> None:
@@ -59,9 +61,8 @@ def stay(draft: Draft) -> None:
         draft.change_decision(sleeps_until=datetime.fromisoformat(str(until)))
         timers.start(draft, REMINDER, counts_from=datetime.fromisoformat(str(until)))
         return
-    for timer in draft.case.timers:
-        if timer.number == decision.timer:
-            timers.end(draft, timer)
+    if timer := draft.case.timer(decision.timer or 0):
+        timers.end(draft, timer)
     _end(draft, DecisionStatus.answered)
 
 
@@ -70,9 +71,8 @@ def settle(draft: Draft, target: State | None) -> None:
     decision = draft.case.decision
     if decision is None or len(draft.was.decisions) < decision.number:
         return
-    waits = decision.timer is None or any(
-        one.number == decision.timer and one.status is TimerStatus.waiting for one in draft.case.timers
-    )
+    timer = draft.case.timer(decision.timer or 0)
+    waits = decision.timer is None or (timer is not None and timer.status is TimerStatus.waiting)
     answered = draft.event.way in (Way.yes, Way.next, Way.refund)
     if answered or not waits or (target is not None and target is not draft.was.state):
         _end(draft, DecisionStatus.answered if answered else DecisionStatus.ended)
