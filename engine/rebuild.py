@@ -18,7 +18,7 @@ from workflow.draft import Event
 from workflow.errors import OrderError
 from workflow.intake import judge_asking, receive
 from workflow.policy.policy import Rules
-from workflow.process import PARCEL_REPORTS, RECORDS
+from workflow.process import PARCEL_REPORTS, RECORDS, WAITING_RECORDS
 from workflow.step import Step, carry_out, fire, step
 from workflow.timer_commands import ACTIONS, act
 from workflow.vocabulary import LedgerStatus, Verdict, Way
@@ -128,14 +128,15 @@ class _Retaken:
         return is_same and replace_fields(told, wrote=None, hash="") == replace_fields(stored, wrote=None, hash="")
 
     def _take(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
-        if row.trigger in ("ask", "queue"):
-            return self._ask(row, rules)
-        if "way" in row.details:
-            return self._answer(row, rules)
         action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)
         if action:
             fields = _fields(row, "due_at") if action in ("postpone", "shift") else _fields(row)
             made = act(self.case, action, int(row.details["timer"] or 0), row.recorded, row.actor, rules, fields)
+        elif "way" in row.details:
+            made = answer(self.case, _answer(row), row.recorded, rules)
+        elif row.trigger in WAITING_RECORDS and "timer" in row.details:
+            timer = next(one for one in self.case.timers if one.number == row.details["timer"])
+            made = fire(self.case, timer, row.recorded, rules)
         elif row.due is not None:
             timer = next(one for one in self.case.timers if (one.trigger, one.due_at) == (row.trigger, row.due))
             if row.actor == "timer":
@@ -150,31 +151,6 @@ class _Retaken:
         self.case = made.case if made else self.case
         return [made] if made else []
 
-    def _ask(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
-        """Let a timer or a report ask for a decision again."""
-        number = row.details.get("timer")
-        if number is None:
-            decision = self._decisions[int(row.details["decision"] or 0) - 1]
-            told = next(one for one in self._reports if (one["source"], one["key"]) == (decision.source, decision.key))
-            return self._told_again(told, row, rules)
-        timer = next(one for one in self.case.timers if one.number == number)
-        made = fire(self.case, timer, row.recorded, rules)
-        self.case = made.case
-        return [made]
-
-    def _answer(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
-        """Answer a decision again, and judge anew what waited for it."""
-        until = row.details.get("until")
-        given = Answer(
-            Way(str(row.details["way"])),
-            row.actor,
-            until=None if until is None else datetime.fromisoformat(str(until)),
-            reason=row.reason,
-        )
-        made = answer(self.case, given, row.recorded, rules)
-        self.case = made.case
-        return [made]
-
     def _alone(self, row: HistoryRow, rules: Rules) -> Step:
         """Take a step that no report brought about."""
         event = Event(row.trigger, row.occurred, row.recorded, row.actor, {**_fields(row), **_linked(row)})
@@ -185,16 +161,18 @@ class _Retaken:
         return carry_out(self.case, event, rules, RECORDS[row.trigger], None)
 
     def _receive(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
-        """Apply the report of `row`, and before it those that were kept as exceptions."""
-        told = next(one for one in self._reports if one["id"] not in self._told and _is_of(one, row))
-        return self._told_again(told, row, rules)
-
-    def _told_again(self, told: Found, row: HistoryRow, rules: Rules) -> Sequence[Step]:
+        """Apply the report of `row`, or let it ask for a decision, and before it those that were kept as exceptions."""
+        is_told = self._is_asking if row.trigger in WAITING_RECORDS else _is_of
+        told = next(one for one in self._reports if one["id"] not in self._told and is_told(one, row))
         for one in self._waiting(told):
             self.case = replace_fields(self.case, waiting=(*self.case.waiting, _report(one)))
         self._told.add(told["id"])
         self.case, received = receive(self.case, _report(told), row.recorded, rules)
         return [one.step for one in received if one.step]
+
+    def _is_asking(self, report: Found, row: HistoryRow) -> bool:
+        decision = self._decisions[int(row.details["decision"] or 0) - 1]
+        return (report["source"], report["key"]) == (decision.source, decision.key)
 
     def _let_wait(self, row: HistoryRow, rules: Rules) -> None:
         """Let the reports wait again that came before `row` and waited behind the decision that stands."""
@@ -216,6 +194,12 @@ class _Retaken:
 def _is_of(report: Found, row: HistoryRow) -> bool:
     occurred = row.details.get("reported_at") or row.occurred.isoformat()
     return (report["trigger"], report["occurred"].isoformat(), report["verdict"]) == (row.trigger, occurred, Verdict.applied)
+
+
+def _answer(row: HistoryRow) -> Answer:
+    until = row.details.get("until")
+    sleeps_until = None if until is None else datetime.fromisoformat(str(until))
+    return Answer(Way(str(row.details["way"])), row.actor, until=sleeps_until, reason=row.reason)
 
 
 def _fields(row: HistoryRow, *names: str) -> Details:

@@ -30,6 +30,8 @@ from workflow.errors import UsageError
 from workflow.vocabulary import TimerStatus, Verdict
 
 Row = TypeVar("Row")
+_STANDS = text("decisions.status = 'standing'")
+"""Of a decision: literal, as in its index."""
 NO_DEADLINE = datetime(9999, 12, 31, tzinfo=UTC)
 """Sorts what has no deadline behind everything that has one."""
 COUNTED_AT_MOST = 10_000
@@ -126,7 +128,7 @@ def claims(connection: Connection, wanted: Filter, limit: int, after: str | None
 def decisions(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
     """List decisions that stand, those that have stood longest first."""
     d, o = table_of(DecisionRow), table_of(OrderRow)
-    query = _of_orders(d, wanted, o.c.state).where(text("decisions.status = 'standing'"))
+    query = _of_orders(d, wanted, o.c.state).where(_STANDS)
     query = query.where(d.c.trigger == wanted.kind) if wanted.kind else query
     query = query.where(d.c.since >= wanted.since) if wanted.since else query
     if wanted.awake_at:
@@ -211,8 +213,7 @@ def _next_due() -> Any:
 def _decision() -> Any:
     """The trigger of the step that waits for a person."""
     o, d = table_of(OrderRow), table_of(DecisionRow)
-    standing = (d.c.order_id == o.c.id) & text("decisions.status = 'standing'")
-    return select(d.c.trigger).where(standing).correlate(o).scalar_subquery()
+    return select(d.c.trigger).where(d.c.order_id == o.c.id, _STANDS).correlate(o).scalar_subquery()
 
 
 def _flags() -> Any:

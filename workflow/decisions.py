@@ -69,9 +69,9 @@ def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
     if until is None:
         case = replace_fields(case, asking=tuple(one for one in case.asking if one is not report))
     if given.way is Way.stay:
-        stays = Event(decision.trigger, at, at, given.by, fields, report=report, way=Way.stay)
+        stays = Event(decision.trigger, at, at, given.by, fields, report=report)
         return carry_out(case, stays, rules, RECORDS["stay"], None)
-    event = Event(decision.trigger, at, at, given.by, fields, timer, report, given.way)
+    event = Event(decision.trigger, at, at, given.by, fields, timer, report)
     if given.way is Way.refund:
         return carry_out(case, event, rules, _refunding_rows(case, decision.trigger)[0], State.refunding)
     row, target = decide(case, decision.trigger, fields, rules, at)

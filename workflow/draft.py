@@ -36,8 +36,12 @@ class Event:
     fields: Details = field(default_factory=dict)
     timer: Timer | None = None
     report: Report | None = None
-    way: Way | None = None
-    """How a person has decided, where the step is their answer (rule 5.9)."""
+
+    @property
+    def way(self) -> Way | None:
+        """How a person has decided, where the step is their answer (rule 5.9)."""
+        way = self.fields.get("way")
+        return None if way is None else Way(str(way))
 
 
 @dataclass(frozen=True, slots=True)

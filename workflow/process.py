@@ -232,6 +232,8 @@ CLOCKS: tuple[Clock, ...] = (
     Clock("remind_decision", starts_on=(), runs_in=ANYWHERE, settings=("decisions.remind_every",),
           meaning="the merchant is reminded of what waits for a decision"),
 )
+WAITING_RECORDS = ("ask", "queue")
+"""Records of steps that wait for a decision: their own one, or behind the one that stands."""
 WINDOW_CLOCKS = ("remind_window", "lapse_window")
 """The clocks of the 15 working days for a remedy."""
 

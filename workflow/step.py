@@ -22,6 +22,7 @@ from workflow.process import (
     NOT_RETURNED_TO,
     RECORDS,
     REMEDIES_BY_HAND,
+    WAITING_RECORDS,
 )
 from workflow.reports import FIELDS
 from workflow.rules import timers
@@ -51,7 +52,7 @@ class Step:
     @property
     def waits(self) -> bool:
         """Whether it only lets another step wait for a person's decision."""
-        return self.history.trigger in ("ask", "queue")
+        return self.history.trigger in WAITING_RECORDS
 
 
 PERSON = "person:"
@@ -72,9 +73,9 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
 
 def asks(event: Event, rules: Rules, row: Row) -> bool:
     """Say whether a person decides on a step first: one that no person takes, with an effect in the mode ask (rule 5.9)."""
-    if not rules.asks or event.actor.startswith(PERSON) or event.way is not None or row.trigger in DECIDED_BY_POLICY:
+    if rules.asked.isdisjoint(row.effects) or row.trigger in DECIDED_BY_POLICY:
         return False
-    return any(rules.policy.mode(kind) is Mode.ask for kind in row.effects)
+    return not event.actor.startswith(PERSON)
 
 
 def _ask(case: Case, event: Event, rules: Rules, row: Row) -> Step:

@@ -306,12 +306,13 @@ class PolicyScope:
 class Rules:
     """A policy in force: its version in the database, its numbers, and its calendar.
 
-    `asks` says whether steps wait for a person where the policy has the mode `ask`; where nobody is there to decide, as in
-    `replay`, they are taken at once.
+    `asked` names the kinds of effects whose steps wait for a person's decision. Without `asks` there are none: where no person
+    is there to decide, as in `replay`, every step is taken at once.
     """
 
     def __init__(self, version: int, policy: Policy, calendar: WorkingCalendar, *, asks: bool = True) -> None:
-        self.version, self.policy, self.calendar, self.asks = version, policy, calendar, asks
+        self.version, self.policy, self.calendar = version, policy, calendar
+        self.asked = frozenset(kind for kind, mode in policy.effects.modes.items() if asks and mode is Mode.ask)
         self._named_suppliers = frozenset(one.supplier for one in policy.overrides if one.supplier is not None)
         self._by_scope: dict[PolicyScope, Policy] = {}
 
