@@ -1,11 +1,15 @@
 """What an effect is about, in a few words."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from admin.text import safe
 from workflow.case.money import show_amount
 from workflow.table import EFFECT_OF
-from workflow.vocabulary import Party
+from workflow.vocabulary import Mode, Party
+
+if TYPE_CHECKING:
+    from workflow.draft import EffectDraft
 
 
 def effect_summary(kind: str, details: Mapping[str, Any], currency: str) -> str:
@@ -17,3 +21,11 @@ def effect_summary(kind: str, details: Mapping[str, Any], currency: str) -> str:
     names = ("pieces", "supplier", "reason") if EFFECT_OF[kind].party is Party.supplier else ("pieces", "reason")
     said += [str(details[name]) for name in names if details.get(name)]
     return ", ".join(said)
+
+
+def caused(effects: Iterable["EffectDraft"], currency: str) -> Iterator[str]:
+    """Yield a line for each effect that a step causes."""
+    for effect in effects:
+        about = effect_summary(effect.kind, effect.details, currency)
+        by_hand = ", which the policy leaves to you" if effect.mode is Mode.off else ""
+        yield f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{by_hand}"

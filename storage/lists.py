@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, literal, literal_column, or_, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage.tables import (
@@ -30,8 +30,6 @@ from workflow.errors import UsageError
 from workflow.vocabulary import TimerStatus, Verdict
 
 Row = TypeVar("Row")
-_STANDS = text("decisions.status = 'standing'")
-"""Of a decision: literal, as in its index."""
 NO_DEADLINE = datetime(9999, 12, 31, tzinfo=UTC)
 """Sorts what has no deadline behind everything that has one."""
 COUNTED_AT_MOST = 10_000
@@ -77,7 +75,7 @@ def orders(connection: Connection, wanted: Filter, limit: int, after: str | None
     o, a = table_of(OrderRow), table_of(AttemptRow)
     columns = (o.c.shop, o.c.number, o.c.state, o.c.since, a.c.supplier, o.c.route)
     next_due, flags = _next_due(), _flags()
-    said = next_due.label("next_due"), _decision().label("decision"), flags.label("attention")
+    said = next_due.label("next_due"), _decision(wanted).label("decision"), flags.label("attention")
     query = _joined(select(*columns, *said).select_from(o), wanted)
     query = query.where(o.c.since >= wanted.since) if wanted.since else query
     query = query.where(next_due <= wanted.due_before) if wanted.due_before else query
@@ -128,11 +126,9 @@ def claims(connection: Connection, wanted: Filter, limit: int, after: str | None
 def decisions(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
     """List decisions that stand, those that have stood longest first."""
     d, o = table_of(DecisionRow), table_of(OrderRow)
-    query = _of_orders(d, wanted, o.c.state).where(_STANDS)
+    query = _of_orders(d, wanted, o.c.state).where(*_stands(wanted))
     query = query.where(d.c.trigger == wanted.kind) if wanted.kind else query
     query = query.where(d.c.since >= wanted.since) if wanted.since else query
-    if wanted.awake_at:
-        query = query.where(or_(d.c.sleeps_until.is_(None), d.c.sleeps_until <= wanted.awake_at))
     return _page(connection, _due_before(query, wanted), (d.c.since, d.c.order_id, d.c.number), limit, after)
 
 
@@ -193,7 +189,7 @@ def _joined(query: Select[Any], wanted: Filter) -> Select[Any]:
     if wanted.states:
         query = query.where(o.c.state.in_(wanted.states))
     if wanted.attention:
-        query = query.where(or_(_flags().is_not(None), _decision().is_not(None)))
+        query = query.where(or_(_flags().is_not(None), _decision(wanted).is_not(None)))
     if wanted.text:
         searched = (o.c.number, a.c.supplier, o.c.group, o.c.buyer_name, o.c.buyer_email)
         query = query.where(or_(*(column.icontains(wanted.text, autoescape=True) for column in searched)))
@@ -210,10 +206,18 @@ def _next_due() -> Any:
     return select(func.min(t.c.due_at)).where(pending).correlate(o).scalar_subquery()
 
 
-def _decision() -> Any:
+def _decision(wanted: Filter) -> Any:
     """The trigger of the step that waits for a person."""
     o, d = table_of(OrderRow), table_of(DecisionRow)
-    return select(d.c.trigger).where(d.c.order_id == o.c.id, _STANDS).correlate(o).scalar_subquery()
+    return select(d.c.trigger).where(d.c.order_id == o.c.id, *_stands(wanted)).correlate(o).scalar_subquery()
+
+
+def _stands(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of decisions that stand; the first is literal, as in its index."""
+    d = table_of(DecisionRow)
+    yield d.c.status == literal_column("'standing'")
+    if wanted.awake_at:
+        yield or_(d.c.sleeps_until.is_(None), d.c.sleeps_until <= wanted.awake_at)
 
 
 def _flags() -> Any:

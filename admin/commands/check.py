@@ -154,7 +154,7 @@ def _work_findings(found: Health) -> Iterator[Finding]:
             what = f"{counted(count, 'effect')} awaiting a decision: aftersales effects --status {status}"
             yield "A018", "warning", f"{what}{then}"
     if standing := counts["decisions"].get("standing"):
-        yield "A028", "warning", f"{counted(standing, 'step')} waiting for a decision: aftersales decisions"
+        yield "A028", "warning", f"{counted(standing, 'step')} waiting for a decision: aftersales decisions --sleeping"
     if counts["attention"]:
         yield (
             "A019",

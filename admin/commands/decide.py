@@ -6,10 +6,11 @@ from datetime import datetime
 import click
 
 from admin.app import App, now, person
-from admin.effect_summary import effect_summary
+from admin.effect_summary import caused
 from admin.options import InstantOrDuration
 from admin.text import safe
 from engine.answering import Answered, decide, standing
+from workflow.case.money import show_amount
 from workflow.decisions import Answer, Standing
 from workflow.errors import UsageError
 from workflow.process import FLAGS
@@ -77,7 +78,15 @@ def _print_standing(app: App, found: Standing | None, identity: str) -> None:
         f"Order {safe(case.name)} is {case.state}. Decision {one.number}: {one.trigger} waits, {app.when(one.since)}{sleeps}."
     )
     for way in found.ways:
-        click.echo(f"  aftersales decide {safe(identity)} {way:<8}{_MEANING[way]}")
+        would = _would(found) if way is Way.yes else ""
+        click.echo(f"  aftersales decide {safe(identity)} {way:<8}{_MEANING[way]}{would}")
+
+
+def _would(found: Standing) -> str:
+    """Say what the step would do."""
+    if found.next is not None:
+        return f": order from {safe(found.next)}"
+    return "" if found.amount is None else f": request {show_amount(found.amount, found.case.order.currency)}"
 
 
 def _print_answered(app: App, answered: Answered, verb: str) -> None:
@@ -89,10 +98,8 @@ def _print_answered(app: App, answered: Answered, verb: str) -> None:
         click.echo(f"Order {safe(case.name)} stays {case.state}: {row.trigger} {sleeps}.")
     else:
         click.echo(f"Order {safe(case.name)} {verb} {case.state} after {row.trigger}.")
-    for effect in made.effects:
-        about = effect_summary(effect.kind, effect.details, case.order.currency)
-        by_hand = ", which the policy leaves to you" if effect.mode == "off" else ""
-        click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{by_hand}")
+    for line in caused(made.effects, case.order.currency):
+        click.echo(line)
     for flag in made.flags:
         click.echo(f"  needs a person: {FLAGS[flag]}")
     if case.decision and (not made.case.decision or case.decision.number != made.case.decision.number):

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from admin.app import App
+from admin.app import App, now
 from admin.lists import Paging, list_options, print_page
 from engine import views
 from engine.views import Filter, OrderSummary
@@ -28,7 +28,7 @@ def orders_command(
     app = App(ctx)
     database = app.ready()
     wanted = replace(wanted, text=text, attention=attention)
-    page = views.list_orders(database, wanted, paging.limit, paging.after)
+    page = views.list_orders(database, replace(wanted, awake_at=now()), paging.limit, paging.after)
     columns = ("order", "state", "next deadline", "supplier", "needs a person")
 
     def cells(one: OrderSummary) -> Sequence[Any]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from admin.app import App, now, person
-from admin.effect_summary import effect_summary
+from admin.effect_summary import caused
 from admin.options import Instant
 from admin.text import safe
 from engine import views
@@ -89,10 +89,8 @@ def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | Non
 
 def _print_consequences(app: App, outcome: Outcome) -> None:
     currency = outcome.case.order.currency
-    for effect in outcome.steps[0].effects:
-        by_hand = ", which the policy leaves to you" if effect.mode == "off" else ""
-        about = effect_summary(effect.kind, effect.details, currency)
-        click.echo(f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{by_hand}")
+    for line in caused(outcome.steps[0].effects, currency):
+        click.echo(line)
     for row in outcome.case.ledger:
         more = (row.settled_amount or 0) - (row.amount or 0) if row.amount is not None else 0
         if row.decided_at == outcome.steps[0].history.occurred and row.status == "settled" and more:

@@ -113,6 +113,7 @@ def test_what_waits_for_a_decision_is_listed_with_the_supplier_it_would_go_to(un
     assert "aftersales decide main/7 yes (or next, refund, stay)" in undecided("explain", "7").out
     said = undecided("decide", "7").out
     assert "Order main/7 is placed. Decision 1: report_no_stock waits" in said
+    assert "take the step: order from Ningbo" in said
     for way in ("yes", "next", "refund", "stay"):
         assert f"aftersales decide 7 {way}" in said
 
@@ -133,8 +134,20 @@ def test_what_a_person_wants_to_decide_later_sleeps(undecided):
     assert said == "Order main/7 stays placed: report_no_stock sleeps until 2199-01-01 09:00:00 UTC.\n"
     assert undecided("decisions").out == "Nothing waits for a decision.\n"
     assert "main/7" in undecided("decisions", "--sleeping").out
+    assert "report_no_stock" not in undecided("orders", "--attention").out
+    assert "sleeps until 2199-01-01" in undecided("explain", "7").out
+    assert "sleeps until 2199-01-01" in undecided("decide", "7").out
     assert "would sleep is past" in undecided("decide", "7", "stay", "--until", "2025-03-05").out
     assert "until then the decision sleeps" in undecided("decide", "7", "yes", "--until", "3d").out
+
+
+def test_a_decision_that_has_slept_is_said_to_wait_everywhere(undecided):
+    undecided("decide", "7", "stay", "--until", "2199-01-01T09:00:00Z")
+    with freeze_time("2199-01-02"):
+        assert "main/7" in undecided("decisions").out
+        assert "to decide: report_no_stock" in undecided("orders", "--attention").out
+        for words in (("explain", "7"), ("decide", "7")):
+            assert "sleeps until" not in undecided(*words).out
 
 
 def test_a_pass_says_how_many_timers_only_ask(shop, tmp_path, monkeypatch):
