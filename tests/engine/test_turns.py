@@ -6,6 +6,7 @@ from effects.letters import Letters
 from engine.composing import Messenger
 from engine.firing import fire_due
 from engine.sending import deliver_due
+from storage import queries
 from tests.factories import all_effects, arrival, day, decide, report, rules_of, statuses, take
 
 BY_ITSELF = rules_of("[effects]\ndefault_channels = ['file']")
@@ -157,8 +158,6 @@ def test_what_still_has_its_point_stays(database):
 
 
 def test_an_order_whose_stuck_message_was_decided_on_needs_no_person_for_it(database):
-    from storage import queries
-
     rules = rules_of("[effects]\ndefault_channels = ['email']")
     take(database, arrival("1", report("report_oversized", 1)), now=1, rules=rules)
     deliver_due(database, day(1), rules, Messenger({}, Letters()))

@@ -187,6 +187,13 @@ def test_a_silent_carrier_is_told_three_times_and_then_escalated(story):
     assert told.fired("stall")[3:] == [day(51)]
 
 
+def test_an_escalation_that_the_policy_leaves_to_the_merchant_is_not_sent():
+    told = Story(rules_of("[effects.modes]\nescalate = 'off'\n"))
+    told.report("ship", 1)
+    told.until(40)
+    assert [one.mode for made in told.steps for one in made.effects if one.kind == "escalate"] == ["off"]
+
+
 def test_a_customs_hold_is_reminded_five_times_and_its_release_starts_the_silence_anew(story):
     told = story()
     told.report("ship", 1)
