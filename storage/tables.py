@@ -245,7 +245,7 @@ class ClaimRow(SQLModel, table=True):
 
 
 class DecisionRow(SQLModel, table=True):
-    """A step that waits, or has waited, for a person's word."""
+    """A step that waits, or has waited, for a person's decision."""
 
     __tablename__ = "decisions"
     __table_args__ = (partial_index("decisions_standing", "order_id", where="status = 'standing'"), KEYED)

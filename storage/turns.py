@@ -78,7 +78,7 @@ def _is_behind(kind: str, turn: Turn, condition: Callable[[FromClause], ColumnEl
 
 
 def _took_over(p: FromClause) -> ColumnElement[bool]:
-    """Say whether the supplier that an order was placed with has shipped it: then it was placed, whoever did that."""
+    """Say whether a `place_supply` counts as left because its supplier has shipped."""
     a = table_of(AttemptRow)
     shipped = or_(a.c.shipped_at.is_not(None), a.c.delivered_at.is_not(None))
     return and_(p.c.kind == "place_supply", exists().where(a.c.order_id == p.c.order_id, a.c.number == p.c.attempt, shipped))

@@ -56,7 +56,7 @@ class Step:
 
 
 PERSON = "person:"
-"""How the actors begin whose word is a decision."""
+"""How the actors begin that are not asked: what they report is their decision."""
 
 
 def step(case: Case, event: Event, rules: Rules) -> Step:
