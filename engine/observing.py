@@ -1,11 +1,12 @@
 """Going live after `import --observe`: what is held goes on as the policy says (rule 5.4)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from engine.views import Source
-from storage import outbox
+from storage import lists, outbox
 from storage.database import Database, reading, repeated, writing
 from storage.notifications import notify_daemons
 from workflow.errors import UsageError
@@ -16,10 +17,14 @@ from workflow.vocabulary import Mode
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The observed orders, and how many effects of which kind are held, by what becomes of them when the shop goes live."""
+    """The observed orders, and how many effects of which kind are held, by what becomes of them when the shop goes live.
+
+    `decisions` is how many steps of these orders wait for a person's decision.
+    """
 
     orders: int
     held: Mapping[Mode, Mapping[str, int]]
+    decisions: int
 
 
 def observation(source: Source, shop: str | None, policy: Policy) -> Observation:
@@ -33,10 +38,12 @@ def observation(source: Source, shop: str | None, policy: Policy) -> Observation
         shops = outbox.observed_shops(connection)
         if shop is not None and shop not in shops:
             raise UsageError(f"no order is of the shop {shop!r}{did_you_mean(shop, shops)}")
-        held: dict[Mode, dict[str, int]] = {mode: {} for mode in Mode}
-        for kind, count in outbox.held_kinds(connection, shop):
-            held[policy.mode(kind)][kind] = count
-        return Observation(sum(count for name, count in shops.items() if shop in (None, name)), held)
+        held: dict[Mode, Counter[str]] = {mode: Counter() for mode in Mode}
+        for kind, by_a_person, count in outbox.held_kinds(connection, shop):
+            mode = policy.mode(kind)
+            held[Mode.auto if mode is Mode.ask and by_a_person else mode][kind] += count
+        orders = sum(count for name, count in shops.items() if shop in (None, name))
+        return Observation(orders, held, lists.count_decisions(connection, shop))
 
 
 @repeated
@@ -47,8 +54,8 @@ def end_observation(target: Database, shop: str | None, policy: Policy, by: str,
     """
     with writing(target) as connection:
         was = observation(connection, shop, policy)
-        for mode, kinds in was.held.items():
-            outbox.release(connection, shop, [*kinds], mode, by, at)
+        for kind in {kind for kinds in was.held.values() for kind in kinds}:
+            outbox.release(connection, shop, kind, policy.mode(kind), by, at)
         outbox.observe_no_more(connection, shop)
         notify_daemons(connection)
     return was

@@ -132,6 +132,13 @@ def decisions(connection: Connection, wanted: Filter, limit: int, after: str | N
     return _page(connection, _due_before(query, wanted), (d.c.since, d.c.order_id, d.c.number), limit, after)
 
 
+def count_decisions(connection: Connection, shop: str | None) -> int:
+    """Count the decisions that stand on observed orders, of one shop or of all."""
+    d, o = table_of(DecisionRow), table_of(OrderRow)
+    query = select(func.count()).select_from(d).join(o, o.c.id == d.c.order_id).where(*_stands(Filter()), o.c.observed)
+    return int(connection.execute(query if shop is None else query.where(o.c.shop == shop)).scalar() or 0)
+
+
 def exceptions(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
     """List reports that were kept for a person and are open, oldest first."""
     r = table_of(ReportRow)

@@ -30,9 +30,9 @@ from storage import case_mapper, dialect, turns
 from storage.attention import STUCK, raise_flags
 from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
-from storage.tables import EffectRow, HeartbeatRow, MemberRow, MessageRow, OrderRow, table_of
+from storage.tables import DecisionRow, EffectRow, HeartbeatRow, HistoryTableRow, MemberRow, MessageRow, OrderRow, table_of
 from workflow.case.case import Order
-from workflow.vocabulary import EffectStatus, MessageStatus, Mode
+from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, MessageStatus, Mode
 
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
@@ -45,6 +45,7 @@ class ReadyEffect:
     """An effect that may leave, with the order it is about."""
 
     id: int
+    order_id: int
     sequence: int
     kind: str
     attempt: int
@@ -125,6 +126,20 @@ def read_effects(connection: Connection, rows: Sequence[RowMapping]) -> tuple[li
     return effects, unreadable
 
 
+def drop_answered(connection: Connection, effects: Sequence[ReadyEffect], at: datetime) -> list[ReadyEffect]:
+    """Drop the effects that ask for a decision, or remind of one, which stands no more; return the others (rule 5.7)."""
+    asking = [one for one in effects if one.details.get("about") in ("ask", "remind_decision")]
+    d, e, standing = table_of(DecisionRow), table_of(EffectRow), set[tuple[int, int]]()
+    for some in chunked({one.order_id for one in asking}):
+        stands = select(d.c.order_id, d.c.number).where(d.c.order_id.in_(some), d.c.status == DecisionStatus.standing)
+        standing |= {(order_id, number) for order_id, number in connection.execute(stands)}
+    answered = {one.id for one in asking if (one.order_id, one.details.get("decision")) not in standing}
+    for some in chunked(answered):
+        values = {"status": EffectStatus.dropped, "decided_by": "the process", "decided_at": at}
+        connection.execute(update(e).where(e.c.id.in_(some)).values(values))
+    return [one for one in effects if one.id not in answered]
+
+
 def effect(connection: Connection, effect_id: int) -> ReadyEffect:
     """Return one effect, whatever its status, with the order it is about."""
     row = connection.execute(select(table_of(EffectRow)).where(col(EffectRow.id) == effect_id)).mappings().one()
@@ -132,7 +147,7 @@ def effect(connection: Connection, effect_id: int) -> ReadyEffect:
 
 
 def _ready(row: RowMapping, orders: Mapping[int, RowMapping]) -> ReadyEffect:
-    facts = {name: row[name] for name in ("id", "sequence", "kind", "attempt", "supplier", "caused_at")}
+    facts = {name: row[name] for name in ("id", "order_id", "sequence", "kind", "attempt", "supplier", "caused_at")}
     order = case_mapper.read_order(orders[row["order_id"]])
     return ReadyEffect(**facts, details=json.loads(row["details"]), order=order)
 
@@ -295,18 +310,20 @@ def observed_shops(connection: Connection) -> dict[str, int]:
     return {shop: int(count) for shop, count in connection.execute(counted)}
 
 
-def held_kinds(connection: Connection, shop: str | None) -> list[tuple[str, int]]:
-    """Return how many effects of which kind are held, of one shop or of all."""
-    e = table_of(EffectRow)
-    counted = select(e.c.kind, func.count()).where(*_held(shop)).group_by(e.c.kind).order_by(e.c.kind)
-    return [(kind, count) for kind, count in connection.execute(counted)]
+def held_kinds(connection: Connection, shop: str | None) -> list[tuple[str, bool, int]]:
+    """Return how many effects of which kind are held, those caused by a person apart, of one shop or of all."""
+    e, by_a_person = table_of(EffectRow), case((_caused_by_a_person(), 1), else_=0)
+    caused = select(e.c.kind, by_a_person.label("by_a_person")).where(*_held(shop)).subquery()
+    counted = select(caused, func.count()).group_by(*caused.c).order_by(*caused.c)
+    return [(kind, bool(decided), count) for kind, decided, count in connection.execute(counted)]
 
 
-def release(connection: Connection, shop: str | None, kinds: Sequence[str], mode: Mode, by: str, at: datetime) -> None:
-    """Let held effects of these kinds go on as a mode says."""
+def release(connection: Connection, shop: str | None, kind: str, mode: Mode, by: str, at: datetime) -> None:
+    """Let held effects of a kind go on as a mode says; what a person has caused is not asked about again."""
     e = table_of(EffectRow)
-    values = {"status": case_mapper.STATUS_BY_MODE[mode], "decided_by": by, "decided_at": at}
-    connection.execute(update(e).where(*_held(shop), e.c.kind.in_(kinds)).values(values))
+    asked = case((_caused_by_a_person(), EffectStatus.ready), else_=EffectStatus.asked)
+    values = {"status": asked if mode is Mode.ask else case_mapper.STATUS_BY_MODE[mode], "decided_by": by, "decided_at": at}
+    connection.execute(update(e).where(*_held(shop), e.c.kind == kind).values(values))
 
 
 def observe_no_more(connection: Connection, shop: str | None) -> None:
@@ -314,6 +331,11 @@ def observe_no_more(connection: Connection, shop: str | None) -> None:
     o = table_of(OrderRow)
     mine = o.c.shop == shop if shop is not None else true()
     connection.execute(update(o).where(o.c.observed, mine).values(observed=False))
+
+
+def _caused_by_a_person() -> ColumnElement[bool]:
+    e, h = table_of(EffectRow), table_of(HistoryTableRow)
+    return exists().where(h.c.order_id == e.c.order_id, h.c.sequence == e.c.sequence, h.c.actor.startswith(PERSON))
 
 
 def _held(shop: str | None) -> tuple[ColumnElement[bool], ...]:

@@ -29,7 +29,7 @@ from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
 from workflow.rules.decision_changes import settle
 from workflow.rules.needs import obsolete
-from workflow.vocabulary import ClaimStatus, Mode, Row, State, Target, TimerStatus
+from workflow.vocabulary import PERSON, ClaimStatus, Mode, Row, State, Target, TimerStatus
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -53,10 +53,6 @@ class Step:
     def waits(self) -> bool:
         """Whether it only lets another step wait for a person's decision."""
         return self.history.trigger in WAITING_RECORDS
-
-
-PERSON = "person:"
-"""How the actors begin that are not asked: what they report is their decision."""
 
 
 def step(case: Case, event: Event, rules: Rules) -> Step:

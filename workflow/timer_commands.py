@@ -47,15 +47,13 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
     return carry_out(case, Event(row.trigger, at, at, actor, told), rules, row, None)
 
 
-def _decide(case: Case, timer: Timer, action: str, at: datetime, actor: str, rules: Rules, fields: Details) -> Step | None:
+def _decide(case: Case, timer: Timer, action: str, at: datetime, actor: str, rules: Rules, fields: Details) -> Step:
     """Answer the decision that a timer waits for: what is done to it is an answer (rule 5.9).
 
     Raises:
-        Refused: it waits behind another decision, or would be paused.
+        Refused: it waits behind another decision, or the action is no answer.
 
     """
-    if action in ("shift", "retime"):
-        return None  # it is due already, and a person decides when it fires
     if case.decision is None or case.decision.timer != timer.number:
         why = "it waits behind another decision: answer that one first (`decide`)"
         raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
@@ -81,9 +79,12 @@ def _beyond(fields: Details) -> str | None:
 
 def _why_not(timer: Timer, action: str) -> str | None:
     if action == "fire" and timer.status != TimerStatus.pending:
-        return "it is paused: resume it first"
+        return "it is paused: resume it first" if timer.paused_by or timer.paused_at else f"it waits: {_RESTS}"
     if action == "pause" and timer.paused_by is not None:
         return f"{timer.paused_by} has paused it already"
     if action == "resume" and timer.paused_by is None:
-        return "no person has paused it"
+        return "no person has paused it" if timer.status is TimerStatus.pending else f"no person has paused it: {_RESTS}"
     return None
+
+
+_RESTS = "it runs on when the order has moved on, or what waits for a decision is decided"

@@ -108,6 +108,8 @@ class Clock:
     meaning: str = field(default="", kw_only=True)
 
 
+PERSON = "person:"
+"""How the actors begin that are not asked: what they report is their decision."""
 WHATEVER_ATTEMPT = 0
 """In place of an attempt's number: an effect whichever attempt it speaks about."""
 

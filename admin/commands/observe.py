@@ -61,4 +61,6 @@ def _print_observed(waits: Observation) -> None:
             click.echo(f"  {_BECOMES[mode]}: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
     if not any(waits.held.values()):
         click.echo("  none is there; what they cause from now on leaves as the policy says")
+    if waits.decisions:
+        click.echo(f"{counted(waits.decisions, 'step')} of theirs to be decided by you: aftersales decisions")
     click.echo("To read them first: aftersales effects --status held, effects show ID; to leave one out: effects drop ID")

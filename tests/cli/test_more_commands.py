@@ -299,6 +299,16 @@ def test_what_is_no_id_is_said_in_words_of_ours(shop, word):
     assert "is not an id: write a number, as the list shows it" in said.out
 
 
+def test_who_goes_live_is_told_of_what_waits_for_a_decision(run, asking, tmp_path):
+    (tmp_path / "out.csv").write_text(
+        "id,placed_at,supplier,alternatives,route,currency,report_no_stock_at\n"
+        "7,2025-03-03T09:00:00Z,Yiwu,Ningbo,domestic,CNY,2025-03-04T09:00:00Z\n"
+    )
+    run("db", "upgrade")
+    assert "1 report to be decided by you: aftersales decisions" in run("import", "out.csv", "--observe").out
+    assert "1 step of theirs to be decided by you: aftersales decisions" in run("observe", "end").out
+
+
 def test_a_shop_goes_live_after_it_was_shown_what_will_leave(run, asking):
     run("db", "upgrade")
     assert "Nothing is held" in run("observe", "end").out

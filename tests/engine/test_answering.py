@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from effects.letters import Letters
 from engine.answering import decide, list_decisions, standing
+from engine.composing import Messenger, compose_due
 from engine.firing import fire_due
 from engine.rebuild import as_known
 from engine.timer_commands import TimerCommand, apply_command
@@ -228,3 +230,22 @@ def test_orders_with_decisions_fire_as_others_do(database):
         cases = [queries.stored_case(connection, str(number)).case for number in range(40)]
     assert {case.decision.trigger for case in cases} == {"reroute"}
     assert whole(database)
+
+
+def test_a_merchant_is_not_told_of_a_decision_that_has_been_taken(asked):
+    rules = rules_of("[effects.modes]\nplace_supply = 'ask'\nrequest_refund = 'ask'\n[effects]\ndefault_channels = ['log']")
+    take(asked, arrival("2", report("report_no_stock", 4)), now=4, rules=rules)
+    decide(asked, "1", Answer(Way.yes, KIM), day(5), rules)
+    compose_due(asked, day(5), rules, Messenger({}, Letters()))
+    notices = {row["order_id"]: row["status"] for row in _effects(asked) if row["kind"] == "notify_merchant"}
+    assert notices == {1: "dropped", 2: "leaving"}
+
+
+def test_the_last_reminder_is_not_escalated_once_the_decision_is_taken(asked):
+    rules = rules_of("[effects.modes]\nplace_supply = 'ask'\n[effects]\ndefault_channels = ['log']")
+    for at in range(5, 12):
+        fire_due(asked, day(at), rules)
+    assert "escalate" in statuses(asked)
+    decide(asked, "1", Answer(Way.stay, KIM), day(21), rules)
+    compose_due(asked, day(21), rules, Messenger({}, Letters()))
+    assert {row["status"] for row in _effects(asked) if row["kind"] in ("escalate", "notify_merchant")} == {"dropped"}

@@ -2,11 +2,13 @@
 
 import pytest
 
+from engine.answering import decide as answer
 from engine.firing import fire_due
 from engine.observing import end_observation, observation
 from tests.factories import all_effects, arrival, day, report, rules_of, statuses, take
+from workflow.decisions import Answer
 from workflow.errors import UsageError
-from workflow.vocabulary import Mode
+from workflow.vocabulary import Mode, Way
 
 RULES = rules_of("[effects.modes]\nplace_supply = 'ask'\nrecover_supply = 'off'\n")
 
@@ -34,6 +36,18 @@ def test_each_held_effect_goes_on_as_the_policy_says_and_later_ones_too(observed
     with observed.read() as connection:
         assert {row["status"] for row in all_effects(connection) if row["kind"] == "urge_supplier"} == {"ready"}
         assert {row["decided_by"] for row in all_effects(connection, "asked")} == {"person:kim"}
+
+
+def test_what_a_person_has_decided_is_not_asked_about_again(database):
+    out_of_stock = report("report_no_stock", 1)
+    take(database, arrival("1", out_of_stock), arrival("2", out_of_stock), now=1, rules=RULES, observed=True)
+    assert observation(database, None, RULES.policy).decisions == 2
+    answer(database, "1", Answer(Way.yes, "person:kim"), day(2), RULES)
+    waits = observation(database, None, RULES.policy)
+    assert waits.held == {Mode.auto: {"notify_merchant": 2, "place_supply": 1}, Mode.ask: {}, Mode.off: {"recover_supply": 1}}
+    assert waits.decisions == 1
+    end_observation(database, None, RULES.policy, "person:lee", day(3))
+    assert statuses(database)["place_supply"] == "ready"
 
 
 def test_one_shop_goes_live_and_the_others_stay_held(observed):

@@ -42,3 +42,12 @@ def test_a_decision_does_not_sleep_until_an_instant_that_is_past(asked):
 def test_the_supplier_after_the_next_is_offered_only_if_there_is_one():
     last = Story(ASKING, paid=500, supplier="Yiwu", alternatives=("Ningbo",)).until(4).case
     assert standing_on(last, day(5), ASKING).ways == (Way.yes, Way.refund, Way.stay)
+
+
+@pytest.mark.parametrize("action", ["fire", "resume"])
+def test_a_clock_that_rests_for_a_decision_says_what_lets_it_go_on(action):
+    told = Story(ASKING, paid=500, supplier="Yiwu")
+    told.report("report_no_stock", 1)
+    assert told.timer("urge").status is TimerStatus.paused
+    with pytest.raises(Refused, match="it runs on when the order has moved on, or what waits for a decision is decided"):
+        act(told.case, action, told.timer("urge").number, day(3), "person:kim", ASKING, {})

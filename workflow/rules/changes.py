@@ -148,7 +148,8 @@ def repeat(draft: Draft) -> None:
     if not timers.repeat(draft, fired) and draft.row.flag:
         draft.flags.append(draft.row.flag)
         mode = draft.rules.policy.mode("escalate")
-        draft.effects.append(EffectDraft("escalate", draft.case.current, {"about": fired.trigger}, mode))
+        told = {"about": fired.trigger, **({"decision": draft.details["decision"]} if "decision" in draft.details else {})}
+        draft.effects.append(EffectDraft("escalate", draft.case.current, told, mode))
 
 
 def settle_refund(draft: Draft) -> None:
