@@ -51,21 +51,23 @@ def decide_command(
     database, moment = app.ready(), now()
     rules = app.rules_for_reading() if dry_run or way is None else app.rules()
     if way is None:
+        if number or until or reason or dry_run or agreed:
+            raise UsageError("these options go with an answer: yes, next, refund or stay")
         _print_standing(app, standing(database, identity, moment, rules), identity)
         return
     if until is not None and way != Way.stay:
         raise UsageError("--until is for stay: until then the decision sleeps")
     given = Answer(Way(way), person(), number, until, reason)
-    asks = sys.stdin.isatty() and not agreed and way != Way.stay
+    asks = sys.stdin.isatty() and not agreed
     if dry_run or asks:
         found = standing(database, identity, moment, rules)
         shown = number or (found.decision.number if found else None)
         given = Answer(given.way, given.by, shown, until, reason)
-        _print_answered(app, decide(database, identity, given, moment, rules, dry_run=True), "would be")
+        _print_answered(app, decide(database, identity, given, moment, rules, dry_run=True), would=True)
         if dry_run:
             return
         click.confirm("Decide so?", abort=True)
-    _print_answered(app, decide(database, identity, given, moment, rules), "is")
+    _print_answered(app, decide(database, identity, given, moment, rules), would=False)
 
 
 def _print_standing(app: App, found: Standing | None, identity: str) -> None:
@@ -89,15 +91,20 @@ def _would(found: Standing) -> str:
     return "" if found.amount is None else f": request {show_amount(found.amount, found.case.order.currency)}"
 
 
-def _print_answered(app: App, answered: Answered, verb: str) -> None:
+def _print_answered(app: App, answered: Answered, *, would: bool) -> None:
     case, made = answered.case, answered.step
     row = made.history
     if row.details["way"] == Way.stay:
         until = row.details.get("until")
-        sleeps = f"sleeps until {app.when(datetime.fromisoformat(str(until)), how_far=False)}" if until else "is not taken"
-        click.echo(f"Order {safe(case.name)} stays {case.state}: {row.trigger} {sleeps}.")
+        if until:
+            at = app.when(datetime.fromisoformat(str(until)), how_far=False)
+            asked = f"{'would sleep' if would else 'sleeps'} until {at}"
+        else:
+            taken = "would not be taken" if would else "is not taken"
+            asked = f"{taken}, and not asked about again (a new promise of the supplier starts its clock anew)"
+        click.echo(f"Order {safe(case.name)} {'would stay' if would else 'stays'} {case.state}: {row.trigger} {asked}.")
     else:
-        click.echo(f"Order {safe(case.name)} {verb} {case.state} after {row.trigger}.")
+        click.echo(f"Order {safe(case.name)} {'would be' if would else 'is'} {case.state} after {row.trigger}.")
     for line in caused(made.effects, case.order.currency):
         click.echo(line)
     for flag in made.flags:

@@ -28,5 +28,5 @@ def decisions_command(ctx: click.Context, sleeping: bool, wanted: Filter, paging
         amount = None if one.amount is None else show_amount(one.amount, one.currency)
         return one.order, one.number, one.state, one.trigger, one.next or amount, app.brief(one.since)
 
-    columns = ("order", "decision", "state", "would", "supplier or sum", "since")
+    columns = ("order", "decision", "state", "step", "supplier or sum", "since")
     print_page("decisions", page, paging, columns, cells, "Nothing waits for a decision.")

@@ -56,6 +56,8 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
     ) -> None:
         if not (ids or everything or identity or kind):
             raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
+        if ids and (everything or identity or kind):
+            raise click.UsageError("Name effects by id, or choose them by --order, --kind or --all: not both.")
         database = App(ctx).ready()
         chosen, skipped = _chosen(database, action, ids, identity, kind)
         _print_skipped(skipped, action)

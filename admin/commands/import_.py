@@ -49,6 +49,8 @@ def import_command(
     else:
         print_summary(_import_json(done))
         print_rejections(done.rejected)
+        if done.tally.waiting:
+            click.echo(f"{counted(done.tally.waiting, 'report')} to be decided by you: aftersales decisions")
         if done.tally.historical:
             old = counted(done.tally.historical, "order is", "orders are")
             click.echo(f"{old} historical: suppliers are not urged (--urge-historical changes that).")

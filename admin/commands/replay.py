@@ -23,7 +23,10 @@ from engine.replay import Replayed, replay
 def replay_command(
     ctx: click.Context, file: Path, mapping_file: Path | None, until: datetime | None, keep: Path | None, as_json: bool
 ) -> None:
-    """Run the past of FILE through the process on a virtual clock, and count what comes of it; nothing is sent."""
+    """Run the past of FILE through the process on a virtual clock, and count what comes of it; nothing is sent.
+
+    Steps that the policy asks you about are taken at once.
+    """
     if keep and keep.exists():
         raise click.UsageError(f"{keep} exists already: name a file that does not")
     app = App(ctx)

@@ -44,6 +44,8 @@ def simulate_command(
 ) -> None:
     """Simulate an order and print its timeline under the policy in force; nothing is stored or sent.
 
+    Steps that the policy asks you about are taken at once.
+
     FILE is a scenario in TOML: [order] as in a mapping, [[line]], and [[report]] with trigger, after (36h, 3d, 15wd) and
     the report's fields; options count before it.
 

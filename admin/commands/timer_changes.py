@@ -185,4 +185,6 @@ def _becomes(app: App, one: TimerResult, command: TimerCommand) -> str:
         return f"left alone: {safe(one.refused)}"
     if one.due_at is None:
         return "fires now" if command.action == "fire" else "ends"
+    if one.stands == "waiting":
+        return f"waits for a decision, which sleeps until {app.brief(command.to)}"
     return f"{'' if one.stands == 'pending' else f'{one.stands}, '}{app.brief(one.due_at)}"

@@ -30,10 +30,10 @@ TRIGGERS = tuple(clock.trigger for clock in CLOCKS)
 @click.option("--trigger", type=click.Choice(TRIGGERS), metavar="CLOCK", help="Only those of this clock: urge, reroute, …")
 @click.option(
     "--status",
-    type=click.Choice(("running", "pending", "paused", "fired", "cancelled", "failed", "all")),
+    type=click.Choice(("running", "pending", "paused", "waiting", "fired", "cancelled", "failed", "all")),
     default="running",
     show_default=True,
-    help="running: pending and paused",
+    help="running: pending, paused and waiting (for a decision)",
 )
 @list_options("the timer is due", deadlines=True)
 @click.pass_context
@@ -63,7 +63,7 @@ def timers_command(
     print_page("timers", page, paging, ("timer", "trigger", "due", "status", "error"), cells, "No such timers.")
 
 
-_STATUSES: dict[str, tuple[str, ...]] = {"running": ("pending", "paused"), "all": ()}
+_STATUSES: dict[str, tuple[str, ...]] = {"running": ("pending", "paused", "waiting"), "all": ()}
 
 
 def _status(timer: TimerSummary) -> str:

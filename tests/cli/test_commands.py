@@ -150,6 +150,34 @@ def test_a_decision_that_has_slept_is_said_to_wait_everywhere(undecided):
             assert "sleeps until" not in undecided(*words).out
 
 
+def test_what_a_decision_is_not_is_said_before_it_is_taken(undecided):
+    assert "these options go with an answer" in undecided("decide", "7", "--until", "2d").out
+    would = undecided("decide", "7", "stay", "--dry-run").out
+    assert "Order main/7 would stay placed: report_no_stock would not be taken, and not asked about again" in would
+    assert undecided("decisions", "--json").json["decisions"]
+    assert "is not taken, and not asked about again" in undecided("decide", "7", "stay").out
+    assert undecided("decisions", "--json").json["decisions"] == []
+
+
+def test_timers_that_wait_for_a_decision_are_listed_and_say_what_moves_them(shop, tmp_path, monkeypatch):
+    (tmp_path / "p.toml").write_text("[effects.modes]\nurge_supplier = 'ask'\n")
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "p.toml"))
+    shop("once")
+    assert {row["status"] for row in shop("timers", "--order", "1001", "--trigger", "urge", "--json").json["timers"]} == {
+        "waiting"
+    }
+    assert len(shop("timers", "--status", "waiting", "--json").json["timers"]) == 2
+    shifted = shop("timers", "shift", "1001#1", "--by", "2d")
+    assert (shifted.code, "it waits for a decision: decide yes" in shifted.out) == (1, True)
+    assert "which sleeps until 2199-01-01" in shop("timers", "postpone", "1001#1", "--until", "2199-01-01T09:00:00Z").out
+
+
+def test_effects_are_named_or_chosen_and_not_both(shop):
+    shop("once")
+    refused = shop("effects", "drop", "1", "--order", "1004")
+    assert (refused.code, "by id, or choose them by --order, --kind or --all: not both" in refused.out) == (2, True)
+
+
 def test_a_pass_says_how_many_timers_only_ask(shop, tmp_path, monkeypatch):
     (tmp_path / "p.toml").write_text("[effects.modes]\nurge_supplier = 'ask'\n")
     monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "p.toml"))
