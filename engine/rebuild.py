@@ -167,6 +167,7 @@ class _Retaken:
         for one in self._waiting(told):
             self.case = replace_fields(self.case, waiting=(*self.case.waiting, _report(one)))
         self._told.add(told["id"])
+        self.case = replace_fields(self.case, unsent_request=row.details.get("takes_back"))
         self.case, received = receive(self.case, _report(told), row.recorded, rules)
         return [one.step for one in received if one.step]
 

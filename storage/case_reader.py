@@ -16,6 +16,7 @@ from sqlalchemy import (
     Boolean,
     Connection,
     Dialect,
+    bindparam,
     select,
     text,
     type_coerce,
@@ -26,10 +27,23 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
 from storage.prepared import Prepared, as_instant, as_texts, prepare
-from storage.tables import AttemptRow, ClaimRow, DecisionRow, LedgerTableRow, LineRow, OrderRow, ReportRow, TimerRow, table_of
+from storage.row_sets import UNSENT
+from storage.tables import (
+    AttemptRow,
+    ClaimRow,
+    DecisionRow,
+    EffectRow,
+    HistoryTableRow,
+    LedgerTableRow,
+    LineRow,
+    OrderRow,
+    ReportRow,
+    TimerRow,
+    table_of,
+)
 from workflow.case.case import Attempt, Case, Claim, Decision, LedgerRow, Line, Order, Report, Timer, made
 from workflow.process import PARCEL_REPORTS
-from workflow.vocabulary import words_of
+from workflow.vocabulary import State, words_of
 
 Rows = Sequence[Sequence[Any]]
 Read = Callable[[Any], Any]
@@ -96,6 +110,7 @@ _FACTS = _names(Order)
 _STANDING = ("state", "since", "current", "returns_to", "cancelled", "gap", "historical", "carrier_status", "timers_made")
 _LAST = ("last_hash", "salt", "version")
 _ORDERS = Source(OrderRow, Case, ("id", "claims_made", "decisions_made", "observed", "erased", *_FACTS, *_STANDING, *_LAST))
+_STATE = _ORDERS.names.index("state")
 _FACTS_BEGIN, _FACTS_END = _ORDERS.names.index(_FACTS[0]), _ORDERS.names.index(_STANDING[0])
 _ATTEMPTS = Source(AttemptRow, Attempt, ("order_id", *_names(Attempt)))
 _TIMERS = Source(TimerRow, Timer, ("order_id", *_names(Timer)), "timers.status IN ('pending', 'paused', 'waiting')")
@@ -138,6 +153,7 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
     (lines,) = _parts(connection, claimed if for_timers else everything, _LINES)
     (waiting,) = _parts(connection, () if for_timers else everything, _WAITING)
     decisions, asking = _parts(connection, asked, _DECISIONS, _ASKING)
+    unsent = {} if for_timers else _unsent_requests(connection, orders, lock=lock)
     read = {}
     for row in orders:
         key, _, _, observed, erased = row[:_FACTS_BEGIN]
@@ -150,6 +166,7 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
             "waiting": tuple(waiting[key]),
             "decisions": tuple(decisions[key]),
             "asking": tuple(asking[key]),
+            "unsent_request": unsent.get(key),
         }
         read[key] = StoredCase(key, _case(row, parts), observed, erased)
     return read
@@ -164,6 +181,29 @@ def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: boo
     (rows,) = _execute(connection, [_query(_ORDERS, connection.dialect, lock=locks)], wanted)
     asked = set(order_ids)
     return _ORDERS.read([row for row in rows if row[0] in asked])
+
+
+def _unsent_requests(connection: Connection, orders: Rows, *, lock: bool) -> dict[int, str]:
+    """Return which trigger asked for the refund of those orders whose request has not left (rule 2.13).
+
+    With `lock`, PostgreSQL locks the requests, so that no sender takes them before the orders are stored.
+    """
+    refunding = [row[0] for row in orders if row[_STATE] is State.refunding]
+    if not refunding:
+        return {}
+    locks = lock and dialect.at(connection).is_shared
+    (found,) = _execute(connection, [_requests(connection.dialect, lock=locks)], refunding)
+    return dict(found)
+
+
+@lru_cache
+def _requests(written_for: Dialect, *, lock: bool) -> Prepared:
+    e, h, kind = table_of(EffectRow), table_of(HistoryTableRow), dialect.dialect_of(written_for)
+    unsent = e.c.status.in_(bindparam(None, UNSENT, expanding=True, literal_execute=True))
+    caused = (h.c.order_id == e.c.order_id) & (h.c.sequence == e.c.sequence)
+    query = select(e.c.order_id, h.c.trigger).join(h, caused).where(text("effects.kind = 'request_refund'"), unsent)
+    query = query.where(kind.among(e.c.order_id, "ids")).order_by(e.c.id)
+    return prepare(kind.locked(query) if lock else query, written_for)
 
 
 def _parts(connection: Connection, order_ids: Sequence[int], *sources: Source) -> list[dict[int, list[Any]]]:

@@ -19,8 +19,8 @@ VARYING: Mapping[type, tuple[str, ...]] = {
 """Fields that vary from order to order: they become symbols, unless they are empty."""
 IGNORED: Mapping[type, tuple[str, ...]] = {
     Order: ("group", "country", "buyer_name", "buyer_email", "buyer_address", "merchant_email", "language"),
-    Case: ("lines", "waiting", "salt", "carrier_status", "known"),
-    Attempt: ("carrier", "tracking_number", "parcel"),
+    Case: ("lines", "waiting", "salt", "carrier_status", "known", "unsent_request"),
+    Attempt: ("carrier", "tracking_number", "returned_at", "parcel"),
     Claim: ("pieces", "evidence"),
 }
 """Fields that no timed transition reads."""

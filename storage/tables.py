@@ -119,6 +119,7 @@ class AttemptRow(SQLModel, table=True):
     carrier: str | None = None
     tracking_number: str | None = None
     counts_from: datetime | None = None
+    returned_at: datetime | None = None
     parcel: str = Field(sa_type=Text)
 
 

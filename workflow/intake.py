@@ -7,11 +7,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workflow.case.case import Case, Report, replace_fields
+from workflow.case.case import Attempt, Case, Report, replace_fields
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
-from workflow.process import OLDER_NEWS, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS, PARCEL_REPORTS, SUPPLIER_REPORTS
+from workflow.process import (
+    ABOUT_A_LEFT_ATTEMPT,
+    OLDER_NEWS,
+    PARCEL_FILLS,
+    PARCEL_MOVES,
+    PARCEL_POSITIONS,
+    PARCEL_REPORTS,
+    SUPPLIER_REPORTS,
+)
+from workflow.reports import WHOSE
+from workflow.rules.guards import NO_SUCH_ATTEMPT
 from workflow.step import Step, carry_out, step
+from workflow.table import ROWS_BY_STATE_AND_TRIGGER
 from workflow.vocabulary import Position, State, Verdict
 
 if TYPE_CHECKING:
@@ -64,16 +75,12 @@ def _after(case: Case, received: Received) -> Case:
 
 
 def judge_asking(case: Case, now: datetime, rules: Rules) -> tuple[Case, list[Received]]:
-    """Judge the reports anew that waited for a decision which has ended (rule 5.9).
-
-    Noted is what has no place any more, and what was said of a supplier that the order has left meanwhile.
-    """
+    """Judge the reports anew that waited for a decision which has ended; what has no place any more is noted (rule 5.9)."""
     verdicts: list[Received] = []
     while case.asking and case.decision is None:
         report, *others = case.asking
         case = replace_fields(case, asking=tuple(others))
-        of_another = report.trigger in SUPPLIER_REPORTS and report.at < case.attempt.placed_at
-        received = Received(report, Verdict.applied) if of_another else _judge(case, report, now, rules)
+        received = _judge(case, report, now, rules)
         if received.verdict in (Verdict.refused, Verdict.exception):
             received = Received(report, Verdict.applied)
         case = _after(case, received)
@@ -89,6 +96,12 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
     if report.at > now + rules.policy.reports.ahead_of_now.span():
         return _not_applicable(case, report, f"it is dated {report.at.isoformat()}, ahead of now")
     event = _event(case, report, now)
+    if report.trigger in SUPPLIER_REPORTS and case.attempts:
+        about = _attempt_meant(case, event)
+        if about is None:
+            return Received(report, Verdict.refused, Refused(case.name, case.state, report.trigger, NO_SUCH_ATTEMPT))
+        if about is not case.attempt:
+            return _of_another_attempt(case, event, about, rules)
     older = _is_older_news(case, report)
     was_allowed, position = _told_in_order(case, report) if older else (False, None)
     if older and not was_allowed:
@@ -100,13 +113,15 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
             return Received(report, Verdict.waiting, step=None if case.decision else made)
     except (InvalidTransition, Refused) as error:
         if not older:
-            return Received(report, _verdict_of(error, report), error)
+            return Received(report, _verdict_of(error, case, report), error)
         made = _fill(case, event, rules)  # kept reports are judged again after it
     return Received(report, Verdict.applied, step=_remember_parcel(made, report))
 
 
-def _verdict_of(error: OrderError, report: Report) -> Verdict:
-    return Verdict.refused if isinstance(error, Refused) else _verdict_not_applicable(report)
+def _verdict_of(error: OrderError, case: Case, report: Report) -> Verdict:
+    """Return the verdict on a report that was not applied: what was sent although the money is asked back needs a person."""
+    was_sent = case.state is State.refunding and report.trigger in PARCEL_REPORTS
+    return Verdict.refused if isinstance(error, Refused) and not was_sent else _verdict_not_applicable(report)
 
 
 def _not_applicable(case: Case, report: Report, why: str) -> Received:
@@ -125,6 +140,34 @@ def _event(case: Case, report: Report, now: datetime) -> Event:
     return Event(report.trigger, at, now, report.actor, fields, report=report)
 
 
+# --- which attempt a report of a supplier is about (rule 2.12) ---
+
+
+def _attempt_meant(case: Case, event: Event) -> Attempt | None:
+    """Return the attempt that a report names, else the one that was current when it occurred; None: there is no such one."""
+    is_named = any(event.fields.get(name) is not None for name in WHOSE)
+    return case.named_attempt(event.fields) if is_named else case.attempt_at(event.at)
+
+
+def _of_another_attempt(case: Case, event: Event, about: Attempt, rules: Rules) -> Received:
+    """Take a report about an attempt that is not current any more: it is noted, or its goods make it current again."""
+    report = event.report
+    assert report is not None, "only reports are about attempts"
+    event = replace(event, fields={**event.fields, "attempt": about.number})
+    if noted := ABOUT_A_LEFT_ATTEMPT.get(event.trigger):
+        return Received(report, Verdict.applied, step=carry_out(case, event, rules, noted, None))
+    rows = ROWS_BY_STATE_AND_TRIGGER.get((str(case.state), event.trigger), ())
+    if about.number > case.current or not any("earlier_attempt" in row.guards for row in rows):
+        return _not_applicable(
+            case, report, f"it is about attempt {about.number} ({about.supplier}), which is not current any more"
+        )
+    try:
+        made = step(case, event, rules)
+    except Refused as error:
+        return Received(report, _verdict_not_applicable(report), error)
+    return Received(report, Verdict.applied, step=_remember_parcel(made, report))
+
+
 # --- one parcel's reports, in whatever order they arrive (rule 2.6) ---
 
 
@@ -132,10 +175,8 @@ def _is_older_news(case: Case, report: Report) -> bool:
     """Say whether the report is older than the last one of a parcel that still decides where the order is."""
     if report.trigger not in PARCEL_REPORTS or case.state is None or _position_of(case) is None:
         return False
-    attempt = case.named_attempt(report.fields)
-    if attempt is None or attempt.number != case.current:
-        return False
-    return bool(attempt.parcel) and report.at < attempt.parcel[-1][0]
+    parcel = case.attempt.parcel
+    return bool(parcel) and report.at < parcel[-1][0]
 
 
 def _position_of(case: Case) -> Position | None:
@@ -165,7 +206,7 @@ def _fill(case: Case, event: Event, rules: Rules) -> Step:
 def _remember_parcel(made: Step, report: Report) -> Step:
     if report.trigger not in PARCEL_REPORTS:
         return made
-    attempt = made.case.attempt  # the one that is named is current after the step
+    attempt = made.case.attempt  # the one that it is about is current after the step
     told = [one for one in attempt.parcel if report.trigger != "note_transit" or one[1] != "note_transit"]
     if report.trigger == "note_transit":
         notes = [one for one in attempt.parcel if one[1] == "note_transit"]

@@ -6,6 +6,7 @@ texts that they name, when the process is loaded; `workflow.machine` hands the t
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from workflow.vocabulary import ClaimStatus, Clock, Effect, Party, Position, Row, State, Target, Turn
 
@@ -15,6 +16,7 @@ UNSHIPPED = (S.placed, S.overdue_urged, S.rerouted)
 ON_ITS_WAY = (S.shipped, S.customs_hold)
 INTERCEPTING = (S.intercepting,)
 DISPUTED = (S.disputed,)
+BEFORE_THE_REQUEST = ("request_has_not_left", "occurred_before_the_request")
 AFTER_A_CLAIM = (S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued)
 FROM_SHIPPED_ON = tuple(state for state in State if state not in UNSHIPPED)
 ANYWHERE = tuple(State)
@@ -58,18 +60,20 @@ def refund_claim(trigger: str, *guards: str, changes: tuple[str, ...] = ()) -> R
     return Row(trigger, DISPUTED, S.refunding, guards=guards, changes=changes, effects=("request_refund",))
 
 
-def earlier_supplier_ships(sources: tuple[State, ...], target: State | Target, *guards: str, then: State | None = None) -> Row:
-    """A supplier that was left ships after all: it is current again, and the later order is called off."""
-    return Row(
-        "ship",
-        sources,
-        target,
-        guards=(*guards, "earlier_attempt"),
-        changes=("take_shipment", "return_to_that_attempt"),
+def sent_after_all(row: Row) -> Row:
+    """A supplier that was left has sent the goods after all: it is current again, and the later order is called off."""
+    return replace(
+        row,
+        guards=(*row.guards, "earlier_attempt"),
+        changes=("return_to_that_attempt", *row.changes),
         effects=("cancel_supply",),
         flag="earlier_attempt_shipped",
-        set_return_state=then,
     )
+
+
+def of_either_attempt(row: Row) -> tuple[Row, Row]:
+    """What the current supplier has sent, and what one has that was left."""
+    return replace(row, guards=(*row.guards, "current_attempt")), sent_after_all(row)
 
 
 # fmt: off
@@ -86,10 +90,8 @@ ROWS: tuple[Row, ...] = (
     refund("report_unresponsive", UNSHIPPED),
     refund("report_oversized", UNSHIPPED + INTERCEPTING),
     # on the way
-    Row("ship", UNSHIPPED, S.shipped, guards=("current_attempt",), changes=("take_shipment",)),
-    earlier_supplier_ships(UNSHIPPED, S.shipped),
-    Row("ship", (S.delivered, S.disputed, S.closed), STAYS, guards=("current_attempt",), changes=("take_shipment",)),
-    earlier_supplier_ships((S.delivered, S.disputed, S.closed), STAYS),
+    *of_either_attempt(Row("ship", UNSHIPPED, S.shipped, changes=("take_shipment",))),
+    *of_either_attempt(Row("ship", (S.delivered, S.disputed, S.closed), STAYS, changes=("take_shipment",))),
     Row("note_transit", FROM_SHIPPED_ON, STAYS, changes=("take_carrier_news",)),
     Row("stall", (S.shipped,), STAYS, changes=("repeat",), effects=("notify_merchant",), flag="stalled"),
     Row("hold", (S.shipped,), S.customs_hold, effects=("customs_reminder",)),
@@ -98,7 +100,12 @@ ROWS: tuple[Row, ...] = (
     Row("lose", ON_ITS_WAY, S.disputed, guards=("anything_left",),
         changes=("open_claim_of_lost_parcel", "ask_for_verification"), effects=("request_verification",)),
     Row("deliver", ON_ITS_WAY, S.delivered, changes=("take_delivery",)),
-    Row("deliver", UNSHIPPED, S.delivered, changes=("take_delivery", "mark_gap")),
+    *of_either_attempt(Row("deliver", UNSHIPPED, S.delivered, changes=("take_delivery", "mark_gap"))),
+    # before the request for a refund had left
+    *of_either_attempt(Row("ship", (S.refunding,), S.shipped, guards=BEFORE_THE_REQUEST,
+        changes=("take_the_request_back", "take_shipment"))),
+    *of_either_attempt(Row("deliver", (S.refunding,), S.delivered, guards=BEFORE_THE_REQUEST,
+        changes=("take_the_request_back", "take_delivery", "mark_gap"))),
     # cancelled or wrongly addressed
     Row("cancel", (*UNSHIPPED, S.shipped), S.intercepting, guards=("domestic",),
         changes=("note_cancellation",), effects=("request_interception",)),
@@ -107,13 +114,13 @@ ROWS: tuple[Row, ...] = (
     Row("fail_interception", INTERCEPTING, BACK, guards=("cancelled_and_unshipped",),
         changes=("stop_overdue_clocks",), flag="cancelled_unshipped"),
     Row("fail_interception", INTERCEPTING, BACK),
-    Row("ship", INTERCEPTING, STAYS, guards=("was_unshipped", "current_attempt"),
-        changes=("take_shipment",), set_return_state=S.shipped),
-    earlier_supplier_ships(INTERCEPTING, STAYS, "was_unshipped", then=S.shipped),
+    *of_either_attempt(Row("ship", INTERCEPTING, STAYS, guards=("was_unshipped",),
+        changes=("take_shipment",), set_return_state=S.shipped)),
     Row("hold", INTERCEPTING, STAYS, guards=("was_shipped",), effects=("customs_reminder",), set_return_state=S.customs_hold),
     Row("release", INTERCEPTING, STAYS, guards=("was_held",), set_return_state=S.shipped),
-    Row("deliver", INTERCEPTING, S.delivered, guards=("was_unshipped",), changes=("take_delivery", "mark_gap")),
-    Row("deliver", INTERCEPTING, S.delivered, changes=("take_delivery",)),
+    *of_either_attempt(Row("deliver", INTERCEPTING, S.delivered, guards=("was_unshipped",),
+        changes=("take_delivery", "mark_gap"))),
+    Row("deliver", INTERCEPTING, S.delivered, guards=("current_attempt",), changes=("take_delivery",)),
     # claims
     Row("open_claim", (S.delivered, S.refunded, S.reissued), S.disputed,
         guards=("claim_window", "names_its_lines", "pieces_left"), changes=("open_claim",), effects=("ask_evidence",)),
@@ -203,6 +210,14 @@ OLDER_NEWS: Mapping[str, Row] = {row.trigger: row for row in (
 )}
 """Reports about a parcel that come after newer ones: they fill the history, and the order stays (rule 2.6)."""
 
+ABOUT_A_LEFT_ATTEMPT: Mapping[str, Row] = {row.trigger: row for row in (
+    Row("promise", None, STAYS, changes=("note_attempt", "keep_promise")),
+    Row("report_no_stock", None, STAYS, changes=("note_attempt",)),
+    Row("report_unresponsive", None, STAYS, changes=("note_attempt",)),
+    Row("report_oversized", None, STAYS, changes=("note_attempt",)),
+)}
+"""Reports of a supplier that is not current any more: they are noted on its attempt, and the order stays (rule 2.12)."""
+
 CLOCKS: tuple[Clock, ...] = (
     Clock("urge", starts_on=(S.placed, S.rerouted), runs_in=(S.placed, S.rerouted), pauses_in=INTERCEPTING,
           settings=("overdue.urge_after",), meaning="the supplier is urged to ship"),
@@ -257,8 +272,8 @@ EFFECTS: tuple[Effect, ...] = (
     Effect("escalate", Party.contact),
 )
 
-SUPPLIER_REPORTS = ("report_no_stock", "report_unresponsive", "report_oversized")
-"""Reports about the supplier that had the order when they occurred."""
+SUPPLIER_REPORTS = ("ship", "deliver", *ABOUT_A_LEFT_ATTEMPT)
+"""Reports about the attempt that they name, or that was current when they occurred (rule 2.12)."""
 PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")
 """Reports about one parcel: of these the one that occurred last decides (rule 2.6)."""
 PARCEL_MOVES: Mapping[tuple[Position, str], Position] = {
@@ -294,6 +309,8 @@ REMEDIES_BY_HAND = {S.refunded: ClaimStatus.refunded, S.reissued: ClaimStatus.re
 """Where a person moves an order whose claim was made good outside of the process."""
 END_CLAIM_WITHOUT_REMEDY = ("reject", "lapse_evidence")
 """After these an order that could have closed meanwhile stays open for a while, so that the buyer can answer (rule 8.4)."""
+TAKEN_BACK = ("reroute", "report_no_stock", "report_unresponsive", "report_oversized")
+"""Triggers whose request for a refund a parcel that left before it takes back, while it has not left (rule 2.13)."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")
 """Clocks that wait while a report waits for a decision."""
 DECIDED_BY_POLICY = ("lapse_window",)

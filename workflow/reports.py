@@ -23,8 +23,9 @@ class Field:
 
 
 REASON = Field("text", "why, in a few words")
-ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the current one)")
+ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the one that was current then)")
 SUPPLIER = Field("text", "which supplier it is about (instead of the attempt)")
+WHOSE = {"attempt": ATTEMPT, "supplier": SUPPLIER}
 RECOVERY = Field("count", "ledger row of the recovery (may be left out when only one is open)")
 CUSTOMS_WANTS = ("documents", "payment", "processing")
 CLAIM_KINDS, REMEDIES, STATE_NAMES = (tuple(map(str, words)) for words in (ClaimKind, Remedy, State))
@@ -34,15 +35,14 @@ EVIDENCE = Field("text", "what was sent: names or digests of files, separated by
 
 FIELDS: dict[str, dict[str, Field]] = {
     "place": {},
-    "promise": {"ship_by": Field("instant", "the new promised ship date", required=True), "reason": REASON},
-    "report_no_stock": {"reason": REASON},
-    "report_unresponsive": {"reason": REASON},
-    "report_oversized": {"reason": REASON},
+    "promise": {"ship_by": Field("instant", "the new promised ship date", required=True), **WHOSE, "reason": REASON},
+    "report_no_stock": {**WHOSE, "reason": REASON},
+    "report_unresponsive": {**WHOSE, "reason": REASON},
+    "report_oversized": {**WHOSE, "reason": REASON},
     "ship": {
         "carrier": Field("text", "who carries it"),
         "tracking_number": Field("text", "the carrier's number of the parcel"),
-        "attempt": ATTEMPT,
-        "supplier": SUPPLIER,
+        **WHOSE,
         "reason": REASON,
     },
     "note_transit": {"status": Field("text", "the carrier's latest status"), "reason": REASON},
@@ -52,7 +52,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
     "release": {"reason": REASON},
     "lose": {"reason": REASON},
-    "deliver": {"reason": REASON},
+    "deliver": {**WHOSE, "reason": REASON},
     "cancel": {"reason": REASON},
     "correct_address": {"address": Field("text", "the right address", personal=True), "reason": REASON},
     "confirm_interception": {"reason": REASON},
@@ -99,7 +99,7 @@ MEANINGS = {
     "hold": "Customs holds the parcel.",
     "release": "Customs has released the parcel.",
     "lose": "The carrier has lost, returned or destroyed the parcel.",
-    "deliver": "The parcel has arrived.",
+    "deliver": "The parcel has arrived; an earlier supplier's calls the later order off.",
     "cancel": "The customer has cancelled: ask the supplier to stop it (domestic orders only).",
     "correct_address": "The address was wrong: ask the supplier to stop it (domestic orders only).",
     "confirm_interception": "The supplier has stopped the order: refund.",

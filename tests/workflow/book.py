@@ -14,6 +14,7 @@ what else changes.
     > late 9                                  timers that are due by then fire on day 9
     > 4 timer postpone urge to=9              a person's command on the timer of a clock
     > policy supply.no_stock = "refund"       from now on another version of the policy is in force
+    > unsent reroute                          the request for the refund, which reroute asked for, has not left
     > known R7=2                              of the new order R7 it is known that it has two pieces
 """
 
@@ -97,9 +98,10 @@ class Telling:
                 policy = rules_of("\n".join(f"{name} = {value}" for name, value in self.policy.items()))
                 version = self.rules.version + line.startswith(">")
                 self.rules = Rules(version, policy.policy, policy.calendar)
-            case ["known", *told]:
-                known = {name: None if count == "None" else int(count) for name, count in (one.split("=") for one in told)}
-                self.case = replace_fields(self._case, known=known)
+            case ["known" | "unsent" as what, *told]:
+                self.case = replace_fields(
+                    self._case, **{"known": _pieces(told)} if what == "known" else {"unsent_request": told[0]}
+                )
             case ["until", end]:
                 yield from self._until(float(end))
             case ["late", end]:
@@ -196,6 +198,10 @@ def _fields(told: Iterable[str]) -> Iterator[tuple[str, Any]]:
             yield name, True
         else:
             yield name, int(value) if name in NUMBERS else value
+
+
+def _pieces(told: Iterable[str]) -> dict[str, int | None]:
+    return {name: None if count == "None" else int(count) for name, count in (one.split("=") for one in told)}
 
 
 def _typed(trigger: str, told: dict[str, Any]) -> dict[str, Any]:

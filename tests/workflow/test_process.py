@@ -159,13 +159,13 @@ def test_a_ship_report_that_names_an_unknown_attempt_is_refused(story):
     assert "no attempt of the order has that number" in str(received.error)
 
 
-def test_a_parcel_of_an_attempt_that_was_called_off_is_refused(story):
+def test_a_parcel_of_an_attempt_that_was_called_off_is_kept_for_a_person(story):
     told = story().until(4)
     told.report("ship", 5, attempt=1)
     told.report("deliver", 6)
     received = told.report("ship", 7, attempt=2)
-    assert received.verdict is Verdict.refused
-    assert "it was called off" in str(received.error)
+    assert received.verdict is Verdict.exception
+    assert "it is about attempt 2 (alt-1), which is not current any more" in str(received.error)
     assert told.case.current == 1
 
 

@@ -111,6 +111,8 @@ class Attempt:
     tracking_number: str | None = None
     counts_from: datetime | None = None
     """What its overdue clocks count from instead of the promise: the instant of an override (rule 3.2)."""
+    returned_at: datetime | None = None
+    """Since when it is current again, after the order had left it (rule 2.4)."""
     parcel: tuple[tuple[datetime, str], ...] = ()
     """What was reported of its parcel, in order of occurrence: (instant, trigger)."""
 
@@ -277,6 +279,8 @@ class Case:
     """What is asked for on other orders of its chain, and not settled."""
     known: Mapping[str, int | None] = field(default_factory=dict)
     """Of the new orders that a report at hand names, those that are known: their pieces, None if they cannot replace any."""
+    unsent_request: str | None = None
+    """Which trigger has asked for the open refund, if that request has not left yet (rule 2.13)."""
 
     @property
     def attempt(self) -> Attempt:
@@ -322,6 +326,14 @@ class Case:
             return self.attempt
         fitting = [a for a in self.attempts if number in (None, a.number) and supplier in (None, a.supplier)]
         return fitting[-1] if fitting else None
+
+    def attempt_at(self, at: datetime) -> Attempt:
+        """Return the attempt that was current at an instant (rule 2.12)."""
+        now = self.attempt
+        if len(self.attempts) == 1 or at >= (now.returned_at or now.placed_at):
+            return now
+        turns = [(since, one) for one in self.attempts for since in (one.placed_at, one.returned_at) if since and since <= at]
+        return max(turns, key=lambda turn: (turn[0], turn[1].number))[1] if turns else self.attempts[0]
 
     def next_supplier(self) -> str | None:
         """Return the best alternative that has not had its turn and was not passed over, or None."""

@@ -77,9 +77,8 @@ def ask_for_a_refund(draft: Draft) -> None:
 
 
 def take_shipment(draft: Draft) -> None:
-    """Note who carries the named attempt's parcel; a gap left by an early delivery is filled (rule 2.5)."""
-    attempt = draft.case.named_attempt(draft.event.fields) or draft.case.attempt
-    fields = draft.event.fields
+    """Note who carries the parcel; a gap left by an early delivery is filled (rule 2.5)."""
+    attempt, fields = draft.case.attempt, draft.event.fields
     shipped = replace_fields(
         attempt,
         shipped_at=attempt.shipped_at or draft.event.at,
@@ -92,14 +91,41 @@ def take_shipment(draft: Draft) -> None:
 
 
 def return_to_that_attempt(draft: Draft) -> None:
-    """A supplier that was left has shipped: its money is not asked back, the later order is called off (rule 2.4)."""
-    later, named = draft.case.attempt, draft.case.named_attempt(draft.event.fields)
-    assert named is not None, "the guard has seen the attempt"
+    """A supplier that was left has sent the goods: its money is not asked back, the later order is called off (rule 2.4)."""
+    later, named = draft.case.attempt, _named_attempt(draft)
     for row in draft.case.open_recoveries():
         if row.attempt == named.number:
             _decide(draft, row, LedgerStatus.withdrawn)
     draft.change(current=named.number)
+    draft.change_attempt(replace_fields(named, returned_at=max(draft.event.at, later.placed_at)))
     draft.note(supplier=named.supplier, called_off=later.number)
+
+
+def take_the_request_back(draft: Draft) -> None:
+    """The goods had left before the refund was asked for, and that has not been said yet: it is not asked for (rule 2.13)."""
+    requested = draft.case.open_refund
+    assert requested is not None, "the guard has seen the request"
+    draft.note(takes_back=draft.case.unsent_request)
+    draft.change(unsent_request=None)
+    _decide(draft, requested, LedgerStatus.withdrawn)
+
+
+def note_attempt(draft: Draft) -> None:
+    """Note which attempt a report is about that is not current any more (rule 2.12)."""
+    named = _named_attempt(draft)
+    draft.note(attempt=named.number, supplier=named.supplier, noted=True)
+
+
+def keep_promise(draft: Draft) -> None:
+    """An attempt that is not current any more has a new promised ship date, which no clock counts from (rule 2.12)."""
+    ship_by = datetime.fromisoformat(str(draft.event.fields["ship_by"]))
+    draft.change_attempt(replace_fields(_named_attempt(draft), ship_by=ship_by))
+
+
+def _named_attempt(draft: Draft) -> Attempt:
+    named = draft.case.named_attempt(draft.event.fields)
+    assert named is not None, "who took the report has seen the attempt"
+    return named
 
 
 def take_carrier_news(draft: Draft) -> None:
@@ -208,6 +234,9 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         ask_for_a_refund,
         take_shipment,
         return_to_that_attempt,
+        take_the_request_back,
+        note_attempt,
+        keep_promise,
         take_carrier_news,
         take_delivery,
         mark_gap,

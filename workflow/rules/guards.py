@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from workflow.case import claims
 from workflow.case.case import Case, Claim, Details
-from workflow.process import ON_ITS_WAY, UNSHIPPED
+from workflow.process import ON_ITS_WAY, TAKEN_BACK, UNSHIPPED
 from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, Remedy, State
 
 if TYPE_CHECKING:
@@ -50,6 +50,15 @@ def _current_attempt(context: GuardContext) -> bool:
 def _earlier_attempt(context: GuardContext) -> bool:
     named = context.case.named_attempt(context.fields)
     return named is not None and named.number < context.case.current
+
+
+def _request_has_not_left(case: Case) -> bool:
+    return case.unsent_request in TAKEN_BACK
+
+
+def _occurred_before_the_request(context: GuardContext) -> bool:
+    requested = context.case.open_refund
+    return requested is not None and context.at <= requested.requested_at
 
 
 def _cancelled_and_unshipped(case: Case) -> bool:
@@ -144,7 +153,7 @@ def _names_an_open_recovery(context: GuardContext) -> bool:
     return any(row.number == named for row in still_open)
 
 
-_NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier, or it was called off"
+NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier (`show` lists them)"
 
 GUARDS: dict[str, Guard] = {
     "domestic": _by_case(
@@ -159,8 +168,10 @@ GUARDS: dict[str, Guard] = {
         lambda context: context.rules.of(context.case).supply.unresponsive == "reroute", "the policy refunds"
     ),
     "not_cancelled": _by_case(lambda case: not case.cancelled, "the customer has cancelled"),
-    "current_attempt": Guard(_current_attempt, _NO_SUCH_ATTEMPT),
-    "earlier_attempt": Guard(_earlier_attempt, _NO_SUCH_ATTEMPT),
+    "current_attempt": Guard(_current_attempt, NO_SUCH_ATTEMPT),
+    "earlier_attempt": Guard(_earlier_attempt, NO_SUCH_ATTEMPT),
+    "request_has_not_left": _by_case(_request_has_not_left, "the refund has been requested"),
+    "occurred_before_the_request": Guard(_occurred_before_the_request, "the refund was requested before that"),
     "cancelled_and_unshipped": _by_case(_cancelled_and_unshipped, "the order was not cancelled, or has shipped"),
     "was_unshipped": _by_case(lambda case: case.returns_to in UNSHIPPED, "the order had shipped before the interception"),
     "was_shipped": _by_case(lambda case: case.returns_to is State.shipped, "the order was not on its way"),
