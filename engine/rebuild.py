@@ -10,7 +10,7 @@ from engine.case_run import CaseRun
 from engine.rules import pinned_rules
 from storage import cases, queries
 from storage.queries import Found
-from workflow.case.case import LINKS, Case, Details, Report, replace_fields
+from workflow.case.case import LINKS, Case, Correction, Details, Report, replace_fields
 from workflow.case.history import HistoryRow
 from workflow.case.sealing import meaning
 from workflow.decisions import Answer, answer
@@ -19,6 +19,7 @@ from workflow.errors import OrderError
 from workflow.intake import judge_asking, receive
 from workflow.policy.policy import Rules
 from workflow.process import PARCEL_REPORTS, RECORDS, WAITING_RECORDS
+from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
 from workflow.timer_commands import ACTIONS, act
 from workflow.vocabulary import LedgerStatus, Verdict, Way
@@ -94,7 +95,8 @@ def _bare(case: Case, *, with_links: bool) -> Case:
 
 
 def _report(row: Found) -> Report:
-    return Report(row["trigger"], row["occurred"], row["source"], row["key"], row["actor"], row["fields"], row["id"])
+    names = ("trigger", "source", "key", "actor", "fields", "nth", "id")
+    return Report(at=row["occurred"], **{name: row[name] for name in names})
 
 
 class _Retaken:
@@ -163,13 +165,23 @@ class _Retaken:
     def _receive(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         """Apply the report of `row`, or let it ask for a decision, and before it those that were kept as exceptions."""
         is_told = self._is_asking if row.trigger in WAITING_RECORDS else _is_of
-        told = next(one for one in self._reports if one["id"] not in self._told and is_told(one, row))
-        for one in self._waiting(told):
-            self.case = replace_fields(self.case, waiting=(*self.case.waiting, _report(one)))
+        judged_again = {one.id for one in self.case.waiting}
+        fitting = [one for one in self._reports if is_told(one, row)]
+        told = next(one for one in fitting if one["id"] not in self._told or one["id"] in judged_again)
+        if told["id"] not in self._told:
+            for one in self._waiting(told):
+                self.case = replace_fields(self.case, waiting=(*self.case.waiting, _report(one)))
         self._told.add(told["id"])
         self.case = replace_fields(self.case, unsent_request=row.details.get("takes_back"))
-        self.case, received = receive(self.case, _report(told), row.recorded, rules)
+        report = self._correction(told) if "correction" in row.details else _report(told)
+        self.case, received = receive(self.case, report, row.recorded, rules)
         return [one.step for one in received if one.step]
+
+    def _correction(self, told: Found) -> Correction:
+        """Return a report with the one that it corrects."""
+        key = (told["source"], told["key"])
+        before = [one for one in self._reports if (one["source"], one["key"]) == key and one["nth"] < told["nth"]]
+        return Correction(**vars(_report(told)), corrects=_report(before[-1]))
 
     def _is_asking(self, report: Found, row: HistoryRow) -> bool:
         decision = self._decisions[int(row.details["decision"] or 0) - 1]
@@ -194,7 +206,10 @@ class _Retaken:
 
 def _is_of(report: Found, row: HistoryRow) -> bool:
     occurred = row.details.get("reported_at") or row.occurred.isoformat()
-    return (report["trigger"], report["occurred"].isoformat(), report["verdict"]) == (row.trigger, occurred, Verdict.applied)
+    if (report["trigger"], report["occurred"].isoformat(), report["verdict"]) != (row.trigger, occurred, Verdict.applied):
+        return False
+    corrected = [name for name in row.details if name in FIELDS[row.trigger] and name not in WHOSE]
+    return "correction" not in row.details or all(report["fields"].get(name) == row.details[name] for name in corrected)
 
 
 def _answer(row: HistoryRow) -> Answer:

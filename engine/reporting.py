@@ -18,6 +18,7 @@ from workflow.draft import Event
 from workflow.intake import Received
 from workflow.policy.policy import Rules
 from workflow.process import RECORDS
+from workflow.repeats import FORGOTTEN, to_judge
 from workflow.step import Step, carry_out, step
 from workflow.vocabulary import LedgerSide, Verdict
 
@@ -89,7 +90,7 @@ class _Batch:
         self.arrivals, self._rules, self._now, self._until = list(arrivals), rules, now, until
         ids = cases.find(connection, {identity for arrival in self.arrivals for identity in _named_by(arrival)})
         self.unit = UnitOfWork(connection, ids.values(), now, lock=lock)
-        self._keys = cases.known_keys(connection, ids.values())
+        self._told = cases.told(connection, ids.values())
         self._open = {identity: self.unit.orders[key] for identity, key in ids.items()}
         self._run_already = set[int]()
         """By `id`: the orders that were run in this batch."""
@@ -108,9 +109,18 @@ class _Batch:
         fresh, repeated = self._sort_out(arrival, order)
         conflict = _conflict(order, arrival) if was and arrival.placing else None
         self._run(order, fresh, self._known(arrival))
+        self._leave_out_what_stays(order)
         verdicts, steps = order.run.since(before)
         again = [Received(report, Verdict.duplicate) for report in repeated]
         return Outcome(arrival, order.run.case, [*verdicts, *again], steps, was, conflict)
+
+    def _leave_out_what_stays(self, order: OpenOrder) -> None:
+        """Count reports that were judged again as repeats, if their verdicts are as before."""
+        for at, received in enumerate(order.run.received):
+            if (report := received.report).id is not None and order.stored is not None:
+                told = self._told[order.stored.order_id, report.source, report.key]
+                if any(one.report.id == report.id and one.verdict is received.verdict for one in told):
+                    order.run.received[at] = Received(report, Verdict.duplicate)
 
     def run_replacements(self) -> list[Outcome]:
         """Run the replacements that were placed in this batch, and that no arrival was about."""
@@ -171,7 +181,7 @@ class _Batch:
         return {number: _pieces(one.run.case) for number, one in named.items() if one and one.run.case.state is not None}
 
     def _sort_out(self, arrival: Arrival, order: OpenOrder) -> tuple[list[Report], list[Report]]:
-        """Return what is new, in order of occurrence with the placing first, and what was reported before."""
+        """Return what is to be judged, in order of occurrence with the placing first, and what changes nothing."""
         stored = order.stored
         placing = [arrival.placing] if arrival.placing else []
         fresh: list[Report] = []
@@ -180,10 +190,12 @@ class _Batch:
         for report in [*placing, *sorted(arrival.reports, key=lambda report: report.at)]:
             key = (report.source, report.key)
             placed_before = report is arrival.placing and order.run.case.order.replaces is not None
-            if placed_before or key in seen or (stored is not None and (stored.order_id, *key) in self._keys):
+            told = self._told.get((stored.order_id, *key), ()) if stored else ()
+            judged = to_judge(report, told, FORGOTTEN if stored and stored.erased else ()) if told else report
+            if judged is None or placed_before or key in seen:
                 repeated.append(report)
             else:
-                fresh.append(report)
+                fresh.append(judged)
             seen.add(key)
         return fresh, repeated
 

@@ -1,14 +1,16 @@
 """What needs a person: flags raised and resolved, exceptions closed."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, exists, select, update
+from sqlalchemy import Connection, RowMapping, exists, select, text, update
 from sqlmodel import col
 
 from storage import dialect
 from storage.chunks import chunked
-from storage.tables import AttentionRow, EffectRow, ReportRow, table_of
+from storage.tables import AttentionRow, EffectRow, OrderRow, ReportRow, table_of
 from workflow.vocabulary import EffectStatus, Verdict
 
 STUCK = (EffectStatus.dead, EffectStatus.parked)
@@ -62,6 +64,18 @@ def close_exception(connection: Connection, report_id: int, by: str, note: str, 
     still_open = (r.c.id == report_id) & (r.c.verdict == Verdict.exception) & r.c.resolved_at.is_(None)
     values = {"resolved_at": at, "resolved_by": by, "word": note}
     return connection.execute(update(r).where(still_open).values(values).returning(r.c.id)).first() is not None
+
+
+def open_exceptions(connection: Connection, report_ids: Collection[int] | None) -> list[dict[str, Any]]:
+    """Return open exceptions with the names of their orders (None: all), in the order in which they came."""
+    r, o = table_of(ReportRow), table_of(OrderRow)
+    query = select(r, (o.c.shop + "/" + o.c.number).label("order")).join(o, o.c.id == r.c.order_id)
+    query = query.where(text("reports.verdict = 'exception' AND reports.resolved_at IS NULL")).order_by(r.c.id)
+    found: list[dict[str, Any]] = []
+    for some in [None] if report_ids is None else chunked(report_ids):
+        rows = connection.execute(query if some is None else query.where(r.c.id.in_(some))).mappings()
+        found += [{**row, "fields": json.loads(row["fields"])} for row in rows]
+    return found
 
 
 def exception(connection: Connection, report_id: int) -> RowMapping | None:

@@ -155,7 +155,13 @@ def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:
         if report.id is not None:
             writes.changed[ReportRow].append({"id": report.id, **verdict})
         elif received.verdict is not Verdict.duplicate:
-            told = {"source": report.source, "key": report.key, "trigger": report.trigger, "occurred": report.at}
+            told = {
+                "source": report.source,
+                "key": report.key,
+                "nth": report.nth,
+                "trigger": report.trigger,
+                "occurred": report.at,
+            }
             kept = {"received": change.at, "actor": report.actor, "fields": kept_json(dict(report.fields))}
             writes.added[ReportRow].append({"order_id": key, **told, **kept, **verdict})
 

@@ -118,15 +118,13 @@ _LEDGER = Source(LedgerTableRow, LedgerRow, ("order_id", *_names(LedgerRow)))
 _CLAIMS = Source(ClaimRow, Claim, ("order_id", *_names(Claim)))
 _DECISIONS = Source(DecisionRow, Decision, ("order_id", *_names(Decision)))
 _LINES = Source(LineRow, Line, ("order_id", *_names(Line)))
-_REPORT = ("order_id", "trigger", "occurred", "source", "key", "actor", "fields", "id")
+_REPORT = ("order_id", "trigger", "occurred", "source", "key", "actor", "fields", "nth", "id")
 _ASKING = Source(ReportRow, Report, _REPORT, "reports.verdict = 'waiting'")
-_WAITING = Source(
-    ReportRow,
-    Report,
-    _REPORT,
-    "reports.verdict IN ('exception', 'refused') AND reports.resolved_at IS NULL AND reports.trigger IN "
-    f"({', '.join(repr(trigger) for trigger in PARCEL_REPORTS)})",
-)
+_OF_PARCELS = f"reports.trigger IN ({', '.join(repr(trigger) for trigger in PARCEL_REPORTS)})"
+_CORRECTS_NONE = """(reports.nth = 1 OR NOT EXISTS (SELECT 1 FROM reports told WHERE told.order_id = reports.order_id
+    AND told.source = reports.source AND told.key = reports.key AND told.verdict = 'applied'))"""
+_KEPT = "reports.verdict IN ('exception', 'refused') AND reports.resolved_at IS NULL"
+_WAITING = Source(ReportRow, Report, _REPORT, f"{_KEPT} AND {_OF_PARCELS} AND {_CORRECTS_NONE}")
 
 
 @dataclass(frozen=True, slots=True)

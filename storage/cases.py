@@ -1,10 +1,11 @@
 """Orders found, and their cases loaded."""
 
+import json
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 
 from sqlalchemy import Connection, Dialect, Text, bindparam, select
-from sqlmodel import col
 
 from storage import dialect
 from storage.case_reader import StoredCase, read_cases
@@ -12,9 +13,13 @@ from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
 from storage.tables import OrderRow, ReportRow, table_of
 from workflow.case.canonical import kept_json
+from workflow.case.case import Report
+from workflow.repeats import Told
+from workflow.vocabulary import Verdict
 
 Identity = tuple[str, str]
 """Shop and number of an order."""
+_REPORT = ("trigger", "occurred", "source", "key", "actor", "fields", "nth", "id")
 
 
 def find(connection: Connection, identities: Iterable[Identity]) -> dict[Identity, int]:
@@ -44,12 +49,18 @@ def load(
     return read_cases(connection, wanted, for_timers=for_timers, lock=lock) if wanted else {}
 
 
-def known_keys(connection: Connection, order_ids: Iterable[int]) -> set[tuple[int, str, str]]:
-    """Return (order, source, key) of every report that the orders have had."""
-    keys: set[tuple[int, str, str]] = set()
-    columns = select(col(ReportRow.order_id), col(ReportRow.source), col(ReportRow.key))
+ReportKey = tuple[int, str, str]
+"""What a sender's reports are known by: the order's row id, source and key."""
+
+
+def told(connection: Connection, order_ids: Iterable[int]) -> dict[ReportKey, list[Told]]:
+    """Return every report that the orders have had, by key, in the order in which they came."""
+    found = defaultdict[ReportKey, list[Told]](list)
+    r = table_of(ReportRow)
+    columns = (*(r.c[name] for name in _REPORT), r.c.verdict, r.c.resolved_at)
     for some in chunked(order_ids):
-        keys |= {
-            (one, source, key) for one, source, key in connection.execute(columns.where(col(ReportRow.order_id).in_(some)))
-        }
-    return keys
+        for row in connection.execute(select(r.c.order_id, *columns).where(r.c.order_id.in_(some)).order_by(r.c.id)):
+            order_id, trigger, at, source, key, actor, fields, nth, report_id, verdict, resolved_at = row
+            report = Report(trigger, at, source, key, actor, json.loads(fields), nth, report_id)
+            found[order_id, source, key].append(Told(report, Verdict(verdict), resolved_at is not None))
+    return found

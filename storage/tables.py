@@ -177,11 +177,11 @@ class HistoryTableRow(SQLModel, table=True):
 
 
 class ReportRow(SQLModel, table=True):
-    """A report as it came, with its verdict; unique by order, source and key."""
+    """A report as it came, with its verdict; unique by order, source, key, and the how-manieth thing said under that key."""
 
     __tablename__ = "reports"
     __table_args__ = (
-        UniqueConstraint("order_id", "source", "key"),
+        UniqueConstraint("order_id", "source", "key", "nth", name="reports_by_key"),
         partial_index("reports_open", "order_id", where="verdict IN ('exception', 'refused') AND resolved_at IS NULL"),
         partial_index("reports_waiting", "order_id", where="verdict = 'waiting'"),
     )
@@ -195,6 +195,7 @@ class ReportRow(SQLModel, table=True):
     received: datetime
     actor: str
     fields: str = Field(sa_type=Text)
+    nth: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
     verdict: str
     reason: str | None = None
     resolved_at: datetime | None = None

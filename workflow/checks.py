@@ -4,17 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from workflow.errors import AftersalesError
 from workflow.policy.policy import Policy
-from workflow.process import (
-    ABOUT_A_LEFT_ATTEMPT,
-    CLOCKS,
-    EFFECTS,
-    FLAGS,
-    OLDER_NEWS,
-    PARCEL_REPORTS,
-    RECORDS,
-    ROWS,
-    STATE_MEANINGS,
-)
+from workflow.process import CLOCKS, EFFECTS, FLAGS, OLDER_NEWS, PARCEL_REPORTS, ROWS, STATE_MEANINGS, WITHOUT_A_MOVE
 from workflow.reports import FIELDS, MEANINGS
 from workflow.rules.changes import CHANGES
 from workflow.rules.guards import GUARDS
@@ -63,7 +53,7 @@ def _doubled(rows: tuple[Row, ...], clocks: tuple[Clock, ...]) -> Iterator[str]:
 def _unknown(rows: tuple[Row, ...], effects: tuple[Effect, ...]) -> Iterator[str]:
     """Every name in a row must be defined."""
     kinds = {effect.kind for effect in effects}
-    for row in (*rows, *RECORDS.values(), *OLDER_NEWS.values(), *ABOUT_A_LEFT_ATTEMPT.values()):
+    for row in (*rows, *WITHOUT_A_MOVE):
         yield from (f"{row.trigger} names the unknown change {name}" for name in row.changes if name not in CHANGES)
         yield from (f"{row.trigger} names the unknown guard {name}" for name in row.guards if name not in GUARDS)
         yield from (f"{row.trigger} names the unknown effect {name}" for name in row.effects if name not in kinds)

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workflow.case.case import Attempt, Case, Report, replace_fields
+from workflow.case.case import Attempt, Case, Correction, Detail, Report, replace_fields
+from workflow.case.money import show_amount
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
 from workflow.process import (
     ABOUT_A_LEFT_ATTEMPT,
+    CORRECTED,
+    CORRECTIONS,
     OLDER_NEWS,
     PARCEL_FILLS,
     PARCEL_MOVES,
@@ -19,7 +22,7 @@ from workflow.process import (
     PARCEL_REPORTS,
     SUPPLIER_REPORTS,
 )
-from workflow.reports import WHOSE
+from workflow.reports import FIELDS, WHOSE
 from workflow.rules.guards import NO_SUCH_ATTEMPT
 from workflow.step import Step, carry_out, step
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
@@ -47,7 +50,9 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
 
     Returns the case afterwards and a verdict for each report that has a new one, this one first.
     """
-    received = _judge(case, report, now, rules)
+    if report.id is not None:  # it was kept, and is judged again
+        case = replace_fields(case, waiting=tuple(one for one in case.waiting if one.id != report.id))
+    received = _correct(case, report, now, rules) if isinstance(report, Correction) else _judge(case, report, now, rules)
     case = _after(case, received)
     verdicts = [received]
     if received.step is None or report.trigger not in PARCEL_REPORTS:
@@ -69,7 +74,7 @@ def _after(case: Case, received: Received) -> Case:
         return replace_fields(case, asking=(*case.asking, report))
     if received.step is not None:
         return received.step.case
-    if report.trigger in PARCEL_REPORTS:
+    if report.trigger in PARCEL_REPORTS and not isinstance(report, Correction):
         return replace_fields(case, waiting=(*case.waiting, report))
     return case
 
@@ -138,6 +143,51 @@ def _event(case: Case, report: Report, now: datetime) -> Event:
     if at < case.order.placed_at:
         at, fields = case.order.placed_at, {**fields, "reported_at": at.isoformat()}
     return Event(report.trigger, at, now, report.actor, fields, report=report)
+
+
+# --- what is said again under the key of something that was applied (rule 2.14) ---
+
+
+def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Received:
+    """Take what a correction adds or may change; what contradicts something that was applied is kept for a person."""
+    told = report.corrects
+    assert told is not None, "a correction is of another report"
+    if report.trigger == told.trigger and _is_further_news(report, told):
+        return _judge(case, report, now, rules)
+    was, says = {**told.fields, "at": told.at.isoformat()}, {**report.fields, "at": report.at.isoformat()}
+    says = {name: value for name, value in says.items() if name != "reason" and value not in (None, was.get(name))}
+    changed = [name for name in says if was.get(name) is not None]
+    if report.trigger != told.trigger:
+        return _not_applicable(case, report, f"under the same key it was {told.trigger}")
+    if not says:
+        return Received(report, Verdict.applied)
+    if report.trigger not in CORRECTIONS or not {*changed} <= {*CORRECTED} or _waits(case, told):
+        shown = "; ".join(_difference(case, report.trigger, name, was.get(name), says[name]) for name in changed or says)
+        return _not_applicable(case, report, f"it contradicts what was reported before under the same key: {shown}")
+    event = replace(_event(case, report, now), fields={**says, "correction": True})
+    if report.trigger in SUPPLIER_REPORTS:
+        about = _attempt_meant(case, _event(case, told, now))
+        assert about is not None, "it was applied to that attempt"
+        event = replace(event, fields={**event.fields, "attempt": about.number})
+    return Received(report, Verdict.applied, step=carry_out(case, event, rules, CORRECTIONS[report.trigger], None))
+
+
+def _difference(case: Case, trigger: str, name: str, was: Detail, is_now: Detail) -> str:
+    is_sum = name in FIELDS[trigger] and FIELDS[trigger][name].kind == "amount"
+    values = (show_amount(int(one), case.order.currency) if is_sum and one is not None else one for one in (was, is_now))
+    before, now = ("not told" if one is None else one for one in values)
+    return f"{name} was {before} and is {now}"
+
+
+def _is_further_news(report: Report, told: Report) -> bool:
+    """Say whether a report adds to what was said under its key: a carrier's next status, or a later promise."""
+    if report.trigger == "promise":
+        return datetime.fromisoformat(str(report.fields["ship_by"])) > datetime.fromisoformat(str(told.fields["ship_by"]))
+    return report.trigger == "note_transit"
+
+
+def _waits(case: Case, report: Report) -> bool:
+    return any((one.source, one.key) == (report.source, report.key) for one in case.asking)
 
 
 # --- which attempt a report of a supplier is about (rule 2.12) ---

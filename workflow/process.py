@@ -218,6 +218,17 @@ ABOUT_A_LEFT_ATTEMPT: Mapping[str, Row] = {row.trigger: row for row in (
 )}
 """Reports of a supplier that is not current any more: they are noted on its attempt, and the order stays (rule 2.12)."""
 
+CORRECTIONS: Mapping[str, Row] = {row.trigger: row for row in (
+    Row("ship", None, STAYS, changes=("correct_shipment",)),
+    Row("hold", None, STAYS),
+)}
+"""Reports that come again with more than before, or with another carrier or tracking number (rule 2.14)."""
+CORRECTED = ("carrier", "tracking_number")
+"""Fields that a correction may change; of the others it may only fill in those that were empty."""
+
+WITHOUT_A_MOVE = tuple(row for rows in (RECORDS, OLDER_NEWS, ABOUT_A_LEFT_ATTEMPT, CORRECTIONS) for row in rows.values())
+"""Rows that are taken in any state, and move no order."""
+
 CLOCKS: tuple[Clock, ...] = (
     Clock("urge", starts_on=(S.placed, S.rerouted), runs_in=(S.placed, S.rerouted), pauses_in=INTERCEPTING,
           settings=("overdue.urge_after",), meaning="the supplier is urged to ship"),

@@ -99,7 +99,7 @@ MEANINGS = {
     "hold": "Customs holds the parcel.",
     "release": "Customs has released the parcel.",
     "lose": "The carrier has lost, returned or destroyed the parcel.",
-    "deliver": "The parcel has arrived; an earlier supplier's calls the later order off.",
+    "deliver": "The parcel has arrived. An earlier supplier's calls the later order off.",
     "cancel": "The customer has cancelled: ask the supplier to stop it (domestic orders only).",
     "correct_address": "The address was wrong: ask the supplier to stop it (domestic orders only).",
     "confirm_interception": "The supplier has stopped the order: refund.",

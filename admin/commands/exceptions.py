@@ -5,14 +5,25 @@ from typing import Any
 
 import click
 
-from admin.app import App, now, person
+from admin.app import App
+from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
-from admin.options import ROW, Note
-from engine import deciding, views
+from engine import views
 from engine.views import ExceptionSummary, Filter
 
+DECISIONS: dict[str, str] = {
+    "retry": "Judge exceptions again: what had no place when it came may have one now.",
+    "close": "Close the exception ID with a NOTE on what was done.",
+}
 
-@click.group("exceptions", invoke_without_command=True)
+
+@click.group(
+    "exceptions",
+    cls=LazyGroup,
+    module="admin.commands.exception_decisions",
+    described=DECISIONS,
+    invoke_without_command=True,
+)
 @list_options("the report came in", deadlines=False)
 @click.pass_context
 def exceptions_command(
@@ -31,13 +42,3 @@ def exceptions_command(
 
     columns = ("id", "order", "trigger", "occurred", "from", "why")
     print_page("exceptions", page, paging, columns, cells, "No exceptions wait.")
-
-
-@exceptions_command.command("close")
-@click.argument("report_id", type=ROW, metavar="ID")
-@click.argument("note", type=Note())
-@click.pass_context
-def close_exception(ctx: click.Context, report_id: int, note: str) -> None:
-    """Close the exception ID with a NOTE on what was done."""
-    deciding.close_exception(App(ctx).ready(), report_id, person(), note, now())
-    click.echo("Closed.")

@@ -88,6 +88,9 @@ def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | Non
 
 
 def _print_consequences(app: App, outcome: Outcome) -> None:
+    if not outcome.steps:
+        click.echo("  It is noted: it adds nothing to what was reported before.")
+        return
     currency = outcome.case.order.currency
     for line in caused(outcome.steps[0].effects, currency):
         click.echo(line)

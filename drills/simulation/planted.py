@@ -1,5 +1,6 @@
 """Faults put back into the engine by hand, to see that a simulation finds them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -77,7 +78,7 @@ def _moved_and_not_woken() -> Patched:
 
 def _duplicates_not_known() -> Patched:
     """What was reported before is not known."""
-    return patch.object(cases, "known_keys", lambda *_: set())
+    return patch.object(cases, "told", lambda *_: defaultdict(list))
 
 
 def _one_key_for_two() -> Patched:

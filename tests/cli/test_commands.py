@@ -272,7 +272,12 @@ def test_exceptions_and_flags_are_closed_with_a_word(shop):
     assert "release" in shop("exceptions").out
     assert "1 report kept as exceptions" in shop("orders", "--attention").out
     assert "kept as exceptions" not in shop("orders", "--attention", "--text", "zzz").out, "it counts those of all orders"
+    assert shop("exceptions", "retry").code == 2
+    assert shop("exceptions", "retry", "999").code == 2
+    again = shop("exceptions", "retry", "--all")
+    assert (again.code, "is still an exception: " in again.out) == (0, True)
     assert shop("exceptions", "close", str(waiting["id"]), "asked the carrier").code == 0
+    assert shop("exceptions", "retry", "--all").out == "No exceptions wait.\n"
     assert shop("exceptions", "close", str(waiting["id"]), "again").code == 2
     assert shop("exceptions").out == "No exceptions wait.\n"
 
@@ -538,3 +543,11 @@ def test_words_that_are_no_text_and_a_disk_that_is_full_are_said_in_one_line(run
     assert "Traceback" not in lost.stderr
     long = subprocess.run([*command, "import", "x" * 5_000], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "File name too long" in long.stderr
+
+
+def test_a_report_that_adds_nothing_is_noted_and_a_tracking_number_that_comes_later_is_kept(shop):
+    assert shop("report", "1001", "ship", "--at", "2025-03-05T09:00:00Z").code == 0
+    said = shop("report", "1001", "ship", "--at", "2025-03-05T09:00:00Z", "--reason", "by phone")
+    assert "it adds nothing to what was reported before" in said.out
+    later = shop("report", "1001", "ship", "--at", "2025-03-05T09:00:00Z", "--tracking-number", "RR1")
+    assert (later.code, shop("show", "1001", "--json").json["attempts"][0]["tracking_number"]) == (0, "RR1")

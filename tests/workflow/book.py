@@ -9,6 +9,7 @@ what else changes.
     policy overdue.urge_after = "3d"
     > 1.5 ship carrier=Post by=person:kim     reported on day 1.5
     > 3 ship at=1                             reported on day 3, of day 1
+    > 3 ship at=1 key=K                       under a key of its sender; a story has one such key
     > until 9                                 timers fire up to day 9
     > 4 decide stay until=9                   a person's answer to what waits for a decision
     > late 9                                  timers that are due by then fire on day 9
@@ -33,6 +34,7 @@ from workflow.draft import Event
 from workflow.errors import OrderError
 from workflow.intake import judge_asking, receive
 from workflow.policy.policy import Rules
+from workflow.repeats import Told, to_judge
 from workflow.reports import FIELDS
 from workflow.rules.timers import deciding_lines
 from workflow.step import Step, fire, step
@@ -72,6 +74,7 @@ class Telling:
         self.rules: Rules = rules_of()
         self.steps: list[Step] = []
         self.case: Case | None = None
+        self.told: list[Told] = []
         self.salt = "salt"
 
     def all_of(self, lines: Iterable[str]) -> Iterator[str]:
@@ -126,9 +129,14 @@ class Telling:
         yield from (f"    {line}" for line in self._take(placed))
 
     def _report(self, now: float, trigger: str, told: dict[str, Any]) -> Iterator[str]:
-        by, at = told.pop("by", "carrier:post"), told.pop("at", now)
-        report = Report(trigger, day(float(at)), "test", f"{trigger}@{at}", by, _typed(trigger, told))
-        case, received = receive(self._case, report, day(now), self.rules)
+        by, at, key = told.pop("by", "carrier:post"), told.pop("at", now), told.pop("key", None)
+        report = Report(trigger, day(float(at)), "test", key or f"{trigger}@{at}", by, _typed(trigger, told))
+        judged = to_judge(report, self.told) if key and self.told else report
+        if judged is None:
+            yield "duplicate"
+            return
+        case, received = receive(self._case, judged, day(now), self.rules)
+        self.told += [Told(received[0].report, received[0].verdict)] if key else []
         for one in received:
             if one.step:
                 yield from self._of_step(one.step)

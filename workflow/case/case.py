@@ -225,7 +225,10 @@ def own_key(trigger: str, at: datetime) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """Something that was said about an order: by a person, a file, the API or a carrier."""
+    """Something that was said about an order: by a person, a file, the API or a carrier.
+
+    A sender may say several things under one key: `nth` counts them from 1 (rule 2.14).
+    """
 
     trigger: str
     at: datetime
@@ -233,7 +236,15 @@ class Report:
     key: str
     actor: str
     fields: Details = field(default_factory=dict)
+    nth: int = 1
     id: int | None = None
+
+
+@dataclass(frozen=True)
+class Correction(Report):
+    """A report under the key of one that was applied, or waits for a decision, and that says something else (rule 2.14)."""
+
+    corrects: Report | None = None
 
 
 @per_input

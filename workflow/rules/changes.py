@@ -6,6 +6,7 @@ from datetime import datetime
 from workflow.case import claims
 from workflow.case.case import LINKS, Attempt, LedgerRow, replace_fields
 from workflow.draft import Draft, EffectDraft
+from workflow.process import CORRECTED
 from workflow.rules import claim_changes, decision_changes, timer_changes, timers
 from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State, Way
 
@@ -88,6 +89,14 @@ def take_shipment(draft: Draft) -> None:
     draft.change_attempt(shipped)
     draft.note(attempt=attempt.number, fills_gap=True if draft.case.gap else None)
     draft.change(gap=False)
+
+
+def correct_shipment(draft: Draft) -> None:
+    """Who carries a parcel, or its tracking number, becomes known later or was wrong (rule 2.14)."""
+    attempt, fields = _named_attempt(draft), draft.event.fields
+    told = {name: str(fields[name]) for name in CORRECTED if fields.get(name) is not None}
+    draft.note(**{f"was_{name}": getattr(attempt, name) for name in told})
+    draft.change_attempt(replace_fields(attempt, **told))
 
 
 def return_to_that_attempt(draft: Draft) -> None:
@@ -233,6 +242,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         turn_to_the_next_supplier,
         ask_for_a_refund,
         take_shipment,
+        correct_shipment,
         return_to_that_attempt,
         take_the_request_back,
         note_attempt,
