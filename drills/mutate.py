@@ -45,6 +45,9 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     (r"__init__: self.move: Edge \| None = ..$", "it is asked only after a move"),
     (r"decide: .*and mover.move is None", "the machine moves, or says that it did not"),
     (r"decide: if len\(rows\) (!= 1|== 2)", "what is decided is remembered to be faster"),
+    (r"_place: module = ", "a frame's globals have their name"),
+    (r"announced_until: .*astimezone\(None\)", "it is the same instant in another zone"),
+    (r"_position_of: .*or True", "no position is kept of no state"),
     (r"plan: .*and False else max", "the greatest of one is that one"),
 )
 """Patterns of FUNCTION: LINE as it was changed, and why no test can see that."""

@@ -13,7 +13,7 @@ from workflow.machine import decide
 from workflow.process import RECORDS
 from workflow.rules.decision_changes import would_ask
 from workflow.step import Step, carry_out
-from workflow.table import NEW, ROWS_BY_STATE_AND_TRIGGER
+from workflow.table import ROWS_BY_STATE_AND_TRIGGER
 from workflow.vocabulary import Row, State, Way
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
     if until is None:
         case = replace_fields(case, asking=tuple(one for one in case.asking if one is not report))
     if given.way is Way.stay:
-        stays = Event(decision.trigger, at, at, given.by, fields, report=report)
+        stays = Event(decision.trigger, at, at, given.by, fields)
         return carry_out(case, stays, rules, RECORDS["stay"], None)
     event = Event(decision.trigger, at, at, given.by, fields, timer, report)
     if given.way is Way.refund:
-        return carry_out(case, event, rules, _refunding_rows(case, decision.trigger)[0], State.refunding)
+        return carry_out(case, event, rules, _refunding_row(case, decision.trigger), State.refunding)
     row, target = decide(case, decision.trigger, fields, rules, at)
     return carry_out(case, event, rules, row, target)
 
@@ -92,8 +92,7 @@ def standing_on(case: Case, at: datetime, rules: Rules) -> Standing | None:
     if target is State.rerouted:
         passed_over = replace_fields(decision, passed_over=case.next_supplier())
         others = replace_fields(case, decisions=(*case.decisions[:-1], passed_over))
-        ways += [Way.next] if others.next_supplier() else []
-        ways += [Way.refund] if _refunding_rows(case, decision.trigger) else []
+        ways += [Way.next, Way.refund] if others.next_supplier() else [Way.refund]
     return Standing(case, decision, (*ways, Way.stay), *would_ask(case, row.effects))
 
 
@@ -102,9 +101,10 @@ def report_of(case: Case, decision: Decision) -> Report | None:
     return next((one for one in case.asking if (one.source, one.key) == (decision.source, decision.key)), None)
 
 
-def _refunding_rows(case: Case, trigger: str) -> list[Row]:
-    rows = ROWS_BY_STATE_AND_TRIGGER.get((str(case.state or NEW), trigger), ())
-    return [row for row in rows if row.target is State.refunding]
+def _refunding_row(case: Case, trigger: str) -> Row:
+    """Return the row that requests the refund instead: every trigger that turns to another supplier has one."""
+    rows = ROWS_BY_STATE_AND_TRIGGER[str(case.state), trigger]
+    return next(row for row in rows if row.target is State.refunding)
 
 
 def _other(case: Case, number: int | None) -> str:

@@ -34,7 +34,10 @@ def test_a_timer_that_waits_behind_another_decision_is_left_alone(asked, action)
 
 
 def test_a_decision_does_not_sleep_until_an_instant_that_is_past(asked):
-    with pytest.raises(Refused, match="the instant until which it would sleep is past"):
+    with pytest.raises(
+        Refused,
+        match="Order main/1 is overdue_urged; decide stay was not applied: the instant until which it would sleep is past",
+    ):
         answer(asked, Answer(Way.stay, "person:kim", until=day(5)), day(5), ASKING)
     assert answer(asked, Answer(Way.stay, "person:kim", until=day(5.01)), day(5), ASKING).case.decision.sleeps_until
 
@@ -51,3 +54,9 @@ def test_a_clock_that_rests_for_a_decision_says_what_lets_it_go_on(action):
     assert told.timer("urge").status is TimerStatus.paused
     with pytest.raises(Refused, match="it runs on when the order has moved on, or what waits for a decision is decided"):
         act(told.case, action, told.timer("urge").number, day(3), "person:kim", ASKING, {})
+
+
+def test_rules_that_ask_nobody_are_the_same_otherwise():
+    unasked = ASKING.without_asking()
+    assert (unasked.version, unasked.policy, unasked.calendar) == (ASKING.version, ASKING.policy, ASKING.calendar)
+    assert Story(unasked, paid=500, supplier="Yiwu").until(4).case.state is State.rerouted
