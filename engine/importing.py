@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from engine.halves import in_halves
-from engine.outcomes import Outcome, Tally
+from engine.outcomes import Tally
 from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
 from inbound.orders import Incoming, OrderFile, Rejection
@@ -25,17 +25,6 @@ class Imported:
     tally: Tally = field(default_factory=Tally)
     rejected: list[Rejection] = field(default_factory=list)
     resumed_after: int = 0
-
-    def add(self, outcome: Outcome) -> None:
-        """Count what became of one order; one that is stored with other facts is rejected (rule 7.3)."""
-        self.tally.add(outcome)
-        if outcome.conflict:
-            self.rejected.append(Rejection(outcome.arrival.line, None, outcome.conflict, outcome.case.name))
-
-    def take(self, stored: "Imported") -> None:
-        """Count what became of a batch that is stored."""
-        self.tally.take(stored.tally)
-        self.rejected += stored.rejected
 
 
 def import_orders(
@@ -96,15 +85,15 @@ class _Storing:
         arrivals = [arrival_of(one) for _, one in batch]
 
         @repeated
-        def stored(database: Database) -> Imported:
-            counted = Imported()  # the outcomes themselves are let go: the garbage collector would look through them
+        def stored(database: Database) -> Tally:
+            counted = Tally()  # the outcomes themselves are let go: the garbage collector would look through them
             with database.write() as connection:
                 for one in apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than):
                     counted.add(one)
                 imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
             return counted
 
-        self.imported.take(stored(self.database))
+        self.imported.tally.take(stored(self.database))
 
     def _reject(self, placed: tuple[int, Incoming], error: Exception) -> None:
         """Reject an order, and if it is stored, say on it that its reports could not be processed."""

@@ -12,13 +12,17 @@ from workflow.vocabulary import State, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What came in about one order: its reports, unsorted, and for a new order its facts and the placing report."""
+    """What came in about one order: its facts and lines with the placing report, and other reports, unsorted.
+
+    `given` are the facts that its sender has told; None: all of them.
+    """
 
     order: Order
     reports: tuple[Report, ...]
     lines: tuple[Line, ...] = ()
     placing: Report | None = None
     line: int = 0
+    given: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,6 @@ class Outcome:
     received: Sequence[Received]
     steps: Sequence[Step]
     was: State | None
-    conflict: str | None = None
 
     @property
     def new(self) -> bool:

@@ -10,6 +10,7 @@ from engine.case_run import CaseRun
 from engine.rules import pinned_rules
 from storage import cases, queries
 from storage.queries import Found
+from workflow.case import facts
 from workflow.case.case import LINKS, Case, Correction, Details, Report, replace_fields
 from workflow.case.history import HistoryRow
 from workflow.case.sealing import meaning
@@ -21,8 +22,9 @@ from workflow.policy.policy import Rules
 from workflow.process import PARCEL_REPORTS, RECORDS, WAITING_RECORDS
 from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
+from workflow.table import ROWS_BY_STATE_AND_TRIGGER
 from workflow.timer_commands import ACTIONS, act
-from workflow.vocabulary import LedgerStatus, Verdict, Way
+from workflow.vocabulary import PERSON, LedgerStatus, Verdict, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +42,26 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
     If a replayed step comes out otherwise, the rest is reconstructed from the stored parts.
     """
     stored = cases.load(connection, [order_id], lock=False)[order_id].case
-    rows = [row for row in queries.history(connection, order_id) if row.recorded <= at]
+    history, reports = queries.history(connection, order_id), queries.reports(connection, order_id)
+    rows = [row for row in history if row.recorded <= at]
     if not rows:
         return None
     pinned = pinned_rules(connection, {row.policy for row in rows}, rules)
-    retaken = _Retaken(stored, rows, queries.reports(connection, order_id))
+    retaken = _Retaken(_unamended(stored, history, reports), rows, reports)
     for row in rows:
         if not retaken.take(row, pinned.get(row.policy, rules)):
             return Rebuilt(_by_its_parts(stored, rows[-1], at), rows, exact=False)
     return Rebuilt(retaken.case, rows, exact=True)
+
+
+def _unamended(case: Case, history: Sequence[HistoryRow], reports: Sequence[Found]) -> Case:
+    """Return a case with the facts that the order came with."""
+    order, lines = case.order, case.lines
+    for row in reversed(history):
+        if row.trigger == "amend":
+            told: Details = next((one["fields"] for one in reports if _is_of(one, row)), {})
+            order, lines = facts.before(order, lines, row.details, told)
+    return replace_fields(case, order=order, lines=lines)
 
 
 def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
@@ -148,6 +161,8 @@ class _Retaken:
                 made = step(self.case, event, rules)
         elif row.trigger in ("link", "erase") or "replaces" in row.details:
             made = self._alone(row, rules)
+        elif row.trigger == "amend" and not row.actor.startswith(PERSON):
+            made = self._amend(row, rules)
         else:
             return self._receive(row, rules)
         self.case = made.case if made else self.case
@@ -161,6 +176,15 @@ class _Retaken:
         if row.trigger == "link" and "chain" not in row.details:  # older programs recorded what is replaced alone
             self.case = replace_fields(self.case, order=self._links)
         return carry_out(self.case, event, rules, RECORDS[row.trigger], None)
+
+    def _amend(self, row: HistoryRow, rules: Rules) -> Step:
+        """Take what an order that came again told anew of itself."""
+        told = next(one for one in self._reports if one["id"] not in self._told and _is_of(one, row))
+        self._told.add(told["id"])
+        fields = {name: value for name, value in told["fields"].items() if not name.startswith("was_")}
+        (amends,) = ROWS_BY_STATE_AND_TRIGGER[str(self.case.state), row.trigger]
+        event = Event(row.trigger, row.occurred, row.recorded, row.actor, fields)
+        return carry_out(self.case, event, rules, amends, None)
 
     def _receive(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         """Apply the report of `row`, or let it ask for a decision, and before it those that were kept as exceptions."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -41,7 +41,7 @@ def placing(incoming: Incoming) -> Report:
 
 def arrival_of(incoming: Incoming) -> Arrival:
     """Return an order of a file as it comes to the engine."""
-    return Arrival(incoming.order, incoming.reports, incoming.lines, placing(incoming), incoming.line)
+    return Arrival(incoming.order, incoming.reports, incoming.lines, placing(incoming), incoming.line, incoming.given)
 
 
 def replay(
@@ -93,7 +93,7 @@ def _that_exist(file: OrderFile, replayed: Replayed, progress: Progress) -> Iter
             first, placed_at = replayed.first, incoming.order.placed_at
             replayed.first = placed_at if first is None else min(first, placed_at)
             arrival = arrival_of(incoming)
-            yield Arrival(arrival.order, _up_to(arrival.reports, until), arrival.lines, arrival.placing, arrival.line)
+            yield replace(arrival, reports=_up_to(arrival.reports, until))
 
 
 def _up_to(reports: Iterable[Report], until: datetime) -> tuple[Report, ...]:

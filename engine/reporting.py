@@ -13,13 +13,16 @@ from engine.unit_of_work import OpenOrder, UnitOfWork
 from storage import cases, queries
 from storage.cases import Identity
 from storage.database import Database, reading, repeated, writing
-from workflow.case.case import LINKS, PERSONAL, Case, Order, Report, replace_fields
+from workflow.case.case import LINKS, Case, Report, own_key, replace_fields
+from workflow.case.facts import with_former_buyer, written_lines
+from workflow.comparing import Contradiction, differences
 from workflow.draft import Event
 from workflow.intake import Received
 from workflow.policy.policy import Rules
 from workflow.process import RECORDS
 from workflow.repeats import FORGOTTEN, to_judge
 from workflow.step import Step, carry_out, step
+from workflow.table import ROWS_BY_STATE_AND_TRIGGER
 from workflow.vocabulary import LedgerSide, Verdict
 
 
@@ -106,13 +109,46 @@ class _Batch:
             self._add(identity, case, observed)
         order = self._open[identity]
         was, before = order.run.case.state, order.run.mark()
+        if was and arrival.placing:
+            arrival = self._compare(arrival, order)
         fresh, repeated = self._sort_out(arrival, order)
-        conflict = _conflict(order, arrival) if was and arrival.placing else None
         self._run(order, fresh, self._known(arrival))
         self._leave_out_what_stays(order)
         verdicts, steps = order.run.since(before)
         again = [Received(report, Verdict.duplicate) for report in repeated]
-        return Outcome(arrival, order.run.case, [*verdicts, *again], steps, was, conflict)
+        return Outcome(arrival, order.run.case, [*verdicts, *again], steps, was)
+
+    def _compare(self, arrival: Arrival, order: OpenOrder) -> Arrival:
+        """Take what an order that comes again tells anew of itself; return it with what it promises and contradicts (rule 7.8).
+
+        A replacement's facts come from the order that it replaces.
+        """
+        case, placing = order.run.case, arrival.placing
+        assert placing is not None, "only orders that come again are compared"
+        if case.order.replaces:
+            return arrival
+        erased = order.stored is not None and order.stored.erased
+        found = differences(case, arrival.order, arrival.lines, arrival.given, erased=erased)
+        lines = {"lines": written_lines(found.lines)} if found.lines is not None else {}
+        if found.facts or lines:
+            fields = {**found.facts, **lines, **({"attempt": 1} if "supplier" in found.facts else {})}
+            amending = replace_fields(placing, trigger="amend", at=self._now, key=own_key("amend", self._now), fields=fields)
+            event = Event("amend", self._now, self._now, placing.actor, fields, report=amending)
+            (row,) = ROWS_BY_STATE_AND_TRIGGER[str(case.state), "amend"]
+            order.run.received.append(Received(with_former_buyer(case, amending), Verdict.applied))
+            order.run.step(carry_out(case, event, self._rules, row, None))
+        told = [self._as_report(placing, one) for one in found.contradictions]
+        if found.ship_by is not None:
+            promised = {"ship_by": found.ship_by.isoformat(), "attempt": case.current}
+            key = f"ship_by={found.ship_by.isoformat()}"
+            told.append(replace_fields(placing, trigger="promise", at=self._now, key=key, fields=promised))
+        return replace(arrival, reports=(*arrival.reports, *told))
+
+    def _as_report(self, placing: Report, one: Contradiction) -> Report:
+        """Return a contradiction as a report, which only a person may apply: there is one exception for each told value."""
+        return replace_fields(
+            placing, trigger="amend", key=f"{one.name}={one.told}", fields={one.name: one.told, "was": one.was}
+        )
 
     def _leave_out_what_stays(self, order: OpenOrder) -> None:
         """Count reports that were judged again as repeats, if their verdicts are as before."""
@@ -189,7 +225,7 @@ class _Batch:
         seen = {(one.report.source, one.report.key) for one in order.run.received}
         for report in [*placing, *sorted(arrival.reports, key=lambda report: report.at)]:
             key = (report.source, report.key)
-            placed_before = report is arrival.placing and order.run.case.order.replaces is not None
+            placed_before = report is arrival.placing and order.run.case.state is not None
             told = self._told.get((stored.order_id, *key), ()) if stored else ()
             judged = to_judge(report, told, FORGOTTEN if stored and stored.erased else ()) if told else report
             if judged is None or placed_before or key in seen:
@@ -215,19 +251,3 @@ def _named_by(arrival: Arrival) -> Iterator[Identity]:
 def _new_order(report: Report) -> str | None:
     named = report.fields.get("new_order")
     return None if named is None else str(named)
-
-
-def _conflict(order: OpenOrder, arrival: Arrival) -> str | None:
-    """Return in which field an order that comes again differs from the stored one, which is kept.
-
-    A replacement's facts come from the order that it replaces; an erased buyer stays erased.
-    """
-    stored, erased = order.run.case.order, order.stored is not None and order.stored.erased
-    if stored.replaces:
-        return None
-    for name in Order.__dataclass_fields__:
-        was, now = getattr(stored, name), getattr(arrival.order, name)
-        if now in (None, (), was) or name in LINKS or (erased and name in PERSONAL):
-            continue
-        return f"order {stored.name} is stored with another {name}; the stored value is kept"
-    return None

@@ -141,20 +141,27 @@ def instant(cell: Cell, read: Instants = read_instant) -> datetime:
 def report_field(known: Field, cell: Cell, code: str, read: Instants = read_instant) -> str | int:
     """Read a field of a report as its kind says; instants become ISO 8601 text in UTC."""
     match known.kind:
-        case "count":
-            return count(cell)
         case "amount":
             return amount(cell, code)
         case "instant":
             return instant(cell, read).isoformat()
         case "choice":
             return _one_of(text(cell).lower(), known.words)
-        case "pieces":
-            return pieces(cell)
-        case "number":
-            return order_number(cell)
-        case "text":
-            return text(cell)
+        case "names":
+            return ";".join(names(cell))
+        case "count":
+            return count(cell)
+        case kind:
+            return _OF_KIND[kind](cell)
+
+
+_OF_KIND: dict[str, Callable[[Cell], str]] = {
+    "pieces": pieces,
+    "number": order_number,
+    "email": email,
+    "currency": currency,
+    "text": text,
+}
 
 
 def _one_of(value: str, known: tuple[str, ...]) -> str:

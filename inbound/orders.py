@@ -37,13 +37,17 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One order of a file, with its lines and reports in the order in which the mapping lists them."""
+    """One order of a file, with its lines and reports in the order in which the mapping lists them.
+
+    `given` are the facts that the file tells of it; the others are defaults of the policy.
+    """
 
     order: Order
     lines: tuple[Line, ...]
     reports: tuple[Report, ...]
     line: int
     actor: str
+    given: frozenset[str] = frozenset()
 
 
 class OrderFile:
@@ -133,10 +137,11 @@ class OrderFile:
     def _begin(self, row: Row, rejections: list[Rejection]) -> Incoming:
         """Make the first row of an order into one."""
         values = self._values(row, None)
+        given = frozenset(name for name, source in self._mapping.order.items() if source.of(row))
         line = self._line(row, values, values["currency"])
         order = _order(values)
         reports = self._reports(row, order, rejections)
-        return Incoming(order, line, reports, row.line, self._actor)
+        return Incoming(order, line, reports, row.line, self._actor, given)
 
     def _later_line(self, first: Incoming, row: Row, rejections: list[Rejection]) -> tuple[Line, ...]:
         """Return the line that a later row adds to its order."""

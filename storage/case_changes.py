@@ -26,7 +26,7 @@ from storage.tables import (
     table_of,
 )
 from workflow.case.canonical import kept_json
-from workflow.case.case import Case
+from workflow.case.case import Case, Line
 from workflow.intake import Received
 from workflow.step import Step
 from workflow.vocabulary import EffectStatus, Verdict
@@ -77,6 +77,8 @@ class RowChanges:
     obsolete: list[Values] = field(default_factory=list)
     flags: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)
     cleared: list[tuple[int, str, datetime]] = field(default_factory=list)
+    suppliers: list[tuple[int, int, str]] = field(default_factory=list)
+    """Attempts, by order and number, whose supplier has another name: what has not left is for that one."""
     has_work: bool = False
     """Whether there is something that a daemon can do at once."""
 
@@ -102,6 +104,7 @@ def row_changes(changes: ChangesById) -> RowChanges:
             _effects(writes, key, change, made)
             writes.flags += [(key, flag, change.at, None) for flag in made.flags]
             writes.cleared += [(key, flag, change.at) for flag in made.cleared]
+            writes.suppliers += [(key, attempt, supplier) for attempt, supplier in made.suppliers.items()]
             writes.has_work = writes.has_work or is_due_soon(made.timers.values(), change.at)
     return writes
 
@@ -114,6 +117,16 @@ def _order(writes: RowChanges, key: int, change: CaseChange) -> None:
     elif change.steps:
         changes = case_mapper.order_changes(change.before, change.after)
         writes.changed[OrderRow].append({"id": key, EXPECTED_VERSION: change.before.steps, **changes})
+        if change.before.lines is not change.after.lines:
+            _lines(writes, key, change.before.lines, change.after.lines)
+
+
+def _lines(writes: RowChanges, key: int, before: Sequence[Line], after: Sequence[Line]) -> None:
+    """Lines are added, and more becomes known of one; none goes."""
+    new = enumerate(after[len(before) :], len(before) + 1)
+    writes.added[LineRow] += [case_mapper.line_values(key, number, line) for number, line in new]
+    pairs = enumerate(zip(before, after, strict=False), 1)
+    writes.changed[LineRow] += [case_mapper.line_changes(key, number, was, now) for number, (was, now) in pairs if was != now]
 
 
 _KEY = {"order_id", "number"}

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from storage.prepared import as_texts
 from workflow.case.canonical import kept_json
-from workflow.case.case import LINKS, Attempt, Case, Claim, Decision, Details, LedgerRow, Line, Order, Timer
+from workflow.case.case import Attempt, Case, Claim, Decision, Details, LedgerRow, Line, Order, Timer
 from workflow.case.history import HistoryRow
 from workflow.vocabulary import EffectStatus, Mode, State, TimerStatus
 
@@ -27,8 +27,8 @@ _Column = tuple[str, str, Callable[[Any], Any] | None]
 def order_changes(was: Case, now: Case) -> Values:
     """Return the columns of an order that have changed."""
     before, after = vars(was), vars(now)
-    changed = [one for one in _STANDING if after[one[1]] is not before[one[1]]]
-    return _standing(after, changed)
+    changed = _standing(after, [one for one in _STANDING if after[one[1]] is not before[one[1]]])
+    return changed if now.order is was.order else changed | _encoded(now.order, _difference(was.order, now.order))
 
 
 def new_order_values(case: Case, observed: bool) -> Values:
@@ -83,6 +83,11 @@ def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Valu
     }
 
 
+def line_changes(order_id: int, number: int, was: Line, now: Line) -> Values:
+    """Return the columns of an order's line that have changed, and its key."""
+    return {"order_id": order_id, "number": number, **_difference(was, now)}
+
+
 def line_values(order_id: int, number: int, line: Line) -> Values:
     """Return the columns of an order's line."""
     return {"order_id": order_id, "number": number, **{name: getattr(line, name) for name in _LINE}}
@@ -126,6 +131,7 @@ def _names(kind: Any, *without: str) -> tuple[str, ...]:
 
 
 _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
+    Order: {"alternatives": kept_json},
     Attempt: {"parcel": kept_json},
     Claim: {"pieces": kept_json, "evidence": kept_json, "came_from": _state, "went_back_to": _state},
 }
@@ -137,9 +143,8 @@ _STANDING: tuple[_Column, ...] = (
     ("decisions_made", "decisions", len),
     ("version", "steps", None),
     ("last_hash", "last_hash", None),
-    *((name, "order", attrgetter(name)) for name in LINKS),
 )
-"""The columns of an order that a step may change, the field of the case that each is made from, and how."""
+"""The columns of an order's standing, the field of the case that each is made from, and how."""
 _FACTS = _names(Order, "alternatives")
 _facts_of = attrgetter(*_FACTS)
 _LINE = _names(Line)

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +44,21 @@ class Found:
 
 
 def orders_of(connection: Connection, buyer: str) -> list[int]:
-    """Return the orders whose buyer has this email address or name, whatever its case."""
+    """Return the orders whose buyer has, or had before that was amended, this email address or name, whatever its case."""
     o, wanted = table_of(OrderRow), buyer.casefold()
     known = or_(o.c.buyer_email.is_not(None), o.c.buyer_name.is_not(None))
     rows = connection.execute(select(o.c.id, o.c.buyer_email, o.c.buyer_name).where(known).execution_options(yield_per=5_000))
-    return [key for key, email, name in rows if wanted in ((email or "").casefold(), (name or "").casefold())]
+    found = [key for key, *names in rows if wanted in [(name or "").casefold() for name in names]]
+    return found + [key for key, names in _former_buyers(connection) if wanted in [name.casefold() for name in names]]
+
+
+def _former_buyers(connection: Connection) -> Iterator[tuple[int, list[str]]]:
+    """Yield orders with the addresses and names of the buyers that they had before those were amended."""
+    r = table_of(ReportRow)
+    rows = connection.execute(select(r.c.order_id, r.c.fields).where(r.c.trigger == "amend").execution_options(yield_per=5_000))
+    for key, fields in rows:
+        said = json.loads(fields)
+        yield key, [str(said[name]) for name in ("was_buyer_email", "was_buyer_name") if said.get(name)]
 
 
 def with_the_same_buyer(connection: Connection, order_id: int) -> list[int]:
@@ -57,7 +67,8 @@ def with_the_same_buyer(connection: Connection, order_id: int) -> list[int]:
     mine = connection.execute(select(o.c.shop, o.c.number, o.c.chain, o.c.buyer_email).where(o.c.id == order_id)).one()
     chain = members(mine.shop, mine.number, mine.chain)
     ids = [key for (key,) in connection.execute(select(o.c.id).where(or_(chain, o.c.id == order_id)))]
-    return ids + (orders_of(connection, mine.buyer_email) if mine.buyer_email else [])
+    former = [names[0] for key, names in _former_buyers(connection) if key == order_id and names and "@" in names[0]]
+    return ids + [key for email in [mine.buyer_email, *former] if email for key in orders_of(connection, email)]
 
 
 def described(connection: Connection, order_ids: Iterable[int]) -> list[Found]:
@@ -81,7 +92,7 @@ def personal_texts(connection: Connection, order_ids: Sequence[int]) -> list[str
         for trigger, fields in connection.execute(select(r.c.trigger, r.c.fields).where(r.c.order_id.in_(some))):
             said = json.loads(fields)
             known = FIELDS.get(trigger, {})
-            texts |= {str(said[name]) for name in said if name in known and known[name].personal and said[name]}
+            texts |= {str(value) for name, value in said.items() if _is_personal(name, known) and value}
     return sorted((text for text in texts if is_name(text)), key=len, reverse=True)
 
 
@@ -106,9 +117,15 @@ def erase_reports(connection: Connection, order_ids: Iterable[int], texts: Seque
     return changed
 
 
+def _is_personal(name: str, known: Mapping[str, Field]) -> bool:
+    """Say whether a field of a report tells of the buyer, as they are or (was_…) as they were."""
+    field = known.get(name.removeprefix("was_"))
+    return field is not None and field.personal
+
+
 def _blotted(name: str, value: Any, known: Mapping[str, Field], blot: Callable[[Any], Any]) -> Any:
     """Return a field without the buyer: a personal one is erased, a free text is redacted, other values stay."""
-    if name in known and known[name].personal:
+    if _is_personal(name, known):
         return ERASED
     return blot(value) if name not in known or known[name].kind == "text" else value
 

@@ -30,6 +30,7 @@ from storage import case_mapper, dialect, turns
 from storage.attention import STUCK, raise_flags
 from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
+from storage.row_sets import UNSENT
 from storage.tables import DecisionRow, EffectRow, HeartbeatRow, HistoryTableRow, MemberRow, MessageRow, OrderRow, table_of
 from workflow.case.case import Order
 from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, MessageStatus, Mode
@@ -351,6 +352,13 @@ def change_stuck_messages(connection: Connection, effect_ids: Iterable[int], sta
         mine = select(col(MemberRow.message_id)).where(col(MemberRow.effect_id).in_(some))
         stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK_MESSAGES)
         connection.execute(update(MessageRow).where(stuck).values(fresh))
+
+
+def rename_supplier(connection: Connection, order_id: int, attempt: int, supplier: str) -> None:
+    """Let what no message carries yet be for the supplier of an attempt by its other name; what is stuck too."""
+    e = table_of(EffectRow)
+    mine = (e.c.order_id == order_id) & (e.c.attempt == attempt) & e.c.status.in_((*UNSENT, EffectStatus.dead))
+    connection.execute(update(e).where(mine).values(supplier=supplier))
 
 
 def set_aside(connection: Connection, effect_ids: Sequence[int], at: datetime, error: str) -> None:

@@ -81,6 +81,8 @@ class Draft:
     """Flags that this step makes pointless."""
     details: dict[str, Detail] = field(default_factory=dict)
     replacement: Replacement | None = None
+    suppliers: dict[int, str] = field(default_factory=dict)
+    """Attempts whose supplier has another name from now on."""
 
     @property
     def came_from(self) -> State | None:

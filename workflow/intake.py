@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workflow.case.case import Attempt, Case, Correction, Detail, Report, replace_fields
+from workflow.case.facts import with_former_buyer
 from workflow.case.money import show_amount
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
@@ -22,11 +23,11 @@ from workflow.process import (
     PARCEL_REPORTS,
     SUPPLIER_REPORTS,
 )
-from workflow.reports import FIELDS, WHOSE
+from workflow.reports import FIELDS, PERSONS_ALONE, WHOSE
 from workflow.rules.guards import NO_SUCH_ATTEMPT
 from workflow.step import Step, carry_out, step
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
-from workflow.vocabulary import Position, State, Verdict
+from workflow.vocabulary import PERSON, Position, State, Verdict
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -98,8 +99,8 @@ def _without(waiting: Iterable[Report], report: Report) -> tuple[Report, ...]:
 
 
 def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
-    if report.at > now + rules.policy.reports.ahead_of_now.span():
-        return _not_applicable(case, report, f"it is dated {report.at.isoformat()}, ahead of now")
+    if why := _may_not_be_told(report, now, rules):
+        return _not_applicable(case, report, why)
     event = _event(case, report, now)
     if report.trigger in SUPPLIER_REPORTS and case.attempts:
         about = _attempt_meant(case, event)
@@ -120,7 +121,23 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
         if not older:
             return Received(report, _verdict_of(error, case, report), error)
         made = _fill(case, event, rules)  # kept reports are judged again after it
-    return Received(report, Verdict.applied, step=_remember_parcel(made, report))
+    kept = with_former_buyer(case, report) if report.trigger == "amend" else report
+    return Received(kept, Verdict.applied, step=_remember_parcel(made, report))
+
+
+def _may_not_be_told(report: Report, now: datetime, rules: Rules) -> str | None:
+    """Say why a report is not judged at all: it is dated ahead of now, or a person's alone; None: it is."""
+    if report.at > now + rules.policy.reports.ahead_of_now.span():
+        return f"it is dated {report.at.isoformat()}, ahead of now"
+    if report.trigger not in PERSONS_ALONE or report.actor.startswith(PERSON):
+        return None
+    command = f"`aftersales report ID {report.trigger}`"
+    if "was" not in report.fields:
+        return f"only a person may do that: {command}"
+    told = "; ".join(
+        f"{name} is {report.fields['was']}, and told as {value}" for name, value in report.fields.items() if name != "was"
+    )
+    return f"{told}: only a person may change that ({command}), or close this"
 
 
 def _verdict_of(error: OrderError, case: Case, report: Report) -> Verdict:

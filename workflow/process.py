@@ -178,6 +178,8 @@ ROWS: tuple[Row, ...] = (
         changes=("decline_recovery",)),
     # decisions
     Row("remind_decision", ANYWHERE, STAYS, changes=("repeat",), effects=("notify_merchant",), flag="undecided"),
+    # facts
+    Row("amend", ANYWHERE, STAYS, guards=("changes_a_fact", "currency_is_free", "paid_is_enough"), changes=("amend",)),
     # the end
     Row("close", (S.delivered,), S.closed),
     Row("override", ANYWHERE, Target.named, changes=("move_by_hand",), effects=("notify_merchant",)),
@@ -320,6 +322,8 @@ REMEDIES_BY_HAND = {S.refunded: ClaimStatus.refunded, S.reissued: ClaimStatus.re
 """Where a person moves an order whose claim was made good outside of the process."""
 END_CLAIM_WITHOUT_REMEDY = ("reject", "lapse_evidence")
 """After these an order that could have closed meanwhile stays open for a while, so that the buyer can answer (rule 8.4)."""
+CLOCKS_COUNT_FROM = frozenset({"supplier", "ship_by", "route"})
+"""Facts on which the overdue clocks depend: amended ones let them count anew (rule 2.15)."""
 TAKEN_BACK = ("reroute", "report_no_stock", "report_unresponsive", "report_oversized")
 """Triggers whose request for a refund a parcel that left before it takes back, while it has not left (rule 2.13)."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")

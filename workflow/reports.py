@@ -5,7 +5,7 @@ from typing import Literal
 
 from workflow.vocabulary import ClaimKind, Remedy, State
 
-Kind = Literal["text", "instant", "amount", "count", "choice", "pieces", "number"]
+Kind = Literal["text", "instant", "amount", "count", "choice", "pieces", "number", "names", "email", "currency"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,22 @@ FIELDS: dict[str, dict[str, Field]] = {
     "decline_refund": {"refund": REFUND, "reason": REASON},
     "settle_recovery": {"recovery": RECOVERY, "amount": AMOUNT, "reason": REASON},
     "decline_recovery": {"recovery": RECOVERY, "reason": REASON},
+    "amend": {
+        "supplier": Field("text", "the name of the supplier"),
+        "attempt": Field("count", "which attempt's supplier and ship date are meant, from 1 (default: the current one's)"),
+        "ship_by": Field("instant", "the promised ship date"),
+        "paid": Field("amount", "what the merchant paid for the order, such as 12.50"),
+        "currency": Field("currency", "the currency of all sums, while none is in the ledger"),
+        "route": Field("choice", "domestic or international", words=("domestic", "international")),
+        "country": Field("text", "where the order goes"),
+        "alternatives": Field("names", "suppliers to turn to, best first, separated by ;"),
+        "buyer_name": Field("text", "the buyer's name", personal=True),
+        "buyer_email": Field("email", "the buyer's address", personal=True),
+        "buyer_address": Field("text", "where the buyer lives", personal=True),
+        "merchant_email": Field("email", "whom of the merchant's people to write to"),
+        "language": Field("text", "the language of letters, such as en or zh"),
+        "reason": REASON,
+    },
     "override": {
         "to": Field("choice", "the state to move the order to", required=True, words=STATE_NAMES),
         "reason": Field("text", "why, in a few words", required=True),
@@ -118,6 +134,9 @@ MEANINGS = {
     "decline_refund": "The platform will not refund.",
     "settle_recovery": "A supplier that was left has paid back.",
     "decline_recovery": "A supplier that was left will not pay back.",
+    "amend": "A fact of the order was wrong, or has changed: clocks that run count from the new one.",
     "override": "Move the order to any state by hand, with a reason.",
 }
 """What each report says, in a sentence for people."""
+PERSONS_ALONE = ("amend", "override")
+"""Triggers that no file and no carrier may report."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workflow.case.case import Case, Detail, Timer, replace_fields
+from workflow.case.case import PERSONAL, Case, Detail, Timer, replace_fields
 from workflow.case.history import HistoryRow, sealed
-from workflow.case.personal import without_buyer
+from workflow.case.personal import digest, without_buyer
 from workflow.case.sealing import written
 from workflow.draft import Draft, EffectDraft, Event, Replacement
 from workflow.machine import decide
@@ -48,6 +47,8 @@ class Step:
     cleared: tuple[str, ...] = ()
     """Flags that are pointless after it."""
     replacement: Replacement | None = None
+    suppliers: Mapping[int, str] = field(default_factory=dict)
+    """By their numbers: attempts whose supplier has another name from now on."""
 
     @property
     def waits(self) -> bool:
@@ -178,7 +179,7 @@ def _finish(draft: Draft) -> Step:
     case = replace_fields(before, steps=row.sequence, last_hash=row.hash)
     dropped = tuple(obsolete(draft.was, case))
     flags, cleared = tuple(draft.flags), tuple(draft.cleared)
-    return Step(case, row, draft.timers, tuple(draft.effects), dropped, flags, cleared, draft.replacement)
+    return Step(case, row, draft.timers, tuple(draft.effects), dropped, flags, cleared, draft.replacement, draft.suppliers)
 
 
 def _reason(draft: Draft) -> str | None:
@@ -186,30 +187,29 @@ def _reason(draft: Draft) -> str | None:
     return None if reason is None else without_buyer(draft.case.order, str(reason), _personal(draft))
 
 
-def _personal(draft: Draft) -> list[str]:
-    """Return what the report itself says of the buyer."""
-    known = FIELDS.get(draft.event.trigger, {})
-    return [str(value) for name, value in draft.event.fields.items() if name in known and known[name].personal]
+def _personal(draft: Draft) -> list[str | None]:
+    """Return what the report itself says of the buyer, and what was known before it."""
+    known, was = FIELDS.get(draft.event.trigger, {}), draft.was.order
+    told: list[str | None] = [
+        str(value) for name, value in draft.event.fields.items() if name in known and known[name].personal
+    ]
+    return told if was is draft.case.order else [*told, *(getattr(was, name) for name in PERSONAL)]
 
 
 def _details(draft: Draft) -> dict[str, Detail]:
     """Return what the history keeps: the report's fields and the step's notes, personal data as digests."""
     known, case = FIELDS.get(draft.event.trigger, {}), draft.case
-    details: dict[str, Detail] = {}
+    details, also = dict[str, Detail](), _personal(draft) if draft.event.fields else ()
     for name, value in draft.event.fields.items():
         if value is None or name == "reason":
             continue
         if name in known and known[name].personal:
-            details[name] = f"sha256:{_digest(case.salt, str(value))}"
+            details[name] = digest(case.salt, str(value))
         elif isinstance(value, str) and (name not in known or known[name].kind == "text"):
-            details[name] = without_buyer(case.order, value)
+            details[name] = without_buyer(case.order, value, also)
         else:
             details[name] = value
     details.update(draft.details)
     if pieces := draft.details.get("pieces"):
         details["pieces"] = without_buyer(case.order, str(pieces))
     return details
-
-
-def _digest(salt: str, text: str) -> str:
-    return hashlib.sha256(f"{salt}{text}".encode()).hexdigest()

@@ -51,6 +51,8 @@ def import_command(
         print_rejections(done.rejected)
         if done.tally.waiting:
             click.echo(f"{counted(done.tally.waiting, 'report')} to be decided by you: aftersales decisions")
+        if done.tally.exceptions:
+            click.echo(f"{counted(done.tally.exceptions, 'report')} kept as exceptions for you: aftersales exceptions")
         if done.tally.historical:
             old = counted(done.tally.historical, "order is", "orders are")
             click.echo(f"{old} historical: suppliers are not urged (--urge-historical changes that).")

@@ -183,6 +183,12 @@ class Author:
                 return self._one_of(known.words)
             case "pieces":
                 return self._one_of(("1:1", "SKU:1", "1:2", "2:1", "1:9"))
+            case "currency":
+                return self._one_of(("CNY", "USD", "JPY"))
+            case "email":
+                return self._one_of(("kim@example.com", "lee@example.com"))
+            case "names":
+                return self._one_of(("Ningbo", "Foshan;Ningbo", "Yiwu Trading"))
             case "number":
                 return self._one_of((f"r{self._dice.randint(1, 9)}", *self._numbers()))
             case _:

@@ -36,12 +36,6 @@ def test_reports_are_applied_in_order_of_occurrence_and_repeats_change_nothing(d
     assert (tally.duplicates, tally.new) == (2, 0)
 
 
-def test_an_order_that_comes_again_with_other_content_is_a_conflict(database):
-    take(database, arrival("1", paid=100))
-    (outcome,) = take(database, arrival("1", paid=200))
-    assert outcome.conflict == "order main/1 is stored with another paid; the stored value is kept"
-
-
 def test_due_timers_fire_in_due_order_each_once(database):
     take(database, *(arrival(str(n)) for n in range(50)))
     assert fire_due(database, day(1.99), RULES).count == 0

@@ -28,6 +28,7 @@ GOOD = "1001,2025-03-03T09:00:00Z,25.90,CNY,Yiwu\n"
 MAPPING = b'time_zone = "Europe/Berlin"\n[order]\nid = "id"\nplaced_at = "placed_at"\n'
 
 REFUSED, ROW, TAKEN = "refused whole, nothing stored", "rejected, all else stored", "taken, and harmless"
+KEPT = "kept as an exception for a person, nothing changed"
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,8 @@ INPUTS: tuple[Hostile, ...] = (
     ),
     Hostile(
         "the same order in another file, with another sum",
-        ROW,
-        "is stored with another paid; the stored value is kept",
+        KEPT,
+        "1 report kept as exceptions for you: aftersales exceptions",
         {"x.csv": (HEAD + GOOD).encode(), "y.csv": (HEAD + GOOD.replace("25.90", "1")).encode()},
         orders=1,
         then=show("import", "y.csv"),

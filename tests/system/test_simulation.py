@@ -107,7 +107,7 @@ def test_every_trigger_of_the_process_is_reported_with_its_fields(stage):
     """No trigger is named by the simulation: a new one is told without a line written for it."""
     with stage.world(1) as world:
         author = Author(1, 1, world)
-        reports = [author.report("1", None) for _ in range(400)]
+        reports = [author.report("1", None) for _ in range(1_500)]
     fields = defaultdict(set)
     for one in reports:
         fields[one.trigger] |= one.fields.keys()

@@ -29,6 +29,7 @@ from typing import Any
 
 from tests.factories import START, day, rules_of
 from workflow.case.case import Case, Line, Order, Report, replace_fields
+from workflow.case.facts import as_detail
 from workflow.decisions import Answer, answer
 from workflow.draft import Event
 from workflow.errors import OrderError
@@ -214,7 +215,7 @@ def _pieces(told: Iterable[str]) -> dict[str, int | None]:
 
 def _typed(trigger: str, told: dict[str, Any]) -> dict[str, Any]:
     kinds = {name: one.kind for name, one in FIELDS.get(trigger, {}).items()}
-    as_text = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in told.items()}
+    as_text = {name: as_detail(value) for name, value in told.items()}
     return {name: int(value) if kinds.get(name) in ("amount", "count") else value for name, value in as_text.items()}
 
 

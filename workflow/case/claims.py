@@ -105,8 +105,13 @@ def unsettled(case: Case) -> int | None:
     paid = case.chain_paid if case.order.generation else case.order.paid
     if paid is None:
         return None
+    return max(0, paid - has_come_back(case))
+
+
+def has_come_back(case: Case) -> int:
+    """Return what has been refunded along the order's chain of replacements, in minor units."""
     settled = sum(row.settled_amount or 0 for row in case.ledger if row.side == LedgerSide.refund)
-    return max(0, paid - case.settled_elsewhere - settled)
+    return case.settled_elsewhere + settled
 
 
 def to_ask_for(case: Case, claim: Claim | None) -> int | None:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from workflow.case import claims
-from workflow.case.case import LINKS, Attempt, LedgerRow, replace_fields
+from workflow.case import claims, facts
+from workflow.case.case import LINKS, PERSONAL, Attempt, LedgerRow, replace_fields
+from workflow.case.personal import digest, without_buyer
 from workflow.draft import Draft, EffectDraft
-from workflow.process import CORRECTED
+from workflow.process import CLOCKS_COUNT_FROM, CORRECTED, UNSHIPPED
 from workflow.rules import claim_changes, decision_changes, timer_changes, timers
 from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State, Way
 
@@ -31,6 +32,45 @@ def take_promise(draft: Draft) -> None:
     timers.restart_if_running(draft, "urge", "reroute")
     if not draft.case.cancelled:
         timers.start_if_off(draft, "urge", "reroute")
+
+
+def amend(draft: Draft) -> None:
+    """A fact was wrong or has changed; clocks that run count from the new one, and what has fired stays (rule 2.15)."""
+    case, fields = draft.case, draft.event.fields
+    attempt = facts.attempt_of(case, fields)
+    changed = {
+        name: value if name in PERSONAL else _without_buyer(draft, value)
+        for name, value in facts.told(fields)
+        if value != facts.known(case, name, fields)
+    }
+    for name in changed:
+        was = facts.as_detail(facts.known(case, name, fields))
+        draft.note(**{f"was_{name}": digest(case.salt, str(was)) if was is not None and name in PERSONAL else was})
+    if "lines" in fields:
+        draft.note(was_lines=facts.written_lines(case.lines))
+        draft.change(lines=facts.read_lines(str(fields["lines"])))
+    draft.note(amended=";".join([*changed, *(["lines"] if "lines" in fields else [])]))
+    of_attempt = {name: value for name, value in changed.items() if name in facts.OF_ATTEMPT}
+    if of_attempt:
+        draft.note(attempt=attempt.number)
+        since = {"counts_from": None} if "ship_by" in of_attempt else {}
+        draft.change_attempt(replace_fields(attempt, **of_attempt, **since))
+        if "supplier" in of_attempt:
+            draft.suppliers[attempt.number] = str(of_attempt["supplier"])
+    of_order = changed if attempt.number == 1 else {name: changed[name] for name in changed if name not in of_attempt}
+    draft.change(order=replace_fields(case.order, **of_order))
+    if not CLOCKS_COUNT_FROM.isdisjoint(changed):
+        timers.recount(draft, "urge", "reroute")
+        if draft.case.state in UNSHIPPED and not case.cancelled:
+            timers.start_if_off(draft, "urge", "reroute")
+
+
+def _without_buyer(draft: Draft, value: object) -> object:
+    """Return a fact that is not the buyer's without the buyer: it stays in the history when they are erased (rule 6.3)."""
+    also = [str(draft.event.fields[name]) for name in PERSONAL if draft.event.fields.get(name) is not None]
+    if isinstance(value, tuple):
+        return tuple(str(_without_buyer(draft, one)) for one in value)
+    return without_buyer(draft.case.order, value, also) if isinstance(value, str) else value
 
 
 def move_by_hand(draft: Draft) -> None:
@@ -237,6 +277,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
     for change in (
         link,
         take_promise,
+        amend,
         move_by_hand,
         note_urge,
         turn_to_the_next_supplier,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workflow.case import claims
+from workflow.case import claims, facts
 from workflow.case.case import Case, Claim, Details
 from workflow.process import ON_ITS_WAY, TAKEN_BACK, UNSHIPPED
 from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, Remedy, State
@@ -50,6 +50,22 @@ def _current_attempt(context: GuardContext) -> bool:
 def _earlier_attempt(context: GuardContext) -> bool:
     named = context.case.named_attempt(context.fields)
     return named is not None and named.number < context.case.current
+
+
+def _changes_a_fact(context: GuardContext) -> bool:
+    case, fields = context.case, context.fields
+    if case.named_attempt({"attempt": fields.get("attempt")}) is None:
+        return False
+    return any(value != facts.known(case, name, fields) for name, value in facts.told(fields))
+
+
+def _paid_is_enough(context: GuardContext) -> bool:
+    paid = context.fields.get("paid")
+    return paid is None or claims.has_come_back(context.case) <= int(paid)
+
+
+def _currency_is_free(context: GuardContext) -> bool:
+    return context.fields.get("currency") in (None, context.case.order.currency) or not context.case.ledger
 
 
 def _request_has_not_left(case: Case) -> bool:
@@ -156,6 +172,9 @@ def _names_an_open_recovery(context: GuardContext) -> bool:
 NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier (`show` lists them)"
 
 GUARDS: dict[str, Guard] = {
+    "changes_a_fact": Guard(_changes_a_fact, "it says nothing that is not known already, or names no attempt of the order"),
+    "paid_is_enough": Guard(_paid_is_enough, "more than that has come back already"),
+    "currency_is_free": Guard(_currency_is_free, "the ledger has sums in the order's currency"),
     "domestic": _by_case(
         lambda case: case.order.route == "domestic",
         "only a domestic order can be intercepted; the platform neither intercepts nor refunds an international one",

@@ -104,6 +104,18 @@ def restart_if_running(draft: Draft, *triggers: str) -> None:
             start(draft, timer.trigger)
 
 
+def recount(draft: Draft, *triggers: str) -> None:
+    """Count the timers of `triggers` anew, those that stand still too: what is paused stays so, since when it was."""
+    for timer in draft.case.timers:
+        if timer.trigger in triggers:
+            end(draft, timer)
+            planned = plan(draft.case, draft.rules, timer.trigger, draft.event.at)
+            if planned is not None:
+                paused = {"status": timer.status, "paused_at": timer.paused_at, "paused_by": timer.paused_by}
+                stands = paused if timer.status is TimerStatus.paused else {}
+                _add(draft, timer.trigger, planned[0], planned, stands)
+
+
 def start_if_off(draft: Draft, *triggers: str) -> None:
     """Start those of `triggers` that start in the state of the order and have no timer: a person or a decline ended it."""
     assert draft.case.state is not None, "an order that was placed has a state"

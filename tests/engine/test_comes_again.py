@@ -1,0 +1,142 @@
+"""Orders that come again with other facts, and facts that a person amends (rules 2.15 and 7.8), on both databases."""
+
+from dataclasses import replace
+
+from effects.letters import Letters
+from engine.composing import Messenger, compose_due
+from engine.firing import fire_due
+from engine.judging_again import judge_again
+from engine.rebuild import as_known
+from storage import audits, queries
+from storage.erasing import personal_texts
+from tests.factories import RULES, all_effects, arrival, day, report, rules_of, take
+from workflow.case.case import Line, Report
+from workflow.vocabulary import State
+
+
+def case_of(database, number="1"):
+    with database.read() as connection:
+        return queries.stored_case(connection, number).case
+
+
+def exceptions(database):
+    with database.read() as connection:
+        return [row["reason"] for row in queries.reports(connection, 1) if row["verdict"] == "exception"]
+
+
+def whole(database):
+    """Say whether every history holds, and comes out the same when it is told again."""
+    with database.read() as connection:
+        assert [*audits.broken_orders(connection)] == []
+        return all(as_known(connection, key, day(999), RULES).exact for key in queries.order_ids(connection))
+
+
+def amend(database, at, **fields):
+    told = Report("amend", day(at), "person:kim", f"amend@{at}", "person:kim", fields)
+    (outcome,) = take(database, arrival("1", told, placing=False), now=at)
+    return outcome.received[0].verdict
+
+
+def test_what_was_not_known_is_filled_in_and_who_the_buyer_is_changes_as_told(database):
+    take(database, arrival("1", buyer_name="Kim", buyer_address="Here 1"))
+    facts = {"paid": 5_000, "supplier": "Yiwu", "group": "g", "buyer_name": "Lee", "buyer_address": "There 2", "language": "zh"}
+    take(database, arrival("1", **facts), now=1)
+    case = case_of(database)
+    assert {name: getattr(case.order, name) for name in facts} == facts
+    assert (case.attempt.supplier, case.steps) == ("Yiwu", 2)
+    take(database, arrival("1", **facts), now=2)
+    assert case_of(database).steps == 2
+    assert exceptions(database) == []
+    assert whole(database)
+
+
+def test_new_lines_and_pieces_come_in_until_something_is_claimed(database):
+    first = arrival("1", paid=5_000)
+    take(database, first)
+    more = (Line("sku", "Lamp", 3, 500), Line("MUG", "Mug", 1), Line("MUG", "Mug", 2))
+    take(database, replace(first, lines=more), now=1)
+    assert case_of(database).lines == more
+    take(database, replace(first, lines=(Line("MUG", "Mug", 1, 700),)), now=2)
+    assert case_of(database).lines == (more[0], Line("MUG", "Mug", 1, 700), more[2])
+    told = [report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged")]
+    take(database, arrival("1", *told, placing=False), now=4)
+    take(database, replace(first, lines=(*more, Line("CUP", "Cup"))), now=5)
+    assert len(case_of(database).lines) == 3
+    assert [one.split(":")[0] for one in exceptions(database)] == [
+        "lines is without 'CUP', and told as with 'CUP', while something is claimed"
+    ]
+    assert whole(database)
+
+
+def test_what_would_change_money_or_route_is_one_exception_for_each_told_value(database):
+    first = arrival("1", paid=5_000, supplier="Yiwu")
+    take(database, first)
+    other = arrival("1", paid=6_000, supplier="Ningbo", route="international")
+    (outcome,) = take(database, other, now=1)
+    assert [one.verdict for one in outcome.received] == ["exception"] * 3 + ["duplicate"]
+    (outcome,) = take(database, other, now=2)
+    assert {one.verdict for one in outcome.received} == {"duplicate"}
+    assert [one.split(":")[0] for one in exceptions(database)] == [
+        "route is domestic, and told as international",
+        "supplier is Yiwu, and told as Ningbo",
+        "paid is 50.00 CNY, and told as 60.00 CNY",
+    ]
+    assert {one.verdict for one in judge_again(database, None, day(3), RULES)} == {"exception"}
+    assert case_of(database).order == replace(first.order)
+    assert amend(database, 3, paid=6_000, supplier="Ningbo", route="international") == "applied"
+    (outcome,) = take(database, other, now=4)
+    assert [one.verdict for one in outcome.received] == ["duplicate"]
+    assert whole(database)
+
+
+def test_a_default_contradicts_nothing_nor_does_a_supplier_that_has_an_attempt(database):
+    take(database, arrival("1", supplier="Yiwu", language="zh"))
+    told = arrival("1", supplier="Yiwu", language="en", country="DE", route="international")
+    take(database, replace(told, given=frozenset({"supplier"})), now=1)
+    take(database, arrival("1", report("report_no_stock", 2), placing=False), now=2)
+    take(database, arrival("1", supplier="alt-1", language="zh"), now=3)
+    order = case_of(database).order
+    assert (exceptions(database), order.language, order.country) == ([], "zh", None)
+    assert whole(database)
+
+
+def test_a_later_ship_date_of_a_file_is_a_promise_for_the_attempt_of_its_supplier(database):
+    take(database, arrival("1", supplier="Yiwu", ship_by=day(1)))
+    fire_due(database, day(3), RULES)
+    assert case_of(database).state is State.overdue_urged
+    take(database, arrival("1", supplier="Yiwu", ship_by=day(5)), now=4)
+    take(database, arrival("1", supplier="Yiwu", ship_by=day(2)), now=4.5)
+    assert case_of(database).attempt.ship_by == day(5)
+    fire_due(database, day(8), RULES)
+    assert case_of(database).state is State.overdue_urged
+    fire_due(database, day(9), RULES)
+    take(database, arrival("1", supplier="Yiwu", ship_by=day(20)), now=9.5)
+    case = case_of(database)
+    assert (case.state, [one.ship_by for one in case.attempts]) == (State.rerouted, [day(5), None])
+    take(database, arrival("1", supplier="alt-1", ship_by=day(15)), now=10)
+    assert case_of(database).attempts[1].ship_by == day(15)
+    assert exceptions(database) == []
+    assert whole(database)
+
+
+def test_what_waits_unsent_is_for_the_supplier_by_its_other_name(database):
+    named = rules_of("[contacts.suppliers]\n'Yiwu Trading' = 'yiwu@example.com'\n[effects]\ndefault_channels = ['email']\n")
+    take(database, arrival("1", supplier="Yiwu"), rules=named)
+    fire_due(database, day(2), named)
+    compose_due(database, day(2), named, Messenger({}, Letters()))
+    with database.read() as connection:
+        assert [row["status"] for row in all_effects(connection)] == ["dead"]
+    assert amend(database, 3, supplier="Yiwu Trading") == "applied"
+    with database.read() as connection:
+        assert [row["supplier"] for row in all_effects(connection)] == ["Yiwu Trading"]
+    assert whole(database)
+
+
+def test_an_erasure_looks_for_a_buyer_by_who_they_were_too(database):
+    take(database, arrival("1", buyer_name="Kim Former", buyer_address="Old Street 5"))
+    take(database, arrival("1", buyer_name="Lee Latter", buyer_address="New Street 6"), now=1)
+    assert amend(database, 2, buyer_name="Lee Last") == "applied"
+    with database.read() as connection:
+        texts = personal_texts(connection, [1])
+    assert {"Kim Former", "Old Street 5", "Lee Latter", "New Street 6", "Lee Last"} <= set(texts)
+    assert whole(database)

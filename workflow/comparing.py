@@ -1,0 +1,122 @@
+"""An order that comes again, held against what is known of it (rule 7.8)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from workflow.case.case import PERSONAL, Case, Detail, Line, Order, replace_fields
+from workflow.case.facts import FACTS, as_detail
+from workflow.case.money import show_amount
+from workflow.process import UNSHIPPED
+
+AS_TOLD = (*PERSONAL, "merchant_email", "language", "group", "country", "alternatives")
+"""Facts that change as they are told; the others are only filled in where they were not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What an order that comes again tells otherwise, and only a person may change."""
+
+    name: str
+    was: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What an order that comes again changes: facts by name, all lines if they change, and the promised ship date."""
+
+    facts: dict[str, Detail]
+    lines: tuple[Line, ...] | None
+    ship_by: datetime | None
+    contradictions: tuple[Contradiction, ...]
+
+
+def differences(case: Case, told: Order, lines: Sequence[Line], given: Collection[str] | None, *, erased: bool) -> Differences:
+    """Return what a told order changes.
+
+    `given` are the facts that its sender has told (None: all): a default of the policy contradicts nothing. What is told of a
+    buyer who was `erased`, and of the lines of their order, is not taken again. Sums in another currency are not compared.
+    """
+    facts: dict[str, Detail] = {}
+    contradictions: list[Contradiction] = []
+    other_money = told.currency != case.order.currency
+    for name in FACTS:
+        was, now = getattr(case.order, name), getattr(told, name)
+        if name == "ship_by" or now in (None, (), was) or (given is not None and name not in given):
+            continue
+        if (erased and name in PERSONAL) or (other_money and name == "paid"):
+            continue
+        if name == "supplier" and now in [one.supplier for one in case.attempts]:
+            continue
+        if was in (None, ()) or name in AS_TOLD:
+            facts[name] = as_detail(now)
+        else:
+            contradictions.append(Contradiction(name, *(_shown(case, name, one) for one in (was, now))))
+    merged = None
+    if not erased and not other_money and lines and (*lines,) != case.lines:
+        merged = _Lines(case, contradictions).with_those(lines)
+    return Differences(facts, merged, _promise(case, told), tuple(contradictions))
+
+
+def _promise(case: Case, told: Order) -> datetime | None:
+    """Return the ship date that is promised of the current attempt, if it is later than the one that is known."""
+    attempt, ship_by = case.attempt, told.ship_by
+    whose = next((one for one in case.attempts if one.supplier == told.supplier), case.attempts[0])
+    if ship_by is None or whose is not attempt or case.state not in UNSHIPPED:
+        return None
+    return ship_by if attempt.ship_by is None or ship_by > attempt.ship_by else None
+
+
+class _Lines:
+    """The lines of an order as more of them become known; while something is claimed, no line and no piece comes in."""
+
+    def __init__(self, case: Case, contradictions: list[Contradiction]) -> None:
+        self._case, self._contradictions = case, contradictions
+        self._lines = [*case.lines]
+
+    def with_those(self, told: Sequence[Line]) -> tuple[Line, ...] | None:
+        """Return all lines with what is new of those that are told; None: nothing is."""
+        known = {name: at for at, name in enumerate(_names(self._lines))}
+        for name, line in zip(_names(told), told, strict=True):
+            if name in known:
+                self._compare(known[name], line)
+            elif self._case.claims:
+                self._contradict("lines", f"without {name[0]!r}", f"with {name[0]!r}, while something is claimed")
+            else:
+                self._lines.append(line)
+        return tuple(self._lines) if (*self._lines,) != self._case.lines else None
+
+    def _compare(self, at: int, line: Line) -> None:
+        was = self._lines[at]
+        more: dict[str, Any] = {"title": line.title} if line.title and not was.title else {}
+        if line.quantity > was.quantity and not self._case.claims:
+            more["quantity"] = line.quantity
+        elif line.quantity != was.quantity:
+            self._contradict(f"quantity of line {at + 1}", str(was.quantity), str(line.quantity))
+        if was.price is None and line.price is not None:
+            more["price"] = line.price
+        elif line.price not in (None, was.price):
+            self._contradict(f"price of line {at + 1}", *(_shown(self._case, "price", one) for one in (was.price, line.price)))
+        if more:
+            self._lines[at] = replace_fields(was, **more)
+
+    def _contradict(self, name: str, was: str, told: str) -> None:
+        self._contradictions.append(Contradiction(name, was, told))
+
+
+def _names(lines: Sequence[Line]) -> Iterator[tuple[str, int]]:
+    """Yield what each line is known by: its SKU, else its title, and the how-manieth of that name it is."""
+    seen = Counter[str]()
+    for line in lines:
+        name = line.sku or line.title
+        seen[name] += 1
+        yield name, seen[name]
+
+
+def _shown(case: Case, name: str, value: object) -> str:
+    return show_amount(int(str(value)), case.order.currency) if name in ("paid", "price") else str(as_detail(value))
