@@ -12,6 +12,7 @@ from workflow.case.case import PERSONAL, Case, Detail, Line, Order, replace_fiel
 from workflow.case.facts import FACTS, as_detail
 from workflow.case.money import show_amount
 from workflow.process import UNSHIPPED
+from workflow.vocabulary import State
 
 AS_TOLD = (*PERSONAL, "merchant_email", "language", "group", "country", "alternatives")
 """Facts that change as they are told; the others are only filled in where they were not known."""
@@ -28,7 +29,10 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What an order that comes again changes: facts by name, all lines if they change, and the promised ship date."""
+    """What an order that comes again changes: facts by name, all lines if they change, and the promised ship date.
+
+    While the order is being stopped no promise can be reported: the ship date is a fact like others then.
+    """
 
     facts: dict[str, Detail]
     lines: tuple[Line, ...] | None
@@ -57,17 +61,21 @@ def differences(case: Case, told: Order, lines: Sequence[Line], given: Collectio
             facts[name] = as_detail(now)
         else:
             contradictions.append(Contradiction(name, *(_shown(case, name, one) for one in (was, now))))
+    promised = _promised(case, told)
+    if promised is not None and case.state is State.intercepting:
+        facts["ship_by"], promised = as_detail(promised), None
     merged = None
     if not erased and not other_money and lines and (*lines,) != case.lines:
         merged = _Lines(case, contradictions).with_those(lines)
-    return Differences(facts, merged, _promise(case, told), tuple(contradictions))
+    return Differences(facts, merged, promised, tuple(contradictions))
 
 
-def _promise(case: Case, told: Order) -> datetime | None:
+def _promised(case: Case, told: Order) -> datetime | None:
     """Return the ship date that is promised of the current attempt, if it is later than the one that is known."""
     attempt, ship_by = case.attempt, told.ship_by
     whose = next((one for one in case.attempts if one.supplier == told.supplier), case.attempts[0])
-    if ship_by is None or whose is not attempt or case.state not in UNSHIPPED:
+    goes_on_in = case.returns_to if case.state is State.intercepting else case.state
+    if ship_by is None or whose is not attempt or goes_on_in not in UNSHIPPED:
         return None
     return ship_by if attempt.ship_by is None or ship_by > attempt.ship_by else None
 

@@ -56,7 +56,7 @@ def test_new_lines_and_pieces_come_in_until_something_is_claimed(database):
     more = (Line("sku", "Lamp", 3, 500), Line("MUG", "Mug", 1), Line("MUG", "Mug", 2))
     take(database, replace(first, lines=more), now=1)
     assert case_of(database).lines == more
-    take(database, replace(first, lines=(Line("MUG", "Mug", 1, 700),)), now=2)
+    take(database, replace(first, lines=(Line("MUG", "Mug", 1, 700), Line("MUG", "Mug", 2))), now=2)
     assert case_of(database).lines == (more[0], Line("MUG", "Mug", 1, 700), more[2])
     told = [report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged")]
     take(database, arrival("1", *told, placing=False), now=4)
@@ -65,6 +65,38 @@ def test_new_lines_and_pieces_come_in_until_something_is_claimed(database):
     assert [one.split(":")[0] for one in exceptions(database)] == [
         "lines is without 'CUP', and told as with 'CUP', while something is claimed"
     ]
+    assert whole(database)
+
+
+def test_a_title_is_filled_in_and_another_price_or_fewer_pieces_need_a_person(database):
+    first = replace(arrival("1"), lines=(Line("sku", "", 2, 500),))
+    take(database, first)
+    take(database, replace(first, lines=(Line("sku", "Lamp", 1, 600),)), now=1)
+    assert case_of(database).lines == (Line("sku", "Lamp", 2, 500),)
+    assert [one.split(":")[0] for one in exceptions(database)] == [
+        "quantity of line 1 is 2, and told as 1",
+        "price of line 1 is 5.00 CNY, and told as 6.00 CNY",
+    ]
+    other_money = replace(first, order=replace(first.order, currency="JPY", paid=9), lines=(Line("sku", "Lamp", 2, 5),))
+    take(database, other_money, now=2)
+    assert [one.split(":")[0] for one in exceptions(database)][2:] == ["currency is CNY, and told as JPY"]
+    assert whole(database)
+
+
+def test_a_ship_date_that_is_put_off_while_the_order_is_being_stopped_counts_when_it_goes_on(database):
+    take(database, arrival("1", report("cancel", 1), supplier="Yiwu"), now=1)
+    take(database, arrival("1", supplier="Yiwu", ship_by=day(5)), now=1.5)
+    case = case_of(database)
+    assert (case.state, case.attempt.ship_by, case.order.ship_by) == (State.intercepting, day(5), day(5))
+    assert whole(database)
+
+
+def test_the_name_of_a_later_supplier_is_not_that_of_the_order(database):
+    take(database, arrival("1", report("report_no_stock", 1), supplier="Yiwu"), now=1)
+    assert amend(database, 2, supplier="Ningbo Trading") == "applied"
+    case = case_of(database)
+    assert [one.supplier for one in case.attempts] == ["Yiwu", "Ningbo Trading"]
+    assert case.order.supplier == "Yiwu"
     assert whole(database)
 
 

@@ -59,10 +59,24 @@ def amend(draft: Draft) -> None:
             draft.suppliers[attempt.number] = str(of_attempt["supplier"])
     of_order = changed if attempt.number == 1 else {name: changed[name] for name in changed if name not in of_attempt}
     draft.change(order=replace_fields(case.order, **of_order))
+    _fill_in_sums(draft)
     if not CLOCKS_COUNT_FROM.isdisjoint(changed):
         timers.recount(draft, "urge", "reroute")
         if draft.case.state in UNSHIPPED and not case.cancelled:
             timers.start_if_off(draft, "urge", "reroute")
+
+
+def _fill_in_sums(draft: Draft) -> None:
+    """Money that was asked for without a sum has one as soon as it is known what was paid (rule 4.2)."""
+    paid = draft.case.order.paid
+    for row in draft.case.ledger if draft.was.order.paid is None and paid is not None else ():
+        if row.status is not LedgerStatus.requested or row.amount is not None:
+            continue
+        if row.side is LedgerSide.refund:
+            claim = next((one for one in draft.case.claims if one.number == row.claim), None)
+            draft.change_ledger(replace_fields(row, amount=claims.to_ask_for(draft.case, claim)))
+        elif row.attempt == 1:
+            draft.change_ledger(replace_fields(row, amount=paid))
 
 
 def _without_buyer(draft: Draft, value: object) -> object:

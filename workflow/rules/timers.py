@@ -75,7 +75,8 @@ def start(
     about: dict[str, Any] = {"ledger": ledger, "claim": claim, "paused_by": paused_by}
     if paused:
         waits = draft.case.state in CLOCK_OF[trigger].waits_in
-        about |= {"status": TimerStatus.paused, "paused_at": None if waits else draft.event.at}
+        since = max(draft.event.at, draft.case.since or draft.event.at)  # late news may be older than what stops the clock
+        about |= {"status": TimerStatus.paused, "paused_at": None if waits else since}
     _add(draft, trigger, planned[0], planned, about)
 
 
