@@ -102,6 +102,9 @@ class Letters:
         except Exception as error:  # a user's template may fail in any way, and must not stop other letters
             raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
         subject, _, body = text.strip().partition("\n")
+        told = str(first.details.get("tell") or "")
+        if len(matters) == 1 and told not in body:
+            body = f"{body.strip()}\n\n{told}"
         return Letter(" ".join(subject.split()), body.strip() + "\n")
 
     def problems(self) -> Iterator[str]:
@@ -135,6 +138,7 @@ _BECAUSE = {
     "reroute": ("the supplier has not shipped", "供应商未发货"),
     "report_no_stock": ("the supplier has no stock", "供应商缺货"),
     "report_unresponsive": ("the supplier does not answer", "供应商无回复"),
+    "report_closed": ("the supplier or the platform has cancelled the order", "供应商或平台已取消订单"),
     "report_oversized": ("the goods are too large or too heavy to ship", "货物超大或超重"),
     "confirm_interception": ("the order was stopped before it arrived", "订单已拦截"),
     "choose_refund": ("the claim was approved", "申诉已通过"),
@@ -144,9 +148,9 @@ _BECAUSE = {
 
 
 def _because(details: Mapping[str, Any], language: str) -> str:
-    """Return the reported reason, else the process's own."""
+    """Return what a person wants to be told, else the reason that a file or carrier reported, else the process's own."""
     english, chinese = _BECAUSE.get(str(details.get("about")), (str(details.get("about")),) * 2)
-    return str(details.get("reason") or (chinese if language == "zh" else english))
+    return str(details.get("tell") or details.get("reason") or (chinese if language == "zh" else english))
 
 
 def _instant(written: Any) -> str:

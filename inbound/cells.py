@@ -151,10 +151,13 @@ def report_field(known: Field, cell: Cell, code: str, read: Instants = read_inst
             return ";".join(names(cell))
         case "count":
             return count(cell)
+        case "flag":
+            return _one_of(text(cell).lower(), (*_YES, *_NO)) in _YES
         case kind:
             return _OF_KIND[kind](cell)
 
 
+_YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _OF_KIND: dict[str, Callable[[Cell], str]] = {
     "pieces": pieces,
     "number": order_number,

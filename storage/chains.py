@@ -40,10 +40,9 @@ class Chain:
     def add(self, number: str, status: str, amount: int | None, settled_amount: int | None) -> None:
         """Add one refund of an order to its sums."""
         settled, requested = self.refunds.get(number, (0, 0))
-        if status == LedgerStatus.settled:
-            settled += settled_amount or 0
-        elif status == LedgerStatus.requested:
-            requested += amount or 0
+        settled += settled_amount or 0
+        if status == LedgerStatus.requested:
+            requested += (amount or 0) - (settled_amount or 0)
         self.refunds[number] = (settled, requested)
 
 

@@ -21,6 +21,7 @@ IGNORED: Mapping[type, tuple[str, ...]] = {
     Order: ("group", "country", "buyer_name", "buyer_email", "buyer_address", "merchant_email", "language"),
     Case: ("lines", "waiting", "salt", "carrier_status", "known", "unsent_request"),
     Attempt: ("carrier", "tracking_number", "returned_at", "parcel"),
+    LedgerRow: ("corrects",),
     Claim: ("pieces", "evidence"),
 }
 """Fields that no timed transition reads."""

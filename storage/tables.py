@@ -220,6 +220,7 @@ class LedgerTableRow(SQLModel, table=True):
     status: str
     settled_amount: int | None = Field(default=None, sa_type=BigInteger)
     decided_at: datetime | None = None
+    corrects: int | None = None
 
 
 class ClaimRow(SQLModel, table=True):

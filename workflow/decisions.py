@@ -12,6 +12,7 @@ from workflow.errors import OrderError, Refused
 from workflow.machine import decide
 from workflow.process import RECORDS
 from workflow.rules.decision_changes import would_ask
+from workflow.rules.guards import GUARDS, GuardContext
 from workflow.step import Step, carry_out
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
 from workflow.vocabulary import Row, State, Way
@@ -73,7 +74,8 @@ def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
         return carry_out(case, stays, rules, RECORDS["stay"], None)
     event = Event(decision.trigger, at, at, given.by, fields, timer, report)
     if given.way is Way.refund:
-        return carry_out(case, event, rules, _refunding_row(case, decision.trigger), State.refunding)
+        row = _refunding_row(case, event, rules)
+        return carry_out(case, event, rules, row, State(row.target))
     row, target = decide(case, decision.trigger, fields, rules, at)
     return carry_out(case, event, rules, row, target)
 
@@ -101,10 +103,11 @@ def report_of(case: Case, decision: Decision) -> Report | None:
     return next((one for one in case.asking if (one.source, one.key) == (decision.source, decision.key)), None)
 
 
-def _refunding_row(case: Case, trigger: str) -> Row:
-    """Return the row that requests the refund instead: every trigger that turns to another supplier has one."""
-    rows = ROWS_BY_STATE_AND_TRIGGER[str(case.state), trigger]
-    return next(row for row in rows if row.target is State.refunding)
+def _refunding_row(case: Case, event: Event, rules: Rules) -> Row:
+    """Return the row that asks for the refund instead: every trigger that turns to another supplier has one."""
+    rows, context = ROWS_BY_STATE_AND_TRIGGER[str(case.state), event.trigger], GuardContext(case, event.fields, rules, event.at)
+    refunding = [row for row in rows if row.target in (State.refunding, State.refunded)]
+    return next(row for row in refunding if all(GUARDS[name].allows(context) for name in row.guards))
 
 
 def _other(case: Case, number: int | None) -> str:

@@ -17,6 +17,9 @@ ON_ITS_WAY = (S.shipped, S.customs_hold)
 INTERCEPTING = (S.intercepting,)
 DISPUTED = (S.disputed,)
 BEFORE_THE_REQUEST = ("request_has_not_left", "occurred_before_the_request")
+THE_REFUND = ("names_the_refund", "sum_is_known", "within_what_was_paid", "no_more_than_was_asked_for")
+UNASKED = ("names_a_sum", "within_what_was_paid")
+A_SETTLEMENT = ("names_a_settled_row", "corrects_something", "corrected_within_what_was_paid")
 AFTER_A_CLAIM = (S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued)
 FROM_SHIPPED_ON = tuple(state for state in State if state not in UNSHIPPED)
 ANYWHERE = tuple(State)
@@ -89,6 +92,12 @@ ROWS: tuple[Row, ...] = (
     next_supplier("report_unresponsive", UNSHIPPED, "unresponsive_reroutes", "not_cancelled"),
     refund("report_unresponsive", UNSHIPPED),
     refund("report_oversized", UNSHIPPED + INTERCEPTING),
+    replace(next_supplier("report_closed", UNSHIPPED, "within_what_was_paid", "no_stock_reroutes", "not_cancelled"),
+        changes=("turn_to_the_next_supplier", "settle_what_came"), effects=("place_supply",)),
+    Row("report_closed", UNSHIPPED + INTERCEPTING, S.refunded, guards=("within_what_was_paid", "all_of_it_is_named"),
+        changes=("ask_for_a_refund", "settle_what_came")),
+    Row("report_closed", UNSHIPPED + INTERCEPTING, S.refunding, guards=("within_what_was_paid",),
+        changes=("ask_for_a_refund", "settle_what_came")),
     # on the way
     *of_either_attempt(Row("ship", UNSHIPPED, S.shipped, changes=("take_shipment",))),
     *of_either_attempt(Row("ship", (S.delivered, S.disputed, S.closed), STAYS, changes=("take_shipment",))),
@@ -166,13 +175,25 @@ ROWS: tuple[Row, ...] = (
     Row("deliver", DISPUTED, STAYS, guards=("was_on_its_way",), changes=("take_delivery",), set_return_state=S.delivered),
     Row("deliver", DISPUTED, STAYS, guards=("claimed_after_delivery",)),
     # money
-    Row("settle_refund", (S.refunding,), S.refunded,
-        guards=("names_the_refund", "sum_is_known", "within_what_was_paid"), changes=("settle_refund",)),
+    Row("settle_refund", (S.refunding,), S.refunded, guards=(*THE_REFUND, "all_has_come"), changes=("settle_refund",)),
+    Row("settle_refund", (S.refunding,), STAYS, guards=THE_REFUND, changes=("settle_a_part",)),
+    Row("settle_refund", (S.placed, S.overdue_urged, S.intercepting), S.refunded,
+        guards=(*UNASKED, "nothing_was_sent", "all_that_was_paid"), changes=("enter_unasked_money",)),
+    Row("settle_refund", DISPUTED, S.refunded, guards=(*UNASKED, "the_claim_is_paid"), changes=("settle_the_claim",)),
+    Row("settle_refund", tuple(state for state in State if state is not S.refunding), STAYS, guards=UNASKED,
+        changes=("enter_unasked_money",), flag="money_unasked"),
+    Row("correct_settlement", (S.refunded,), S.refunding, guards=(*A_SETTLEMENT, "of_a_refund", "something_is_missing"),
+        changes=("correct_settlement",)),
+    Row("correct_settlement", (S.refunding,), S.refunded, guards=(*A_SETTLEMENT, "of_the_open_refund", "nothing_is_missing"),
+        changes=("correct_settlement",)),
+    Row("correct_settlement", ANYWHERE, STAYS, guards=A_SETTLEMENT, changes=("correct_settlement",)),
     Row("chase_refund", (S.refunding,), STAYS, changes=("repeat",), effects=("chase_refund",), flag="refund_unsettled"),
+    Row("decline_refund", (S.refunding,), S.refunded, guards=("names_the_refund", "a_part_has_come"),
+        changes=("decline_the_rest",)),
     Row("decline_refund", (S.refunding,), BACK, guards=("names_the_refund",),
-        changes=("decline_refund",), flag="refund_declined"),
+        changes=("decline_refund", "end_window"), flag="refund_declined"),
     Row("chase_recovery", ANYWHERE, STAYS, changes=("repeat",), effects=("chase_recovery",), flag="recovery_unsettled"),
-    Row("settle_recovery", ANYWHERE, STAYS, guards=("a_recovery_is_open", "names_an_open_recovery"),
+    Row("settle_recovery", ANYWHERE, STAYS, guards=("a_recovery_is_open", "names_an_open_recovery", "no_more_than_was_owed"),
         changes=("settle_recovery",)),
     Row("decline_recovery", ANYWHERE, STAYS, guards=("a_recovery_is_open", "names_an_open_recovery"),
         changes=("decline_recovery",)),
@@ -217,6 +238,7 @@ ABOUT_A_LEFT_ATTEMPT: Mapping[str, Row] = {row.trigger: row for row in (
     Row("report_no_stock", None, STAYS, changes=("note_attempt",)),
     Row("report_unresponsive", None, STAYS, changes=("note_attempt",)),
     Row("report_oversized", None, STAYS, changes=("note_attempt",)),
+    Row("report_closed", None, STAYS, changes=("note_attempt", "settle_what_came")),
 )}
 """Reports of a supplier that is not current any more: they are noted on its attempt, and the order stays (rule 2.12)."""
 
@@ -343,6 +365,7 @@ FLAGS: Mapping[str, str] = {
     "unverified": "the platform has not verified the claim after the last chase",
     "replacement_asked": "a replacement had been asked for before the refund: make sure that it does not come as well",
     "no_claim": "the order was moved into a dispute by hand, and no claim is open",
+    "money_unasked": "money has come that was not asked for: see what it is for",
     "undecided": "a step waits for your decision, and the merchant was reminded for the last time",
     "window_ended": "the 15 working days for the remedy are over, and it is not done",
     "effect_stuck": "a message could not be delivered, or its outcome is unknown",

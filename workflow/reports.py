@@ -5,7 +5,7 @@ from typing import Literal
 
 from workflow.vocabulary import ClaimKind, Remedy, State
 
-Kind = Literal["text", "instant", "amount", "count", "choice", "pieces", "number", "names", "email", "currency"]
+Kind = Literal["text", "instant", "amount", "count", "choice", "pieces", "number", "names", "email", "currency", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Field:
 
 
 REASON = Field("text", "why, in a few words")
+TELL = Field("text", "what the recipient of the letter is told; the reason is told to nobody")
 ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the one that was current then)")
 SUPPLIER = Field("text", "which supplier it is about (instead of the attempt)")
 WHOSE = {"attempt": ATTEMPT, "supplier": SUPPLIER}
@@ -31,14 +32,19 @@ CUSTOMS_WANTS = ("documents", "payment", "processing")
 CLAIM_KINDS, REMEDIES, STATE_NAMES = (tuple(map(str, words)) for words in (ClaimKind, Remedy, State))
 REFUND = Field("count", "ledger row of the refund (may be left out)")
 AMOUNT = Field("amount", "the sum that came back, such as 12.50")
+WHOLE = {
+    "final": Field("flag", "no more will come: the rest is declined"),
+    "more": Field("flag", "it is right that more has come than was asked for"),
+}
 EVIDENCE = Field("text", "what was sent: names or digests of files, separated by spaces")
 
 FIELDS: dict[str, dict[str, Field]] = {
     "place": {},
     "promise": {"ship_by": Field("instant", "the new promised ship date", required=True), **WHOSE, "reason": REASON},
-    "report_no_stock": {**WHOSE, "reason": REASON},
-    "report_unresponsive": {**WHOSE, "reason": REASON},
-    "report_oversized": {**WHOSE, "reason": REASON},
+    "report_no_stock": {**WHOSE, "tell": TELL, "reason": REASON},
+    "report_unresponsive": {**WHOSE, "tell": TELL, "reason": REASON},
+    "report_oversized": {**WHOSE, "tell": TELL, "reason": REASON},
+    "report_closed": {"amount": AMOUNT, **WHOSE, "reason": REASON},
     "ship": {
         "carrier": Field("text", "who carries it"),
         "tracking_number": Field("text", "the carrier's number of the parcel"),
@@ -53,9 +59,9 @@ FIELDS: dict[str, dict[str, Field]] = {
     "release": {"reason": REASON},
     "lose": {"reason": REASON},
     "deliver": {**WHOSE, "reason": REASON},
-    "cancel": {"reason": REASON},
-    "correct_address": {"address": Field("text", "the right address", personal=True), "reason": REASON},
-    "confirm_interception": {"reason": REASON},
+    "cancel": {"tell": TELL, "reason": REASON},
+    "correct_address": {"address": Field("text", "the right address", personal=True), "tell": TELL, "reason": REASON},
+    "confirm_interception": {"tell": TELL, "reason": REASON},
     "fail_interception": {"reason": REASON},
     "open_claim": {
         "kind": Field("choice", f"what is wrong: {', '.join(CLAIM_KINDS)}", required=True, words=CLAIM_KINDS),
@@ -65,22 +71,27 @@ FIELDS: dict[str, dict[str, Field]] = {
         "remedy": Field("choice", "what the customer asks for: refund (default) or reissue", words=REMEDIES),
         "reason": REASON,
     },
-    "submit_evidence": {"evidence": EVIDENCE, "reason": REASON},
-    "ask_more": {"reason": REASON},
-    "approve": {"reason": REASON},
-    "reject": {"reason": REASON},
-    "reopen_claim": {"evidence": EVIDENCE, "reason": REASON},
+    "submit_evidence": {"evidence": EVIDENCE, "tell": TELL, "reason": REASON},
+    "ask_more": {"tell": TELL, "reason": REASON},
+    "approve": {"tell": TELL, "reason": REASON},
+    "reject": {"tell": TELL, "reason": REASON},
+    "reopen_claim": {"evidence": EVIDENCE, "tell": TELL, "reason": REASON},
     "withdraw": {"reason": REASON},
-    "choose_refund": {"reason": REASON},
-    "choose_reissue": {"reason": REASON},
+    "choose_refund": {"tell": TELL, "reason": REASON},
+    "choose_reissue": {"tell": TELL, "reason": REASON},
     "confirm_reissue": {
         "new_order": Field("number", "the platform's number of the new order", required=True),
         "reason": REASON,
     },
-    "settle_refund": {"amount": AMOUNT, "refund": REFUND, "reason": REASON},
+    "settle_refund": {"amount": AMOUNT, "refund": REFUND, **WHOLE, "reason": REASON},
     "decline_refund": {"refund": REFUND, "reason": REASON},
-    "settle_recovery": {"recovery": RECOVERY, "amount": AMOUNT, "reason": REASON},
+    "settle_recovery": {"recovery": RECOVERY, "amount": AMOUNT, **WHOLE, "reason": REASON},
     "decline_recovery": {"recovery": RECOVERY, "reason": REASON},
+    "correct_settlement": {
+        "row": Field("count", "the ledger row whose sum was wrong (`show` lists them)", required=True),
+        "amount": Field("amount", "the sum that has come in truth, such as 12.50", required=True),
+        "reason": Field("text", "why, in a few words", required=True),
+    },
     "amend": {
         "supplier": Field("text", "the name of the supplier"),
         "attempt": Field("count", "which attempt's supplier and ship date are meant, from 1 (default: the current one's)"),
@@ -99,6 +110,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
     "override": {
         "to": Field("choice", "the state to move the order to", required=True, words=STATE_NAMES),
+        "tell": TELL,
         "reason": Field("text", "why, in a few words", required=True),
     },
 }
@@ -110,6 +122,7 @@ MEANINGS = {
     "report_no_stock": "The supplier has no stock: turn to the next one, or refund, as the policy says.",
     "report_unresponsive": "The supplier does not answer: refund, or turn to the next one, as the policy says.",
     "report_oversized": "The goods are too large or too heavy to ship: refund.",
+    "report_closed": "The supplier or the platform has cancelled the order by itself: the next supplier, or its money back.",
     "ship": "A supplier has shipped; an earlier one's parcel calls the later order off.",
     "note_transit": "The carrier has news.",
     "hold": "Customs holds the parcel.",
@@ -130,13 +143,14 @@ MEANINGS = {
     "choose_refund": "The merchant wants the claimed lines refunded.",
     "choose_reissue": "The merchant wants a replacement.",
     "confirm_reissue": "The platform has placed the replacement.",
-    "settle_refund": "The refund has come back.",
+    "settle_refund": "Money of the platform has come: all of the refund, a part of it, or what was not asked for.",
     "decline_refund": "The platform will not refund.",
-    "settle_recovery": "A supplier that was left has paid back.",
+    "settle_recovery": "A supplier that was left has paid back, all of it or a part.",
     "decline_recovery": "A supplier that was left will not pay back.",
+    "correct_settlement": "A sum that had come was reported wrongly.",
     "amend": "A fact of the order was wrong, or has changed: clocks that run count from the new one.",
     "override": "Move the order to any state by hand, with a reason.",
 }
 """What each report says, in a sentence for people."""
-PERSONS_ALONE = ("amend", "override")
+PERSONS_ALONE = ("amend", "correct_settlement", "override")
 """Triggers that no file and no carrier may report."""

@@ -133,8 +133,12 @@ def _goes_back_to(draft: Draft, target: State) -> State | None:
 
 
 def _speak(draft: Draft) -> None:
-    """Collect the row's effects and flag; a clock that repeats sets its flag only after the last time."""
-    fields = {name: value for name, value in draft.event.fields.items() if value is not None}
+    """Collect the row's effects and flag; a clock that repeats sets its flag only after the last time.
+
+    A person's reason is theirs: it stays in the history, and no effect carries it (rule 5.10).
+    """
+    own = ("reason",) if draft.event.actor.startswith(PERSON) else ()
+    fields = {name: value for name, value in draft.event.fields.items() if value is not None and name not in own}
     for kind in draft.row.effects:
         number = _attempt_concerned(draft, kind)
         supplier = draft.case.attempts[number - 1].supplier

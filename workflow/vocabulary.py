@@ -181,6 +181,8 @@ class LedgerStatus(StrEnum):
     """It will not come back."""
     withdrawn = "withdrawn"
     """It is not owed any more."""
+    corrected = "corrected"
+    """By this a sum that had been settled was corrected."""
 
 
 class ClaimStatus(StrEnum):

@@ -47,7 +47,8 @@ class Triggers(click.Group):
 
 
 def _option(name: str, field: Field) -> click.Option:
-    return click.Option([f"--{name.replace('_', '-')}", name], required=field.required, help=field.help)
+    is_flag, names = field.kind == "flag", [f"--{name.replace('_', '-')}", name]
+    return click.Option(names, required=field.required, help=field.help, is_flag=is_flag, flag_value="yes" if is_flag else None)
 
 
 @click.command("report", cls=Triggers)
@@ -94,10 +95,9 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
     currency = outcome.case.order.currency
     for line in caused(outcome.steps[0].effects, currency):
         click.echo(line)
-    for row in outcome.case.ledger:
-        more = (row.settled_amount or 0) - (row.amount or 0) if row.amount is not None else 0
-        if row.decided_at == outcome.steps[0].history.occurred and row.status == "settled" and more:
-            click.echo(f"  {show_amount(abs(more), currency)} {'more' if more > 0 else 'less'} than was asked for")
+    if rest := outcome.steps[0].history.details.get("rest"):
+        what = "are declined" if outcome.steps[0].history.details.get("final") else "are still missing"
+        click.echo(f"  {show_amount(int(rest), currency)} {what}")
     for flag in outcome.steps[0].flags:
         click.echo(f"  needs a person: {FLAGS[flag]}")
     for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:

@@ -5,7 +5,7 @@ Triggers and their fields come from the process; a new one is drawn without a li
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -48,6 +48,15 @@ MOST_ORDERS = 24
 SUPPLIERS = ("Yiwu", "Ningbo", "Foshan", "Yiwu Trading")
 BUYERS = ("Lee Kim", "Ada Lovelace", "Wei Zhang", "Kim Lee")
 ACTORS = ("person:kim", "person:lee", "api:shop", "carrier:post", "import:late.csv")
+DRAWN: Mapping[str, tuple[Detail, ...]] = {
+    "count": (1, 1, 2, 3, 9),
+    "pieces": ("1:1", "SKU:1", "1:2", "2:1", "1:9"),
+    "flag": (True, False),
+    "currency": ("CNY", "USD", "JPY"),
+    "email": ("kim@example.com", "lee@example.com"),
+    "names": ("Ningbo", "Foshan;Ningbo", "Yiwu Trading"),
+}
+"""What the fields of these kinds are drawn from."""
 WORDS = ("as agreed", "ab" * 32, "photo-1 photo-2", "名字")
 REPORTED = tuple(trigger for trigger in FIELDS if trigger != "place")
 Chosen = TypeVar("Chosen")
@@ -177,18 +186,10 @@ class Author:
                 return (self._world.now + timedelta(days=self._dice.randint(-3, 9))).isoformat()
             case "amount":
                 return self._one_of((paid, paid // 2, 1, paid + 1))
-            case "count":
-                return self._one_of((1, 1, 2, 3, 9))
             case "choice":
                 return self._one_of(known.words)
-            case "pieces":
-                return self._one_of(("1:1", "SKU:1", "1:2", "2:1", "1:9"))
-            case "currency":
-                return self._one_of(("CNY", "USD", "JPY"))
-            case "email":
-                return self._one_of(("kim@example.com", "lee@example.com"))
-            case "names":
-                return self._one_of(("Ningbo", "Foshan;Ningbo", "Yiwu Trading"))
+            case kind if kind in DRAWN:
+                return self._one_of(DRAWN[kind])
             case "number":
                 return self._one_of((f"r{self._dice.randint(1, 9)}", *self._numbers()))
             case _:

@@ -278,12 +278,17 @@ def test_an_erasure_that_leaves_traces_behind_says_so(claimed, tmp_path):
     assert claimed("erase", "--order", "1002", "--yes").code == 0
 
 
-@pytest.mark.parametrize(("amount", "remark"), [("25", "5.20 CNY more"), ("15", "4.80 CNY less")])
-def test_a_refund_of_another_sum_than_was_asked_for_is_remarked_on(claimed, amount, remark):
+def test_a_refund_that_comes_in_parts_says_what_is_missing_and_more_than_was_asked_for_is_asked_about(claimed):
     claimed("claims", "evidence", "add", "1001", "photo.jpg")
     for trigger in ("approve", "choose_refund"):
         assert claimed("report", "1001", trigger).code == 0
-    assert f"{remark} than was asked for" in claimed("report", "1001", "settle_refund", "--amount", amount).out
+    more = claimed("report", "1001", "settle_refund", "--amount", "25")
+    assert (more.code, "that is more than was asked for: say `more`" in more.out) == (1, True)
+    assert "15.80 CNY are still missing" in claimed("report", "1001", "settle_refund", "--amount", "4").out
+    last = claimed("report", "1001", "settle_refund", "--amount", "15", "--final")
+    assert (last.code, "0.80 CNY are declined" in last.out) == (0, True)
+    wrong = claimed("report", "1001", "correct_settlement", "--row", "1", "--amount", "9", "--reason", "mistyped")
+    assert "is refunding after correct_settlement" in wrong.out
 
 
 def test_a_timer_that_waits_for_a_dispute_is_not_said_to_be_due_at_once(claimed):

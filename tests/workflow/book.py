@@ -216,7 +216,8 @@ def _pieces(told: Iterable[str]) -> dict[str, int | None]:
 def _typed(trigger: str, told: dict[str, Any]) -> dict[str, Any]:
     kinds = {name: one.kind for name, one in FIELDS.get(trigger, {}).items()}
     as_text = {name: as_detail(value) for name, value in told.items()}
-    return {name: int(value) if kinds.get(name) in ("amount", "count") else value for name, value in as_text.items()}
+    read = {"amount": int, "count": int, "flag": bool}
+    return {name: read.get(kinds.get(name, ""), str)(value) for name, value in as_text.items()}
 
 
 def _of_step(was: Case, made: Step, rules: Rules) -> Iterator[str]:

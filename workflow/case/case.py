@@ -148,7 +148,7 @@ class Timer:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """Money owed: a refund to the buyer, or a recovery from a supplier that was left.
+    """Money owed to the merchant: a refund by the platform, or a recovery from a supplier that was left.
 
     `amount` is in minor units; None means the full amount paid, whose sum is not known.
     """
@@ -162,7 +162,10 @@ class LedgerRow:
     claim: int | None = None
     status: LedgerStatus = LedgerStatus.requested
     settled_amount: int | None = None
+    """What has come of it; less than `amount` while the rest is still asked for."""
     decided_at: datetime | None = None
+    corrects: int | None = None
+    """The row whose settled sum this one corrects, by `amount`."""
 
 
 @dataclass(frozen=True)

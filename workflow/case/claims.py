@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workflow.case.case import Case, Claim, Line, Order
+from workflow.case.case import Case, Claim, LedgerRow, Line, Order
 from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def ordered(case: Case) -> Pieces:
 
 def left(case: Case) -> Pieces:
     """Return what may still be claimed: what was ordered, less what is claimed or made good (rule 8.2)."""
-    paid = (LedgerStatus.requested, LedgerStatus.settled)
-    if any(row.side == LedgerSide.refund and row.claim is None and row.status in paid for row in case.ledger):
+    if _whole_is_made_good(case):
         return {}
     pieces = dict(ordered(case))
     for claim in case.claims:
@@ -43,6 +42,15 @@ def left(case: Case) -> Pieces:
             for number, quantity in claim.pieces:
                 pieces[number] -= quantity
     return {number: quantity for number, quantity in pieces.items() if quantity > 0}
+
+
+def _whole_is_made_good(case: Case) -> bool:
+    """Say whether more is asked for, or has come, than claims account for, and with them all that was paid."""
+    counts = (LedgerStatus.requested, LedgerStatus.settled)
+    rows = [row for row in case.ledger if row.side == LedgerSide.refund and row.status in counts]
+    unclaimed = [row.amount for row in rows if row.claim is None]
+    known = sum(row.amount or 0 for row in rows)
+    return None in unclaimed or (case.order.paid is not None and bool(unclaimed) and known >= case.order.paid)
 
 
 def named(case: Case, text: str | None) -> Pieces | None:
@@ -112,6 +120,11 @@ def has_come_back(case: Case) -> int:
     """Return what has been refunded along the order's chain of replacements, in minor units."""
     settled = sum(row.settled_amount or 0 for row in case.ledger if row.side == LedgerSide.refund)
     return case.settled_elsewhere + settled
+
+
+def rest(row: LedgerRow) -> int | None:
+    """Return what is missing of the money of a ledger row, or None where its sum is not known."""
+    return None if row.amount is None else row.amount - (row.settled_amount or 0)
 
 
 def to_ask_for(case: Case, claim: Claim | None) -> int | None:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from workflow.case import claims, facts
-from workflow.case.case import LINKS, PERSONAL, Attempt, LedgerRow, replace_fields
+from workflow.case.case import LINKS, PERSONAL, Attempt, replace_fields
 from workflow.case.personal import digest, without_buyer
 from workflow.draft import Draft, EffectDraft
 from workflow.process import CLOCKS_COUNT_FROM, CORRECTED, UNSHIPPED
-from workflow.rules import claim_changes, decision_changes, timer_changes, timers
-from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State, Way
+from workflow.rules import claim_changes, decision_changes, money_changes, timer_changes, timers
+from workflow.vocabulary import LedgerSide, LedgerStatus, State, Way
 
 
 def begin(draft: Draft) -> None:
@@ -95,13 +95,13 @@ def move_by_hand(draft: Draft) -> None:
     draft.change(historical=False)
     requested = draft.case.open_refund
     if requested and to is not State.refunding:
-        _decide(draft, requested, LedgerStatus.withdrawn)
+        money_changes.close(draft, requested, LedgerStatus.withdrawn)
     if to is State.disputed:
         claim_changes.take_up_again(draft)
     elif to is State.refunding and requested is None:
         if draft.case.claim:
             claim_changes.choose_refund(draft)
-        ask_for_a_refund(draft)
+        money_changes.ask_for_a_refund(draft)
 
 
 def note_urge(draft: Draft) -> None:
@@ -121,14 +121,6 @@ def turn_to_the_next_supplier(draft: Draft) -> None:
     draft.change(attempts=(*draft.case.attempts, new), current=number)
     draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
     timers.start(draft, "chase_recovery", ledger=recovery.number)
-
-
-def ask_for_a_refund(draft: Draft) -> None:
-    """Write the refund into the ledger: of the open claim's pieces, else of the whole order (rules 4.2 and 8.6)."""
-    claim = draft.case.claim
-    amount = claims.to_ask_for(draft.case, claim)
-    draft.add_ledger(LedgerSide.refund, amount, claim=claim.number if claim else None)
-    draft.note(amount=amount, pieces=claims.written(draft.case, dict(claim.pieces)) if claim else None)
 
 
 def take_shipment(draft: Draft) -> None:
@@ -158,7 +150,7 @@ def return_to_that_attempt(draft: Draft) -> None:
     later, named = draft.case.attempt, _named_attempt(draft)
     for row in draft.case.open_recoveries():
         if row.attempt == named.number:
-            _decide(draft, row, LedgerStatus.withdrawn)
+            money_changes.close(draft, row, LedgerStatus.withdrawn)
     draft.change(current=named.number)
     draft.change_attempt(replace_fields(named, returned_at=max(draft.event.at, later.placed_at)))
     draft.note(supplier=named.supplier, called_off=later.number)
@@ -170,7 +162,7 @@ def take_the_request_back(draft: Draft) -> None:
     assert requested is not None, "the guard has seen the request"
     draft.note(takes_back=draft.case.unsent_request)
     draft.change(unsent_request=None)
-    _decide(draft, requested, LedgerStatus.withdrawn)
+    money_changes.close(draft, requested, LedgerStatus.withdrawn)
 
 
 def note_attempt(draft: Draft) -> None:
@@ -233,57 +225,12 @@ def repeat(draft: Draft) -> None:
     if fired.trigger == decision_changes.REMINDER:
         decision_changes.tell_of_decision(draft)
     if fired.trigger == "chase_refund" and draft.case.open_refund:
-        draft.note(amount=draft.case.open_refund.amount)
+        draft.note(amount=claims.rest(draft.case.open_refund))
     if not timers.repeat(draft, fired) and draft.row.flag:
         draft.flags.append(draft.row.flag)
         mode = draft.rules.policy.mode("escalate")
         told = {"about": fired.trigger, **({"decision": draft.details["decision"]} if "decision" in draft.details else {})}
         draft.effects.append(EffectDraft("escalate", draft.case.current, told, mode))
-
-
-def settle_refund(draft: Draft) -> None:
-    """The money is back; what was claimed is made good (rules 4.3 and 8.6)."""
-    _decide_refund(draft, LedgerStatus.settled)
-    draft.change_claim(status=ClaimStatus.refunded)
-
-
-def decline_refund(draft: Draft) -> None:
-    """The platform will not pay; a claim can be remedied otherwise, and its window does not run any more (rule 4.4)."""
-    _decide_refund(draft, LedgerStatus.declined)
-    draft.change_claim(chosen=None)
-    claim_changes.end_window(draft)
-
-
-def settle_recovery(draft: Draft) -> None:
-    """The old supplier has paid back (rule 4.5)."""
-    _decide(draft, _named_recovery(draft), LedgerStatus.settled)
-
-
-def decline_recovery(draft: Draft) -> None:
-    """The old supplier will not pay back (rule 4.5)."""
-    _decide(draft, _named_recovery(draft), LedgerStatus.declined)
-
-
-def _decide_refund(draft: Draft, status: LedgerStatus) -> None:
-    requested = draft.case.open_refund
-    if requested:
-        _decide(draft, requested, status)
-
-
-def _named_recovery(draft: Draft) -> LedgerRow:
-    named = draft.event.fields.get("recovery")
-    return next(row for row in draft.case.open_recoveries() if named in (None, row.number))
-
-
-def _decide(draft: Draft, row: LedgerRow, status: LedgerStatus) -> None:
-    """Close a ledger row, and end the timer that chases it."""
-    given = draft.event.fields.get("amount")
-    settled = (row.amount if given is None else int(given)) if status == LedgerStatus.settled else None
-    draft.change_ledger(replace_fields(row, status=status, settled_amount=settled, decided_at=draft.event.at))
-    draft.note(**{row.side.value: row.number})
-    for timer in draft.case.timers:
-        if timer.ledger == row.number:
-            timers.end(draft, timer)
 
 
 CHANGES: dict[str, Callable[[Draft], None]] = {
@@ -295,7 +242,6 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         move_by_hand,
         note_urge,
         turn_to_the_next_supplier,
-        ask_for_a_refund,
         take_shipment,
         correct_shipment,
         return_to_that_attempt,
@@ -308,8 +254,6 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         note_cancellation,
         stop_overdue_clocks,
         repeat,
-        settle_refund,
-        decline_refund,
         claim_changes.open_claim,
         claim_changes.open_claim_of_lost_parcel,
         claim_changes.add_to_claim,
@@ -325,8 +269,17 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         claim_changes.choose_reissue,
         claim_changes.place_replacement,
         claim_changes.end_window,
-        settle_recovery,
-        decline_recovery,
+        money_changes.ask_for_a_refund,
+        money_changes.settle_refund,
+        money_changes.settle_a_part,
+        money_changes.decline_refund,
+        money_changes.decline_the_rest,
+        money_changes.settle_recovery,
+        money_changes.decline_recovery,
+        money_changes.enter_unasked_money,
+        money_changes.settle_the_claim,
+        money_changes.correct_settlement,
+        money_changes.settle_what_came,
         decision_changes.ask,
         decision_changes.queue,
         decision_changes.stay,

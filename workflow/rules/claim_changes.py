@@ -148,7 +148,7 @@ def end_window(draft: Draft) -> None:
     """The time for the remedy is over (rule 8.5)."""
     timers.end_all(draft, *WINDOW_CLOCKS)
     if draft.case.open_refund:
-        draft.note(amount=draft.case.open_refund.amount)
+        draft.note(amount=claims.rest(draft.case.open_refund))
 
 
 def tell_of_claim(draft: Draft) -> None:

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workflow.case import claims, facts
-from workflow.case.case import Case, Claim, Details
+from workflow.case.case import Case, Claim, Details, LedgerRow
 from workflow.process import ON_ITS_WAY, TAKEN_BACK, UNSHIPPED
-from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, Remedy, State
+from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, Remedy, State
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -86,16 +86,77 @@ def _names_the_refund(context: GuardContext) -> bool:
     return named is None or (requested is not None and requested.number == named)
 
 
+def _named_sum(context: GuardContext) -> int | None:
+    amount = context.fields.get("amount")
+    return None if amount is None else int(amount)
+
+
 def _sum(context: GuardContext) -> int | None:
-    amount, requested = context.fields.get("amount"), context.case.open_refund
-    if amount is not None:
-        return int(amount)
-    return requested.amount if requested else None
+    """Return what has come: the sum that is named, else all that is missing of the open refund."""
+    amount, requested = _named_sum(context), context.case.open_refund
+    return claims.rest(requested) if amount is None and requested else amount
 
 
 def _within_what_was_paid(context: GuardContext) -> bool:
     amount, still = _sum(context), claims.unsettled(context.case)
     return amount is None or still is None or amount <= still
+
+
+def _no_more_than(context: GuardContext, row: LedgerRow | None) -> bool:
+    came, missing = _named_sum(context), claims.rest(row) if row else None
+    return came is None or missing is None or came <= missing or bool(context.fields.get("more"))
+
+
+def _all_has_come(context: GuardContext) -> bool:
+    came, requested = _named_sum(context), context.case.open_refund
+    missing = claims.rest(requested) if requested else None
+    return came is None or missing is None or came >= missing or bool(context.fields.get("final"))
+
+
+def _a_part_has_come(case: Case) -> bool:
+    return case.open_refund is not None and bool(case.open_refund.settled_amount)
+
+
+def _nothing_was_sent(case: Case) -> bool:
+    goes_on_in = case.returns_to if case.state is State.intercepting else case.state
+    return goes_on_in in UNSHIPPED and len(case.attempts) == 1
+
+
+def _all_that_was_paid(context: GuardContext) -> bool:
+    paid, came = context.case.order.paid, _named_sum(context)
+    return paid is not None and came is not None and claims.has_come_back(context.case) + came >= paid
+
+
+def _the_claim_is_paid(context: GuardContext) -> bool:
+    claim, came = context.case.claim, _named_sum(context)
+    worth = claims.to_ask_for(context.case, claim) if claim else None
+    return worth is not None and came is not None and came >= worth
+
+
+def _all_of_it_is_named(context: GuardContext) -> bool:
+    asked, came = claims.to_ask_for(context.case, None), _named_sum(context)
+    return asked is not None and came is not None and came >= asked
+
+
+def _settled_row(context: GuardContext) -> LedgerRow | None:
+    """Return the ledger row whose settled sum a report corrects."""
+    row = next((one for one in context.case.ledger if one.number == context.fields.get("row")), None)
+    return row if row is not None and row.settled_amount is not None else None
+
+
+def _of_settled_row(holds: Callable[[GuardContext, LedgerRow, int], bool], refusal: str) -> Guard:
+    """Make a guard about the ledger row that a report corrects, and the sum that it names."""
+
+    def allows(context: GuardContext) -> bool:
+        row = _settled_row(context)
+        return row is not None and holds(context, row, _named_sum(context) or 0)
+
+    return Guard(allows, refusal)
+
+
+def _corrected_within_what_was_paid(context: GuardContext, row: LedgerRow, came: int) -> bool:
+    still = claims.unsettled(context.case)
+    return row.side is not LedgerSide.refund or still is None or came <= still + (row.settled_amount or 0)
 
 
 def _sum_is_known(context: GuardContext) -> bool:
@@ -162,11 +223,10 @@ def _of_claim(allows: Callable[[Claim], bool], refusal: str) -> Guard:
     return _by_case(lambda case: case.claim is None or allows(case.claim), refusal)
 
 
-def _names_an_open_recovery(context: GuardContext) -> bool:
+def _named_recovery(context: GuardContext) -> LedgerRow | None:
     named, still_open = context.fields.get("recovery"), context.case.open_recoveries()
-    if named is None:
-        return len(still_open) == 1
-    return any(row.number == named for row in still_open)
+    fitting = [row for row in still_open if named in (None, row.number)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier (`show` lists them)"
@@ -195,11 +255,42 @@ GUARDS: dict[str, Guard] = {
     "was_unshipped": _by_case(lambda case: case.returns_to in UNSHIPPED, "the order had shipped before the interception"),
     "was_shipped": _by_case(lambda case: case.returns_to is State.shipped, "the order was not on its way"),
     "was_held": _by_case(lambda case: case.returns_to is State.customs_hold, "customs did not hold the order"),
+    "no_more_than_was_asked_for": Guard(
+        lambda context: _no_more_than(context, context.case.open_refund),
+        "that is more than was asked for: say `more` if it is right",
+    ),
+    "all_has_come": Guard(_all_has_come, "a part is missing"),
+    "a_part_has_come": _by_case(_a_part_has_come, "nothing of it has come"),
+    "names_a_sum": Guard(lambda context: _named_sum(context) is not None, "no refund is open: name the sum as `amount`"),
+    "nothing_was_sent": _by_case(_nothing_was_sent, "it has shipped, or was ordered elsewhere"),
+    "all_that_was_paid": Guard(_all_that_was_paid, "more was paid than that"),
+    "the_claim_is_paid": Guard(_the_claim_is_paid, "the claim is worth more than that"),
+    "all_of_it_is_named": Guard(_all_of_it_is_named, "more was paid than that"),
+    "no_more_than_was_owed": Guard(
+        lambda context: _no_more_than(context, _named_recovery(context)),
+        "that is more than is owed: say `more` if it is right",
+    ),
+    "names_a_settled_row": Guard(
+        lambda context: _settled_row(context) is not None, "no sum has come in that ledger row (`show` lists them)"
+    ),
+    "corrects_something": _of_settled_row(lambda _, row, came: came != row.settled_amount, "that sum is known already"),
+    "corrected_within_what_was_paid": _of_settled_row(_corrected_within_what_was_paid, "a refund cannot exceed what was paid"),
+    "of_a_refund": _of_settled_row(lambda _, row, came: row.side is LedgerSide.refund, "it is money of a supplier"),
+    "of_the_open_refund": _of_settled_row(
+        lambda context, row, came: context.case.open_refund is row, "it is not the refund that is open"
+    ),
+    "something_is_missing": _of_settled_row(
+        lambda _, row, came: row.amount is not None and came < row.amount, "nothing is missing"
+    ),
+    "nothing_is_missing": _of_settled_row(
+        lambda _, row, came: row.amount is None or came >= row.amount, "something is missing"
+    ),
     "within_what_was_paid": Guard(_within_what_was_paid, "a refund cannot exceed what was paid"),
     "sum_is_known": Guard(_sum_is_known, "what was paid is not known: name the sum that came back as `amount`"),
     "a_recovery_is_open": _by_case(lambda case: bool(case.open_recoveries()), "the order has no open recovery"),
     "names_an_open_recovery": Guard(
-        _names_an_open_recovery, "name one of the order's open recoveries by its ledger row (`show` lists them)"
+        lambda context: _named_recovery(context) is not None,
+        "name one of the order's open recoveries by its ledger row (`show` lists them)",
     ),
     "names_the_refund": Guard(_names_the_refund, "the order has no open refund in that ledger row (`show` lists them)"),
     "was_on_its_way": _by_case(lambda case: case.returns_to in ON_ITS_WAY, "the claim was opened after the delivery"),
