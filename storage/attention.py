@@ -11,6 +11,7 @@ from sqlmodel import col
 from storage import dialect
 from storage.chunks import chunked
 from storage.tables import AttentionRow, EffectRow, OrderRow, ReportRow, table_of
+from workflow.process import NEED_A_PERSON, PARCEL_REPORTS
 from workflow.vocabulary import EffectStatus, Verdict
 
 STUCK = (EffectStatus.dead, EffectStatus.parked)
@@ -58,12 +59,26 @@ def unstick(connection: Connection, order_ids: Collection[int], by: str, note: s
         connection.execute(update(a).where(standing, ~stuck).values(values))
 
 
+def unflag_exceptions(connection: Connection, order_ids: Collection[int], by: str, note: str, at: datetime) -> None:
+    """Clear the flag of unplaced reports on those of these orders that have no such exception open any more."""
+    a, r = table_of(AttentionRow), table_of(ReportRow)
+    still_open = (r.c.verdict == Verdict.exception) & r.c.resolved_at.is_(None)
+    kept = exists().where(r.c.order_id == a.c.order_id, still_open, r.c.trigger.in_((*NEED_A_PERSON, *PARCEL_REPORTS)))
+    values = {"resolved_at": at, "resolved_by": by, "word": note}
+    for some in chunked(order_ids):
+        standing = a.c.order_id.in_(some) & (a.c.flag == "report_unplaced") & a.c.resolved_at.is_(None)
+        connection.execute(update(a).where(standing, ~kept).values(values))
+
+
 def close_exception(connection: Connection, report_id: int, by: str, note: str, at: datetime) -> bool:
     """Close an exception with a note on what was done; return whether it was open."""
     r = table_of(ReportRow)
     still_open = (r.c.id == report_id) & (r.c.verdict == Verdict.exception) & r.c.resolved_at.is_(None)
     values = {"resolved_at": at, "resolved_by": by, "word": note}
-    return connection.execute(update(r).where(still_open).values(values).returning(r.c.id)).first() is not None
+    closed = connection.execute(update(r).where(still_open).values(values).returning(r.c.order_id)).scalar()
+    if closed is not None:
+        unflag_exceptions(connection, [closed], by, note, at)
+    return closed is not None
 
 
 def open_exceptions(connection: Connection, report_ids: Collection[int] | None) -> list[dict[str, Any]]:

@@ -77,6 +77,8 @@ class RowChanges:
     obsolete: list[Values] = field(default_factory=list)
     flags: list[tuple[int, str, datetime, str | None]] = field(default_factory=list)
     cleared: list[tuple[int, str, datetime]] = field(default_factory=list)
+    placed: list[int] = field(default_factory=list)
+    """Orders of which a report that was kept has another verdict now."""
     suppliers: list[tuple[int, int, str]] = field(default_factory=list)
     """Attempts, by order and number, whose supplier has another name: what has not left is for that one."""
     has_work: bool = False
@@ -164,9 +166,13 @@ def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:
     """Keep each report as it came; one that was kept before has only its verdict changed."""
     for received in change.received:
         report = received.report
-        verdict = {"verdict": str(received.verdict), "reason": received.error and received.error.why}
+        why = received.error.why if received.error else None
+        verdict = {"verdict": str(received.verdict), "reason": why}
+        if received.flag is not None:
+            writes.flags.append((key, received.flag, change.at, why))
         if report.id is not None:
             writes.changed[ReportRow].append({"id": report.id, **verdict})
+            writes.placed.append(key)
         elif received.verdict is not Verdict.duplicate:
             told = {
                 "source": report.source,

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
 from storage import dialect, locks, outbox
-from storage.attention import clear_flags, raise_flags
+from storage.attention import clear_flags, raise_flags, unflag_exceptions
 from storage.case_changes import CaseChange, row_changes
 from storage.chunks import chunked
 from storage.locks import Lock
@@ -34,6 +34,8 @@ def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
                 _raise_order_changed(connection, changes)
     raise_flags(connection, writes.flags)
     clear_flags(connection, writes.cleared)
+    if writes.placed:
+        unflag_exceptions(connection, writes.placed, "the process", "the report was applied", changes[0].at)
     for order_id, attempt, supplier in writes.suppliers:
         outbox.rename_supplier(connection, order_id, attempt, supplier)
     if writes.has_work:

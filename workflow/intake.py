@@ -16,6 +16,7 @@ from workflow.process import (
     ABOUT_A_LEFT_ATTEMPT,
     CORRECTED,
     CORRECTIONS,
+    NEED_A_PERSON,
     OLDER_NEWS,
     PARCEL_FILLS,
     PARCEL_MOVES,
@@ -44,6 +45,8 @@ class Received:
     verdict: Verdict
     error: OrderError | None = None
     step: Step | None = None
+    flag: str | None = None
+    """Why the order needs a person because of an exception."""
 
 
 def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Case, list[Received]]:
@@ -54,6 +57,8 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
     if report.id is not None:  # it was kept, and is judged again
         case = replace_fields(case, waiting=tuple(one for one in case.waiting if one.id != report.id))
     received = _correct(case, report, now, rules) if isinstance(report, Correction) else _judge(case, report, now, rules)
+    if received.verdict is Verdict.exception and _needs_a_person(case, report):
+        received = replace(received, flag="report_unplaced")
     case = _after(case, received)
     verdicts = [received]
     if received.step is None or report.trigger not in PARCEL_REPORTS:
@@ -65,6 +70,11 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
                 case = again.step.case
                 verdicts.append(again)
     return case, verdicts
+
+
+def _needs_a_person(case: Case, report: Report) -> bool:
+    """Say whether an exception is about money, the parcel's end, or goods whose money is asked back (rule 2.16)."""
+    return report.trigger in NEED_A_PERSON or (case.state is State.refunding and report.trigger in PARCEL_REPORTS)
 
 
 def _after(case: Case, received: Received) -> Case:

@@ -348,6 +348,11 @@ CLOCKS_COUNT_FROM = frozenset({"supplier", "ship_by", "route"})
 """Facts on which the overdue clocks depend: amended ones let them count anew (rule 2.15)."""
 TAKEN_BACK = ("reroute", "report_no_stock", "report_unresponsive", "report_oversized")
 """Triggers whose request for a refund a parcel that left before it takes back, while it has not left (rule 2.13)."""
+NEED_A_PERSON = (
+    *("settle_refund", "decline_refund", "settle_recovery", "decline_recovery", "report_closed"),
+    *("confirm_interception", "lose", "deliver"),
+)
+"""Reports of money or the parcel's end: an order that has no place for one needs a person (rule 2.16)."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")
 """Clocks that wait while a report waits for a decision."""
 DECIDED_BY_POLICY = ("lapse_window",)
@@ -370,6 +375,7 @@ FLAGS: Mapping[str, str] = {
     "window_ended": "the 15 working days for the remedy are over, and it is not done",
     "effect_stuck": "a message could not be delivered, or its outcome is unknown",
     "timer_failed": "a timer could not be fired and was set aside",
+    "report_unplaced": "a report about money or the parcel's end does not fit the order: see its exceptions",
     "report_failed": "reports of a file could not be processed",
 }
 """Why an order needs a person (rule 1.3)."""

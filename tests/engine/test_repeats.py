@@ -8,7 +8,7 @@ from engine.deciding import close_exception
 from engine.judging_again import judge_again
 from engine.rebuild import as_known
 from storage import audits, queries
-from tests.factories import RULES, arrival, day, report, state, take
+from tests.factories import RULES, all_flags, arrival, day, report, state, take
 from workflow.errors import UsageError
 from workflow.vocabulary import State
 
@@ -27,6 +27,11 @@ def kept(database):
 def case_of(database):
     with database.read() as connection:
         return queries.stored_case(connection, "1").case
+
+
+def flags(database):
+    with database.read() as connection:
+        return [row["flag"] for row in all_flags(connection)]
 
 
 def whole(database):
@@ -55,8 +60,9 @@ def test_what_had_no_place_yet_is_applied_when_it_comes_again(placed):
     lost = report("lose", 2)
     assert told(placed, lost, now=2) == ["exception"]
     told(placed, report("ship", 1), now=3)
+    assert flags(placed) == ["report_unplaced"]
     assert told(placed, lost, now=3) == ["applied"]
-    assert state(placed) is State.disputed
+    assert (state(placed), flags(placed)) == (State.disputed, [])
     assert whole(placed)
 
 
@@ -91,9 +97,10 @@ def test_what_contradicts_is_one_exception_that_shows_both_and_stays_closed(plac
     with placed.read() as connection:
         (row,) = [row for row in queries.reports(connection, 1) if row["verdict"] == "exception"]
     assert "amount was 50.00 CNY and is 5.00 CNY" in row["reason"]
+    assert flags(placed) == ["report_unplaced"]
     close_exception(placed, row["id"], "kim", "a typing error of the bank", day(4))
     assert told(placed, other, now=5) == ["duplicate"]
-    assert kept(placed)[-1] == ("settle_refund", 2, "exception")
+    assert (kept(placed)[-1], flags(placed)) == (("settle_refund", 2, "exception"), [])
     assert whole(placed)
 
 
