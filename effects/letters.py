@@ -59,6 +59,13 @@ class LetterContext:
     attempt: int
     caused_at: datetime
     details: Mapping[str, Any]
+    supplier_number: str | None = None
+
+    @property
+    def number(self) -> str:
+        """The number that the supplier knows the order by, with ours; ours alone where that is not known."""
+        ours = self.order.name
+        return ours if self.supplier_number is None else f"{self.supplier_number} ({ours})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,8 @@ class Letters:
         """
         chosen = "zh" if language.lower().startswith("zh") else "en"
         name, first = f"{chosen}/{kind}.txt", matters[0]
-        about = {"order": first.order, "attempt": first.attempt, "caused_at": first.caused_at, "details": first.details}
+        about = {"order": first.order, "number": first.number, "attempt": first.attempt}
+        about |= {"caused_at": first.caused_at, "details": first.details}
         try:
             text = self._templates[chosen].get_template(name).render(matters=matters, kind=kind, **about)
         except Exception as error:  # a user's template may fail in any way, and must not stop other letters

@@ -132,7 +132,7 @@ def _language(effect: ReadyEffect, policy: Policy) -> str:
 
 
 def _context(effect: ReadyEffect) -> LetterContext:
-    return LetterContext(effect.order, effect.attempt, effect.caused_at, effect.details)
+    return LetterContext(effect.order, effect.attempt, effect.caused_at, effect.details, effect.supplier_number)
 
 
 def _whose_address(effect: ReadyEffect) -> str:

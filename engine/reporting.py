@@ -14,7 +14,7 @@ from storage import cases, queries
 from storage.cases import Identity
 from storage.database import Database, reading, repeated, writing
 from workflow.case.case import LINKS, Case, Report, own_key, replace_fields
-from workflow.case.facts import with_former_buyer, written_lines
+from workflow.case.facts import OF_ATTEMPT, with_former_buyer, written_lines
 from workflow.comparing import Contradiction, differences
 from workflow.draft import Event
 from workflow.intake import Received
@@ -131,7 +131,7 @@ class _Batch:
         found = differences(case, arrival.order, arrival.lines, arrival.given, erased=erased)
         lines = {"lines": written_lines(found.lines)} if found.lines is not None else {}
         if found.facts or lines:
-            fields = {**found.facts, **lines, **({"attempt": 1} if "supplier" in found.facts else {})}
+            fields = {**found.facts, **lines, **({} if found.facts.keys().isdisjoint(OF_ATTEMPT) else {"attempt": 1})}
             amending = replace_fields(placing, trigger="amend", at=self._now, key=own_key("amend", self._now), fields=fields)
             event = Event("amend", self._now, self._now, placing.actor, fields, report=amending)
             (row,) = ROWS_BY_STATE_AND_TRIGGER[str(case.state), "amend"]

@@ -24,6 +24,8 @@ ORDER_FIELDS = (
     "country",
     "currency",
     "paid",
+    "sale",
+    "supplier_number",
     "ship_by",
     "buyer_name",
     "buyer_email",
@@ -32,7 +34,7 @@ ORDER_FIELDS = (
     "language",
 )
 REQUIRED = ("id", "placed_at")
-LINE_FIELDS = ("sku", "title", "quantity", "price")
+LINE_FIELDS = ("sku", "title", "quantity", "price", "sale")
 TOP_LEVEL = ("time_zone", "time_format", "encoding", "delimiter", "order", "line", "reports")
 
 

@@ -18,6 +18,8 @@ from workflow.policy.policy import Orders
 from workflow.reports import FIELDS
 
 DEFAULT_SHOP = "main"
+SUMS = ("paid", "sale")
+"""Facts that are amounts in the order's currency."""
 MOST_LINES = 1_000_000
 """Lines of one order whose sum must still be a sum that can be kept."""
 SOURCE = "import"
@@ -157,7 +159,7 @@ class OrderFile:
             raise _BadRow(row.line, None, row.problem)
         values: dict[str, Any] = {"since": first.order.placed_at} if first else {}
         for name, source, usual in self._order_cells:
-            read = partial(cells.amount, code=self._currency(values, first)) if name == "paid" else usual
+            read = partial(cells.amount, code=self._currency(values, first)) if name in SUMS else usual
             values[name] = value = self._cell(row, source, read, values)
             if value is None and name in REQUIRED and first is None:
                 raise _BadRow(row.line, source.location, f"is empty, and an order must have its {name}", values)
@@ -184,8 +186,8 @@ class OrderFile:
             raise _BadRow(row.line, source.location, str(bad), values) from None
 
     def _line(self, row: Row, values: dict[str, Any], currency: str) -> tuple[Line, ...]:
-        found: dict[str, Any] = {}
-        readers: dict[str, Callable[[Cell], Any]] = {"quantity": cells.count, "price": partial(cells.amount, code=currency)}
+        found, money = dict[str, Any](), partial(cells.amount, code=currency)
+        readers: dict[str, Callable[[Cell], Any]] = {"quantity": cells.count, **dict.fromkeys(("price", "sale"), money)}
         for name, source in self._mapping.line.items():
             value = self._cell(row, source, readers.get(name, cells.text), values)
             if value is not None:

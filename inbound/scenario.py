@@ -21,7 +21,7 @@ from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse
 
-OF_PEOPLE = ("id", "group", "buyer_name", "buyer_email", "buyer_address", "merchant_email")
+OF_PEOPLE = ("id", "group", "supplier_number", "sale", "buyer_name", "buyer_email", "buyer_address", "merchant_email")
 """Facts of an order in a file that nothing in a scenario depends on; its number is `number` here."""
 ORDER = ("number", *(name for name in ORDER_FIELDS if name not in OF_PEOPLE))
 TABLES = ("days", "order", "line", "report")
@@ -55,7 +55,7 @@ class ScenarioReader:
 
     def lines(self, tables: Iterable[Mapping[str, Any]], currency: str) -> tuple[Line, ...]:
         """Read the lines of an order."""
-        readers = {"quantity": cells.count, "price": partial(cells.amount, code=currency)}
+        readers = {"quantity": cells.count, **dict.fromkeys(("price", "sale"), partial(cells.amount, code=currency))}
         made = []
         for number, table in enumerate(tables, 1):
             _known(f"line {number}", table, LINE_FIELDS)

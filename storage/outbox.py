@@ -31,7 +31,17 @@ from storage.attention import STUCK, raise_flags
 from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
 from storage.row_sets import UNSENT
-from storage.tables import DecisionRow, EffectRow, HeartbeatRow, HistoryTableRow, MemberRow, MessageRow, OrderRow, table_of
+from storage.tables import (
+    AttemptRow,
+    DecisionRow,
+    EffectRow,
+    HeartbeatRow,
+    HistoryTableRow,
+    MemberRow,
+    MessageRow,
+    OrderRow,
+    table_of,
+)
 from workflow.case.case import Order
 from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, MessageStatus, Mode
 
@@ -54,6 +64,8 @@ class ReadyEffect:
     details: dict[str, Any]
     caused_at: datetime
     order: Order
+    supplier_number: str | None = None
+    """The number that the supplier of its attempt knows the order by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +130,11 @@ def ready(connection: Connection, at: datetime, limit: int) -> list[RowMapping]:
 def read_effects(connection: Connection, rows: Sequence[RowMapping]) -> tuple[list[ReadyEffect], dict[int, Exception]]:
     """Return effects with the orders they are about; and those that cannot be read, with the reason, by id."""
     orders = _order_rows(connection, {row["order_id"] for row in rows})
+    numbers = _supplier_numbers(connection, orders)
     effects, unreadable = list[ReadyEffect](), dict[int, Exception]()
     for row in rows:
         try:
-            effects.append(_ready(row, orders))
+            effects.append(_ready(row, orders, numbers))
         except Exception as error:  # whatever is wrong with one row, the others go on
             unreadable[row["id"]] = error
     return effects, unreadable
@@ -144,13 +157,24 @@ def drop_answered(connection: Connection, effects: Sequence[ReadyEffect], at: da
 def effect(connection: Connection, effect_id: int) -> ReadyEffect:
     """Return one effect, whatever its status, with the order it is about."""
     row = connection.execute(select(table_of(EffectRow)).where(col(EffectRow.id) == effect_id)).mappings().one()
-    return _ready(row, _order_rows(connection, {row["order_id"]}))
+    orders = _order_rows(connection, {row["order_id"]})
+    return _ready(row, orders, _supplier_numbers(connection, orders))
 
 
-def _ready(row: RowMapping, orders: Mapping[int, RowMapping]) -> ReadyEffect:
+def _supplier_numbers(connection: Connection, order_ids: Iterable[int]) -> dict[tuple[int, int], str]:
+    """Return the numbers that suppliers know orders by, by order and attempt."""
+    a, found = table_of(AttemptRow), dict[tuple[int, int], str]()
+    columns = select(a.c.order_id, a.c.number, a.c.supplier_number).where(a.c.supplier_number.is_not(None))
+    for some in chunked(order_ids):
+        found |= {(key, number): told for key, number, told in connection.execute(columns.where(a.c.order_id.in_(some)))}
+    return found
+
+
+def _ready(row: RowMapping, orders: Mapping[int, RowMapping], numbers: Mapping[tuple[int, int], str]) -> ReadyEffect:
     facts = {name: row[name] for name in ("id", "order_id", "sequence", "kind", "attempt", "supplier", "caused_at")}
     order = case_mapper.read_order(orders[row["order_id"]])
-    return ReadyEffect(**facts, details=json.loads(row["details"]), order=order)
+    number = numbers.get((row["order_id"], row["attempt"]))
+    return ReadyEffect(**facts, details=json.loads(row["details"]), order=order, supplier_number=number)
 
 
 def set_back(connection: Connection, effect_id: int, at: datetime, error: str) -> bool:

@@ -18,9 +18,19 @@ VARYING: Mapping[type, tuple[str, ...]] = {
 }
 """Fields that vary from order to order: they become symbols, unless they are empty."""
 IGNORED: Mapping[type, tuple[str, ...]] = {
-    Order: ("group", "country", "buyer_name", "buyer_email", "buyer_address", "merchant_email", "language"),
+    Order: (
+        "group",
+        "country",
+        "buyer_name",
+        "buyer_email",
+        "buyer_address",
+        "merchant_email",
+        "language",
+        "supplier_number",
+        "sale",
+    ),
     Case: ("lines", "waiting", "salt", "carrier_status", "known", "unsent_request"),
-    Attempt: ("carrier", "tracking_number", "returned_at", "parcel"),
+    Attempt: ("carrier", "tracking_number", "supplier_number", "returned_at", "parcel"),
     LedgerRow: ("corrects",),
     Claim: ("pieces", "evidence"),
 }

@@ -67,6 +67,8 @@ class OrderRow(SQLModel, table=True):
     buyer_address: str | None = None
     merchant_email: str | None = None
     language: str
+    supplier_number: str | None = None
+    sale: int | None = Field(default=None, sa_type=BigInteger)
     replaces: str | None = None
     generation: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     chain: str | None = None
@@ -100,6 +102,7 @@ class LineRow(SQLModel, table=True):
     title: str
     quantity: int
     price: int | None = Field(default=None, sa_type=BigInteger)
+    sale: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class AttemptRow(SQLModel, table=True):
@@ -119,6 +122,7 @@ class AttemptRow(SQLModel, table=True):
     carrier: str | None = None
     tracking_number: str | None = None
     counts_from: datetime | None = None
+    supplier_number: str | None = None
     returned_at: datetime | None = None
     parcel: str = Field(sa_type=Text)
 

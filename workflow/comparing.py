@@ -14,6 +14,7 @@ from workflow.case.money import show_amount
 from workflow.process import UNSHIPPED
 from workflow.vocabulary import State
 
+SUMS = ("paid", "sale", "price")
 AS_TOLD = (*PERSONAL, "merchant_email", "language", "group", "country", "alternatives")
 """Facts that change as they are told; the others are only filled in where they were not known."""
 
@@ -53,7 +54,7 @@ def differences(case: Case, told: Order, lines: Sequence[Line], given: Collectio
         was, now = getattr(case.order, name), getattr(told, name)
         if name == "ship_by" or now in (None, (), was) or (given is not None and name not in given):
             continue
-        if (erased and name in PERSONAL) or (other_money and name == "paid"):
+        if (erased and name in PERSONAL) or (other_money and name in SUMS):
             continue
         if name == "supplier" and now in [one.supplier for one in case.attempts]:
             continue
@@ -106,10 +107,12 @@ class _Lines:
             more["quantity"] = line.quantity
         elif line.quantity != was.quantity:
             self._contradict(f"quantity of line {at + 1}", str(was.quantity), str(line.quantity))
-        if was.price is None and line.price is not None:
-            more["price"] = line.price
-        elif line.price not in (None, was.price):
-            self._contradict(f"price of line {at + 1}", *(_shown(self._case, "price", one) for one in (was.price, line.price)))
+        for name in ("price", "sale"):
+            known, told = getattr(was, name), getattr(line, name)
+            if known is None and told is not None:
+                more[name] = told
+            elif told not in (None, known):
+                self._contradict(f"{name} of line {at + 1}", *(_shown(self._case, name, one) for one in (known, told)))
         if more:
             self._lines[at] = replace_fields(was, **more)
 
@@ -127,4 +130,4 @@ def _names(lines: Sequence[Line]) -> Iterator[tuple[str, int]]:
 
 
 def _shown(case: Case, name: str, value: object) -> str:
-    return show_amount(int(str(value)), case.order.currency) if name in ("paid", "price") else str(as_detail(value))
+    return show_amount(int(str(value)), case.order.currency) if name in SUMS else str(as_detail(value))

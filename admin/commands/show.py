@@ -50,7 +50,7 @@ def _plain(value: Any) -> Any:
 
 _PARTS = {
     "history": ("occurred", "trigger", "source", "target", "actor", "reason"),
-    "attempts": ("number", "supplier", "placed_at", "urged_at", "shipped_at", "carrier", "tracking_number"),
+    "attempts": ("number", "supplier", "supplier_number", "placed_at", "urged_at", "shipped_at", "carrier", "tracking_number"),
     "timers": ("number", "due_at", "trigger", "status", "nth", "provisional"),
     "claims": ("number", "kind", "pieces", "status", "verdict", "chosen", "replacement"),
     "evidence": ("claim", "name", "kind", "sha256", "elsewhere"),
@@ -58,7 +58,7 @@ _PARTS = {
     "reports": ("occurred", "trigger", "actor", "verdict", "reason"),
     "effects": ("id", "kind", "status", "caused_at"),
     "messages": ("key", "channel", "status", "subject", "error"),
-    "lines": ("number", "sku", "title", "quantity", "price"),
+    "lines": ("number", "sku", "title", "quantity", "price", "sale"),
     "attention": ("flag", "raised_at", "detail"),
     "group": ("shop", "number", "state"),
     "replacements": ("number", "state", "generation", "replaces"),
@@ -73,6 +73,8 @@ _FACTS = (
     "route",
     "country",
     "paid",
+    "sale",
+    "supplier_number",
     "ship_by",
     "group",
     "buyer_name",
@@ -80,7 +82,7 @@ _FACTS = (
 )
 
 
-AMOUNTS = ("price", "amount", "settled_amount", "paid")
+AMOUNTS = ("price", "sale", "amount", "settled_amount", "paid")
 
 
 def _print_story(app: App, story: dict[str, Any]) -> None:
@@ -108,7 +110,13 @@ def _title(name: str) -> str:
     return _TITLES.get(name, name.removesuffix("_at").replace("_", " "))
 
 
-_TITLES = {"occurred": "when", "source": "from", "target": "to"}
+_TITLES = {
+    "sale": "the buyer paid",
+    "supplier_number": "its number there",
+    "occurred": "when",
+    "source": "from",
+    "target": "to",
+}
 
 
 def _cell(app: App, column: str, value: object, currency: str) -> object:

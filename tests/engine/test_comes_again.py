@@ -172,3 +172,21 @@ def test_an_erasure_looks_for_a_buyer_by_who_they_were_too(database):
         texts = personal_texts(connection, [1])
     assert {"Kim Former", "Old Street 5", "Lee Latter", "New Street 6", "Lee Last"} <= set(texts)
     assert whole(database)
+
+
+def test_a_supplier_is_written_to_by_the_number_that_it_knows(database):
+    take(database, arrival("1", supplier="Yiwu", supplier_number="TB-77", sale=9_000))
+    fire_due(database, day(2), RULES)
+    assert amend(database, 2.5, supplier_number="TB-78", sale=9_500) == "applied"
+    compose_due(database, day(2.5), RULES, Messenger({}, Letters()))
+    with database.read() as connection:
+        (message,) = connection.exec_driver_sql("SELECT subject, body FROM messages WHERE kind = 'urge_supplier'").all()
+    assert "TB-78 (main/1)" in message[0]
+    case = case_of(database)
+    assert (case.attempt.supplier_number, case.order.supplier_number, case.order.sale) == ("TB-78", "TB-78", 9_500)
+    take(database, arrival("1", supplier="Yiwu", supplier_number="TB-79", sale=9_000), now=3)
+    assert [one.split(":")[0] for one in exceptions(database)] == [
+        "supplier_number is TB-78, and told as TB-79",
+        "sale is 95.00 CNY, and told as 90.00 CNY",
+    ]
+    assert whole(database)

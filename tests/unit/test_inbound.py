@@ -269,3 +269,18 @@ def test_a_time_format_that_is_none_and_a_file_of_one_column_are_named(tmp_path)
     assert "write the format '%d%d' or ISO 8601" in rejection.reason
     with pytest.raises(UsageError, match="say in the mapping by what it is separated"):
         read(tmp_path, "id;at\n1;2026-01-01\n")
+
+
+def test_what_the_buyer_paid_and_the_suppliers_number_are_read_of_orders_and_lines(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text(
+        "id,placed_at,currency,paid,sale,supplier_number,sku,price,line_sale\n1,2026-01-01,JPY,700,1200,TB1,MUG,350,600\n"
+    )
+    columns = {"id": "id", "placed_at": "placed_at", "currency": "currency", "paid": "paid", "sale": "sale"}
+    order = {**columns, "supplier_number": "supplier_number"}
+    line = {"sku": "sku", "price": "price", "sale": "line_sale"}
+    mapping = parse_mapping({"time_zone": "UTC", "order": order, "line": line})
+    ((incoming, rejected, _),) = OrderFile(path, mapping, Orders())
+    assert rejected == []
+    assert (incoming.order.sale, incoming.order.supplier_number, incoming.lines[0].sale) == (1_200, "TB1", 600)
+    assert incoming.given == frozenset(order)

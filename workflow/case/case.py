@@ -49,17 +49,24 @@ Details = Mapping[str, Detail]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of an order. `price` is in minor units of the order's currency, for one piece."""
+    """One line of an order. `price` and `sale` are in minor units of the order's currency, for one piece.
+
+    `price` is what the merchant paid the supplier, `sale` what the buyer paid the merchant.
+    """
 
     sku: str = ""
     title: str = ""
     quantity: int = 1
     price: int | None = None
+    sale: int | None = None
 
 
 @dataclass(frozen=True)
 class Order:
-    """What was ordered, as it came in. `paid` is in minor units of `currency`."""
+    """What was ordered, as it came in. `paid` and `sale` are in minor units of `currency`.
+
+    `paid` is what the merchant paid for it, and what refunds and recoveries are of; `sale` what the buyer paid the merchant.
+    """
 
     shop: str
     number: str
@@ -77,6 +84,9 @@ class Order:
     buyer_address: str | None = None
     merchant_email: str | None = None
     language: str = "en"
+    supplier_number: str | None = None
+    """The number that its first supplier knows it by."""
+    sale: int | None = None
     replaces: str | None = None
     """The number of the order that this one replaces."""
     generation: int = 0
@@ -111,6 +121,8 @@ class Attempt:
     tracking_number: str | None = None
     counts_from: datetime | None = None
     """What its overdue clocks count from instead of the promise: the instant of an override (rule 3.2)."""
+    supplier_number: str | None = None
+    """The number that this supplier knows the order by."""
     returned_at: datetime | None = None
     """Since when it is current again, after the order had left it (rule 2.4)."""
     parcel: tuple[tuple[datetime, str], ...] = ()

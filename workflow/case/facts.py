@@ -6,7 +6,7 @@ from datetime import datetime
 
 from workflow.case.case import LINKS, PERSONAL, Attempt, Case, Detail, Details, Line, Order, Report, replace_fields
 
-OF_ATTEMPT = ("supplier", "ship_by")
+OF_ATTEMPT = ("supplier", "supplier_number", "ship_by")
 """Facts of an attempt; those of the first one are the order's too."""
 FACTS = tuple(name for name in Order.__dataclass_fields__ if name not in ("shop", "number", *LINKS))
 """All facts that an order has besides its identity and its chain of replacements."""
@@ -54,7 +54,7 @@ def with_former_buyer(case: Case, report: Report) -> Report:
 
 def written_lines(lines: Sequence[Line]) -> str:
     """Return the lines of an order as the history writes them."""
-    return json.dumps([[one.sku, one.title, one.quantity, one.price] for one in lines], ensure_ascii=False)
+    return json.dumps([[one.sku, one.title, one.quantity, one.price, one.sale] for one in lines], ensure_ascii=False)
 
 
 def read_lines(written: str) -> tuple[Line, ...]:

@@ -15,7 +15,8 @@ from workflow.vocabulary import LedgerSide, LedgerStatus, State, Way
 def begin(draft: Draft) -> None:
     """Open the case: the first attempt, with the order's own supplier and promise (rule 2.2)."""
     order = draft.case.order
-    draft.change(attempts=(Attempt(1, order.supplier, order.placed_at, order.ship_by),))
+    first = Attempt(1, order.supplier, order.placed_at, order.ship_by, supplier_number=order.supplier_number)
+    draft.change(attempts=(first,))
     draft.note(historical=True if draft.case.historical else None)
 
 
