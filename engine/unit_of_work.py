@@ -123,7 +123,7 @@ class UnitOfWork:
         if key is None:
             return None
         if key not in self._chains:  # its first replacement was placed in this unit of work
-            self._chains[key] = Chain(case.order.paid)
+            self._chains[key] = Chain(case.paid)
         return self._chains[key]
 
 

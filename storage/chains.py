@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, or_, select, text, tuple_
+from sqlalchemy import case as case_of
 from sqlmodel import col
 
 from storage import dialect
 from storage.chunks import chunked
 from storage.locks import take_chains
-from storage.tables import LedgerTableRow, OrderRow, table_of
+from storage.tables import AttemptRow, LedgerTableRow, OrderRow, table_of
 from workflow.case.case import Case, replace_fields
 from workflow.vocabulary import LedgerSide, LedgerStatus
 
@@ -60,7 +61,10 @@ def load(connection: Connection, cases: Iterable[Case], *, lock: bool = True) ->
     for some in chunked(wanted):
         listed = dialect.at(connection).pairs(some)
         first = tuple_(col(OrderRow.shop), col(OrderRow.number)).in_(listed)
-        paid = select(col(OrderRow.shop), col(OrderRow.number), col(OrderRow.paid)).where(first).order_by(col(OrderRow.id))
+        whose = (col(AttemptRow.order_id) == col(OrderRow.id)) & (col(AttemptRow.number) == col(OrderRow.current))
+        amount_paid = case_of((col(OrderRow.current) == 1, col(OrderRow.paid)), else_=col(AttemptRow.paid))
+        paid = select(col(OrderRow.shop), col(OrderRow.number), amount_paid).join(AttemptRow, whose).where(first)
+        paid = paid.order_by(col(OrderRow.id))
         for shop, number, amount in connection.execute(paid):
             chains[shop, number] = Chain(amount)
         o, ledger = table_of(OrderRow), table_of(LedgerTableRow)

@@ -11,7 +11,7 @@ Part = TypeVar("Part")
 VARYING: Mapping[type, tuple[str, ...]] = {
     Order: ("number", "placed_at", "supplier", "alternatives", "paid", "ship_by"),
     Case: ("since", "last_hash"),
-    Attempt: ("supplier", "placed_at", "ship_by", "urged_at", "shipped_at", "delivered_at", "counts_from"),
+    Attempt: ("supplier", "placed_at", "ship_by", "urged_at", "shipped_at", "delivered_at", "counts_from", "paid"),
     Timer: ("due_at", "planned_at", "counts_from", "paused_at"),
     LedgerRow: ("requested_at", "amount", "settled_amount", "decided_at"),
     Claim: ("opened_at", "decided_at", "replacement"),

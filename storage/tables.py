@@ -123,6 +123,7 @@ class AttemptRow(SQLModel, table=True):
     tracking_number: str | None = None
     counts_from: datetime | None = None
     supplier_number: str | None = None
+    paid: int | None = Field(default=None, sa_type=BigInteger)
     returned_at: datetime | None = None
     parcel: str = Field(sa_type=Text)
 

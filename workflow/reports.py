@@ -95,11 +95,11 @@ FIELDS: dict[str, dict[str, Field]] = {
     "amend": {
         "supplier": Field("text", "the name of the supplier"),
         "attempt": Field(
-            "count", "which attempt's supplier, number and ship date are meant, from 1 (default: the current one's)"
+            "count", "which attempt's supplier, number, ship date and sum are meant, from 1 (default: the current one's)"
         ),
         "supplier_number": Field("text", "the number that the supplier knows the order by"),
         "ship_by": Field("instant", "the promised ship date"),
-        "paid": Field("amount", "what the merchant paid for the order, such as 12.50"),
+        "paid": Field("amount", "what the merchant paid the supplier of that attempt, such as 12.50"),
         "sale": Field("amount", "what the buyer paid for the order, such as 25.00"),
         "currency": Field("currency", "the currency of all sums, while none is in the ledger"),
         "route": Field("choice", "domestic or international", words=("domestic", "international")),

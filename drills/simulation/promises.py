@@ -149,9 +149,10 @@ class Promises:
     def _of_money(self, case: Case) -> None:
         """No more goes back than was paid; one refund and one claim are open at most."""
         refunds = [row for row in case.ledger if row.side == "refund"]
-        settled = sum(row.settled_amount or 0 for row in refunds)
-        if case.order.paid is not None and not case.order.chain:
-            self._claim("4.2", settled <= case.order.paid, lambda: f"{case.name}: {settled} came back of {case.order.paid}")
+        for attempt in case.attempts if not case.order.chain else ():
+            paid = case.paid_for(attempt.number)
+            settled = sum(row.settled_amount or 0 for row in refunds if row.attempt == attempt.number)
+            self._claim("4.2", paid is None or settled <= paid, f"{case.name}: {settled} came back of {paid}".__str__)
         self._claim("4.2", sum(row.status == "requested" for row in refunds) <= 1, lambda: f"{case.name}: two refunds are open")
         self._claim("8.2", sum(one.status == "open" for one in case.claims) <= 1, lambda: f"{case.name}: two claims are open")
 
@@ -225,7 +226,7 @@ _OF_CHAINS = """
 SELECT first.number, first.paid, sum(ledger.settled_amount) FROM orders
 JOIN orders AS first ON first.shop = orders.shop AND first.number = coalesce(orders.chain, orders.number)
 JOIN ledger ON ledger.order_id = orders.id AND ledger.side = 'refund' AND ledger.settled_amount IS NOT NULL
-WHERE first.paid IS NOT NULL GROUP BY first.number, first.paid
+WHERE first.paid IS NOT NULL AND first.current = 1 AND ledger.attempt = 1 GROUP BY first.number, first.paid
 """
 _UNWRITTEN = "SELECT error FROM effects WHERE status = 'dead' AND id NOT IN (SELECT effect_id FROM message_members)"
 _LEFT = {

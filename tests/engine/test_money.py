@@ -87,6 +87,23 @@ def test_what_a_part_of_a_refund_leaves_open_counts_along_the_chain_of_replaceme
     assert (case.chain_paid, case.settled_elsewhere, case.requested_elsewhere) == (1_000, 200, 300)
 
 
+def test_what_a_later_supplier_cost_is_not_what_the_first_one_did(database):
+    take(
+        database, arrival("1", report("report_no_stock", 1), report("report_oversized", 2), supplier="Yiwu", paid=5_000), now=2
+    )
+    assert ledger(database) == [("recovery", 5_000, None, "requested"), ("refund", None, None, "requested")]
+    assert tell(database, "settle_refund", 3) == "refused"
+    assert tell(database, "amend", 3, paid=6_000) == "applied"
+    case = case_of(database)
+    assert (case.order.paid, case.attempts[1].paid, ledger(database)[1]) == (5_000, 6_000, ("refund", 6_000, None, "requested"))
+    assert tell(database, "amend", 4, paid=5_500, attempt=1) == "applied"
+    assert (case_of(database).order.paid, case_of(database).attempts[0].paid) == (5_500, None)
+    assert tell(database, "settle_refund", 5) == "applied"
+    assert ledger(database)[1] == ("refund", 6_000, 6_000, "settled")
+    assert tell(database, "amend", 6, paid=5_999) == "refused"
+    assert whole(database)
+
+
 def test_an_order_that_was_closed_elsewhere_is_awaited_and_no_letter_asks_for_its_money(database):
     take(database, arrival("1", report("report_closed", 1, amount=2_000), alternatives=(), paid=5_000), now=1)
     assert (case_of(database).state, ledger(database)) == (State.refunding, [("refund", 5_000, 2_000, "requested")])

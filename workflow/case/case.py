@@ -123,6 +123,8 @@ class Attempt:
     """What its overdue clocks count from instead of the promise: the instant of an override (rule 3.2)."""
     supplier_number: str | None = None
     """The number that this supplier knows the order by."""
+    paid: int | None = None
+    """What was paid to it, in minor units; what was paid to the first is known of the order."""
     returned_at: datetime | None = None
     """Since when it is current again, after the order had left it (rule 2.4)."""
     parcel: tuple[tuple[datetime, str], ...] = ()
@@ -312,6 +314,15 @@ class Case:
     def attempt(self) -> Attempt:
         """The current attempt."""
         return self.attempts[self.current - 1]
+
+    @property
+    def paid(self) -> int | None:
+        """What was paid for the current attempt, in minor units, or None where that is not known (rule 4.1)."""
+        return self.paid_for(self.current)
+
+    def paid_for(self, attempt: int) -> int | None:
+        """Return what was paid for an attempt, in minor units, or None where that is not known."""
+        return self.order.paid if attempt == 1 else self.attempts[attempt - 1].paid
 
     @property
     def name(self) -> str:

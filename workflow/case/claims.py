@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -47,10 +47,10 @@ def left(case: Case) -> Pieces:
 def _whole_is_made_good(case: Case) -> bool:
     """Say whether more is asked for, or has come, than claims account for, and with them all that was paid."""
     counts = (LedgerStatus.requested, LedgerStatus.settled)
-    rows = [row for row in case.ledger if row.side == LedgerSide.refund and row.status in counts]
+    rows = [row for row in _refunds(case) if row.status in counts]
     unclaimed = [row.amount for row in rows if row.claim is None]
     known = sum(row.amount or 0 for row in rows)
-    return None in unclaimed or (case.order.paid is not None and bool(unclaimed) and known >= case.order.paid)
+    return None in unclaimed or (case.paid is not None and bool(unclaimed) and known >= case.paid)
 
 
 def named(case: Case, text: str | None) -> Pieces | None:
@@ -90,7 +90,7 @@ def worth(case: Case, pieces: Pieces) -> int | None:
     All of the order is worth what was paid for it; a part is worth its prices, and where less was paid than all
     prices together, its share of that, rounded down.
     """
-    paid = case.order.paid
+    paid = case.paid
     if pieces == ordered(case) and paid is not None:
         return paid
     prices = {number: lines_of(case)[number - 1].price for number in pieces}
@@ -110,16 +110,20 @@ def _total(case: Case) -> int | None:
 
 def unsettled(case: Case) -> int | None:
     """Return how much may still come back along the order's chain of replacements, or None where what was paid is not known."""
-    paid = case.chain_paid if case.order.generation else case.order.paid
+    paid = case.chain_paid if case.order.generation else case.paid
     if paid is None:
         return None
     return max(0, paid - has_come_back(case))
 
 
 def has_come_back(case: Case) -> int:
-    """Return what has been refunded along the order's chain of replacements, in minor units."""
-    settled = sum(row.settled_amount or 0 for row in case.ledger if row.side == LedgerSide.refund)
-    return case.settled_elsewhere + settled
+    """Return what has been refunded of the current attempt's money, and along the chain of replacements, in minor units."""
+    return case.settled_elsewhere + sum(row.settled_amount or 0 for row in _refunds(case))
+
+
+def _refunds(case: Case) -> Iterator[LedgerRow]:
+    """Yield the refunds of the current attempt's money; of those that an older program asked for it is not known whose."""
+    return (row for row in case.ledger if row.side == LedgerSide.refund and row.attempt in (None, case.current))
 
 
 def rest(row: LedgerRow) -> int | None:
@@ -130,7 +134,7 @@ def rest(row: LedgerRow) -> int | None:
 def to_ask_for(case: Case, claim: Claim | None) -> int | None:
     """Return the sum that a refund of `claim` (None: of the whole order) asks for, or None where it is not known (rule 8.6)."""
     remaining = unsettled(case)
-    value = worth(case, dict(claim.pieces)) if claim else case.order.paid
+    value = worth(case, dict(claim.pieces)) if claim else case.paid
     if value is None or remaining is None:
         return value
     return min(value, max(0, remaining - case.requested_elsewhere))

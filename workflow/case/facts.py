@@ -6,7 +6,7 @@ from datetime import datetime
 
 from workflow.case.case import LINKS, PERSONAL, Attempt, Case, Detail, Details, Line, Order, Report, replace_fields
 
-OF_ATTEMPT = ("supplier", "supplier_number", "ship_by")
+OF_ATTEMPT = ("supplier", "supplier_number", "ship_by", "paid")
 """Facts of an attempt; those of the first one are the order's too."""
 FACTS = tuple(name for name in Order.__dataclass_fields__ if name not in ("shop", "number", *LINKS))
 """All facts that an order has besides its identity and its chain of replacements."""
@@ -20,7 +20,10 @@ def told(fields: Details) -> Iterator[tuple[str, object]]:
 
 def known(case: Case, name: str, fields: Details) -> object:
     """Return a fact as it is known: of the order, or of the attempt that a report is about."""
-    return getattr(attempt_of(case, fields), name) if name in OF_ATTEMPT else getattr(case.order, name)
+    attempt = attempt_of(case, fields)
+    if name == "paid":
+        return case.paid_for(attempt.number)
+    return getattr(attempt, name) if name in OF_ATTEMPT else getattr(case.order, name)
 
 
 def attempt_of(case: Case, fields: Details) -> Attempt:

@@ -15,7 +15,7 @@ from workflow.vocabulary import TimerStatus
 SEALED: Mapping[type, tuple[str, ...]] = {
     Order: ("currency", "paid", *LINKS),
     Case: ("current", "returns_to", "cancelled", "gap", "historical"),
-    Attempt: ("supplier", "ship_by", "shipped_at", "delivered_at"),
+    Attempt: ("supplier", "ship_by", "shipped_at", "delivered_at", "paid"),
     Timer: ("trigger", "due_at", "status", "nth", "ledger", "claim", "paused_at", "paused_by"),
     **{kind: tuple(one.name for one in fields(kind))[1:] for kind in (LedgerRow, Claim, Decision)},
 }

@@ -54,30 +54,31 @@ def amend(draft: Draft) -> None:
     of_attempt = {name: value for name, value in changed.items() if name in facts.OF_ATTEMPT}
     if of_attempt:
         draft.note(attempt=attempt.number)
+        if attempt.number == 1:
+            of_attempt.pop("paid", None)  # that is the order's
         since = {"counts_from": None} if "ship_by" in of_attempt else {}
         draft.change_attempt(replace_fields(attempt, **of_attempt, **since))
         if "supplier" in of_attempt:
             draft.suppliers[attempt.number] = str(of_attempt["supplier"])
-    of_order = changed if attempt.number == 1 else {name: changed[name] for name in changed if name not in of_attempt}
+    of_order = changed if attempt.number == 1 else {name: changed[name] for name in changed if name not in facts.OF_ATTEMPT}
     draft.change(order=replace_fields(case.order, **of_order))
-    _fill_in_sums(draft)
+    _fill_in_sums(draft, attempt.number)
     if not CLOCKS_COUNT_FROM.isdisjoint(changed):
         timers.recount(draft, "urge", "reroute")
         if draft.case.state in UNSHIPPED and not case.cancelled:
             timers.start_if_off(draft, "urge", "reroute")
 
 
-def _fill_in_sums(draft: Draft) -> None:
-    """Money that was asked for without a sum has one as soon as it is known what was paid (rule 4.2)."""
-    paid = draft.case.order.paid
-    for row in draft.case.ledger if draft.was.order.paid is None and paid is not None else ():
-        if row.status is not LedgerStatus.requested or row.amount is not None:
-            continue
-        if row.side is LedgerSide.refund:
+def _fill_in_sums(draft: Draft, attempt: int) -> None:
+    """Money of an attempt that was asked for without a sum has one as soon as it is known what was paid (rule 4.2)."""
+    paid = draft.case.paid_for(attempt)
+    if paid is None or draft.was.paid_for(attempt) is not None:
+        return
+    for row in draft.case.ledger:
+        if row.status is LedgerStatus.requested and row.amount is None and row.attempt == attempt:
             claim = next((one for one in draft.case.claims if one.number == row.claim), None)
-            draft.change_ledger(replace_fields(row, amount=claims.to_ask_for(draft.case, claim)))
-        elif row.attempt == 1:
-            draft.change_ledger(replace_fields(row, amount=paid))
+            amount = claims.to_ask_for(draft.case, claim) if row.side is LedgerSide.refund else paid
+            draft.change_ledger(replace_fields(row, amount=amount))
 
 
 def _without_buyer(draft: Draft, value: object) -> object:
@@ -117,8 +118,7 @@ def turn_to_the_next_supplier(draft: Draft) -> None:
     old, number = draft.case.attempt, len(draft.case.attempts) + 1
     supplier = draft.case.next_supplier()
     new = Attempt(number, supplier, draft.event.at)
-    paid = draft.case.order.paid if old.number == 1 else None
-    recovery = draft.add_ledger(LedgerSide.recovery, paid, attempt=old.number)
+    recovery = draft.add_ledger(LedgerSide.recovery, draft.case.paid_for(old.number), attempt=old.number)
     draft.change(attempts=(*draft.case.attempts, new), current=number)
     draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
     timers.start(draft, "chase_recovery", ledger=recovery.number)

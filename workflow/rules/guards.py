@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workflow.case import claims, facts
-from workflow.case.case import Case, Claim, Details, LedgerRow
+from workflow.case.case import Case, Claim, Details, LedgerRow, replace_fields
 from workflow.process import ON_ITS_WAY, TAKEN_BACK, UNSHIPPED
 from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, Remedy, State
 
@@ -60,8 +60,9 @@ def _changes_a_fact(context: GuardContext) -> bool:
 
 
 def _paid_is_enough(context: GuardContext) -> bool:
-    paid = context.fields.get("paid")
-    return paid is None or claims.has_come_back(context.case) <= int(paid)
+    case, paid = context.case, context.fields.get("paid")
+    number = context.fields.get("attempt") or case.current
+    return paid is None or claims.has_come_back(replace_fields(case, current=int(number))) <= int(paid)
 
 
 def _currency_is_free(context: GuardContext) -> bool:
@@ -123,7 +124,7 @@ def _nothing_was_sent(case: Case) -> bool:
 
 
 def _all_that_was_paid(context: GuardContext) -> bool:
-    paid, came = context.case.order.paid, _named_sum(context)
+    paid, came = context.case.paid, _named_sum(context)
     return paid is not None and came is not None and claims.has_come_back(context.case) + came >= paid
 
 

@@ -11,7 +11,7 @@ def ask_for_a_refund(draft: Draft) -> None:
     """Write the refund into the ledger: of the open claim's pieces, else of the whole order (rules 4.2 and 8.6)."""
     claim = draft.case.claim
     amount = claims.to_ask_for(draft.case, claim)
-    draft.add_ledger(LedgerSide.refund, amount, claim=claim.number if claim else None)
+    draft.add_ledger(LedgerSide.refund, amount, attempt=draft.case.current, claim=claim.number if claim else None)
     draft.note(amount=amount, pieces=claims.written(draft.case, dict(claim.pieces)) if claim else None)
 
 
@@ -62,14 +62,18 @@ def enter_unasked_money(draft: Draft) -> None:
     """Money has come that was not asked for: it is that of an open recovery where it fits one, else a refund (rule 4.6)."""
     came = _came(draft)
     fitting = [row for row in draft.case.open_recoveries() if claims.rest(row) == came]
-    book(draft, fitting[0] if len(fitting) == 1 else draft.add_ledger(LedgerSide.refund, came), came)
+    book(draft, fitting[0] if len(fitting) == 1 else _unasked(draft, came), came)
 
 
 def settle_the_claim(draft: Draft) -> None:
     """All that the open claim is worth has come before it was asked for (rule 4.6)."""
     came, claim = _came(draft), draft.case.claim
     assert claim is not None, "the guard has seen the claim"
-    book(draft, draft.add_ledger(LedgerSide.refund, came, claim=claim.number), came)
+    book(draft, _unasked(draft, came, claim=claim.number), came)
+
+
+def _unasked(draft: Draft, came: int | None, claim: int | None = None) -> LedgerRow:
+    return draft.add_ledger(LedgerSide.refund, came, attempt=draft.case.current, claim=claim)
 
 
 def correct_settlement(draft: Draft) -> None:

@@ -1,4 +1,4 @@
-"""the numbers that suppliers know orders by, and what buyers paid"""
+"""the numbers that suppliers know orders by, what was paid to each, and what buyers paid"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     for table in ("orders", "attempts"):
         op.add_column(table, sa.Column("supplier_number", sa.String(), nullable=True))
+    op.add_column("attempts", sa.Column("paid", sa.BigInteger(), nullable=True))
     for table in ("orders", "order_lines"):
         op.add_column(table, sa.Column("sale", sa.BigInteger(), nullable=True))
 
