@@ -5,6 +5,7 @@ What only some commands need is imported where it is made: a list of orders is r
 
 import getpass
 import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -157,6 +158,11 @@ def has_test_clock() -> bool:
     now()
     ctx = click.get_current_context()
     return ctx.find_root().obj["test_clock"] is not None
+
+
+def on_terminal() -> bool:
+    """Say whether a person is there to be asked."""
+    return sys.stdin.isatty()
 
 
 def person() -> str:

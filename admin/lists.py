@@ -20,8 +20,8 @@ _DUE_BEFORE = click.option(
     "--due-before", type=InstantOrDuration(), help="Only where a deadline is before this instant, or within 2d, 36h, …"
 )
 _FILTERS = (
-    click.option("--shop", help="Only where the order is of this shop"),
-    click.option("--supplier", help="Only where this is the order's current supplier"),
+    click.option("--shop", "shops", multiple=True, help="Only where the order is of this shop (repeatable)"),
+    click.option("--supplier", "suppliers", multiple=True, help="Only where this is the order's current supplier (repeatable)"),
     click.option(
         "--state",
         "states",
@@ -58,8 +58,8 @@ def list_options(since: str, *, deadlines: bool) -> Callable[[Command], Command]
         @wraps(command)
         def gathered(
             *args: Any,
-            shop: str | None,
-            supplier: str | None,
+            shops: tuple[str, ...],
+            suppliers: tuple[str, ...],
             states: tuple[str, ...],
             since: datetime | None,
             limit: int,
@@ -68,7 +68,7 @@ def list_options(since: str, *, deadlines: bool) -> Callable[[Command], Command]
             due_before: datetime | None = None,
             **others: Any,
         ) -> Any:
-            wanted = Filter(shop=shop, supplier=supplier, states=states, since=since, due_before=due_before)
+            wanted = Filter(shops=shops, suppliers=suppliers, states=states, since=since, due_before=due_before)
             return command(*args, wanted=wanted, paging=Paging(limit, after, as_json), **others)
 
         decorated: Command = gathered

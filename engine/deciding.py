@@ -78,7 +78,7 @@ class AlreadyDecided(UsageError):
 def effects_for(source: Source, action: EffectAction, wanted: Filter) -> list[EffectSummary]:
     """Return every effect of a selection that takes an action, oldest first: what a decision would change."""
     with reading(source) as connection:
-        chosen = Filter(order_id=wanted.order_id, kind=wanted.kind, statuses=DECIDABLE[action])
+        chosen = Filter(order_id=wanted.order_id, kinds=wanted.kinds, statuses=DECIDABLE[action])
         return [filled(EffectSummary, row) for row in lists.all_effects(connection, chosen)][::-1]
 
 

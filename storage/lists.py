@@ -45,15 +45,15 @@ class Filter:
     """
 
     order_id: int | None = None
-    shop: str | None = None
-    supplier: str | None = None
+    shops: Sequence[str] = ()
+    suppliers: Sequence[str] = ()
     states: Sequence[str] = ()
     since: datetime | None = None
     due_before: datetime | None = None
     text: str | None = None
     attention: bool = False
     statuses: Sequence[str] = ()
-    kind: str | None = None
+    kinds: Sequence[str] = ()
     """Of a timer its clock, of an effect its kind, of a decision its trigger."""
     awake_at: datetime | None = None
     """Only decisions that do not sleep at this instant."""
@@ -87,7 +87,7 @@ def timers(connection: Connection, wanted: Filter, limit: int, after: str | None
     """List timers in due order, paused ones last."""
     t = table_of(TimerRow)
     query = _of_orders(t, wanted)
-    query = query.where(t.c.trigger == wanted.kind) if wanted.kind else query
+    query = query.where(t.c.trigger.in_(wanted.kinds)) if wanted.kinds else query
     query = query.where(t.c.status.in_(wanted.statuses)) if wanted.statuses else query
     query = query.where(t.c.due_at >= wanted.since) if wanted.since else query
     query = query.where(t.c.due_at <= wanted.due_before) if wanted.due_before else query
@@ -104,7 +104,7 @@ def effects(connection: Connection, wanted: Filter, limit: int, after: str | Non
     """List effects, newest first."""
     e, o = table_of(EffectRow), table_of(OrderRow)
     query = _of_orders(e, wanted, o.c.currency)
-    query = query.where(e.c.kind == wanted.kind) if wanted.kind else query
+    query = query.where(e.c.kind.in_(wanted.kinds)) if wanted.kinds else query
     query = query.where(e.c.status.in_(wanted.statuses)) if wanted.statuses else query
     query = query.where(e.c.caused_at >= wanted.since) if wanted.since else query
     return _page(connection, _due_before(query, wanted), (e.c.id,), limit, after, newest_first=True)
@@ -127,7 +127,7 @@ def decisions(connection: Connection, wanted: Filter, limit: int, after: str | N
     """List decisions that stand, those that have stood longest first."""
     d, o = table_of(DecisionRow), table_of(OrderRow)
     query = _of_orders(d, wanted, o.c.state).where(*_stands(wanted))
-    query = query.where(d.c.trigger == wanted.kind) if wanted.kind else query
+    query = query.where(d.c.trigger.in_(wanted.kinds)) if wanted.kinds else query
     query = query.where(d.c.since >= wanted.since) if wanted.since else query
     return _page(connection, _due_before(query, wanted), (d.c.since, d.c.order_id, d.c.number), limit, after)
 
@@ -189,10 +189,10 @@ def _joined(query: Select[Any], wanted: Filter) -> Select[Any]:
     """Join the current attempt, and keep the orders that are wanted."""
     o, a = table_of(OrderRow), table_of(AttemptRow)
     query = query.join(a, (a.c.order_id == o.c.id) & (a.c.number == o.c.current))
-    if wanted.shop:
-        query = query.where(func.lower(o.c.shop) == wanted.shop.lower())
-    if wanted.supplier:
-        query = query.where(func.lower(a.c.supplier) == wanted.supplier.lower())
+    if wanted.shops:
+        query = query.where(func.lower(o.c.shop).in_([shop.lower() for shop in wanted.shops]))
+    if wanted.suppliers:
+        query = query.where(func.lower(a.c.supplier).in_([supplier.lower() for supplier in wanted.suppliers]))
     if wanted.states:
         query = query.where(o.c.state.in_(wanted.states))
     if wanted.attention:

@@ -37,13 +37,14 @@ from storage.tables import (
     EffectRow,
     HeartbeatRow,
     HistoryTableRow,
+    LedgerTableRow,
     MemberRow,
     MessageRow,
     OrderRow,
     table_of,
 )
 from workflow.case.case import Order
-from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, MessageStatus, Mode
+from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, LedgerSide, LedgerStatus, MessageStatus, Mode
 
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
@@ -130,11 +131,11 @@ def ready(connection: Connection, at: datetime, limit: int) -> list[RowMapping]:
 def read_effects(connection: Connection, rows: Sequence[RowMapping]) -> tuple[list[ReadyEffect], dict[int, Exception]]:
     """Return effects with the orders they are about; and those that cannot be read, with the reason, by id."""
     orders = _order_rows(connection, {row["order_id"] for row in rows})
-    numbers = _supplier_numbers(connection, orders)
+    known = _supplier_numbers(connection, orders), _open_refunds(connection, orders)
     effects, unreadable = list[ReadyEffect](), dict[int, Exception]()
     for row in rows:
         try:
-            effects.append(_ready(row, orders, numbers))
+            effects.append(_ready(row, orders, *known))
         except Exception as error:  # whatever is wrong with one row, the others go on
             unreadable[row["id"]] = error
     return effects, unreadable
@@ -158,7 +159,7 @@ def effect(connection: Connection, effect_id: int) -> ReadyEffect:
     """Return one effect, whatever its status, with the order it is about."""
     row = connection.execute(select(table_of(EffectRow)).where(col(EffectRow.id) == effect_id)).mappings().one()
     orders = _order_rows(connection, {row["order_id"]})
-    return _ready(row, orders, _supplier_numbers(connection, orders))
+    return _ready(row, orders, _supplier_numbers(connection, orders), _open_refunds(connection, orders))
 
 
 def _supplier_numbers(connection: Connection, order_ids: Iterable[int]) -> dict[tuple[int, int], str]:
@@ -170,11 +171,30 @@ def _supplier_numbers(connection: Connection, order_ids: Iterable[int]) -> dict[
     return found
 
 
-def _ready(row: RowMapping, orders: Mapping[int, RowMapping], numbers: Mapping[tuple[int, int], str]) -> ReadyEffect:
+def _open_refunds(connection: Connection, order_ids: Iterable[int]) -> dict[int, int | None]:
+    """Return what is missing of the open refunds of orders; None where the sum is not known."""
+    ledger, found = table_of(LedgerTableRow), dict[int, int | None]()
+    missing = ledger.c.amount - func.coalesce(ledger.c.settled_amount, 0)
+    is_open = (ledger.c.side == LedgerSide.refund) & (ledger.c.status == LedgerStatus.requested)
+    for some in chunked(order_ids):
+        for key, rest in connection.execute(select(ledger.c.order_id, missing).where(ledger.c.order_id.in_(some), is_open)):
+            found[key] = rest
+    return found
+
+
+def _ready(
+    row: RowMapping,
+    orders: Mapping[int, RowMapping],
+    numbers: Mapping[tuple[int, int], str],
+    refunds: Mapping[int, int | None],
+) -> ReadyEffect:
+    """Return an effect as a letter of it would be written now: of a refund it asks for what is missing then."""
     facts = {name: row[name] for name in ("id", "order_id", "sequence", "kind", "attempt", "supplier", "caused_at")}
     order = case_mapper.read_order(orders[row["order_id"]])
-    number = numbers.get((row["order_id"], row["attempt"]))
-    return ReadyEffect(**facts, details=json.loads(row["details"]), order=order, supplier_number=number)
+    number, details = numbers.get((row["order_id"], row["attempt"])), json.loads(row["details"])
+    if row["kind"] in ("request_refund", "chase_refund") and row["order_id"] in refunds:
+        details["amount"] = refunds[row["order_id"]]
+    return ReadyEffect(**facts, details=details, order=order, supplier_number=number)
 
 
 def set_back(connection: Connection, effect_id: int, at: datetime, error: str) -> bool:

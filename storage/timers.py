@@ -45,15 +45,15 @@ def _due(written_for: Dialect, lock: bool) -> Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which running timers are meant; what is None does not matter."""
+    """Which running timers are meant; what is None or empty does not matter."""
 
     order_ids: tuple[int, ...] = ()
     timers: tuple[Due, ...] = ()
-    trigger: str | None = None
+    triggers: tuple[str, ...] = ()
     status: str | None = None
-    shop: str | None = None
-    supplier: str | None = None
-    route: str | None = None
+    shops: tuple[str, ...] = ()
+    suppliers: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
     due_before: datetime | None = None
     due_after: datetime | None = None
     provisional: bool = False
@@ -79,11 +79,9 @@ def running(connection: Connection, wanted: Selection) -> list[Due]:
         else t.c.status.in_((TimerStatus.pending, TimerStatus.paused, TimerStatus.waiting))
     )
     query = query.where(t.c.order_id.in_(wanted.order_ids)) if wanted.order_ids else query
-    equal = {t.c.trigger: wanted.trigger, o.c.shop: wanted.shop, o.c.route: wanted.route}
-    for column, value in equal.items():
-        query = query if value is None else query.where(column == value)
-    if wanted.supplier is not None:
-        query = query.where(func.lower(a.c.supplier) == wanted.supplier.lower())
+    among = {t.c.trigger: wanted.triggers, o.c.shop: wanted.shops, a.c.supplier: wanted.suppliers, o.c.route: wanted.routes}
+    for column, values in among.items():
+        query = query.where(func.lower(column).in_([value.lower() for value in values])) if values else query
     if wanted.due_before is not None:
         query = query.where(t.c.due_at < wanted.due_before)
     if wanted.due_after is not None:

@@ -109,7 +109,7 @@ def _without(waiting: Iterable[Report], report: Report) -> tuple[Report, ...]:
 
 
 def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
-    if why := _may_not_be_told(report, now, rules):
+    if why := _may_not_be_told(case, report, now, rules):
         return _not_applicable(case, report, why)
     event = _event(case, report, now)
     if report.trigger in SUPPLIER_REPORTS and case.attempts:
@@ -135,11 +135,13 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
     return Received(kept, Verdict.applied, step=_remember_parcel(made, report))
 
 
-def _may_not_be_told(report: Report, now: datetime, rules: Rules) -> str | None:
-    """Say why a report is not judged at all: it is dated ahead of now, or a person's alone; None: it is."""
+def _may_not_be_told(case: Case, report: Report, now: datetime, rules: Rules) -> str | None:
+    """Say why a report is not judged at all: it is dated ahead of now, mistyped, or a person's alone; None: it is."""
     if report.at > now + rules.policy.reports.ahead_of_now.span():
         return f"it is dated {report.at.isoformat()}, ahead of now"
-    if report.trigger not in PERSONS_ALONE or report.actor.startswith(PERSON):
+    if report.actor.startswith(PERSON):
+        return None if report.fields.get("anyway") else _looks_mistyped(case, report)
+    if report.trigger not in PERSONS_ALONE:
         return None
     command = f"`aftersales report ID {report.trigger}`"
     if "was" not in report.fields:
@@ -148,6 +150,16 @@ def _may_not_be_told(report: Report, now: datetime, rules: Rules) -> str | None:
         f"{name} is {report.fields['was']}, and told as {value}" for name, value in report.fields.items() if name != "was"
     )
     return f"{told}: only a person may change that ({command}), or close this"
+
+
+def _looks_mistyped(case: Case, report: Report) -> str | None:
+    """Say why the date that a person has typed can hardly be right (rule 2.17)."""
+    if report.at < case.order.placed_at:
+        return f"it is dated before the order was placed ({case.order.placed_at.isoformat()}): say `anyway` if that is right"
+    if report.trigger in PARCEL_REPORTS and case.attempts and case.attempt.parcel and report.at < case.attempt.parcel[-1][0]:
+        last = case.attempt.parcel[-1][0].isoformat()
+        return f"it is dated before the last news of the parcel ({last}): say `anyway` if that is right"
+    return None
 
 
 def _verdict_of(error: OrderError, case: Case, report: Report) -> Verdict:

@@ -119,6 +119,10 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
 }
 """Every trigger that a person, a file, the API or a carrier may report (rule 2.1)."""
+ANYWAY = Field("flag", "the date is right, though the order was placed, or its parcel moved on, after it")
+for _trigger in FIELDS:
+    if _trigger != "place":
+        FIELDS[_trigger]["anyway"] = ANYWAY
 
 MEANINGS = {
     "place": "The order was paid and sent to a supplier.",

@@ -1,11 +1,10 @@
 """decide: answer what waits for a person's decision."""
 
-import sys
 from datetime import datetime
 
 import click
 
-from admin.app import App, now, person
+from admin.app import App, now, on_terminal, person
 from admin.effect_summary import caused
 from admin.options import InstantOrDuration
 from admin.text import safe
@@ -58,7 +57,7 @@ def decide_command(
     if until is not None and way != Way.stay:
         raise UsageError("--until is for stay: until then the decision sleeps")
     given = Answer(Way(way), person(), number, until, reason)
-    asks = sys.stdin.isatty() and not agreed
+    asks = on_terminal() and not agreed
     if dry_run or asks:
         found = standing(database, identity, moment, rules)
         shown = number or (found.decision.number if found else None)

@@ -51,15 +51,15 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
         ids: tuple[int, ...],
         everything: bool,
         identity: str | None,
-        kind: str | None,
+        kinds: tuple[str, ...],
         dry_run: bool,
     ) -> None:
-        if not (ids or everything or identity or kind):
+        if not (ids or everything or identity or kinds):
             raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
-        if ids and (everything or identity or kind):
+        if ids and (everything or identity or kinds):
             raise click.UsageError("Name effects by id, or choose them by --order, --kind or --all: not both.")
         database = App(ctx).ready()
-        chosen, skipped = _chosen(database, action, ids, identity, kind)
+        chosen, skipped = _chosen(database, action, ids, identity, kinds)
         _print_skipped(skipped, action)
         if dry_run:
             _print_chosen(chosen)
@@ -77,12 +77,12 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
 
 
 def _chosen(
-    source: views.Source, action: EffectAction, ids: Sequence[int], identity: str | None, kind: str | None
+    source: views.Source, action: EffectAction, ids: Sequence[int], identity: str | None, kinds: Sequence[str]
 ) -> tuple[Sequence[EffectSummary], Sequence[EffectSummary]]:
     """Return the effects that a decision is about, and those that were named and do not take it."""
     if not ids:
         order_id = views.order_id(source, identity) if identity else None
-        return effects_for(source, action, Filter(order_id=order_id, kind=kind)), []
+        return effects_for(source, action, Filter(order_id=order_id, kinds=kinds)), []
     named = views.effects_named(source, ids)
     takes = DECIDABLE[action]
     return [one for one in named if one.status in takes], [one for one in named if one.status not in takes]

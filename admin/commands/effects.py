@@ -22,22 +22,31 @@ DECISIONS: dict[str, str] = {
     "retry": "Send effects again that could not be sent.",
     "done": "Say that effects have left, or were done by hand.",
 }
-KIND = click.option("--kind", type=click.Choice([effect.kind for effect in EFFECTS]), metavar="KIND", help="Only this kind")
+KIND = click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([effect.kind for effect in EFFECTS]),
+    multiple=True,
+    metavar="KIND",
+    help="Only this kind (repeatable)",
+)
 
 
 @click.group(
     "effects", cls=LazyGroup, module="admin.commands.effect_decisions", described=DECISIONS, invoke_without_command=True
 )
 @click.option("--order", "identity", help="Only those of this order")
-@click.option("--status", type=click.Choice([*EffectStatus]), help="Only those in this status")
+@click.option(
+    "--status", "statuses", type=click.Choice([*EffectStatus]), multiple=True, help="Only those in this status (repeatable)"
+)
 @KIND
 @list_options("the effect was caused", deadlines=False)
 @click.pass_context
 def effects_command(
     ctx: click.Context,
     identity: str | None,
-    status: str | None,
-    kind: str | None,
+    statuses: tuple[str, ...],
+    kinds: tuple[str, ...],
     wanted: Filter,
     paging: Paging,
 ) -> None:
@@ -47,7 +56,7 @@ def effects_command(
     app = App(ctx)
     database = app.ready()
     order_id = views.order_id(database, identity) if identity else None
-    wanted = replace(wanted, order_id=order_id, statuses=(status,) if status else (), kind=kind)
+    wanted = replace(wanted, order_id=order_id, statuses=statuses, kinds=kinds)
     page = views.list_effects(database, wanted, paging.limit, paging.after)
 
     def cells(one: EffectSummary) -> Sequence[Any]:

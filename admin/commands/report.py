@@ -1,12 +1,13 @@
 """report: report something about an order."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
 import click
 
-from admin.app import App, now, person
+from admin.app import App, now, on_terminal, person
 from admin.effect_summary import caused
 from admin.options import Instant
 from admin.text import safe
@@ -21,6 +22,7 @@ from workflow.errors import UsageError
 from workflow.process import FLAGS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
+from workflow.table import EFFECT_OF
 from workflow.vocabulary import Verdict
 
 TRIGGERS = tuple(trigger for trigger in FIELDS if trigger != "place")
@@ -43,7 +45,9 @@ class Triggers(click.Group):
         at = click.Option(["--at"], type=Instant(), help="When it occurred (default: now)")
         fields = [_option(name, field) for name, field in FIELDS[cmd_name].items()]
         dry = click.Option(["--dry-run", "dry_run"], is_flag=True, help="Only say what would come of it")
-        return click.Command(cmd_name, params=[at, *fields, dry], callback=partial(_report, cmd_name), help=MEANINGS[cmd_name])
+        yes = click.Option(["--yes", "agreed"], is_flag=True, help="Do not ask")
+        params: list[click.Parameter] = [at, *fields, dry, yes]
+        return click.Command(cmd_name, params=params, callback=partial(_report, cmd_name), help=MEANINGS[cmd_name])
 
 
 def _option(name: str, field: Field) -> click.Option:
@@ -55,11 +59,14 @@ def _option(name: str, field: Field) -> click.Option:
 @click.argument("identity", metavar="ID")
 @click.pass_context
 def report_command(ctx: click.Context, identity: str) -> None:
-    """Report something about the order ID; each TRIGGER has fields of its own (see its --help)."""
+    """Report something about the order ID; each TRIGGER has fields of its own (see its --help).
+
+    On a terminal you are shown first, and asked, what would move goods or money, and what a claim without lines is about.
+    """
     ctx.meta["identity"] = identity
 
 
-def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | None) -> None:
+def _report(trigger: str, at: datetime | None, dry_run: bool, agreed: bool, **given: str | None) -> None:
     """Report it, and say what came of it. What is refused is kept with its verdict, and told as an error."""
     ctx = click.get_current_context()
     app = App(ctx)
@@ -69,8 +76,22 @@ def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | Non
     fields = _fields(trigger, given, views.currency_of(database, identity), app.zone())
     who, key = person(), own_key(trigger, when)
     reported = Report(trigger, when, source=who, key=key, actor=who, fields=fields)
-    outcomes = report(database, identity, reported, moment, rules, dry_run=dry_run)
-    outcome = outcomes[0]
+    if not dry_run and not agreed and on_terminal():
+        would = report(database, identity, reported, moment, rules, dry_run=True)
+        if _is_to_be_asked(would[0], reported):
+            _print_outcomes(app, would, reported, would=True)
+            click.confirm("Report it?", abort=True)
+    _print_outcomes(app, report(database, identity, reported, moment, rules, dry_run=dry_run), reported, would=dry_run)
+
+
+def _is_to_be_asked(outcome: Outcome, reported: Report) -> bool:
+    """Say whether a report would move goods or money, or claims all that is left without naming it."""
+    moves = any(EFFECT_OF[effect.kind].moves for step in outcome.steps for effect in step.effects)
+    return moves or (bool(outcome.steps) and reported.trigger == "open_claim" and reported.fields.get("lines") is None)
+
+
+def _print_outcomes(app: App, outcomes: Sequence[Outcome], reported: Report, *, would: bool) -> None:
+    trigger, when, outcome = reported.trigger, reported.at, outcomes[0]
     order = outcome.case.order
     first = outcome.received[0]
     if first.verdict is Verdict.duplicate:
@@ -78,13 +99,13 @@ def _report(trigger: str, at: datetime | None, dry_run: bool, **given: str | Non
     elif first.error is not None:
         raise first.error
     else:
-        click.echo(f"Order {safe(order.name)} {'would be' if dry_run else 'is'} {outcome.case.state} after {trigger}.")
+        click.echo(f"Order {safe(order.name)} {'would be' if would else 'is'} {outcome.case.state} after {trigger}.")
         if when < order.placed_at:
             click.echo(f"  {app.when(when, how_far=False)} is before it was placed: taken as the instant of placing")
         _print_consequences(app, outcome)
         for other in outcomes[1:]:
             click.echo(
-                f"  order {safe(other.case.name)} {'would be' if dry_run else 'is'} {other.case.state}, with clocks of its own"
+                f"  order {safe(other.case.name)} {'would be' if would else 'is'} {other.case.state}, with clocks of its own"
             )
 
 
@@ -95,6 +116,8 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
     currency = outcome.case.order.currency
     for line in caused(outcome.steps[0].effects, currency):
         click.echo(line)
+    if outcome.steps[0].history.trigger == "open_claim":
+        click.echo(f"  claims {safe(str(outcome.steps[0].history.details['pieces']))}")
     if rest := outcome.steps[0].history.details.get("rest"):
         what = "are declined" if outcome.steps[0].history.details.get("final") else "are still missing"
         click.echo(f"  {show_amount(int(rest), currency)} {what}")

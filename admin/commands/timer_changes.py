@@ -56,16 +56,34 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.argument("timers", nargs=-1, metavar="[TIMER]...")
     @click.option("--order", "identities", multiple=True, help="Those of this order (may be repeated)")
-    @click.option("--trigger", type=click.Choice(TRIGGERS), metavar="CLOCK", help="Those of this clock: urge, reroute, …")
-    @click.option("--shop", help="Those of this shop's orders")
-    @click.option("--supplier", help="Those about this supplier (a recovery's chase: the one that was left)")
-    @click.option("--route", type=click.Choice(("domestic", "international")), help="Those of orders of this route")
+    @click.option(
+        "--trigger",
+        "triggers",
+        type=click.Choice(TRIGGERS),
+        multiple=True,
+        metavar="CLOCK",
+        help="Those of this clock: urge, reroute, … (repeatable)",
+    )
+    @click.option("--shop", "shops", multiple=True, help="Those of this shop's orders (repeatable)")
+    @click.option(
+        "--supplier",
+        "suppliers",
+        multiple=True,
+        help="Those about this supplier (a recovery's chase: the one that was left; repeatable)",
+    )
+    @click.option(
+        "--route",
+        "routes",
+        type=click.Choice(("domestic", "international")),
+        multiple=True,
+        help="Those of orders of this route (repeatable)",
+    )
     @click.option("--due-before", type=InstantOrDuration(), help="Those due before this instant, or within 2d, 36h, …")
     @click.option("--due-after", type=InstantOrDuration(), help="Those due at this instant or later, or not within 2d, 36h, …")
     @click.option("--all", "everything", is_flag=True, help="Every running timer")
     @wraps(command)
     def chosen(*args: Any, timers: tuple[str, ...], identities: tuple[str, ...], everything: bool, **options: Any) -> None:
-        names = ("trigger", "shop", "supplier", "route", "due_before", "due_after")
+        names = ("triggers", "shops", "suppliers", "routes", "due_before", "due_after")
         narrowed = {name: options.pop(name) for name in names}
         app = App(click.get_current_context())
         wanted = _selection(app, timers, identities, narrowed)

@@ -27,7 +27,14 @@ TRIGGERS = tuple(clock.trigger for clock in CLOCKS)
 
 @click.group("timers", cls=LazyGroup, module="admin.commands.timer_changes", described=CHANGES, invoke_without_command=True)
 @click.option("--order", "identity", help="Only those of this order")
-@click.option("--trigger", type=click.Choice(TRIGGERS), metavar="CLOCK", help="Only those of this clock: urge, reroute, …")
+@click.option(
+    "--trigger",
+    "triggers",
+    type=click.Choice(TRIGGERS),
+    multiple=True,
+    metavar="CLOCK",
+    help="Only those of this clock: urge, reroute, … (repeatable)",
+)
 @click.option(
     "--status",
     type=click.Choice(("running", "pending", "paused", "waiting", "fired", "cancelled", "failed", "all")),
@@ -40,7 +47,7 @@ TRIGGERS = tuple(clock.trigger for clock in CLOCKS)
 def timers_command(
     ctx: click.Context,
     identity: str | None,
-    trigger: str | None,
+    triggers: tuple[str, ...],
     status: str,
     wanted: Filter,
     paging: Paging,
@@ -54,7 +61,7 @@ def timers_command(
     app = App(ctx)
     database = app.ready()
     order_id = views.order_id(database, identity) if identity else None
-    wanted = replace(wanted, order_id=order_id, statuses=_STATUSES.get(status, (status,)), kind=trigger)
+    wanted = replace(wanted, order_id=order_id, statuses=_STATUSES.get(status, (status,)), kinds=triggers)
     page = views.list_timers(database, wanted, paging.limit, paging.after)
 
     def cells(one: TimerSummary) -> Sequence[Any]:

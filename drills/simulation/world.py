@@ -278,7 +278,7 @@ class World:
             with self.database.read() as connection:
                 found = connection.execute(text("SELECT id FROM orders WHERE number = :number"), {"number": what.number})
                 ids = tuple(found.scalars()) or (-1,)
-        wanted = Selection(order_ids=ids, supplier=what.supplier)
+        wanted = Selection(order_ids=ids, suppliers=(what.supplier,) if what.supplier else ())
         by = timedelta(hours=what.hours) if what.action == "shift" else None
         to = self.now + timedelta(hours=what.hours) if what.action == "postpone" else None
         command = TimerCommand(what.action, "person:kim", what.name or "as agreed", to=to, by=by)

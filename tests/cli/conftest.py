@@ -37,8 +37,8 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     (tmp_path / "orders.csv").write_text(ORDERS)
 
-    def call(*words: str) -> Said:
-        result = CliRunner().invoke(cli, words)
+    def call(*words: str, typed: str | None = None) -> Said:
+        result = CliRunner().invoke(cli, words, input=typed)
         if isinstance(result.exception, AftersalesError):
             return Said(2 if isinstance(result.exception, UsageError) else 1, str(result.exception))
         if result.exception and not isinstance(result.exception, SystemExit):

@@ -90,7 +90,9 @@ def test_a_person_reports_and_is_told_why_not(shop):
 
 def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop):
     assert "1 row shown: --limit 10 shows more, --after " in shop("orders", "--limit", "1").out
-    assert "is before it was placed" in shop("report", "1004", "ship", "--at", "2025-01-01").out
+    mistyped = shop("report", "1004", "ship", "--at", "2025-01-01")
+    assert (mistyped.code, "say `anyway` if that is right" in mistyped.out) == (1, True)
+    assert "is before it was placed" in shop("report", "1004", "ship", "--at", "2025-01-01", "--anyway").out
 
 
 @pytest.fixture
@@ -551,3 +553,12 @@ def test_a_report_that_adds_nothing_is_noted_and_a_tracking_number_that_comes_la
     assert "it adds nothing to what was reported before" in said.out
     later = shop("report", "1001", "ship", "--at", "2025-03-05T09:00:00Z", "--tracking-number", "RR1")
     assert (later.code, shop("show", "1001", "--json").json["attempts"][0]["tracking_number"]) == (0, "RR1")
+
+
+def test_on_a_terminal_what_moves_money_or_claims_everything_is_shown_and_asked(shop, monkeypatch):
+    monkeypatch.setattr("admin.commands.report.on_terminal", lambda: True)
+    refused = shop("report", "1001", "report_oversized", typed="n\n")
+    assert (refused.code, "causes request_refund" in refused.out, "Report it?" in refused.out) == (1, True, True)
+    assert shop("show", "1001", "--json").json["state"] == "placed"
+    assert shop("report", "1001", "report_oversized", typed="y\n").code == 0
+    assert "Report it?" not in shop("report", "1002", "note_transit").out

@@ -207,7 +207,7 @@ def test_what_a_person_reports_is_their_word(database):
 )
 def test_what_is_done_to_a_timer_that_waits_is_an_answer(asked, action, state):
     command = TimerCommand(action, KIM, to=day(9) if action == "postpone" else None)
-    (done,) = apply_command(asked, Selection(trigger="reroute"), command, day(5), ASKING)
+    (done,) = apply_command(asked, Selection(triggers=("reroute",)), command, day(5), ASKING)
     assert done.refused is None
     case = case_of(asked)
     assert case.state is state
@@ -216,7 +216,7 @@ def test_what_is_done_to_a_timer_that_waits_is_an_answer(asked, action, state):
 
 
 def test_a_timer_that_waits_is_not_paused_and_not_moved_with_others(asked):
-    (refused,) = apply_command(asked, Selection(trigger="reroute"), TimerCommand("pause", KIM), day(5), ASKING)
+    (refused,) = apply_command(asked, Selection(triggers=("reroute",)), TimerCommand("pause", KIM), day(5), ASKING)
     assert "it waits for a decision" in refused.refused
     assert case_of(asked).decision is not None
 

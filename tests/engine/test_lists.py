@@ -66,7 +66,7 @@ def test_every_row_is_on_a_list(shop):
 
 
 def test_lists_are_narrowed_by_shop_supplier_state_and_time(shop):
-    orders = walk(views.list_orders, shop, Filter(shop="ONE", supplier="S1"), 100)
+    orders = walk(views.list_orders, shop, Filter(shops=("ONE",), suppliers=("S1",)), 100)
     assert {one.shop for one in orders} == {"one"}
     assert {one.supplier for one in orders} <= {"s1", "S1"}
     states = {one.state for one in walk(views.list_orders, shop, Filter(), 100)}
@@ -76,7 +76,7 @@ def test_lists_are_narrowed_by_shop_supplier_state_and_time(shop):
     timers = walk(views.list_timers, shop, Filter(since=day(2), due_before=day(30)), 100)
     assert timers
     assert all(day(2) <= one.due_at <= day(30) for one in timers)
-    effects = walk(views.list_effects, shop, Filter(since=day(50), shop="two"), 100)
+    effects = walk(views.list_effects, shop, Filter(since=day(50), shops=("two",)), 100)
     assert effects
     assert all(one.caused_at >= day(50) and one.order.startswith("two/") for one in effects)
 

@@ -135,7 +135,7 @@ def test_a_name_belongs_to_one_change_and_a_preview_under_it_says_what_is_left(s
     monkeypatch.setattr(timer_commands, "_batch", carry_out)
     others = {
         "by 9 days": (Selection(), TimerCommand("shift", "person:kim", by=timedelta(days=9))),
-        "another supplier": (Selection(supplier="Ningbo"), SHIFT),
+        "another supplier": (Selection(suppliers=("Ningbo",)), SHIFT),
         "a pause": (Selection(), TimerCommand("pause", "person:kim")),
     }
     for preview in (True, False):

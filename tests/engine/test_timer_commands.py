@@ -22,7 +22,7 @@ KIM = "person:kim"
 
 def keep(database, action, at=1.0, rules=RULES, wanted=None, dry_run=False, **how):
     command = TimerCommand(action, KIM, **how)
-    return apply_command(database, wanted or Selection(trigger="urge"), command, day(at), rules, dry_run=dry_run)
+    return apply_command(database, wanted or Selection(triggers=("urge",)), command, day(at), rules, dry_run=dry_run)
 
 
 def timer(database, trigger="urge", number="1"):
@@ -54,10 +54,10 @@ def test_a_selection_is_shifted_after_a_dry_run_that_changes_nothing(database):
     assert timer(database).due_at == day(2)
     assert len(history(database)) == 1
     chosen = (
-        Selection(shop="other"),
-        Selection(supplier="yiwu"),
+        Selection(shops=("other",)),
+        Selection(suppliers=("yiwu",)),
         Selection(due_before=day(2)),
-        Selection(route="international"),
+        Selection(routes=("international",)),
     )
     assert [len(keep(database, "pause", wanted=one, dry_run=True)) for one in chosen] == [1, 1, 0, 0]
     keep(database, "shift", by=Duration(7, "d").span())
@@ -92,7 +92,7 @@ def test_what_is_resumed_during_an_interception_stays_paused_until_that_ends(dat
 def test_a_clock_that_waits_is_paused_and_resumed_with_its_instant_moved(database):
     told = (report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged"))
     take(database, arrival("1", *told), now=3)
-    close = Selection(trigger="close")
+    close = Selection(triggers=("close",))
     keep(database, "pause", at=4, wanted=close)
     keep(database, "resume", at=6, wanted=close)
     assert (timer(database, "close").status, timer(database, "close").due_at) == ("paused", day(19))
@@ -155,7 +155,7 @@ def test_a_timer_that_the_new_policy_does_not_have_ends(database):
 def test_repeating_clocks_are_retimed_too(database):
     take(database, arrival("1", report("ship", 0)), now=0)
     fire_due(database, day(10), RULES)
-    keep(database, "retime", at=11, rules=rules_of('[transit]\nstall_every = "12d"'), wanted=Selection(trigger="stall"))
+    keep(database, "retime", at=11, rules=rules_of('[transit]\nstall_every = "12d"'), wanted=Selection(triggers=("stall",)))
     assert timer(database, "stall").due_at == day(22)
 
 
@@ -268,14 +268,14 @@ def test_a_timer_that_an_order_does_not_have_is_not_acted_on(story):
 
 def test_carrier_news_do_not_end_a_persons_pause(database):
     take(database, arrival("1", report("ship", 1)), now=1)
-    keep(database, "pause", at=2, wanted=Selection(trigger="stall"))
+    keep(database, "pause", at=2, wanted=Selection(triggers=("stall",)))
     take(database, arrival("1", report("note_transit", 3), placing=False), now=3)
     assert (timer(database, "stall").status, timer(database, "stall").paused_by) == ("paused", KIM)
 
 
 def test_what_a_person_fires_early_counts_on_from_then(database):
     take(database, arrival("1", report("ship", 1)), now=1)
-    keep(database, "fire", at=2, wanted=Selection(trigger="stall"))
+    keep(database, "fire", at=2, wanted=Selection(triggers=("stall",)))
     assert timer(database, "stall").due_at == day(12)
 
 
@@ -320,7 +320,7 @@ def test_refunds_of_one_chain_that_are_asked_for_at_once_share_what_was_paid(dat
         take(database, arrival(number, *again, placing=False), now=2)
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE orders SET paid = 700 WHERE number = '1'")
-    keep(database, "fire", at=3, wanted=Selection(trigger="lapse_window"))
+    keep(database, "fire", at=3, wanted=Selection(triggers=("lapse_window",)))
     with database.read() as connection:
         asked = [queries.stored_case(connection, number).case.ledger[0].amount for number in ("1", "r1")]
     assert sum(asked) <= 700
