@@ -133,6 +133,7 @@ class _Batch:
         if found.facts or lines:
             fields = {**found.facts, **lines, **({} if found.facts.keys().isdisjoint(OF_ATTEMPT) else {"attempt": 1})}
             amending = replace_fields(placing, trigger="amend", at=self._now, key=own_key("amend", self._now), fields=fields)
+            amending = replace_fields(amending, nth=1 + self._count_told(order, amending))
             event = Event("amend", self._now, self._now, placing.actor, fields, report=amending)
             (row,) = ROWS_BY_STATE_AND_TRIGGER[str(case.state), "amend"]
             order.run.received.append(Received(with_former_buyer(case, amending), Verdict.applied))
@@ -143,6 +144,12 @@ class _Batch:
             key = f"ship_by={found.ship_by.isoformat()}"
             told.append(replace_fields(placing, trigger="promise", at=self._now, key=key, fields=promised))
         return replace(arrival, reports=(*arrival.reports, *told))
+
+    def _count_told(self, order: OpenOrder, report: Report) -> int:
+        """Count what was told of an order under the key of a report."""
+        key = (report.source, report.key)
+        stored = self._told.get((order.stored.order_id, *key), ()) if order.stored else ()
+        return len(stored) + sum((one.report.source, one.report.key) == key for one in order.run.received)
 
     def _as_report(self, placing: Report, one: Contradiction) -> Report:
         """Return a contradiction as a report, which only a person may apply: there is one exception for each told value."""

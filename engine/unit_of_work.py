@@ -129,7 +129,10 @@ class UnitOfWork:
 
 def _last_verdicts(received: Iterable[Received]) -> list[Received]:
     """Return the last verdict of each report: one that was kept at first may have been applied since."""
-    return [*{(one.report.source, one.report.key): one for one in received if one.verdict is not Verdict.duplicate}.values()]
+    last = {
+        (one.report.source, one.report.key, one.report.nth): one for one in received if one.verdict is not Verdict.duplicate
+    }
+    return [*last.values()]
 
 
 def _salts() -> Iterator[str]:

@@ -32,7 +32,7 @@ class Contradiction:
 class Differences:
     """What an order that comes again changes: facts by name, all lines if they change, and the promised ship date.
 
-    While the order is being stopped no promise can be reported: the ship date is a fact like others then.
+    While the order is being stopped no promise can be reported: the first supplier's ship date is a fact like others then.
     """
 
     facts: dict[str, Detail]
@@ -64,7 +64,9 @@ def differences(case: Case, told: Order, lines: Sequence[Line], given: Collectio
             contradictions.append(Contradiction(name, *(_shown(case, name, one) for one in (was, now))))
     promised = _promised(case, told)
     if promised is not None and case.state is State.intercepting:
-        facts["ship_by"], promised = as_detail(promised), None
+        if case.current == 1:
+            facts["ship_by"] = as_detail(promised)
+        promised = None
     merged = None
     if not erased and not other_money and lines and (*lines,) != case.lines:
         merged = _Lines(case, contradictions).with_those(lines)

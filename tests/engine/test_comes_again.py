@@ -91,6 +91,15 @@ def test_a_ship_date_that_is_put_off_while_the_order_is_being_stopped_counts_whe
     assert whole(database)
 
 
+def test_two_files_of_one_instant_may_both_tell_something_new(database):
+    take(database, arrival("1"))
+    take(database, arrival("1", group="g"), now=1)
+    take(database, arrival("1", group="g", country="DE"), arrival("1", group="h", country="DE"), now=1)
+    order = case_of(database).order
+    assert (order.group, order.country, case_of(database).steps) == ("h", "DE", 4)
+    assert whole(database)
+
+
 def test_the_name_of_a_later_supplier_is_not_that_of_the_order(database):
     take(database, arrival("1", report("report_no_stock", 1), supplier="Yiwu"), now=1)
     assert amend(database, 2, supplier="Ningbo Trading") == "applied"
