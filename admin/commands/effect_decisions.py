@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from admin.app import App, now, person
+from admin.app import App, now, on_terminal, person
 from admin.commands.effects import DECISIONS, KIND
 from admin.effect_summary import effect_summary
 from admin.options import ROW
@@ -14,6 +14,7 @@ from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, deci
 from engine.effect_detail import effect_detail
 from engine.views import EffectSummary, Filter
 from workflow.plurals import counted
+from workflow.table import EFFECT_OF
 
 SHOWN = 20
 
@@ -45,6 +46,7 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
     @click.option("--order", "identity", help="Those of this order")
     @KIND
     @click.option("--dry-run", is_flag=True, help="Only say which")
+    @click.option("--yes", "agreed", is_flag=True, help="Do not ask")
     @click.pass_context
     def decide(
         ctx: click.Context,
@@ -53,6 +55,7 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
         identity: str | None,
         kinds: tuple[str, ...],
         dry_run: bool,
+        agreed: bool,
     ) -> None:
         if not (ids or everything or identity or kinds):
             raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
@@ -65,6 +68,9 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
             _print_chosen(chosen)
             click.echo(f"{len(chosen)} {would_be}{_skipped(skipped)}.")
             return
+        if chosen and on_terminal() and not agreed and _is_to_be_asked(chosen):
+            _print_chosen(chosen)
+            click.confirm(f"{len(chosen)} {would_be}{_skipped(skipped)}. Go on?", abort=True)
         shown = (ChosenEffect(one.id, one.status) for one in chosen)
         decided = decide_effects(database, action, shown, person(), now())
         click.echo(f"{len(decided.done)} {done}{_skipped(skipped)}.")
@@ -73,7 +79,8 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
             ctx.exit(1)
 
     statuses = ", ".join(DECIDABLE[action])
-    return click.command(action, help=f"{DECISIONS[action]}\n\nThose that are {statuses}.")(decide)
+    asked = "On a terminal you are shown first, and asked, what is more than one, or moves goods or money."
+    return click.command(action, help=f"{DECISIONS[action]}\n\nThose that are {statuses}. {asked}")(decide)
 
 
 def _chosen(
@@ -86,6 +93,10 @@ def _chosen(
     named = views.effects_named(source, ids)
     takes = DECIDABLE[action]
     return [one for one in named if one.status in takes], [one for one in named if one.status not in takes]
+
+
+def _is_to_be_asked(chosen: Sequence[EffectSummary]) -> bool:
+    return len(chosen) > 1 or EFFECT_OF[chosen[0].kind].moves
 
 
 def _skipped(skipped: Sequence[EffectSummary]) -> str:
@@ -102,7 +113,8 @@ def _print_skipped(skipped: Sequence[EffectSummary], action: EffectAction) -> No
 
 def _print_chosen(chosen: Sequence[EffectSummary]) -> None:
     for one in chosen[:SHOWN]:
-        click.echo(f"{one.id}  {safe(one.order)}  {one.kind}  {one.status}")
+        about = effect_summary(one.kind, one.details, one.currency)
+        click.echo(f"{one.id}  {safe(one.order)}  {one.kind}  {one.status}{f'  {safe(about)}' if about else ''}")
     if len(chosen) > SHOWN:
         click.echo(f"… and {len(chosen) - SHOWN} more")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from admin.app import App, now, person
+from admin.app import App, now, on_terminal, person
 from admin.commands.timers import CHANGES, TRIGGERS
 from admin.options import InstantOrDuration
 from admin.output import print_rows
@@ -26,11 +26,12 @@ NOTHING_TO_CHANGE = "No running timers are meant, or none would change."
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How timers are changed: for which reason, only as a preview, and under which name."""
+    """How timers are changed: for which reason, only as a preview, under which name, and without asking."""
 
     reason: str | None
     dry_run: bool
     operation: str | None
+    agreed: bool
 
 
 def changing(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,12 +42,13 @@ def changing(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--operation", metavar="NAME", help="A name for this change: repeated under it, what was done is not done again"
     )
+    @click.option("--yes", "agreed", is_flag=True, help="Do not ask; on a terminal more than one is shown first")
     @selecting
     @wraps(command)
-    def changed(*args: Any, reason: str | None, dry_run: bool, operation: str | None, **options: Any) -> None:
+    def changed(*args: Any, reason: str | None, dry_run: bool, operation: str | None, agreed: bool, **options: Any) -> None:
         if operation is not None and not operation.strip():
             raise click.UsageError("--operation is empty: give the change a name, or leave the option out.")
-        command(*args, how=How(reason, dry_run, operation), **options)
+        command(*args, how=How(reason, dry_run, operation, agreed), **options)
 
     return changed
 
@@ -164,9 +166,24 @@ def retry_command(app: App, wanted: Selection) -> None:
 
 
 def run_timer_command(app: App, wanted: Selection, command: TimerCommand, how: How) -> None:
-    """Carry out a command on timers, or preview it, and print what became of each."""
+    """Carry out a command on timers, or preview it, and print what became of each.
+
+    On a terminal, what changes more than one timer, or lets one fire, is previewed first, and asked about.
+    """
     moment, rules = now(), app.rules_for_reading() if how.dry_run else app.rules()
+    if on_terminal() and not (how.dry_run or how.agreed):
+        would = apply_command(app.ready(), wanted, command, moment, rules, dry_run=True, operation_id=how.operation)
+        changes = [one for one in would if one.refused is None]
+        if len(changes) > 1 or (changes and command.action == "fire"):
+            _print_results(app, would, command, replace(how, dry_run=True), moment)
+            click.confirm("Go on?", abort=True)
     done = apply_command(app.ready(), wanted, command, moment, rules, dry_run=how.dry_run, operation_id=how.operation)
+    _print_results(app, done, command, how, moment)
+    if done and all(one.refused is not None for one in done):
+        click.get_current_context().exit(1)
+
+
+def _print_results(app: App, done: Sequence[TimerResult], command: TimerCommand, how: How, moment: datetime) -> None:
     changed = [one for one in done if one.refused is None]
     refused = [one for one in done if one.refused is not None]
     in_turn = sorted(done, key=lambda one: (one.was_due, one.order))
@@ -183,8 +200,6 @@ def run_timer_command(app: App, wanted: Selection, command: TimerCommand, how: H
     at_once = sum(one.due_at is not None and one.stands == "pending" and one.due_at <= moment for one in changed)
     if at_once:
         click.echo(f"Of these {'would be ' if how.dry_run else ''}due at once: {at_once}.")
-    if refused and not changed:
-        click.get_current_context().exit(1)
 
 
 _PAST_TENSE = {

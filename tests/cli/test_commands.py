@@ -562,3 +562,18 @@ def test_on_a_terminal_what_moves_money_or_claims_everything_is_shown_and_asked(
     assert shop("show", "1001", "--json").json["state"] == "placed"
     assert shop("report", "1001", "report_oversized", typed="y\n").code == 0
     assert "Report it?" not in shop("report", "1002", "note_transit").out
+
+
+def test_on_a_terminal_changing_many_timers_or_effects_is_shown_and_asked(shop, monkeypatch):
+    for module in ("timer_changes", "effect_decisions"):
+        monkeypatch.setattr(f"admin.commands.{module}.on_terminal", lambda: True)
+    asked = shop("timers", "shift", "--all", "--by", "1d", typed="n\n")
+    assert (asked.code, "would be shifted" in asked.out, "Go on?" in asked.out) == (1, True, True)
+    assert shop("timers", "shift", "--all", "--by", "1d", typed="y\n").code == 0
+    both = shop("timers", "pause", "--trigger", "urge", "--trigger", "close", "--dry-run").out
+    assert both.count("urge") > 0
+    fired = shop("timers", "fire", "--trigger", "urge", "--yes")
+    assert (fired.code, "Go on?" in fired.out) == (0, False)
+    dropped = shop("effects", "drop", "--kind", "urge_supplier", "--kind", "place_supply", typed="n\n")
+    assert (dropped.code, "would be dropped. Go on?" in dropped.out) == (1, True)
+    assert shop("effects", "drop", "--all", "--yes").code == 0
