@@ -31,6 +31,7 @@ IGNORED: Mapping[type, tuple[str, ...]] = {
     ),
     Case: ("lines", "waiting", "salt", "carrier_status", "known", "unsent_request"),
     Attempt: ("carrier", "tracking_number", "supplier_number", "returned_at", "parcel"),
+    Timer: ("promised",),
     LedgerRow: ("corrects",),
     Claim: ("pieces", "evidence"),
 }

@@ -155,6 +155,7 @@ class TimerRow(SQLModel, table=True):
     paused_at: datetime | None = None
     paused_by: str | None = None
     fired_at: datetime | None = None
+    promised: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     tries: int = 0
     error: str | None = None
 

@@ -208,7 +208,7 @@ ROWS: tuple[Row, ...] = (
 
 RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
     # what a person does to a timer (rule 3.10)
-    Row("postpone_timer", None, STAYS, changes=("move_timer",)),
+    Row("postpone_timer", None, STAYS, changes=("move_timer", "promise_its_date")),
     Row("shift_timer", None, STAYS, changes=("move_timer",)),
     Row("pause_timer", None, STAYS, changes=("pause_timer",)),
     Row("resume_timer", None, STAYS, changes=("resume_timer",)),

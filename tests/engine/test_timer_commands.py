@@ -137,13 +137,20 @@ def new_rules(database, text):
 def test_a_changed_policy_moves_running_timers_only_when_that_is_asked_for(database):
     old = new_rules(database, "")
     take(database, arrival("1"), rules=old)
-    keep(database, "postpone", to=day(2.5), rules=old)
+    keep(database, "shift", by=timedelta(hours=12), rules=old)
     new = new_rules(database, '[overdue]\nurge_after = "3d"')
     assert timer(database).due_at == day(2.5)
     keep(database, "retime", rules=new)
     assert (timer(database).due_at, timer(database).policy) == (day(3.5), new.version)
     assert history(database)[-1].trigger == "retime_timer"
     assert keep(database, "retime", rules=new) == []
+
+
+def test_a_date_that_a_person_has_given_is_not_moved_by_a_changed_policy(database):
+    take(database, arrival("1"))
+    keep(database, "postpone", to=day(6))
+    assert keep(database, "retime", rules=rules_of('[overdue]\nurge_after = "3d"')) == []
+    assert (timer(database).due_at, timer(database).promised) == (day(6), True)
 
 
 def test_a_timer_that_the_new_policy_does_not_have_ends(database):

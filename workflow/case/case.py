@@ -154,6 +154,8 @@ class Timer:
     paused_by: str | None = None
     """The person who paused it; such a pause is ended by a person only."""
     fired_at: datetime | None = None
+    promised: bool = False
+    """Whether its instant is a date that a person has given: a changed policy does not move it."""
 
     def paused_span(self, at: datetime) -> timedelta:
         """Return how long it was paused when it resumes at `at`; late news may be older than the pause itself."""

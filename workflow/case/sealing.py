@@ -16,7 +16,7 @@ SEALED: Mapping[type, tuple[str, ...]] = {
     Order: ("currency", "paid", *LINKS),
     Case: ("current", "returns_to", "cancelled", "gap", "historical"),
     Attempt: ("supplier", "ship_by", "shipped_at", "delivered_at", "paid"),
-    Timer: ("trigger", "due_at", "status", "nth", "ledger", "claim", "paused_at", "paused_by"),
+    Timer: ("trigger", "due_at", "status", "nth", "ledger", "claim", "paused_at", "paused_by", "promised"),
     **{kind: tuple(one.name for one in fields(kind))[1:] for kind in (LedgerRow, Claim, Decision)},
 }
 """What is sealed, besides the number of a part: neither what tells of the buyer, nor what carriers and people say in words.

@@ -285,6 +285,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         decision_changes.queue,
         decision_changes.stay,
         timer_changes.move_timer,
+        timer_changes.promise_its_date,
         timer_changes.pause_timer,
         timer_changes.resume_timer,
         timer_changes.cancel_timer,

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def retimed(case: Case, timer: Timer, rules: Rules) -> Timer | None:
-    """Return a timer as `rules` would have it, or None where they have no such timer; what moved it is kept (rule 3.9)."""
+    """Return a timer as `rules` would have it, or None where they have no such timer; what moved it is kept (rule 3.9).
+
+    A date that a person has promised stays.
+    """
+    if timer.promised:
+        return timer
     made = timers.plan(case, rules, timer.trigger, timer.counts_from, nth=timer.nth, ledger=timer.ledger)
     if made is None:
         return None
@@ -42,6 +47,11 @@ def move_timer(draft: Draft) -> None:
     """Give a timer another due instant."""
     due_at = datetime.fromisoformat(str(draft.event.fields["due_at"]))
     draft.change_timer(replace_fields(_named(draft), due_at=due_at))
+
+
+def promise_its_date(draft: Draft) -> None:
+    """A person has given a timer a date, which a changed policy does not move (rule 3.10)."""
+    draft.change_timer(replace_fields(_named(draft), promised=True))
 
 
 def pause_timer(draft: Draft) -> None:
