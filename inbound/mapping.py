@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from config.documents import read_document
 from inbound.files import Cell, Row
 from workflow.errors import UsageError
-from workflow.reports import FIELDS
+from workflow.reports import FIELDS, PERSONS_ALONE
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse
 
@@ -142,7 +142,7 @@ def own_mapping(columns: Iterable[str]) -> Mapping:
     have = set(columns)
     reports = []
     for trigger, fields in FIELDS.items():
-        if f"{trigger}_at" in have and trigger != "place":
+        if f"{trigger}_at" in have and trigger != "place" and trigger not in PERSONS_ALONE:
             named = {name: Source(f"{trigger}_{name}") for name in fields if f"{trigger}_{name}" in have}
             reports.append(ReportSource(trigger, Source(f"{trigger}_at"), fields=named))
     order = {name: Source(name) for name in ORDER_FIELDS if name in have or name in REQUIRED}
@@ -180,8 +180,10 @@ def _source(location: str, value: Any) -> Source:
 
 
 def _reports(table: dict[str, Any]) -> Iterable[ReportSource]:
-    triggers = [trigger for trigger in FIELDS if trigger != "place"]
+    triggers = [trigger for trigger in FIELDS if trigger != "place" and trigger not in PERSONS_ALONE]
     for trigger, entries in table.items():
+        if trigger in PERSONS_ALONE:
+            raise UsageError(f"[reports.{trigger}]: only a person may report that (`aftersales report ID {trigger}`)")
         if trigger not in triggers:
             raise UsageError(f"[reports.{trigger}] is not a report{did_you_mean(trigger, triggers)}")
         for entry in entries if isinstance(entries, list) else [entries]:

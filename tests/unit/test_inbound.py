@@ -284,3 +284,9 @@ def test_what_the_buyer_paid_and_the_suppliers_number_are_read_of_orders_and_lin
     assert rejected == []
     assert (incoming.order.sale, incoming.order.supplier_number, incoming.lines[0].sale) == (1_200, "TB1", 600)
     assert incoming.given == frozenset(order)
+
+
+@pytest.mark.parametrize("trigger", ["amend", "correct_settlement", "override"])
+def test_a_mapping_names_nothing_that_only_a_person_may_report(trigger):
+    with pytest.raises(UsageError, match=f"only a person may report that .`aftersales report ID {trigger}`"):
+        parse_mapping({**BASE, "reports": {trigger: {"at": "at"}}})
