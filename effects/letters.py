@@ -156,9 +156,9 @@ _BECAUSE = {
 
 
 def _because(details: Mapping[str, Any], language: str) -> str:
-    """Return what a person wants to be told, else the reason that a file or carrier reported, else the process's own."""
+    """Return the reason that a file or carrier reported, else the process's own."""
     english, chinese = _BECAUSE.get(str(details.get("about")), (str(details.get("about")),) * 2)
-    return str(details.get("tell") or details.get("reason") or (chinese if language == "zh" else english))
+    return str(details.get("reason") or (chinese if language == "zh" else english))
 
 
 def _instant(written: Any) -> str:

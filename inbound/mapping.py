@@ -137,6 +137,10 @@ def parse_mapping(table: dict[str, Any]) -> Mapping:
     )
 
 
+_OWN_LINE = {"sale": "line_sale"}
+"""How the columns of a line are called where an order has one of that name too."""
+
+
 def own_mapping(columns: Iterable[str]) -> Mapping:
     """Return the mapping of a file that uses the built-in names: `id`, `ship_at`, `ship_carrier` and so on."""
     have = set(columns)
@@ -146,7 +150,9 @@ def own_mapping(columns: Iterable[str]) -> Mapping:
             named = {name: Source(f"{trigger}_{name}") for name in fields if f"{trigger}_{name}" in have}
             reports.append(ReportSource(trigger, Source(f"{trigger}_at"), fields=named))
     order = {name: Source(name) for name in ORDER_FIELDS if name in have or name in REQUIRED}
-    return Mapping(order, {name: Source(name) for name in LINE_FIELDS if name in have}, tuple(reports))
+    return Mapping(
+        order, {name: Source(column) for name in LINE_FIELDS if (column := _OWN_LINE.get(name, name)) in have}, tuple(reports)
+    )
 
 
 def _table(parent: dict[str, Any], name: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from storage.tables import (
     TimerRow,
     table_of,
 )
-from workflow.case.case import Attempt, Case, Claim, Decision, LedgerRow, Line, Order, Report, Timer, made
+from workflow.case.case import PERSONAL, Attempt, Case, Claim, Decision, LedgerRow, Line, Order, Report, Timer, made
 from workflow.process import PARCEL_REPORTS
 from workflow.vocabulary import State, words_of
 
@@ -120,6 +120,7 @@ _DECISIONS = Source(DecisionRow, Decision, ("order_id", *_names(Decision)))
 _LINES = Source(LineRow, Line, ("order_id", *_names(Line)))
 _REPORT = ("order_id", "trigger", "occurred", "source", "key", "actor", "fields", "nth", "id")
 _ASKING = Source(ReportRow, Report, _REPORT, "reports.verdict = 'waiting'")
+_AMENDED = Source(ReportRow, Report, _REPORT, "reports.trigger = 'amend' AND reports.verdict = 'applied'")
 _OF_PARCELS = f"reports.trigger IN ({', '.join(repr(trigger) for trigger in PARCEL_REPORTS)})"
 _CORRECTS_NONE = """(reports.nth = 1 OR NOT EXISTS (SELECT 1 FROM reports told WHERE told.order_id = reports.order_id
     AND told.source = reports.source AND told.key = reports.key AND told.verdict = 'applied'))"""
@@ -151,6 +152,7 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
     (lines,) = _parts(connection, claimed if for_timers else everything, _LINES)
     (waiting,) = _parts(connection, () if for_timers else everything, _WAITING)
     decisions, asking = _parts(connection, asked, _DECISIONS, _ASKING)
+    (amended,) = _parts(connection, () if for_timers else everything, _AMENDED)
     unsent = {} if for_timers else _unsent_requests(connection, orders, lock=lock)
     read = {}
     for row in orders:
@@ -164,6 +166,7 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
             "waiting": tuple(waiting[key]),
             "decisions": tuple(decisions[key]),
             "asking": tuple(asking[key]),
+            "former_buyer": _former_buyer(amended[key]) if key in amended else (),
             "unsent_request": unsent.get(key),
         }
         read[key] = StoredCase(key, _case(row, parts), observed, erased)
@@ -179,6 +182,12 @@ def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: boo
     (rows,) = _execute(connection, [_query(_ORDERS, connection.dialect, lock=locks)], wanted)
     asked = set(order_ids)
     return _ORDERS.read([row for row in rows if row[0] in asked])
+
+
+def _former_buyer(amended: Iterable[Report]) -> tuple[str, ...]:
+    """Return what was known of a buyer before it was amended."""
+    was = (one.fields.get(f"was_{name}") for one in amended for name in PERSONAL)
+    return tuple(str(value) for value in was if value is not None)
 
 
 def _unsent_requests(connection: Connection, orders: Rows, *, lock: bool) -> dict[int, str]:

@@ -67,8 +67,7 @@ def with_the_same_buyer(connection: Connection, order_id: int) -> list[int]:
     mine = connection.execute(select(o.c.shop, o.c.number, o.c.chain, o.c.buyer_email).where(o.c.id == order_id)).one()
     chain = members(mine.shop, mine.number, mine.chain)
     ids = [key for (key,) in connection.execute(select(o.c.id).where(or_(chain, o.c.id == order_id)))]
-    former = [names[0] for key, names in _former_buyers(connection) if key == order_id and names and "@" in names[0]]
-    return ids + [key for email in [mine.buyer_email, *former] if email for key in orders_of(connection, email)]
+    return ids + (orders_of(connection, mine.buyer_email) if mine.buyer_email else [])
 
 
 def described(connection: Connection, order_ids: Iterable[int]) -> list[Found]:

@@ -29,7 +29,7 @@ IGNORED: Mapping[type, tuple[str, ...]] = {
         "supplier_number",
         "sale",
     ),
-    Case: ("lines", "waiting", "salt", "carrier_status", "known", "unsent_request"),
+    Case: ("lines", "waiting", "salt", "carrier_status", "known", "former_buyer", "unsent_request"),
     Attempt: ("carrier", "tracking_number", "supplier_number", "returned_at", "parcel"),
     Timer: ("promised",),
     LedgerRow: ("corrects",),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from workflow.case.case import PERSONAL, Case, Detail, Line, Order, replace_fields
+from workflow.case.case import PERSONAL, Case, Detail, Line, Order, Report, replace_fields
 from workflow.case.facts import FACTS, as_detail
 from workflow.case.money import show_amount
 from workflow.process import UNSHIPPED
@@ -73,10 +73,24 @@ def differences(case: Case, told: Order, lines: Sequence[Line], given: Collectio
     return Differences(facts, merged, promised, tuple(contradictions))
 
 
+def contradicted(report: Report) -> tuple[str, Detail]:
+    """Return which fact a kept contradiction is about, and what was told."""
+    return next((name, value) for name, value in report.fields.items() if name != "was")
+
+
+def is_as_told(case: Case, report: Report) -> bool:
+    """Say whether a contradiction that was kept is none any more: a person has amended the fact."""
+    if "was" not in report.fields:
+        return False
+    name, told = contradicted(report)
+    return name in FACTS and _shown(case, name, getattr(case.order, name)) == told
+
+
 def _promised(case: Case, told: Order) -> datetime | None:
     """Return the ship date that is promised of the current attempt, if it is later than the one that is known."""
     attempt, ship_by = case.attempt, told.ship_by
-    whose = next((one for one in case.attempts if one.supplier == told.supplier), case.attempts[0])
+    theirs = [one for one in case.attempts if told.supplier in (None, one.supplier)]
+    whose = theirs[0] if theirs else None
     goes_on_in = case.returns_to if case.state is State.intercepting else case.state
     if ship_by is None or whose is not attempt or goes_on_in not in UNSHIPPED:
         return None

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from workflow.case.case import Attempt, Case, Correction, Detail, Report, replace_fields
 from workflow.case.facts import with_former_buyer
 from workflow.case.money import show_amount
+from workflow.comparing import contradicted, is_as_told
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
 from workflow.process import (
     ABOUT_A_LEFT_ATTEMPT,
     CORRECTED,
     CORRECTIONS,
+    MONEY_CAME,
     NEED_A_PERSON,
     OLDER_NEWS,
     PARCEL_FILLS,
@@ -109,6 +111,8 @@ def _without(waiting: Iterable[Report], report: Report) -> tuple[Report, ...]:
 
 
 def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
+    if report.trigger == "amend" and is_as_told(case, report):
+        return Received(report, Verdict.applied)
     if why := _may_not_be_told(case, report, now, rules):
         return _not_applicable(case, report, why)
     event = _event(case, report, now)
@@ -146,10 +150,9 @@ def _may_not_be_told(case: Case, report: Report, now: datetime, rules: Rules) ->
     command = f"`aftersales report ID {report.trigger}`"
     if "was" not in report.fields:
         return f"only a person may do that: {command}"
-    told = "; ".join(
-        f"{name} is {report.fields['was']}, and told as {value}" for name, value in report.fields.items() if name != "was"
-    )
-    return f"{told}: only a person may change that ({command}), or close this"
+    name, told = contradicted(report)
+    what = f"a person may change that ({command}), or close this" if name in FIELDS["amend"] else "that stays: close this"
+    return f"{name} is {report.fields['was']}, and told as {told}: {what}"
 
 
 def _looks_mistyped(case: Case, report: Report) -> str | None:
@@ -159,13 +162,19 @@ def _looks_mistyped(case: Case, report: Report) -> str | None:
     if report.trigger in PARCEL_REPORTS and case.attempts and case.attempt.parcel and report.at < case.attempt.parcel[-1][0]:
         last = case.attempt.parcel[-1][0].isoformat()
         return f"it is dated before the last news of the parcel ({last}): say `anyway` if that is right"
+    ship_by = report.fields.get("ship_by")
+    if ship_by is not None and datetime.fromisoformat(str(ship_by)) < case.order.placed_at:
+        return "that ship date is before the order was placed: say `anyway` if that is right"
     return None
 
 
 def _verdict_of(error: OrderError, case: Case, report: Report) -> Verdict:
-    """Return the verdict on a report that was not applied: what was sent although the money is asked back needs a person."""
-    was_sent = case.state is State.refunding and report.trigger in PARCEL_REPORTS
-    return Verdict.refused if isinstance(error, Refused) and not was_sent else _verdict_not_applicable(report)
+    """Return the verdict on a report that was not applied.
+
+    Money that came, and what was sent although the money is asked back, is kept for a person whatever turned it down.
+    """
+    is_kept = report.trigger in MONEY_CAME or (case.state is State.refunding and report.trigger in PARCEL_REPORTS)
+    return Verdict.refused if isinstance(error, Refused) and not is_kept else _verdict_not_applicable(report)
 
 
 def _not_applicable(case: Case, report: Report, why: str) -> Received:
@@ -197,12 +206,14 @@ def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Rec
     says = {name: value for name, value in says.items() if name != "reason" and value not in (None, was.get(name))}
     changed = [name for name in says if was.get(name) is not None]
     if report.trigger != told.trigger:
-        return _not_applicable(case, report, f"under the same key it was {told.trigger}")
+        return _not_applicable(case, report, f"its sender has told {told.trigger} under the same key")
     if not says:
         return Received(report, Verdict.applied)
     if report.trigger not in CORRECTIONS or not {*changed} <= {*CORRECTED} or _waits(case, told):
         shown = "; ".join(_difference(case, report.trigger, name, was.get(name), says[name]) for name in changed or says)
-        return _not_applicable(case, report, f"it contradicts what was reported before under the same key: {shown}")
+        return _not_applicable(
+            case, report, f"it contradicts what was reported before: {shown} (another one of that time needs another time)"
+        )
     event = replace(_event(case, report, now), fields={**says, "correction": True})
     if report.trigger in SUPPLIER_REPORTS:
         about = _attempt_meant(case, _event(case, told, now))

@@ -17,8 +17,8 @@ ON_ITS_WAY = (S.shipped, S.customs_hold)
 INTERCEPTING = (S.intercepting,)
 DISPUTED = (S.disputed,)
 BEFORE_THE_REQUEST = ("request_has_not_left", "occurred_before_the_request")
-THE_REFUND = ("names_the_refund", "sum_is_known", "within_what_was_paid", "no_more_than_was_asked_for")
-UNASKED = ("names_a_sum", "within_what_was_paid")
+THE_REFUND = ("something_came", "names_the_refund", "sum_is_known", "within_what_was_paid", "no_more_than_was_asked_for")
+UNASKED = ("names_a_sum", "something_came", "within_what_was_paid")
 A_SETTLEMENT = ("names_a_settled_row", "corrects_something", "corrected_within_what_was_paid")
 AFTER_A_CLAIM = (S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued)
 FROM_SHIPPED_ON = tuple(state for state in State if state not in UNSHIPPED)
@@ -33,8 +33,8 @@ STATE_MEANINGS: Mapping[State, str] = {
     S.delivered: "arrived; claims may be opened until the claim window ends",
     S.disputed: "a claim is being worked",
     S.intercepting: "the supplier was asked to stop the parcel",
-    S.refunding: "a refund has been requested and is not settled",
-    S.refunded: "the money is back",
+    S.refunding: "the money is awaited: its refund was requested, or who closed the order pays it back",
+    S.refunded: "the refund is settled: the ledger says what has come",
     S.reissued: "a replacement has been ordered",
     S.closed: "the claim window is over and nothing is open",
 }
@@ -193,7 +193,8 @@ ROWS: tuple[Row, ...] = (
     Row("decline_refund", (S.refunding,), BACK, guards=("names_the_refund",),
         changes=("decline_refund", "end_window"), flag="refund_declined"),
     Row("chase_recovery", ANYWHERE, STAYS, changes=("repeat",), effects=("chase_recovery",), flag="recovery_unsettled"),
-    Row("settle_recovery", ANYWHERE, STAYS, guards=("a_recovery_is_open", "names_an_open_recovery", "no_more_than_was_owed"),
+    Row("settle_recovery", ANYWHERE, STAYS,
+        guards=("something_came", "a_recovery_is_open", "names_an_open_recovery", "no_more_than_was_owed"),
         changes=("settle_recovery",)),
     Row("decline_recovery", ANYWHERE, STAYS, guards=("a_recovery_is_open", "names_an_open_recovery"),
         changes=("decline_recovery",)),
@@ -353,6 +354,8 @@ NEED_A_PERSON = (
     *("confirm_interception", "lose", "deliver"),
 )
 """Reports of money or the parcel's end: an order that has no place for one needs a person (rule 2.16)."""
+MONEY_CAME = ("settle_refund", "settle_recovery", "report_closed")
+"""Reports of money that has come: one that cannot be entered is kept for a person, whatever turned it down."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")
 """Clocks that wait while a report waits for a decision."""
 DECIDED_BY_POLICY = ("lapse_window",)

@@ -23,7 +23,9 @@ class Field:
 
 
 REASON = Field("text", "why, in a few words")
-TELL = Field("text", "what the recipient of the letter is told; the reason is told to nobody")
+TELL = Field(
+    "text", "what the recipient of the letter is told (of two suppliers the one that is left); the reason is told to nobody"
+)
 ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the one that was current then)")
 SUPPLIER = Field("text", "which supplier it is about (instead of the attempt)")
 WHOSE = {"attempt": ATTEMPT, "supplier": SUPPLIER}

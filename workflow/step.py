@@ -142,7 +142,8 @@ def _speak(draft: Draft) -> None:
     for kind in draft.row.effects:
         number = _attempt_concerned(draft, kind)
         supplier = draft.case.attempts[number - 1].supplier
-        details = {**fields, **draft.details, "about": draft.event.trigger, "supplier": supplier}
+        told = {name: value for name, value in fields.items() if name != "tell"} if kind == "place_supply" else fields
+        details = {**told, **draft.details, "about": draft.event.trigger, "supplier": supplier}
         mode = draft.rules.policy.mode(kind)  # who was to be asked has decided by now
         draft.effects.append(EffectDraft(kind, number, details, Mode.auto if mode is Mode.ask else mode))
     if draft.row.flag and "repeat" not in draft.row.changes:
@@ -192,11 +193,12 @@ def _reason(draft: Draft) -> str | None:
 
 
 def _personal(draft: Draft) -> list[str | None]:
-    """Return what the report itself says of the buyer, and what was known before it."""
+    """Return what the report itself says of the buyer, and what was known before it or before an amendment."""
     known, was = FIELDS.get(draft.event.trigger, {}), draft.was.order
     told: list[str | None] = [
         str(value) for name, value in draft.event.fields.items() if name in known and known[name].personal
     ]
+    told += draft.case.former_buyer
     return told if was is draft.case.order else [*told, *(getattr(was, name) for name in PERSONAL)]
 
 

@@ -74,7 +74,8 @@ def _report(trigger: str, at: datetime | None, dry_run: bool, agreed: bool, **gi
     rules = app.rules_for_reading() if dry_run else app.rules()
     identity, when = ctx.meta["identity"], at or moment
     fields = _fields(trigger, given, views.currency_of(database, identity), app.zone())
-    who, key = person(), own_key(trigger, when)
+    names = "+".join(sorted(fields)) if trigger == "amend" else ""
+    who, key = person(), f"{own_key(trigger, when)}{f':{names}' if names else ''}"
     reported = Report(trigger, when, source=who, key=key, actor=who, fields=fields)
     if not dry_run and not agreed and on_terminal():
         would = report(database, identity, reported, moment, rules, dry_run=True)
@@ -95,7 +96,7 @@ def _print_outcomes(app: App, outcomes: Sequence[Outcome], reported: Report, *, 
     order = outcome.case.order
     first = outcome.received[0]
     if first.verdict is Verdict.duplicate:
-        click.echo("That was reported before: nothing changed.")
+        click.echo("That was reported before: nothing changed. If it is another one of that time, give it another time (--at).")
     elif first.error is not None:
         raise first.error
     else:
@@ -113,13 +114,19 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
     if not outcome.steps:
         click.echo("  It is noted: it adds nothing to what was reported before.")
         return
+    told = outcome.steps[0].history.details
+    if told.get("noted"):
+        supplier = f" ({told['supplier']})" if told.get("supplier") else ""
+        whose = f"attempt {told['attempt']}{supplier}"
+        click.echo(f"  It is noted of {safe(whose)}, which the order has left: nothing moves. --attempt names another one.")
     currency = outcome.case.order.currency
     for line in caused(outcome.steps[0].effects, currency):
         click.echo(line)
     if outcome.steps[0].history.trigger == "open_claim":
         click.echo(f"  claims {safe(str(outcome.steps[0].history.details['pieces']))}")
-    if rest := outcome.steps[0].history.details.get("rest"):
-        what = "are declined" if outcome.steps[0].history.details.get("final") else "are still missing"
+    if rest := told.get("rest"):
+        is_declined = told.get("final") or outcome.steps[0].history.trigger.startswith("decline")
+        what = "are declined" if is_declined else "are still missing"
         click.echo(f"  {show_amount(int(rest), currency)} {what}")
     for flag in outcome.steps[0].flags:
         click.echo(f"  needs a person: {FLAGS[flag]}")

@@ -50,7 +50,17 @@ def _plain(value: Any) -> Any:
 
 _PARTS = {
     "history": ("occurred", "trigger", "source", "target", "actor", "reason"),
-    "attempts": ("number", "supplier", "supplier_number", "placed_at", "urged_at", "shipped_at", "carrier", "tracking_number"),
+    "attempts": (
+        "number",
+        "supplier",
+        "supplier_number",
+        "paid",
+        "placed_at",
+        "urged_at",
+        "shipped_at",
+        "carrier",
+        "tracking_number",
+    ),
     "timers": ("number", "due_at", "trigger", "status", "nth", "provisional"),
     "claims": ("number", "kind", "pieces", "status", "verdict", "chosen", "replacement"),
     "evidence": ("claim", "name", "kind", "sha256", "elsewhere"),

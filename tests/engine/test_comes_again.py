@@ -173,6 +173,30 @@ def test_what_waits_unsent_is_for_the_supplier_by_its_other_name(database):
     assert whole(database)
 
 
+def test_a_contradiction_that_a_person_has_amended_is_none_any_more(database):
+    take(database, arrival("1", paid=5_000))
+    take(database, arrival("1", paid=6_000), now=1)
+    assert amend(database, 2, paid=6_000) == "applied"
+    assert [one.verdict for one in judge_again(database, None, day(3), RULES)] == ["applied"]
+    assert exceptions(database) == []
+    assert whole(database)
+
+
+def test_the_ship_date_of_an_order_with_another_supplier_promises_nothing(database):
+    take(database, arrival("1", supplier="Yiwu"))
+    take(database, arrival("1", supplier="Omega", ship_by=day(9)), now=1)
+    assert case_of(database).attempt.ship_by is None
+
+
+def test_a_former_buyer_is_not_named_in_what_is_said_later(database):
+    take(database, arrival("1", buyer_name="Ann Former"))
+    assert amend(database, 1, buyer_name="Zoe Latter") == "applied"
+    take(database, arrival("1", report("cancel", 2, reason="Ann Former rang"), placing=False), now=2)
+    with database.read() as connection:
+        assert queries.history(connection, 1)[-1].reason == "(the buyer) rang"
+    assert whole(database)
+
+
 def test_an_erasure_looks_for_a_buyer_by_who_they_were_too(database):
     take(database, arrival("1", buyer_name="Kim Former", buyer_address="Old Street 5"))
     take(database, arrival("1", buyer_name="Lee Latter", buyer_address="New Street 6"), now=1)

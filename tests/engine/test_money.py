@@ -74,6 +74,20 @@ def test_money_that_comes_before_anything_was_sent_ends_the_order_and_any_other_
     assert whole(database)
 
 
+def test_money_of_a_file_that_cannot_be_entered_is_kept_for_a_person(refunding):
+    assert tell(refunding, "settle_refund", 2, actor="import:statement.csv", amount=6_000) == "exception"
+    with refunding.read() as connection:
+        assert [row["flag"] for row in all_flags(connection)] == ["report_unplaced"]
+    assert tell(refunding, "settle_refund", 2, amount=6_000) == "refused"
+
+
+def test_what_was_paid_is_amended_while_its_refund_is_awaited(refunding):
+    assert tell(refunding, "amend", 2, paid=4_000) == "applied"
+    assert tell(refunding, "settle_refund", 3, amount=4_000) == "applied"
+    assert case_of(refunding).state is State.refunded
+    assert whole(refunding)
+
+
 def test_what_a_part_of_a_refund_leaves_open_counts_along_the_chain_of_replacements(database):
     steps = ("ship", "deliver", "open_claim", "submit_evidence", "approve", "choose_reissue", "confirm_reissue")
     given = {"open_claim": {"kind": "damaged", "lines": "1:1"}, "confirm_reissue": {"new_order": "r1"}}

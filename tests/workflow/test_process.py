@@ -112,7 +112,7 @@ def test_a_refund_of_which_nobody_knows_the_sum_is_settled_with_one(story):
     told = story()
     told.report("report_oversized", 1)
     received = told.report("settle_refund", 2)
-    assert received.verdict is Verdict.refused
+    assert received.verdict is Verdict.exception
     assert "name the sum that came back as `amount`" in str(received.error)
     told.report("settle_refund", 3, amount=900)
     assert told.case.state is State.refunded
@@ -274,7 +274,7 @@ def test_a_confirmed_interception_leads_to_a_refund_that_is_chased_and_settled(s
     told.until(60)
     assert len(told.fired("chase_refund")) == 3
     assert told.flags() == ["refund_unsettled"]
-    assert told.report("settle_refund", 61, amount=6000).verdict is Verdict.refused
+    assert told.report("settle_refund", 61, amount=6000).verdict is Verdict.exception
     told.report("settle_refund", 61, amount=5000)
     assert told.case.state is State.refunded
     assert told.case.ledger[0].settled_amount == 5000
@@ -294,7 +294,7 @@ def test_recoveries_are_chased_in_any_state_until_they_are_settled_or_declined(s
     told = story()
     told.report("report_no_stock", 1)
     told.report("report_no_stock", 1.5)
-    assert told.report("settle_recovery", 2).verdict is Verdict.refused
+    assert told.report("settle_recovery", 2).verdict is Verdict.exception
     told.report("settle_recovery", 2, recovery=1, amount=100)
     told.report("decline_recovery", 3)
     assert [row.status for row in told.case.ledger] == ["settled", "declined"]

@@ -309,6 +309,8 @@ class Case:
     """What is asked for on other orders of its chain, and not settled."""
     known: Mapping[str, int | None] = field(default_factory=dict)
     """Of the new orders that a report at hand names, those that are known: their pieces, None if they cannot replace any."""
+    former_buyer: tuple[str, ...] = ()
+    """What was known of the buyer before it was amended: the history says nothing of that either."""
     unsent_request: str | None = None
     """Which trigger has asked for the open refund, if that request has not left yet (rule 2.13)."""
 

@@ -128,7 +128,9 @@ def _refunds(case: Case) -> Iterator[LedgerRow]:
 
 def rest(row: LedgerRow) -> int | None:
     """Return what is missing of the money of a ledger row, or None where its sum is not known."""
-    return None if row.amount is None else row.amount - (row.settled_amount or 0)
+    if row.amount is None or not row.settled_amount:
+        return row.amount
+    return row.amount - row.settled_amount
 
 
 def to_ask_for(case: Case, claim: Claim | None) -> int | None:

@@ -60,6 +60,8 @@ def amend(draft: Draft) -> None:
         draft.change_attempt(replace_fields(attempt, **of_attempt, **since))
         if "supplier" in of_attempt:
             draft.suppliers[attempt.number] = str(of_attempt["supplier"])
+    gone = [str(value) for name in changed if name in PERSONAL and (value := getattr(case.order, name)) is not None]
+    draft.change(former_buyer=(*draft.case.former_buyer, *gone))
     of_order = changed if attempt.number == 1 else {name: changed[name] for name in changed if name not in facts.OF_ATTEMPT}
     draft.change(order=replace_fields(case.order, **of_order))
     _fill_in_sums(draft, attempt.number)
@@ -225,6 +227,8 @@ def repeat(draft: Draft) -> None:
         claim_changes.tell_of_claim(draft)
     if fired.trigger == decision_changes.REMINDER:
         decision_changes.tell_of_decision(draft)
+    if fired.trigger == "chase_recovery":
+        draft.note(amount=next(claims.rest(row) for row in draft.case.ledger if row.number == fired.ledger))
     if fired.trigger == "chase_refund" and draft.case.open_refund:
         draft.note(amount=claims.rest(draft.case.open_refund))
     if not timers.repeat(draft, fired) and draft.row.flag:

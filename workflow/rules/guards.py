@@ -109,8 +109,10 @@ def _no_more_than(context: GuardContext, row: LedgerRow | None) -> bool:
 
 
 def _all_has_come(context: GuardContext) -> bool:
-    came, requested = _named_sum(context), context.case.open_refund
+    came, requested, still = _named_sum(context), context.case.open_refund, claims.unsettled(context.case)
     missing = claims.rest(requested) if requested else None
+    if missing is not None and still is not None:
+        missing = min(missing, still)  # what was paid may have been amended since
     return came is None or missing is None or came >= missing or bool(context.fields.get("final"))
 
 
@@ -250,12 +252,15 @@ GUARDS: dict[str, Guard] = {
     "not_cancelled": _by_case(lambda case: not case.cancelled, "the customer has cancelled"),
     "current_attempt": Guard(_current_attempt, NO_SUCH_ATTEMPT),
     "earlier_attempt": Guard(_earlier_attempt, NO_SUCH_ATTEMPT),
-    "request_has_not_left": _by_case(_request_has_not_left, "the refund has been requested"),
+    "request_has_not_left": _by_case(_request_has_not_left, "the money is awaited already"),
     "occurred_before_the_request": Guard(_occurred_before_the_request, "the refund was requested before that"),
     "cancelled_and_unshipped": _by_case(_cancelled_and_unshipped, "the order was not cancelled, or has shipped"),
     "was_unshipped": _by_case(lambda case: case.returns_to in UNSHIPPED, "the order had shipped before the interception"),
     "was_shipped": _by_case(lambda case: case.returns_to is State.shipped, "the order was not on its way"),
     "was_held": _by_case(lambda case: case.returns_to is State.customs_hold, "customs did not hold the order"),
+    "something_came": Guard(
+        lambda context: _named_sum(context) != 0, "nothing has come: report `decline_refund` or `decline_recovery` instead"
+    ),
     "no_more_than_was_asked_for": Guard(
         lambda context: _no_more_than(context, context.case.open_refund),
         "that is more than was asked for: say `more` if it is right",
