@@ -223,3 +223,13 @@ def test_a_supplier_is_written_to_by_the_number_that_it_knows(database):
         "sale is 95.00 CNY, and told as 90.00 CNY",
     ]
     assert whole(database)
+
+
+def test_a_later_suppliers_ship_date_waits_while_the_order_is_being_stopped(database):
+    take(database, arrival("1", report("report_no_stock", 1), report("cancel", 2), supplier="Yiwu"), now=2)
+    take(database, arrival("1", supplier="alt-1", ship_by=day(9)), now=3)
+    assert (case_of(database).state, case_of(database).attempt.ship_by) == (State.intercepting, None)
+    take(database, arrival("1", report("fail_interception", 4), placing=False), now=4)
+    take(database, arrival("1", supplier="alt-1", ship_by=day(9)), now=5)
+    assert case_of(database).attempt.ship_by == day(9)
+    assert whole(database)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.factories import Story, day, rules_of
-from workflow.case.case import Claim, Order
+from workflow.case.case import Claim, Order, replace_fields
 from workflow.checks import TableError, check
 from workflow.draft import Event
 from workflow.errors import InvalidTransition, Refused
@@ -561,3 +561,12 @@ def test_the_fields_that_take_words_of_the_vocabulary_are_found_with_their_words
         "went_back_to": State,
     }
     assert words_of(Order) == {}
+
+
+@pytest.mark.parametrize(("trigger", "state"), [("decline_refund", State.placed), ("settle_refund", State.refunded)])
+def test_an_order_that_was_moved_to_refunding_without_a_refund_can_leave_it(story, trigger, state):
+    told = story(alternatives=(), paid=5_000)
+    told.report("report_no_stock", 1)
+    told.case = replace_fields(told.case, ledger=())
+    told.report(trigger, 2)
+    assert told.case.state is state
