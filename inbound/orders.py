@@ -18,6 +18,8 @@ from workflow.policy.policy import Orders
 from workflow.reports import FIELDS
 
 DEFAULT_SHOP = "main"
+_DEFAULTS = ("route", "currency", "language")
+"""Facts that the policy has defaults of."""
 SUMS = ("paid", "sale")
 """Facts that are amounts in the order's currency."""
 MOST_LINES = 1_000_000
@@ -41,7 +43,7 @@ class Rejection:
 class Incoming:
     """One order of a file, with its lines and reports in the order in which the mapping lists them.
 
-    `given` are the facts that the file tells of it; the others are defaults of the policy.
+    `given` are the facts that the file may tell of it; those left out are defaults of the policy.
     """
 
     order: Order
@@ -68,6 +70,7 @@ class OrderFile:
         first = dict.fromkeys(name for name in (*REQUIRED, "currency", *mapping.order) if name in mapping.order)
         self._order_cells = tuple((name, mapping.order[name], readers.get(name, cells.text)) for name in first)
         """The order-level values in the order of reading: the currency before what is an amount in it."""
+        self._given = frozenset(mapping.order)
         self._shop, self._number = (mapping.order.get(name, Source(None)) for name in ("shop", "id"))
         self.rows, self._scattered = self._survey()
 
@@ -139,7 +142,7 @@ class OrderFile:
     def _begin(self, row: Row, rejections: list[Rejection]) -> Incoming:
         """Make the first row of an order into one."""
         values = self._values(row, None)
-        given = frozenset(name for name, source in self._mapping.order.items() if source.of(row))
+        given = self._given - self._fill_in(values)
         line = self._line(row, values, values["currency"])
         order = _order(values)
         reports = self._reports(row, order, rejections)
@@ -163,14 +166,15 @@ class OrderFile:
             values[name] = value = self._cell(row, source, read, values)
             if value is None and name in REQUIRED and first is None:
                 raise _BadRow(row.line, source.location, f"is empty, and an order must have its {name}", values)
-        if first is None:
-            self._fill_in(values)
         return values
 
-    def _fill_in(self, values: dict[str, Any]) -> None:
+    def _fill_in(self, values: dict[str, Any]) -> set[str]:
+        """Fill in what the file leaves to the policy; return which facts that were."""
         values["shop"] = values.get("shop") or DEFAULT_SHOP
-        for name in ("route", "currency", "language"):
-            values[name] = values.get(name) or getattr(self._defaults, name)
+        filled_in = {name for name in _DEFAULTS if not values.get(name)}
+        for name in filled_in:
+            values[name] = getattr(self._defaults, name)
+        return filled_in
 
     def _currency(self, values: dict[str, Any], first: Incoming | None) -> str:
         return values.get("currency") or (first.order.currency if first else self._defaults.currency)

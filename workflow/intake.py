@@ -26,7 +26,7 @@ from workflow.process import (
     PARCEL_REPORTS,
     SUPPLIER_REPORTS,
 )
-from workflow.reports import FIELDS, PERSONS_ALONE, WHOSE
+from workflow.reports import FIELDS, PERSONS_ALONE
 from workflow.rules.guards import NO_SUCH_ATTEMPT
 from workflow.step import Step, carry_out, step
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
@@ -245,8 +245,8 @@ def _waits(case: Case, report: Report) -> bool:
 
 def _attempt_meant(case: Case, event: Event) -> Attempt | None:
     """Return the attempt that a report names, else the one that was current when it occurred; None: there is no such one."""
-    is_named = any(event.fields.get(name) is not None for name in WHOSE)
-    return case.named_attempt(event.fields) if is_named else case.attempt_at(event.at)
+    is_unnamed = event.fields.get("attempt") is None and event.fields.get("supplier") is None
+    return case.attempt_at(event.at) if is_unnamed else case.named_attempt(event.fields)
 
 
 def _of_another_attempt(case: Case, event: Event, about: Attempt, rules: Rules) -> Received:
