@@ -183,7 +183,7 @@ class HistoryTableRow(SQLModel, table=True):
 
 
 class ReportRow(SQLModel, table=True):
-    """A report as it came, with its verdict; unique by order, source, key, and the how-manieth thing said under that key."""
+    """A report as it came, with its verdict; `nth` numbers what was said under one key of one source."""
 
     __tablename__ = "reports"
     __table_args__ = (

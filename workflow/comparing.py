@@ -137,7 +137,7 @@ class _Lines:
 
 
 def _names(lines: Sequence[Line]) -> Iterator[tuple[str, int]]:
-    """Yield what each line is known by: its SKU, else its title, and the how-manieth of that name it is."""
+    """Yield what identifies each line: its SKU, else its title, and its number among the lines of that name."""
     seen = Counter[str]()
     for line in lines:
         name = line.sku or line.title

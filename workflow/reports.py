@@ -23,10 +23,8 @@ class Field:
 
 
 REASON = Field("text", "why, in a few words")
-TELL = Field(
-    "text", "what the recipient of the letter is told (of two suppliers the one that is left); the reason is told to nobody"
-)
-ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the one that was current then)")
+TELL = Field("text", "text for the recipient of the letter (of two suppliers: the former one); the reason is never sent")
+ATTEMPT = Field("count", "which attempt it is about, from 1 (default: the one that was current at that time)")
 SUPPLIER = Field("text", "which supplier it is about (instead of the attempt)")
 WHOSE = {"attempt": ATTEMPT, "supplier": SUPPLIER}
 RECOVERY = Field("count", "ledger row of the recovery (may be left out when only one is open)")
@@ -121,7 +119,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
 }
 """Every trigger that a person, a file, the API or a carrier may report (rule 2.1)."""
-ANYWAY = Field("flag", "the date is right, though the order was placed, or its parcel moved on, after it")
+ANYWAY = Field("flag", "accept a date before the order was placed, or before the last news of its parcel")
 for _trigger in FIELDS:
     if _trigger != "place":
         FIELDS[_trigger]["anyway"] = ANYWAY
