@@ -40,8 +40,7 @@ def judge_again(database: Database, report_ids: Collection[int] | None, now: dat
         raise UsageError(f"no open exception has the number {named}: `aftersales exceptions` lists those that are open")
     by_order: dict[str, list[Report]] = {}
     for row in found:
-        told = {name: row[name] for name in ("trigger", "source", "key", "actor", "fields")}
-        by_order.setdefault(row["order"], []).append(Report(at=row["occurred"], **told))
+        by_order.setdefault(row["order"], []).append(queries.report_of(row))
     wanted = {row["id"] for row in found}
     return [one for name, reports in by_order.items() for one in _judged(database, name, reports, wanted, now, rules)]
 

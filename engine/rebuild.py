@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from engine.case_run import CaseRun
 from engine.rules import pinned_rules
 from storage import cases, queries
-from storage.queries import Found
+from storage.queries import Found, report_of
 from workflow.case import facts
-from workflow.case.case import LINKS, Case, Correction, Details, Report, replace_fields
+from workflow.case.case import LINKS, Case, Correction, Details, replace_fields
 from workflow.case.history import HistoryRow
 from workflow.case.sealing import meaning
 from workflow.decisions import Answer, answer
@@ -89,7 +89,7 @@ def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
 def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:
     """Live through what had occurred up to `at`, on a virtual clock and under the policy in force; None: not placed yet."""
     stored = cases.load(connection, [order_id], lock=False)[order_id].case
-    reports = [_report(row) for row in queries.reports(connection, order_id) if row["occurred"] <= at]
+    reports = [report_of(row) for row in queries.reports(connection, order_id) if row["occurred"] <= at]
     if stored.order.placed_at > at:
         return None
     run = CaseRun(_bare(stored, with_links=stored.order.replaces is not None))
@@ -105,11 +105,6 @@ def _bare(case: Case, *, with_links: bool) -> Case:
     """Return the case as it was before its first step."""
     order = case.order if with_links else replace(case.order, replaces=None, generation=0, chain=None)
     return Case(order, lines=case.lines, salt=case.salt, historical=case.historical)
-
-
-def _report(row: Found) -> Report:
-    names = ("trigger", "source", "key", "actor", "fields", "nth", "id")
-    return Report(at=row["occurred"], **{name: row[name] for name in names})
 
 
 class _Retaken:
@@ -194,10 +189,10 @@ class _Retaken:
         told = next(one for one in fitting if one["id"] not in self._told or one["id"] in judged_again)
         if told["id"] not in self._told:
             for one in self._waiting(told):
-                self.case = replace_fields(self.case, waiting=(*self.case.waiting, _report(one)))
+                self.case = replace_fields(self.case, waiting=(*self.case.waiting, report_of(one)))
         self._told.add(told["id"])
         self.case = replace_fields(self.case, unsent_request=row.details.get("takes_back"))
-        report = self._correction(told) if "correction" in row.details else _report(told)
+        report = self._correction(told) if "correction" in row.details else report_of(told)
         self.case, received = receive(self.case, report, row.recorded, rules)
         return [one.step for one in received if one.step]
 
@@ -205,7 +200,7 @@ class _Retaken:
         """Return a report with the one that it corrects."""
         key = (told["source"], told["key"])
         before = [one for one in self._reports if (one["source"], one["key"]) == key and one["nth"] < told["nth"]]
-        return Correction(**vars(_report(told)), corrects=_report(before[-1]))
+        return Correction(**vars(report_of(told)), corrects=report_of(before[-1]))
 
     def _is_asking(self, report: Found, row: HistoryRow) -> bool:
         decision = self._decisions[int(row.details["decision"] or 0) - 1]
@@ -215,7 +210,7 @@ class _Retaken:
         """Let the reports wait again that came before `row` and waited behind the decision that stands."""
         for one in self._reports:
             if self.case.decision and one["id"] not in self._told and one["received"] < row.recorded:
-                case, (received, *_) = receive(self.case, _report(one), one["received"], rules)
+                case, (received, *_) = receive(self.case, report_of(one), one["received"], rules)
                 if received.verdict is Verdict.waiting:
                     self._told.add(one["id"])
                     self.case = case

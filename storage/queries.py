@@ -24,7 +24,7 @@ from storage.tables import (
     TimerRow,
     table_of,
 )
-from workflow.case.case import Order
+from workflow.case.case import Order, Report
 from workflow.case.history import HistoryRow
 from workflow.errors import UnknownOrder
 from workflow.vocabulary import Verdict
@@ -129,6 +129,12 @@ def reports(connection: Connection, order_id: int, verdict: Verdict | None = Non
     if verdict:
         query = query.where(col(ReportRow.verdict) == verdict, col(ReportRow.resolved_at).is_(None))
     return [_plain(row) for row in connection.execute(query.order_by(col(ReportRow.id))).mappings()]
+
+
+def report_of(row: Found) -> Report:
+    """Return a stored report as it came."""
+    names = ("trigger", "source", "key", "actor", "fields", "nth", "id")
+    return Report(at=row["occurred"], **{name: row[name] for name in names})
 
 
 def attention(connection: Connection, order_id: int) -> list[Found]:

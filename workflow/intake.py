@@ -76,7 +76,12 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
 
 def _needs_a_person(case: Case, report: Report) -> bool:
     """Say whether an exception is about money, the parcel's end, or goods whose money is asked back (rule 2.16)."""
-    return report.trigger in NEED_A_PERSON or (case.state is State.refunding and report.trigger in PARCEL_REPORTS)
+    return report.trigger in NEED_A_PERSON or _is_sent_and_refunded(case, report)
+
+
+def _is_sent_and_refunded(case: Case, report: Report) -> bool:
+    """Say whether a report tells of a parcel although the order's money is asked back."""
+    return case.state is State.refunding and report.trigger in PARCEL_REPORTS
 
 
 def _after(case: Case, received: Received) -> Case:
@@ -173,7 +178,7 @@ def _verdict_of(error: OrderError, case: Case, report: Report) -> Verdict:
 
     Money that came, and what was sent although the money is asked back, is kept for a person whatever turned it down.
     """
-    is_kept = report.trigger in MONEY_CAME or (case.state is State.refunding and report.trigger in PARCEL_REPORTS)
+    is_kept = report.trigger in MONEY_CAME or _is_sent_and_refunded(case, report)
     return Verdict.refused if isinstance(error, Refused) and not is_kept else _verdict_not_applicable(report)
 
 

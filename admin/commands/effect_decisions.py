@@ -57,10 +57,7 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
         dry_run: bool,
         agreed: bool,
     ) -> None:
-        if not (ids or everything or identity or kinds):
-            raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
-        if ids and (everything or identity or kinds):
-            raise click.UsageError("Name effects by id, or choose them by --order, --kind or --all: not both.")
+        _check_choice(ids, everything or identity or kinds)
         database = App(ctx).ready()
         chosen, skipped = _chosen(database, action, ids, identity, kinds)
         _print_skipped(skipped, action)
@@ -81,6 +78,13 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
     statuses = ", ".join(DECIDABLE[action])
     asked = "On a terminal you are shown first, and asked, what is more than one, or moves goods or money."
     return click.command(action, help=f"{DECISIONS[action]}\n\nThose that are {statuses}. {asked}")(decide)
+
+
+def _check_choice(ids: Sequence[int], chosen_by: object) -> None:
+    if not (ids or chosen_by):
+        raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
+    if ids and chosen_by:
+        raise click.UsageError("Name effects by id, or choose them by --order, --kind or --all: not both.")
 
 
 def _chosen(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from admin.app import App, now, on_terminal, person
-from admin.commands.timers import CHANGES, TRIGGERS
+from admin.commands.timers import CHANGES, TRIGGER
 from admin.options import InstantOrDuration
 from admin.output import print_rows
 from admin.text import safe
@@ -58,14 +58,7 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.argument("timers", nargs=-1, metavar="[TIMER]...")
     @click.option("--order", "identities", multiple=True, help="Those of this order (may be repeated)")
-    @click.option(
-        "--trigger",
-        "triggers",
-        type=click.Choice(TRIGGERS),
-        multiple=True,
-        metavar="CLOCK",
-        help="Those of this clock: urge, reroute, … (repeatable)",
-    )
+    @TRIGGER
     @click.option("--shop", "shops", multiple=True, help="Those of this shop's orders (repeatable)")
     @click.option(
         "--supplier",

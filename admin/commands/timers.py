@@ -22,19 +22,19 @@ CHANGES: dict[str, str] = {
     "cancel": "End timers for good: nothing happens by itself at that deadline any more.",
     "retry": "Try timers again that could not be fired and were set aside.",
 }
-TRIGGERS = tuple(clock.trigger for clock in CLOCKS)
-
-
-@click.group("timers", cls=LazyGroup, module="admin.commands.timer_changes", described=CHANGES, invoke_without_command=True)
-@click.option("--order", "identity", help="Only those of this order")
-@click.option(
+TRIGGER = click.option(
     "--trigger",
     "triggers",
-    type=click.Choice(TRIGGERS),
+    type=click.Choice([clock.trigger for clock in CLOCKS]),
     multiple=True,
     metavar="CLOCK",
     help="Only those of this clock: urge, reroute, … (repeatable)",
 )
+
+
+@click.group("timers", cls=LazyGroup, module="admin.commands.timer_changes", described=CHANGES, invoke_without_command=True)
+@click.option("--order", "identity", help="Only those of this order")
+@TRIGGER
 @click.option(
     "--status",
     type=click.Choice(("running", "pending", "paused", "waiting", "fired", "cancelled", "failed", "all")),
