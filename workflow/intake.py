@@ -156,7 +156,11 @@ def _may_not_be_told(case: Case, report: Report, now: datetime, rules: Rules) ->
     if "was" not in report.fields:
         return f"only a person may do that: {command}"
     name, told = contradicted(report)
-    what = f"a person may change that ({command}), or close this" if name in FIELDS["amend"] else "that stays: close this"
+    what = (
+        f"a person may change that ({command}, then `exceptions retry`), or close this"
+        if name in FIELDS["amend"]
+        else "that stays: close this"
+    )
     return f"{name} is {report.fields['was']}, and told as {told}: {what}"
 
 

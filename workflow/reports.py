@@ -89,7 +89,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     "decline_recovery": {"recovery": RECOVERY, "reason": REASON},
     "correct_settlement": {
         "row": Field("count", "the ledger row whose sum was wrong (`show` lists them)", required=True),
-        "amount": Field("amount", "the sum that has come in truth, such as 12.50", required=True),
+        "amount": Field("amount", "what has really come for that row, all its parts together, such as 12.50", required=True),
         "reason": Field("text", "why, in a few words", required=True),
     },
     "amend": {

@@ -49,8 +49,14 @@ def _whole_is_made_good(case: Case) -> bool:
     counts = (LedgerStatus.requested, LedgerStatus.settled)
     rows = [row for row in _refunds(case) if row.status in counts]
     unclaimed = [row.amount for row in rows if row.claim is None]
-    known = sum(row.amount or 0 for row in rows)
+    known = sum(_asked_or_come(row) for row in rows)
     return None in unclaimed or (case.paid is not None and bool(unclaimed) and known >= case.paid)
+
+
+def _asked_or_come(row: LedgerRow) -> int:
+    """Return what a refund asks for, or, once it is settled, what has come of it."""
+    came = row.settled_amount if row.status is LedgerStatus.settled else None
+    return (row.amount or 0) if came is None else came
 
 
 def named(case: Case, text: str | None) -> Pieces | None:
