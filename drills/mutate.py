@@ -48,6 +48,9 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     (r"_place: module = ", "a frame's globals have their name"),
     (r"announced_until: .*astimezone\(None\)", "it is the same instant in another zone"),
     (r"_position_of: .*or True", "no position is kept of no state"),
+    (r"_names: seen.name. (-=|\+=) [12]", "the turns of a name need only differ"),
+    (r"_said: return \{.*(XX|TRIGGER|AT).*items", "both that are compared have these names"),
+    (r"_compare: if line.quantity >= was.quantity", "the same number of pieces is written over itself"),
     (r"plan: .*and False else max", "the greatest of one is that one"),
 )
 """Patterns of FUNCTION: LINE as it was changed, and why no test can see that."""
