@@ -20,7 +20,7 @@ COMMANDS: dict[str, str] = {
     "replay": "Run a file's past through the process on a virtual clock.",
     "simulate": "Simulate an order's timeline.",
     "mapping": "Check the mapping of a foreign file.",
-    "orders": "Find orders by state, deadline, supplier, text, or need of a person.",
+    "orders": "Find orders by state, deadline, supplier, tracking number, text, or need of a person.",
     "show": "One order's whole story.",
     "explain": "Why an order is where it is, what fires next, what you may do.",
     "timers": "List deadlines; postpone, pause, resume, fire, cancel or shift them.",

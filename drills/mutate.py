@@ -48,6 +48,7 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     (r"_place: module = ", "a frame's globals have their name"),
     (r"announced_until: .*astimezone\(None\)", "it is the same instant in another zone"),
     (r"_position_of: .*or True", "no position is kept of no state"),
+    (r"_personal: return told if .*and False", "who the buyer is now is taken out anyway"),
     (r"_names: seen.name. (-=|\+=) [12]", "the turns of a name need only differ"),
     (r"_said: return \{.*(XX|TRIGGER|AT).*items", "both that are compared have these names"),
     (r"_compare: if line.quantity >= was.quantity", "the same number of pieces is written over itself"),

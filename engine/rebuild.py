@@ -22,7 +22,7 @@ from workflow.policy.policy import Rules
 from workflow.process import PARCEL_REPORTS, RECORDS, WAITING_RECORDS
 from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
-from workflow.table import ROWS_BY_STATE_AND_TRIGGER
+from workflow.table import AMENDS
 from workflow.timer_commands import ACTIONS, act
 from workflow.vocabulary import PERSON, LedgerStatus, Verdict, Way
 
@@ -177,9 +177,8 @@ class _Retaken:
         told = next(one for one in self._reports if one["id"] not in self._told and _is_of(one, row))
         self._told.add(told["id"])
         fields = {name: value for name, value in told["fields"].items() if not name.startswith("was_")}
-        (amends,) = ROWS_BY_STATE_AND_TRIGGER[str(self.case.state), row.trigger]
         event = Event(row.trigger, row.occurred, row.recorded, row.actor, fields)
-        return carry_out(self.case, event, rules, amends, None)
+        return carry_out(self.case, event, rules, AMENDS, None)
 
     def _receive(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         """Apply the report of `row`, or let it ask for a decision, and before it those that were kept as exceptions."""

@@ -22,7 +22,7 @@ from workflow.policy.policy import Rules
 from workflow.process import RECORDS
 from workflow.repeats import FORGOTTEN, to_judge
 from workflow.step import Step, carry_out, step
-from workflow.table import ROWS_BY_STATE_AND_TRIGGER
+from workflow.table import AMENDS
 from workflow.vocabulary import LedgerSide, Verdict
 
 
@@ -135,9 +135,8 @@ class _Batch:
             amending = replace_fields(placing, trigger="amend", at=self._now, key=own_key("amend", self._now), fields=fields)
             amending = replace_fields(amending, nth=1 + self._count_told(order, amending))
             event = Event("amend", self._now, self._now, placing.actor, fields, report=amending)
-            (row,) = ROWS_BY_STATE_AND_TRIGGER[str(case.state), "amend"]
             order.run.received.append(Received(with_former_buyer(case, amending), Verdict.applied))
-            order.run.step(carry_out(case, event, self._rules, row, None))
+            order.run.step(carry_out(case, event, self._rules, AMENDS, None))
         told = [self._as_report(placing, one) for one in found.contradictions]
         if found.ship_by is not None:
             promised = {"ship_by": found.ship_by.isoformat(), "attempt": case.current}

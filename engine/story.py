@@ -11,9 +11,10 @@ from storage import cases, evidence_files, queries
 from storage.database import Database
 from storage.evidence_files import EvidenceFile
 from workflow.case import claims
-from workflow.case.case import Attempt, Case, LedgerRow, Order, Timer
+from workflow.case.case import Attempt, Case, LedgerRow, Order, Parcel, Timer
 from workflow.case.history import HistoryRow
 from workflow.errors import AftersalesError
+from workflow.rules import parcels
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -31,6 +32,7 @@ class Story:
     facts: Order
     lines: Sequence[Part]
     attempts: Sequence[Attempt]
+    parcels: Sequence[Part]
     ledger: Sequence[LedgerRow]
     claims: Sequence[Part]
     history: Sequence[HistoryRow]
@@ -99,8 +101,20 @@ def story_as_of(source: Database, identity: str, at: datetime, rules: Rules, *, 
     )
 
 
+_TOLD_OF = {"shipped_at": "ship", "held_at": "hold", "delivered_at": "deliver", "lost_at": "lose"}
+"""Since when a parcel is where it is, by the reports that say so."""
+
+
+def _last(parcel: Parcel, trigger: str) -> datetime | None:
+    return max((at for at, told in parcel.news if told == trigger), default=None)
+
+
 def _of_case(case: Case) -> dict[str, Any]:
     lines = [{"number": number, **asdict(one)} for number, one in enumerate(case.lines, 1)]
+    sent = [
+        {**asdict(one), "where": parcels.position(one.news), **{at: _last(one, word) for at, word in _TOLD_OF.items()}}
+        for one in case.parcels
+    ]
     claimed = [{**asdict(one), "pieces": claims.written(case, dict(one.pieces))} for one in case.claims]
     return {
         "order": case.name,
@@ -109,6 +123,7 @@ def _of_case(case: Case) -> dict[str, Any]:
         "facts": case.order,
         "lines": lines,
         "attempts": case.attempts,
+        "parcels": sent,
         "ledger": case.ledger,
         "claims": claimed,
     }

@@ -1,6 +1,6 @@
 """Rows of a mapped file turned into orders with their lines and reports, or into rejections."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,6 +15,7 @@ from inbound.times import read_instant
 from workflow.case.case import Detail, Line, Order, Report, own_key
 from workflow.case.money import LARGEST
 from workflow.policy.policy import Orders
+from workflow.process import ABOUT_PARCELS
 from workflow.reports import FIELDS
 
 DEFAULT_SHOP = "main"
@@ -126,18 +127,13 @@ class OrderFile:
 
     def _build(self, rows: list[Row]) -> tuple[Incoming | None, list[Rejection]]:
         order: Incoming | None = None
-        lines: list[Line] = []
         rejections: list[Rejection] = []
         for row in rows:
             try:
-                if order is None:
-                    order = self._begin(row, rejections)
-                    lines += order.lines
-                else:
-                    lines += self._later_line(order, row, rejections)
+                order = self._begin(row, rejections) if order is None else self._later_line(order, row, rejections)
             except _BadRow as bad:
                 rejections.append(bad.rejection)
-        return order and replace(order, lines=tuple(lines)), rejections
+        return order, rejections
 
     def _begin(self, row: Row, rejections: list[Rejection]) -> Incoming:
         """Make the first row of an order into one."""
@@ -148,13 +144,23 @@ class OrderFile:
         reports = self._reports(row, order, rejections)
         return Incoming(order, line, reports, row.line, self._actor, given)
 
-    def _later_line(self, first: Incoming, row: Row, rejections: list[Rejection]) -> tuple[Line, ...]:
-        """Return the line that a later row adds to its order."""
+    def _later_line(self, first: Incoming, row: Row, rejections: list[Rejection]) -> Incoming:
+        """Return an order with the line and the parcel that a later row adds to it."""
         values = self._values(row, first)
         line = self._line(row, values, self._currency(values, first))
         reports = self._reports(row, first.order, rejections)
-        self._agree(first, row, values, reports)
-        return line
+        self._agree(first, row, values)
+        told = [*first.reports]
+        for report in reports:
+            if any(_says_no_more(report, one) for one in told):
+                continue
+            if _is_of_another_parcel(report, told):
+                told.append(_with_own_key(report, told))
+            else:
+                why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
+                left_out = "its line is kept, and the report left out: another parcel needs its own tracking number"
+                rejections.append(_BadRow(row.line, None, f"{why}: {left_out}", values).rejection)
+        return replace(first, lines=(*first.lines, *line), reports=tuple(told))
 
     def _values(self, row: Row, first: Incoming | None) -> dict[str, Any]:
         """Read the order-level cells; a later row may leave any of them empty."""
@@ -211,7 +217,7 @@ class OrderFile:
                 reports.append(self._report(row, source, order))
             except _BadRow as bad:
                 rejections.append(bad.rejection)
-        return tuple(reports)
+        return _of_its_parcel(reports)
 
     def _report(self, row: Row, source: ReportSource, order: Order) -> Report:
         known = {"id": order.number, "since": order.placed_at}
@@ -231,7 +237,7 @@ class OrderFile:
     def _actor(self) -> str:
         return f"import:{self.path.name}"
 
-    def _agree(self, first: Incoming, row: Row, values: dict[str, Any], reports: tuple[Report, ...]) -> None:
+    def _agree(self, first: Incoming, row: Row, values: dict[str, Any]) -> None:
         """A later row may repeat the order or be silent about it, and no more.
 
         Raises:
@@ -244,10 +250,6 @@ class OrderFile:
                 location = self._mapping.order[name].location
                 why = f"contradicts line {first.line}, the first of order {first.order.name}"
                 raise _BadRow(row.line, location, why, values)
-        for report in reports:
-            if not any(_says_no_more(report, told) for told in first.reports):
-                why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
-                raise _BadRow(row.line, None, why, values)
 
 
 def _says_no_more(report: Report, told: Report) -> bool:
@@ -255,6 +257,32 @@ def _says_no_more(report: Report, told: Report) -> bool:
     same = (report.trigger, report.at) == (told.trigger, told.at)
     key = report.key in (told.key, own_key(report.trigger, report.at))
     return same and key and report.fields.items() <= told.fields.items()
+
+
+def _is_of_another_parcel(report: Report, told: Sequence[Report]) -> bool:
+    """Say whether a report names a parcel of which none of its kind was told."""
+    number = report.fields.get("tracking_number")
+    others = {one.fields.get("tracking_number") for one in told if one.trigger == report.trigger}
+    return report.trigger in ABOUT_PARCELS and number is not None and number not in others
+
+
+def _with_own_key(report: Report, told: Sequence[Report]) -> Report:
+    """Return a report with a key of its own: two parcels may have left at the same instant."""
+    if all(one.key != report.key for one in told):
+        return report
+    return replace(report, key=f"{report.key}/{report.fields['tracking_number']}")
+
+
+def _of_its_parcel(reports: Sequence[Report]) -> tuple[Report, ...]:
+    """Return the reports of one row: those that name no parcel are about the one that has left by that row."""
+    number = next((one.fields.get("tracking_number") for one in reports if one.trigger == "ship"), None)
+    if number is None:
+        return tuple(reports)
+    about = (one.trigger in ABOUT_PARCELS and "tracking_number" not in one.fields for one in reports)
+    return tuple(
+        replace(one, fields={"tracking_number": number, **one.fields}) if unnamed else one
+        for one, unnamed in zip(reports, about, strict=True)
+    )
 
 
 class _BadRow(Exception):

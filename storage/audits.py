@@ -21,6 +21,7 @@ from storage.tables import (
     HistoryTableRow,
     LedgerTableRow,
     OrderRow,
+    ParcelRow,
     TimerRow,
     table_of,
 )
@@ -34,13 +35,14 @@ _TABLES: Mapping[str, type[SQLModel]] = {
     "order": OrderRow,
     "case": OrderRow,
     "attempts": AttemptRow,
+    "parcels": ParcelRow,
     "timers": TimerRow,
     "ledger": LedgerTableRow,
     "claims": ClaimRow,
     "decisions": DecisionRow,
 }
 """Where the parts of an order that are sealed are kept."""
-_LISTS = ("pieces", "evidence")
+_LISTS = ("pieces", "evidence", "news")
 """Columns that hold JSON."""
 
 

@@ -21,6 +21,7 @@ from storage.tables import (
     LedgerTableRow,
     LineRow,
     OrderRow,
+    ParcelRow,
     ReportRow,
     TimerRow,
     table_of,
@@ -36,6 +37,7 @@ INSERT_ORDER: tuple[Model, ...] = (
     OrderRow,
     LineRow,
     AttemptRow,
+    ParcelRow,
     LedgerTableRow,
     ClaimRow,
     DecisionRow,
@@ -135,6 +137,7 @@ _KEY = {"order_id", "number"}
 """What the changes of a part name besides its columns."""
 _PARTS: tuple[tuple[Model, str], ...] = (
     (AttemptRow, "attempts"),
+    (ParcelRow, "parcels"),
     (LedgerTableRow, "ledger"),
     (ClaimRow, "claims"),
     (DecisionRow, "decisions"),
@@ -142,7 +145,7 @@ _PARTS: tuple[tuple[Model, str], ...] = (
 
 
 def _parts(writes: RowChanges, key: int, change: CaseChange) -> None:
-    """New attempts, ledger rows and claims are added, of the others those columns that are changed."""
+    """New attempts, parcels, ledger rows and claims are added, of the others those columns that are changed."""
     for model, name in _PARTS:
         before, after = getattr(change.before, name, ()), getattr(change.after, name)
         if before is after:

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from storage.prepared import as_texts
 from workflow.case.canonical import kept_json
-from workflow.case.case import Attempt, Case, Claim, Decision, Details, LedgerRow, Line, Order, Timer
+from workflow.case.case import Attempt, Case, Claim, Decision, Details, LedgerRow, Line, Order, Parcel, Timer
 from workflow.case.history import HistoryRow
 from workflow.vocabulary import EffectStatus, Mode, State, TimerStatus
 
@@ -43,8 +43,8 @@ def new_order_values(case: Case, observed: bool) -> Values:
     }
 
 
-def part_values(order_id: int, part: Attempt | LedgerRow | Claim | Decision) -> Values:
-    """Return all columns of an attempt, a ledger row, a claim or a decision."""
+def part_values(order_id: int, part: Attempt | Parcel | LedgerRow | Claim | Decision) -> Values:
+    """Return all columns of an attempt, a parcel, a ledger row, a claim or a decision."""
     return {"order_id": order_id, **_encoded(part, vars(part))}
 
 
@@ -132,7 +132,7 @@ def _names(kind: Any, *without: str) -> tuple[str, ...]:
 
 _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Order: {"alternatives": kept_json},
-    Attempt: {"parcel": kept_json},
+    Parcel: {"news": kept_json},
     Claim: {"pieces": kept_json, "evidence": kept_json, "came_from": _state, "went_back_to": _state},
 }
 _STANDING: tuple[_Column, ...] = (

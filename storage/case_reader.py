@@ -37,11 +37,12 @@ from storage.tables import (
     LedgerTableRow,
     LineRow,
     OrderRow,
+    ParcelRow,
     ReportRow,
     TimerRow,
     table_of,
 )
-from workflow.case.case import PERSONAL, Attempt, Case, Claim, Decision, LedgerRow, Line, Order, Report, Timer, made
+from workflow.case.case import PERSONAL, Attempt, Case, Claim, Decision, LedgerRow, Line, Order, Parcel, Report, Timer, made
 from workflow.process import PARCEL_REPORTS
 from workflow.vocabulary import State, words_of
 
@@ -49,8 +50,8 @@ Rows = Sequence[Sequence[Any]]
 Read = Callable[[Any], Any]
 
 
-def _parcel(stored: str) -> tuple[tuple[datetime, str], ...]:
-    return () if stored == "[]" else tuple((_utc(at), trigger) for at, trigger in json.loads(stored))
+def _news(stored: str) -> tuple[tuple[datetime, str], ...]:
+    return tuple((_utc(at), trigger) for at, trigger in json.loads(stored))
 
 
 def _utc(written: str) -> datetime:
@@ -63,7 +64,7 @@ def _pieces(stored: str) -> tuple[tuple[int, int], ...]:
 
 _JSON: Mapping[str, Read] = {
     "alternatives": as_texts,
-    "parcel": _parcel,
+    "news": _news,
     "pieces": _pieces,
     "evidence": as_texts,
     "fields": json.loads,
@@ -113,6 +114,7 @@ _ORDERS = Source(OrderRow, Case, ("id", "claims_made", "decisions_made", "observ
 _STATE = _ORDERS.names.index("state")
 _FACTS_BEGIN, _FACTS_END = _ORDERS.names.index(_FACTS[0]), _ORDERS.names.index(_STANDING[0])
 _ATTEMPTS = Source(AttemptRow, Attempt, ("order_id", *_names(Attempt)))
+_PARCELS = Source(ParcelRow, Parcel, ("order_id", *_names(Parcel)))
 _TIMERS = Source(TimerRow, Timer, ("order_id", *_names(Timer)), "timers.status IN ('pending', 'paused', 'waiting')")
 _LEDGER = Source(LedgerTableRow, LedgerRow, ("order_id", *_names(LedgerRow)))
 _CLAIMS = Source(ClaimRow, Claim, ("order_id", *_names(Claim)))
@@ -141,7 +143,7 @@ class StoredCase:
 def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers: bool, lock: bool) -> dict[int, StoredCase]:
     """Read the cases of orders by id.
 
-    `for_timers` leaves out what no timed transition reads: kept reports, and the lines of orders without claims. With
+    `for_timers` leaves out what no timed transition reads: parcels, kept reports, and the lines of orders without claims. With
     `lock`, PostgreSQL locks the orders and the first orders of their chains, always in the order of their ids.
     """
     orders = _order_rows(connection, order_ids, lock=lock)  # before their parts are read
@@ -150,7 +152,7 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
     attempts, timers, ledger = _parts(connection, everything, _ATTEMPTS, _TIMERS, _LEDGER)
     (claims,) = _parts(connection, claimed, _CLAIMS)
     (lines,) = _parts(connection, claimed if for_timers else everything, _LINES)
-    (waiting,) = _parts(connection, () if for_timers else everything, _WAITING)
+    parcels, waiting = _parts(connection, () if for_timers else everything, _PARCELS, _WAITING)
     decisions, asking = _parts(connection, asked, _DECISIONS, _ASKING)
     (amended,) = _parts(connection, () if for_timers else everything, _AMENDED)
     unsent = {} if for_timers else _unsent_requests(connection, orders, lock=lock)
@@ -159,6 +161,7 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
         key, _, _, observed, erased = row[:_FACTS_BEGIN]
         parts = {
             "attempts": tuple(attempts[key]),
+            "parcels": tuple(parcels[key]),
             "timers": tuple(timers[key]),
             "ledger": tuple(ledger[key]),
             "claims": tuple(claims[key]),

@@ -12,7 +12,6 @@ from sqlmodel import SQLModel
 from storage.chains import members
 from storage.chunks import chunked
 from storage.tables import (
-    AttemptRow,
     AttentionRow,
     ClaimRow,
     EffectRow,
@@ -20,6 +19,7 @@ from storage.tables import (
     MemberRow,
     MessageRow,
     OrderRow,
+    ParcelRow,
     ReportRow,
     TimerRow,
     table_of,
@@ -138,7 +138,7 @@ def erase_notes(connection: Connection, order_ids: Iterable[int], texts: Sequenc
         (TimerRow, ("error",)),
         (ClaimRow, ("evidence",)),
         (LineRow, ("title",)),
-        (AttemptRow, ("carrier", "tracking_number")),
+        (ParcelRow, ("carrier", "tracking_number")),
     )
     for model, names in notes:
         table = table_of(model)

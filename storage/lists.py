@@ -22,6 +22,7 @@ from storage.tables import (
     DecisionRow,
     EffectRow,
     OrderRow,
+    ParcelRow,
     ReportRow,
     TimerRow,
     table_of,
@@ -51,6 +52,7 @@ class Filter:
     since: datetime | None = None
     due_before: datetime | None = None
     text: str | None = None
+    tracking_numbers: Sequence[str] = ()
     attention: bool = False
     statuses: Sequence[str] = ()
     kinds: Sequence[str] = ()
@@ -199,8 +201,18 @@ def _joined(query: Select[Any], wanted: Filter) -> Select[Any]:
         query = query.where(or_(_flags().is_not(None), _decision(wanted).is_not(None)))
     if wanted.text:
         searched = (o.c.number, a.c.supplier, o.c.group, o.c.buyer_name, o.c.buyer_email)
-        query = query.where(or_(*(column.icontains(wanted.text, autoescape=True) for column in searched)))
+        contains = (column.icontains(wanted.text, autoescape=True) for column in searched)
+        query = query.where(or_(*contains, _has_parcel(lambda number: number.icontains(wanted.text, autoescape=True))))
+    if wanted.tracking_numbers:
+        written = {way(number) for number in wanted.tracking_numbers for way in (str, str.upper, str.lower)}
+        query = query.where(_has_parcel(lambda number: number.in_(sorted(written))))
     return query
+
+
+def _has_parcel(holds: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Say of an order whether it has a parcel whose tracking number meets a condition."""
+    o, p = table_of(OrderRow), table_of(ParcelRow)
+    return o.c.id.in_(select(p.c.order_id).where(holds(p.c.tracking_number)))
 
 
 def _due_before(query: Select[Any], wanted: Filter) -> Select[Any]:

@@ -14,6 +14,7 @@ from storage.tables import (
     LedgerTableRow,
     MessageRow,
     OrderRow,
+    ParcelRow,
     ReportRow,
     TimerRow,
     table_of,
@@ -22,6 +23,7 @@ from storage.tables import (
 _COUNTED: tuple[type[SQLModel], ...] = (
     OrderRow,
     AttemptRow,
+    ParcelRow,
     TimerRow,
     HistoryTableRow,
     ReportRow,

@@ -119,13 +119,25 @@ class AttemptRow(SQLModel, table=True):
     urged_at: datetime | None = None
     shipped_at: datetime | None = None
     delivered_at: datetime | None = None
-    carrier: str | None = None
-    tracking_number: str | None = None
     counts_from: datetime | None = None
     supplier_number: str | None = None
     paid: int | None = Field(default=None, sa_type=BigInteger)
     returned_at: datetime | None = None
-    parcel: str = Field(sa_type=Text)
+
+
+class ParcelRow(SQLModel, table=True):
+    """A parcel of an attempt. `news` is a JSON list of [instant, trigger]."""
+
+    __tablename__ = "parcels"
+    __table_args__ = (Index("parcels_tracking_number", "tracking_number"), KEYED)
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    number: int = Field(primary_key=True)
+    attempt: int
+    news: str = Field(sa_type=Text)
+    same_as: int | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
 
 
 class TimerRow(SQLModel, table=True):

@@ -15,6 +15,7 @@ from workflow.case.case import (
     LedgerRow,
     Line,
     Order,
+    Parcel,
     Report,
     Timer,
     replace_fields,
@@ -36,6 +37,8 @@ class Event:
     fields: Details = field(default_factory=dict)
     timer: Timer | None = None
     report: Report | None = None
+    parcels: tuple[Parcel, ...] | None = None
+    """The order's parcels as they are after it; None: it says nothing of them."""
 
     @property
     def way(self) -> Way | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from workflow.case.case import Attempt, Case, Correction, Detail, Report, replace_fields
+from workflow.case.case import Attempt, Case, Correction, Detail, Details, Report, replace_fields
 from workflow.case.facts import with_former_buyer
 from workflow.case.money import show_amount
 from workflow.comparing import contradicted, is_as_told
@@ -15,28 +15,32 @@ from workflow.draft import Event
 from workflow.errors import InvalidTransition, OrderError, Refused
 from workflow.process import (
     ABOUT_A_LEFT_ATTEMPT,
+    ABOUT_PARCELS,
     CORRECTED,
     CORRECTIONS,
     MONEY_CAME,
     NEED_A_PERSON,
     OLDER_NEWS,
-    PARCEL_FILLS,
-    PARCEL_MOVES,
-    PARCEL_POSITIONS,
     PARCEL_REPORTS,
     SUPPLIER_REPORTS,
 )
 from workflow.reports import FIELDS, PERSONS_ALONE
+from workflow.rules import parcels
 from workflow.rules.guards import NO_SUCH_ATTEMPT
 from workflow.step import Step, carry_out, step
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
-from workflow.vocabulary import PERSON, Position, State, Verdict
+from workflow.vocabulary import PERSON, State, Verdict
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
 
 PEOPLE = ("person:", "api:")
 """Actors that are told at once; what others report and cannot be applied is kept as an exception."""
+NO_SUCH_PARCEL = "no parcel of the order has that tracking number (`show` lists them)"
+NOT_ONE_PARCEL = "it names no parcel of the order, or more than one, or a number that another one has (`show` lists them)"
+OF_PARCEL = (*CORRECTED, "parcel", "same_as")
+"""What is amended of a parcel."""
+ANOTHER_HAS_THAT_NUMBER = "another parcel of the order has that tracking number (`show` lists them)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +131,26 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
             return Received(report, Verdict.refused, Refused(case.name, case.state, report.trigger, NO_SUCH_ATTEMPT))
         if about is not case.attempt:
             return _of_another_attempt(case, event, about, rules)
-    older = _is_older_news(case, report)
-    was_allowed, position = _told_in_order(case, report) if older else (False, None)
-    if older and not was_allowed:
-        return _not_applicable(case, report, "it is older news, and was not allowed when it occurred")
+    if report.trigger in ABOUT_PARCELS and case.attempts:
+        return _of_parcels(case, event, report, rules)
+    if report.trigger == "amend" and not report.fields.keys().isdisjoint(OF_PARCEL):
+        amended = parcels.amend(case, event)
+        if amended is None:
+            return Received(report, Verdict.refused, Refused(case.name, case.state, report.trigger, NOT_ONE_PARCEL))
+        event = replace(event, parcels=amended)
+    received = _take(case, event, report, rules)
+    kept = with_former_buyer(case, report) if report.trigger == "amend" and received.step else report
+    return replace(received, report=kept)
+
+
+def _take(case: Case, event: Event, report: Report, rules: Rules) -> Received:
     try:
-        unmoved = older and position == _position_of(case)
-        made = _fill(case, event, rules) if unmoved else step(case, event, rules)
-        if made.waits:  # behind another decision nothing happens to the order yet
-            return Received(report, Verdict.waiting, step=None if case.decision else made)
+        made = step(case, event, rules)
     except (InvalidTransition, Refused) as error:
-        if not older:
-            return Received(report, _verdict_of(error, case, report), error)
-        made = _fill(case, event, rules)  # kept reports are judged again after it
-    kept = with_former_buyer(case, report) if report.trigger == "amend" else report
-    return Received(kept, Verdict.applied, step=_remember_parcel(made, report))
+        return Received(report, _verdict_of(error, case, report), error)
+    if made.waits:  # behind another decision nothing happens to the order yet
+        return Received(report, Verdict.waiting, step=None if case.decision else made)
+    return Received(report, Verdict.applied, step=made)
 
 
 def _may_not_be_told(case: Case, report: Report, now: datetime, rules: Rules) -> str | None:
@@ -168,9 +177,12 @@ def _looks_mistyped(case: Case, report: Report) -> str | None:
     """Say why the date that a person has typed can hardly be right (rule 2.17)."""
     if report.at < case.order.placed_at:
         return f"it is dated before the order was placed ({case.order.placed_at.isoformat()}): say `anyway` if that is right"
-    if report.trigger in PARCEL_REPORTS and case.attempts and case.attempt.parcel and report.at < case.attempt.parcel[-1][0]:
-        last = case.attempt.parcel[-1][0].isoformat()
-        return f"it is dated before the last news of the parcel ({last}): say `anyway` if that is right"
+    if report.trigger in PARCEL_REPORTS and case.attempts:
+        number = report.fields.get("tracking_number")
+        mine = [one for one in parcels.of_attempt(case.parcels, case.current) if number in (None, one.tracking_number)]
+        last = max((one.news[-1][0] for one in mine if one.news), default=report.at)
+        if report.at < last:
+            return f"it is dated before the last news of the parcel ({last.isoformat()}): say `anyway` if that is right"
     ship_by = report.fields.get("ship_by")
     if ship_by is not None and datetime.fromisoformat(str(ship_by)) < case.order.placed_at:
         return "that ship date is before the order was placed: say `anyway` if that is right"
@@ -218,6 +230,12 @@ def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Rec
         return _not_applicable(case, report, f"its sender has told {told.trigger} under the same key")
     if not says:
         return Received(report, Verdict.applied)
+    if (
+        report.trigger != "ship"
+        and says.keys() == {"tracking_number"}
+        and parcels.has_news(case, told, str(says["tracking_number"]))
+    ):
+        return Received(report, Verdict.applied)
     if report.trigger not in CORRECTIONS or not {*changed} <= {*CORRECTED} or _waits(case, told):
         shown = "; ".join(_difference(case, report.trigger, name, was.get(name), says[name]) for name in changed or says)
         return _not_applicable(
@@ -228,7 +246,18 @@ def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Rec
         about = _attempt_meant(case, _event(case, told, now))
         assert about is not None, "it was applied to that attempt"
         event = replace(event, fields={**event.fields, "attempt": about.number})
+    if {*says} & {*CORRECTED}:
+        corrected = parcels.correct(case, event, told)
+        if corrected is None:
+            return _not_applicable(case, report, ANOTHER_HAS_THAT_NUMBER)
+        event = replace(event, parcels=corrected)
     return Received(report, Verdict.applied, step=carry_out(case, event, rules, CORRECTIONS[report.trigger], None))
+
+
+def _names_its_parcel(case: Case, told: Report, says: Details) -> bool:
+    """Say whether no more is told than which parcel a report was about, and that parcel has its news."""
+    names = told.trigger != "ship" and says.keys() == {"tracking_number"}
+    return names and parcels.has_news(case, told, str(says["tracking_number"]))
 
 
 def _difference(case: Case, trigger: str, name: str, was: Detail, is_now: Detail) -> str:
@@ -254,8 +283,11 @@ def _waits(case: Case, report: Report) -> bool:
 
 def _attempt_meant(case: Case, event: Event) -> Attempt | None:
     """Return the attempt that a report names, else the one that was current when it occurred; None: there is no such one."""
-    is_unnamed = event.fields.get("attempt") is None and event.fields.get("supplier") is None
-    return case.attempt_at(event.at) if is_unnamed else case.named_attempt(event.fields)
+    if event.fields.get("attempt") is not None or event.fields.get("supplier") is not None:
+        return case.named_attempt(event.fields)
+    number = event.fields.get("tracking_number")
+    sent = {one.attempt for one in case.parcels if one.tracking_number == number} if number is not None else set()
+    return case.attempts[sent.pop() - 1] if len(sent) == 1 else case.attempt_at(event.at)
 
 
 def _of_another_attempt(case: Case, event: Event, about: Attempt, rules: Rules) -> Received:
@@ -270,59 +302,35 @@ def _of_another_attempt(case: Case, event: Event, about: Attempt, rules: Rules) 
         return _not_applicable(
             case, report, f"it is about attempt {about.number} ({about.supplier}), which is not current any more"
         )
+    news = parcels.take_in(case, event, about)
+    if news is None:
+        return _not_applicable(case, report, NO_SUCH_PARCEL)
     try:
-        made = step(case, event, rules)
+        made = step(case, replace(event, parcels=news.parcels), rules)
     except Refused as error:
         return Received(report, _verdict_not_applicable(report), error)
-    return Received(report, Verdict.applied, step=_remember_parcel(made, report))
+    return Received(report, Verdict.applied, step=made)
 
 
 # --- one parcel's reports, in whatever order they arrive (rule 2.6) ---
 
 
-def _is_older_news(case: Case, report: Report) -> bool:
-    """Say whether the report is older than the last one of a parcel that still decides where the order is."""
-    if report.trigger not in PARCEL_REPORTS or case.state is None or _position_of(case) is None:
-        return False
-    parcel = case.attempt.parcel
-    return bool(parcel) and report.at < parcel[-1][0]
-
-
-def _position_of(case: Case) -> Position | None:
-    """Return where the case's parcel is, or would be after an interception or a dispute; None where parcels do not decide."""
-    state = case.returns_to if case.state in (State.intercepting, State.disputed) else case.state
-    return PARCEL_POSITIONS.get(state) if state else None
-
-
-def _told_in_order(case: Case, report: Report) -> tuple[bool, Position]:
-    """Return whether the report would have been allowed in order of occurrence, and where the parcel would be now."""
-    waiting = [(one.at, one.trigger, False) for one in case.waiting]
-    told = [(at, trigger, False) for at, trigger in case.attempt.parcel]
-    was_allowed, position = False, Position.unshipped
-    for _, trigger, is_it in sorted([*told, *waiting, (report.at, report.trigger, True)], key=lambda one: one[0]):
-        after = PARCEL_MOVES.get((position, trigger))
-        if is_it:
-            was_allowed = after is not None or (position, trigger) in PARCEL_FILLS or trigger == "note_transit"
-        position = after or position
-    return was_allowed, position
+def _of_parcels(case: Case, event: Event, report: Report, rules: Rules) -> Received:
+    """Take a report of the current attempt's parcels; older news moves the order only where it changes what is newest."""
+    news = parcels.take_in(case, event, case.attempt)
+    if news is None:
+        return _not_applicable(case, report, NO_SUCH_PARCEL)
+    event, stands = replace(event, parcels=news.parcels), parcels.position_of(case)
+    if not news.is_older or stands is None or report.trigger not in PARCEL_REPORTS:
+        return _take(case, event, report, rules)
+    if not news.was_allowed:
+        return _not_applicable(case, report, "it is older news, and was not allowed when it occurred")
+    received = Received(report, Verdict.refused) if news.where is stands else _take(case, event, report, rules)
+    if received.step is not None:
+        return received
+    return Received(report, Verdict.applied, step=_fill(case, event, rules))  # kept reports are judged again after it
 
 
 def _fill(case: Case, event: Event, rules: Rules) -> Step:
     """Write older news into the history; the state stays as it is."""
     return carry_out(case, replace(event, fields={**event.fields, "older_news": True}), rules, OLDER_NEWS[event.trigger], None)
-
-
-def _remember_parcel(made: Step, report: Report) -> Step:
-    if report.trigger not in PARCEL_REPORTS:
-        return made
-    attempt = made.case.attempt  # the one that it is about is current after the step
-    told = [one for one in attempt.parcel if report.trigger != "note_transit" or one[1] != "note_transit"]
-    if report.trigger == "note_transit":
-        notes = [one for one in attempt.parcel if one[1] == "note_transit"]
-        latest = max([report.at, *(at for at, _ in notes)])
-        told.append((latest, "note_transit"))
-    else:
-        told.append((report.at, report.trigger))
-    parcel = tuple(sorted(told, key=lambda one: one[0]))
-    attempts = tuple(replace_fields(one, parcel=parcel) if one.number == attempt.number else one for one in made.case.attempts)
-    return replace_fields(made, case=replace_fields(made.case, attempts=attempts))

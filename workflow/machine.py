@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from transitions import Machine
 
 import workflow.checks  # noqa: F401  (the process is checked before it is used)
-from workflow.case.case import Case, Details
+from workflow.case.case import Case, Details, Parcel
 from workflow.errors import InvalidTransition, Refused
 from workflow.rules.guards import GUARDS, GuardContext
 from workflow.table import EDGES, NEW, ROWS_BY_STATE_AND_TRIGGER, Edge, allowed_now
@@ -68,8 +68,12 @@ def _machine() -> Machine:
     )
 
 
-def decide(case: Case, trigger: str, fields: Details, rules: Rules, at: datetime) -> tuple[Row, State | None]:
+def decide(
+    case: Case, trigger: str, fields: Details, rules: Rules, at: datetime, parcels: tuple[Parcel, ...] | None = None
+) -> tuple[Row, State | None]:
     """Return the row of the table that `trigger` takes now, and the state it leads to (None: it stays).
+
+    `parcels` are the order's parcels as they are afterwards (None: as they are).
 
     Raises:
         InvalidTransition: the trigger is not allowed in the case's state.
@@ -82,7 +86,7 @@ def decide(case: Case, trigger: str, fields: Details, rules: Rules, at: datetime
         raise InvalidTransition(case.name, case.state, trigger, f"it is not allowed in {here}", allowed_now(case))
     if (here, trigger) in _DECIDED:
         return _DECIDED[here, trigger]
-    question = GuardContext(case, fields, rules, at)
+    question = GuardContext(case, fields, rules, at, case.parcels if parcels is None else parcels)
     mover = _Mover(here, question)
     if not _machine().events[trigger].trigger(mover) or mover.move is None:
         raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_now(case))

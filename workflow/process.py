@@ -20,6 +20,7 @@ BEFORE_THE_REQUEST = ("request_has_not_left", "occurred_before_the_request")
 THE_REFUND = ("something_came", "names_the_refund", "sum_is_known", "within_what_was_paid", "no_more_than_was_asked_for")
 UNASKED = ("names_a_sum", "something_came", "within_what_was_paid")
 A_SETTLEMENT = ("names_a_settled_row", "corrects_something", "corrected_within_what_was_paid")
+A_FACT = ("changes_a_fact", "currency_is_free", "paid_is_enough", "parcels_may_be_made_one")
 AFTER_A_CLAIM = (S.shipped, S.customs_hold, S.delivered, S.refunded, S.reissued)
 FROM_SHIPPED_ON = tuple(state for state in State if state not in UNSHIPPED)
 ANYWHERE = tuple(State)
@@ -100,15 +101,27 @@ ROWS: tuple[Row, ...] = (
         changes=("ask_for_a_refund", "settle_what_came")),
     # on the way
     *of_either_attempt(Row("ship", UNSHIPPED, S.shipped, changes=("take_shipment",))),
+    Row("ship", (S.delivered,), S.shipped, guards=("another_parcel",), changes=("take_shipment",)),
+    Row("ship", (S.closed,), STAYS, guards=("another_parcel",), changes=("take_shipment",), flag="sent_after_the_end"),
+    Row("ship", DISPUTED, STAYS, guards=("another_parcel", "was_delivered"),
+        changes=("take_shipment",), set_return_state=S.shipped),
     *of_either_attempt(Row("ship", (S.delivered, S.disputed, S.closed), STAYS, changes=("take_shipment",))),
+    Row("ship", ON_ITS_WAY, STAYS, guards=("another_parcel",), changes=("take_shipment",)),
     Row("note_transit", FROM_SHIPPED_ON, STAYS, changes=("take_carrier_news",)),
     Row("stall", (S.shipped,), STAYS, changes=("repeat",), effects=("notify_merchant",), flag="stalled"),
-    Row("hold", (S.shipped,), S.customs_hold, effects=("customs_reminder",)),
+    Row("hold", (S.shipped,), S.customs_hold, guards=("one_is_held",), effects=("customs_reminder",)),
+    Row("hold", (S.customs_hold,), STAYS, guards=("one_more_is_held",), effects=("customs_reminder",)),
     Row("remind_customs", (S.customs_hold,), STAYS, changes=("repeat",), effects=("customs_reminder",), flag="customs"),
-    Row("release", (S.customs_hold,), S.shipped),
-    Row("lose", ON_ITS_WAY, S.disputed, guards=("anything_left",),
+    Row("release", (S.customs_hold,), S.shipped, guards=("others_are_on_their_way",)),
+    Row("release", (S.customs_hold,), STAYS, guards=("one_less_is_held",)),
+    Row("lose", ON_ITS_WAY, S.disputed, guards=("all_are_lost", "anything_left"),
         changes=("open_claim_of_lost_parcel", "ask_for_verification"), effects=("request_verification",)),
-    Row("deliver", ON_ITS_WAY, S.delivered, changes=("take_delivery",)),
+    Row("lose", ON_ITS_WAY, S.delivered, guards=("all_have_arrived",), changes=("take_delivery",), flag="parcel_lost"),
+    Row("lose", (S.customs_hold,), S.shipped, guards=("others_are_on_their_way",), flag="parcel_lost"),
+    Row("lose", (*ON_ITS_WAY, S.delivered), STAYS, guards=("others_are_left",), flag="parcel_lost"),
+    Row("deliver", ON_ITS_WAY, S.delivered, guards=("all_have_arrived",), changes=("take_delivery",)),
+    Row("deliver", (S.customs_hold,), S.shipped, guards=("others_are_on_their_way",), changes=("take_delivery",)),
+    Row("deliver", ON_ITS_WAY, STAYS, guards=("one_more_has_arrived",), changes=("take_delivery",)),
     *of_either_attempt(Row("deliver", UNSHIPPED, S.delivered, changes=("take_delivery", "mark_gap"))),
     # before the request for a refund had left
     *of_either_attempt(Row("ship", (S.refunding,), S.shipped, guards=BEFORE_THE_REQUEST,
@@ -125,15 +138,25 @@ ROWS: tuple[Row, ...] = (
     Row("fail_interception", INTERCEPTING, BACK),
     *of_either_attempt(Row("ship", INTERCEPTING, STAYS, guards=("was_unshipped",),
         changes=("take_shipment",), set_return_state=S.shipped)),
-    Row("hold", INTERCEPTING, STAYS, guards=("was_shipped",), effects=("customs_reminder",), set_return_state=S.customs_hold),
-    Row("release", INTERCEPTING, STAYS, guards=("was_held",), set_return_state=S.shipped),
+    Row("ship", INTERCEPTING, STAYS, guards=("another_parcel",), changes=("take_shipment",)),
+    Row("hold", INTERCEPTING, STAYS, guards=("was_shipped", "one_is_held"),
+        effects=("customs_reminder",), set_return_state=S.customs_hold),
+    Row("hold", INTERCEPTING, STAYS, guards=("was_held", "one_more_is_held"), effects=("customs_reminder",)),
+    Row("release", INTERCEPTING, STAYS, guards=("was_held", "others_are_on_their_way"), set_return_state=S.shipped),
+    Row("release", INTERCEPTING, STAYS, guards=("was_held", "one_less_is_held")),
     *of_either_attempt(Row("deliver", INTERCEPTING, S.delivered, guards=("was_unshipped",),
         changes=("take_delivery", "mark_gap"))),
-    Row("deliver", INTERCEPTING, S.delivered, guards=("current_attempt",), changes=("take_delivery",)),
+    Row("deliver", INTERCEPTING, S.delivered, guards=("current_attempt", "all_have_arrived"), changes=("take_delivery",)),
+    Row("deliver", INTERCEPTING, STAYS, guards=("current_attempt", "was_held", "others_are_on_their_way"),
+        changes=("take_delivery",), set_return_state=S.shipped),
+    Row("deliver", INTERCEPTING, STAYS, guards=("current_attempt", "one_more_has_arrived"), changes=("take_delivery",)),
     # claims
     Row("open_claim", (S.delivered, S.refunded, S.reissued), S.disputed,
         guards=("claim_window", "names_its_lines", "pieces_left"), changes=("open_claim",), effects=("ask_evidence",)),
     Row("open_claim", ON_ITS_WAY, S.disputed, guards=("whole_not_received",),
+        changes=("open_claim",), effects=("ask_evidence",)),
+    Row("open_claim", ON_ITS_WAY, S.disputed,
+        guards=("a_parcel_has_arrived", "claim_window", "names_its_lines", "pieces_left"),
         changes=("open_claim",), effects=("ask_evidence",)),
     Row("open_claim", DISPUTED, STAYS, guards=("no_claim_open", "names_its_lines", "pieces_left"),
         changes=("open_claim",), effects=("ask_evidence",)),
@@ -168,11 +191,18 @@ ROWS: tuple[Row, ...] = (
     refund_claim("lapse_window", changes=("end_window",)),
     Row("lapse_window", (S.refunding,), STAYS,
         changes=("end_window",), effects=("chase_refund", "escalate"), flag="window_ended"),
-    Row("hold", DISPUTED, STAYS, guards=("was_shipped",), effects=("customs_reminder",), set_return_state=S.customs_hold),
+    Row("hold", DISPUTED, STAYS, guards=("was_shipped", "one_is_held"),
+        effects=("customs_reminder",), set_return_state=S.customs_hold),
+    Row("hold", DISPUTED, STAYS, guards=("was_held", "one_more_is_held"), effects=("customs_reminder",)),
     Row("hold", DISPUTED, STAYS, guards=("claimed_after_delivery",)),
-    Row("release", DISPUTED, STAYS, guards=("was_held",), set_return_state=S.shipped),
+    Row("release", DISPUTED, STAYS, guards=("was_held", "others_are_on_their_way"), set_return_state=S.shipped),
+    Row("release", DISPUTED, STAYS, guards=("was_held", "one_less_is_held")),
     Row("release", DISPUTED, STAYS, guards=("claimed_after_delivery",)),
-    Row("deliver", DISPUTED, STAYS, guards=("was_on_its_way",), changes=("take_delivery",), set_return_state=S.delivered),
+    Row("deliver", DISPUTED, STAYS, guards=("was_on_its_way", "all_have_arrived"),
+        changes=("take_delivery",), set_return_state=S.delivered),
+    Row("deliver", DISPUTED, STAYS, guards=("was_held", "others_are_on_their_way"),
+        changes=("take_delivery",), set_return_state=S.shipped),
+    Row("deliver", DISPUTED, STAYS, guards=("was_on_its_way", "one_more_has_arrived"), changes=("take_delivery",)),
     Row("deliver", DISPUTED, STAYS, guards=("claimed_after_delivery",)),
     # money
     Row("settle_refund", (S.refunding,), S.refunded, guards=(*THE_REFUND, "all_has_come"), changes=("settle_refund",)),
@@ -201,7 +231,11 @@ ROWS: tuple[Row, ...] = (
     # decisions
     Row("remind_decision", ANYWHERE, STAYS, changes=("repeat",), effects=("notify_merchant",), flag="undecided"),
     # facts
-    Row("amend", ANYWHERE, STAYS, guards=("changes_a_fact", "currency_is_free", "paid_is_enough"), changes=("amend",)),
+    Row("amend", ON_ITS_WAY, S.delivered, guards=(*A_FACT, "makes_parcels_one", "all_have_arrived"),
+        changes=("amend", "take_delivery")),
+    Row("amend", (S.customs_hold,), S.shipped, guards=(*A_FACT, "makes_parcels_one", "others_are_on_their_way"),
+        changes=("amend",)),
+    Row("amend", ANYWHERE, STAYS, guards=A_FACT, changes=("amend",)),
     # the end
     Row("close", (S.delivered,), S.closed),
     Row("override", ANYWHERE, Target.named, changes=("move_by_hand",), effects=("notify_merchant",)),
@@ -312,6 +346,8 @@ SUPPLIER_REPORTS = ("ship", "deliver", *ABOUT_A_LEFT_ATTEMPT)
 """Reports about the attempt that they name, or that was current when they occurred (rule 2.12)."""
 PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")
 """Reports about one parcel: of these the one that occurred last decides (rule 2.6)."""
+ABOUT_PARCELS = (*PARCEL_REPORTS, "lose")
+"""Reports about the parcel that they name by its tracking number, else about all that are under way (rule 2.18)."""
 PARCEL_MOVES: Mapping[tuple[Position, str], Position] = {
     (Position.unshipped, "ship"): Position.shipped,
     (Position.unshipped, "deliver"): Position.delivered,
@@ -319,6 +355,11 @@ PARCEL_MOVES: Mapping[tuple[Position, str], Position] = {
     (Position.shipped, "deliver"): Position.delivered,
     (Position.held, "release"): Position.shipped,
     (Position.held, "deliver"): Position.delivered,
+    (Position.shipped, "lose"): Position.lost,
+    (Position.held, "lose"): Position.lost,
+    (Position.lost, "hold"): Position.held,
+    (Position.lost, "release"): Position.shipped,
+    (Position.lost, "deliver"): Position.delivered,
 }
 """Where a report takes a parcel, in order of occurrence."""
 PARCEL_FILLS = ((Position.delivered, "ship"),)
@@ -330,7 +371,7 @@ PARCEL_POSITIONS: Mapping[State, Position] = {
     S.delivered: Position.delivered,
     S.closed: Position.delivered,
 }
-"""Where the parcel is while its order is in a state; in other states parcels do not decide."""
+"""Where the parcels are while their order is in a state; in other states parcels do not decide."""
 # fmt: on
 
 CANNOT_RETURN_TO = (S.intercepting, S.refunding)
@@ -364,6 +405,8 @@ FINAL_STATES = (S.closed, S.refunded, S.reissued)
 
 FLAGS: Mapping[str, str] = {
     "earlier_attempt_shipped": "a supplier that was left has shipped after all; the later order must be called off",
+    "parcel_lost": "one of its parcels is lost or was sent back: see what was in it",
+    "sent_after_the_end": "another parcel has left after the order was closed: see what it is",
     "stalled": "the carrier has been silent for too long",
     "customs": "customs still holds the parcel after the last reminder",
     "cancelled_unshipped": "the customer cancelled, the interception failed, and nothing is shipped",

@@ -36,6 +36,7 @@ WHOLE = {
     "final": Field("flag", "no more will come: the rest is declined"),
     "more": Field("flag", "it is right that more has come than was asked for"),
 }
+WHICH = {"tracking_number": Field("text", "which parcel is meant (default: all that are under way)")}
 EVIDENCE = Field("text", "what was sent: names or digests of files, separated by spaces")
 
 FIELDS: dict[str, dict[str, Field]] = {
@@ -47,18 +48,19 @@ FIELDS: dict[str, dict[str, Field]] = {
     "report_closed": {"amount": AMOUNT, **WHOSE, "reason": REASON},
     "ship": {
         "carrier": Field("text", "who carries it"),
-        "tracking_number": Field("text", "the carrier's number of the parcel"),
+        "tracking_number": Field("text", "the carrier's number of the parcel; a further one is another parcel"),
         **WHOSE,
         "reason": REASON,
     },
-    "note_transit": {"status": Field("text", "the carrier's latest status"), "reason": REASON},
+    "note_transit": {**WHICH, "status": Field("text", "the carrier's latest status"), "reason": REASON},
     "hold": {
+        **WHICH,
         "wants": Field("choice", "what customs wants: documents, payment or processing", words=CUSTOMS_WANTS),
         "reason": REASON,
     },
-    "release": {"reason": REASON},
-    "lose": {"reason": REASON},
-    "deliver": {**WHOSE, "reason": REASON},
+    "release": {**WHICH, "reason": REASON},
+    "lose": {**WHICH, "reason": REASON},
+    "deliver": {**WHICH, **WHOSE, "reason": REASON},
     "cancel": {"tell": TELL, "reason": REASON},
     "correct_address": {"address": Field("text", "the right address", personal=True), "tell": TELL, "reason": REASON},
     "confirm_interception": {"tell": TELL, "reason": REASON},
@@ -105,6 +107,12 @@ FIELDS: dict[str, dict[str, Field]] = {
         "route": Field("choice", "domestic or international", words=("domestic", "international")),
         "country": Field("text", "where the order goes"),
         "alternatives": Field("names", "suppliers to turn to, best first, separated by ;"),
+        "parcel": Field(
+            "count", "which parcel's carrier or number is meant (may be left out when there is one; `show` lists them)"
+        ),
+        "carrier": Field("text", "who carries that parcel"),
+        "tracking_number": Field("text", "the number of that parcel"),
+        "same_as": Field("count", "the parcel that it really is: two numbers of one parcel were taken for two"),
         "buyer_name": Field("text", "the buyer's name", personal=True),
         "buyer_email": Field("email", "the buyer's address", personal=True),
         "buyer_address": Field("text", "where the buyer lives", personal=True),

@@ -64,7 +64,7 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
         Refused: a guard turned it down.
 
     """
-    row, target = decide(case, event.trigger, event.fields, rules, event.at)
+    row, target = decide(case, event.trigger, event.fields, rules, event.at, event.parcels)
     return _ask(case, event, rules, row) if asks(event, rules, row) else carry_out(case, event, rules, row, target)
 
 
@@ -96,6 +96,8 @@ def carry_out(case: Case, event: Event, rules: Rules, row: Row, target: State | 
         draft.drop_timer(replace_fields(event.timer, status=TimerStatus.fired, fired_at=event.at))
     if case.state is None:
         begin(draft)
+    if event.parcels is not None:
+        draft.change(parcels=event.parcels)
     for name in row.changes:
         CHANGES[name](draft)
     if row.set_return_state:
@@ -105,6 +107,8 @@ def carry_out(case: Case, event: Event, rules: Rules, row: Row, target: State | 
     settle(draft, target)
     if target:
         _move(draft, target)
+    elif event.parcels is not None:
+        timers.follow_parcels(draft)
     _speak(draft)
     return _finish(draft)
 

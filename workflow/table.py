@@ -58,6 +58,9 @@ for _row in ROWS:
             _row,
         )
 
+AMENDS = next(row for row in ROWS if row.trigger == "amend" and row.target is Target.stays)
+"""The row by which a file amends what is known of an order."""
+
 
 def allowed_now(case: Case) -> tuple[str, ...]:
     """Return the triggers that may be reported of the case as it stands, in the table's order.

@@ -71,6 +71,7 @@ class Position(StrEnum):
     shipped = "shipped"
     held = "held"
     delivered = "delivered"
+    lost = "lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,20 +14,22 @@ from engine.views import Filter, OrderSummary
 
 @click.command("orders")
 @click.option("--attention", is_flag=True, help="Only those that need a person, or wait for a decision")
-@click.option("--text", help="Only those whose number, supplier, group or buyer contains this")
+@click.option("--text", help="Only those whose number, supplier, group, buyer or a tracking number contains this")
+@click.option("--tracking-number", "tracking_numbers", multiple=True, help="Only those with this parcel (repeatable)")
 @list_options("the order entered its state", deadlines=True)
 @click.pass_context
 def orders_command(
     ctx: click.Context,
     attention: bool,
     text: str | None,
+    tracking_numbers: tuple[str, ...],
     wanted: Filter,
     paging: Paging,
 ) -> None:
     """Find orders; those with the nearest deadline come first."""
     app = App(ctx)
     database = app.ready()
-    wanted = replace(wanted, text=text, attention=attention)
+    wanted = replace(wanted, text=text, tracking_numbers=tracking_numbers, attention=attention)
     page = views.list_orders(database, replace(wanted, awake_at=now()), paging.limit, paging.after)
     columns = ("order", "state", "next deadline", "supplier", "needs a person")
 

@@ -58,6 +58,7 @@ DRAWN: Mapping[str, tuple[Detail, ...]] = {
 }
 """What the fields of these kinds are drawn from."""
 WORDS = ("as agreed", "ab" * 32, "photo-1 photo-2", "名字")
+PARCELS = ("P1", "P2", "P3")
 REPORTED = tuple(trigger for trigger in FIELDS if trigger != "place")
 Chosen = TypeVar("Chosen")
 Draw = Callable[[], What]
@@ -177,9 +178,11 @@ class Author:
 
     def _fields(self, trigger: str, case: Case | None) -> Fields:
         known = FIELDS[trigger].items()
-        return {name: self._field(one, case) for name, one in known if one.required or self._dice.random() < 0.35}
+        return {name: self._field(name, one, case) for name, one in known if one.required or self._dice.random() < 0.35}
 
-    def _field(self, known: Field, case: Case | None) -> Detail:
+    def _field(self, name: str, known: Field, case: Case | None) -> Detail:
+        if name == "tracking_number":
+            return self._one_of(PARCELS)
         paid = (case.order.paid if case else None) or 900
         match known.kind:
             case "instant":

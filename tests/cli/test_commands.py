@@ -552,7 +552,7 @@ def test_a_report_that_adds_nothing_is_noted_and_a_tracking_number_that_comes_la
     said = shop("report", "1001", "ship", "--at", "2025-03-05T09:00:00Z", "--reason", "by phone")
     assert "it adds nothing to what was reported before" in said.out
     later = shop("report", "1001", "ship", "--at", "2025-03-05T09:00:00Z", "--tracking-number", "RR1")
-    assert (later.code, shop("show", "1001", "--json").json["attempts"][0]["tracking_number"]) == (0, "RR1")
+    assert (later.code, shop("show", "1001", "--json").json["parcels"][0]["tracking_number"]) == (0, "RR1")
 
 
 def test_on_a_terminal_what_moves_money_or_claims_everything_is_shown_and_asked(shop, monkeypatch):

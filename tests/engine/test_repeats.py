@@ -82,8 +82,8 @@ def test_a_tracking_number_that_comes_later_is_kept_and_a_wrong_one_corrected(pl
     assert told(placed, report("ship", 1, tracking_number="RR1"), now=2) == ["applied"]
     assert told(placed, report("ship", 1, tracking_number="RR2", carrier="Post"), now=3) == ["applied"]
     assert told(placed, report("ship", 1, tracking_number="RR1"), now=4) == ["duplicate"]
-    attempt = case_of(placed).attempt
-    assert (attempt.tracking_number, attempt.carrier) == ("RR2", "Post")
+    (parcel,) = case_of(placed).parcels
+    assert (parcel.tracking_number, parcel.carrier) == ("RR2", "Post")
     assert kept(placed) == [("ship", 1, "applied"), ("ship", 2, "applied"), ("ship", 3, "applied")]
     assert whole(placed)
 

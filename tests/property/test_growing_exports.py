@@ -31,7 +31,8 @@ COLUMNS = (
     *("id", "placed_at", "route", "currency", "supplier", "alternatives", "paid", "ship_by", "sku", "quantity", "price"),
     *("report_no_stock_at", "report_no_stock_supplier", "cancel_at"),
     *(f"{trigger}_at" for trigger in PARCEL),
-    *("ship_supplier", "ship_tracking_number", "deliver_supplier", "hold_wants"),
+    *("ship_supplier", "deliver_supplier", "hold_wants"),
+    *(f"{trigger}_tracking_number" for trigger in PARCEL),
 )
 MADE: Counter[str] = Counter()
 """How many exports of each kind were imported."""
@@ -83,13 +84,18 @@ def orders(draw, number: str) -> list[Row]:
     if draw(st.integers(0, 3)) == 0:
         moment += draw(HOURS)
         first.know("cancel_at", moment, at(moment))
-    draw(parcels(first, number, moment, supplier))
-    return draw(lines(first, number, placed))
+    rows = draw(lines(first, number, placed))
+    others = rows[1 : 1 + draw(st.integers(0, 2))]
+    draw(parcels(first, f"RR{number}", moment, supplier, of_several=bool(others)))
+    for row in others:
+        (since, sku), *_ = row.cells["sku"]
+        draw(parcels(row, f"RR{number}-{sku}", max(moment, since), supplier, of_several=True))
+    return rows
 
 
 @st.composite
-def parcels(draw, row: Row, number: str, moment: float, supplier: str) -> None:
-    """What happens to the order's parcel from a moment on."""
+def parcels(draw, row: Row, number: str, moment: float, supplier: str, *, of_several: bool) -> None:
+    """What happens to a parcel of the order from a moment on; the number of one of several is known when it leaves."""
     for trigger in PARCEL[: draw(st.integers(0, 4))]:
         if trigger in ("hold", "release") and draw(st.booleans()):
             continue
@@ -98,9 +104,13 @@ def parcels(draw, row: Row, number: str, moment: float, supplier: str) -> None:
         row.know(f"{trigger}_at", since, at(moment))
         if trigger in ("ship", "deliver"):
             row.know(f"{trigger}_supplier", since, supplier)
-        later = {"ship": ("ship_tracking_number", f"RR{number}"), "hold": ("hold_wants", "payment")}.get(trigger)
-        if later and draw(st.booleans()):
+        later = {"ship": ("ship_tracking_number", number), "hold": ("hold_wants", "payment")}.get(trigger)
+        if of_several and trigger == "ship":
+            row.know("ship_tracking_number", since, number)
+        elif later and draw(st.booleans()):
             row.know(later[0], since + draw(st.integers(0, 3)), later[1])
+        if of_several and trigger != "ship":
+            row.know(f"{trigger}_tracking_number", since, number)
 
 
 @st.composite
@@ -151,7 +161,8 @@ def standing(case, *, with_clocks=True):
     clocks = sorted((one.trigger, one.due_at, one.status, one.paused_at) for one in case.timers) if with_clocks else None
     withdrawn = LedgerStatus.withdrawn
     money = [(one.side, one.status, one.amount, one.attempt) for one in case.ledger if with_clocks or one.status != withdrawn]
-    parcels = [(one.supplier, one.shipped_at, one.delivered_at, one.tracking_number) for one in case.attempts]
+    parcels = [(one.supplier, one.shipped_at, one.delivered_at) for one in case.attempts]
+    parcels += sorted((str(one.tracking_number), one.news) for one in case.parcels)
     lines = sorted(case.lines, key=lambda one: one.sku)  # they are numbered as they came
     return case.state, lines, money, parcels if with_clocks else None, clocks
 
@@ -252,8 +263,8 @@ def test_where_a_fact_changes_all_else_is_the_same_and_an_exception_names_it(mak
         found, wanted, told = whole_shop(one_by_one), whole_shop(alone), exceptions(one_by_one, last["id"])
     event(name)
     if name == "ship_tracking_number":  # a number is corrected
-        numbers = [[one.tracking_number for one in shop[last["id"]].attempts] for shop in (found, wanted)]
-        assert numbers[0] == [CHANGES[name] if one == last[name] else one for one in numbers[1]]
+        numbers = [[one.tracking_number for one in shop[last["id"]].parcels] for shop in (found, wanted)]
+        assert {*numbers[0]} == {CHANGES[name] if one == last[name] else one for one in numbers[1]}
         return
     assert {number: standing(case) for number, case in found.items()} == {
         number: standing(case) for number, case in wanted.items()

@@ -97,10 +97,11 @@ class WholeOrders(RuleBasedStateMachine):
         hours_ago=st.integers(-1, 100),
         attempt=st.sampled_from([None, 1, 2, 3, 9]),
         amount=st.sampled_from([None, 1, PAID, PAID + 1]),
+        parcel=st.sampled_from([None, None, "T1", "T2"]),
         actor=st.sampled_from(["carrier:test", "person:kim"]),
     )
-    def somebody_reports(self, number, trigger, hours_ago, attempt, amount, actor):
-        self._report(number, trigger, hours_ago, actor, attempt=attempt, amount=amount)
+    def somebody_reports(self, number, trigger, hours_ago, attempt, amount, parcel, actor):
+        self._report(number, trigger, hours_ago, actor, attempt=attempt, amount=amount, tracking_number=parcel)
 
     @rule(
         number=st.sampled_from(ORDERS),

@@ -8,6 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 from sqlmodel import SQLModel, col
 
+from storage import cases
 from storage.database import SCHEMA, Database
 from storage.schema import config, upgrade
 from storage.scratch import create_tables
@@ -123,12 +124,21 @@ def test_an_older_database_keeps_its_rows_and_gains_what_is_new(empty):
         put(connection, "effects", {**EFFECT, "id": 2, "details": "{}"})
         put(connection, "attempts", ATTEMPT)
         put(connection, "timers", TIMER)
+        moved = {"id": 2, "number": "2", "state": "customs_hold", "since": "2025-03-04 09:00:00.250000"}
+        put(connection, "orders", {**ORDER, **moved})
+        put(connection, "attempts", {**ATTEMPT, "order_id": 2, "parcel": "[]"})
     assert upgrade(empty) == "0001"
     assert differences(empty) == []
     with empty.read() as connection:
         suppliers = select(EffectRow.id, EffectRow.supplier).order_by(col(EffectRow.id))
         assert connection.execute(suppliers).all() == [(1, "Yiwu"), (2, None)]
-        assert connection.execute(select(AttemptRow.delivered_at)).scalar() == datetime(2025, 3, 8, 9, tzinfo=UTC)
+        delivered_at = select(AttemptRow.delivered_at).where(col(AttemptRow.order_id) == 1)
+        assert connection.execute(delivered_at).scalar() == datetime(2025, 3, 8, 9, tzinfo=UTC)
+        parcels = cases.load(connection, [1, 2], lock=False)
+        sent = ((datetime(2025, 3, 4, 9, tzinfo=UTC), "ship"), (datetime(2025, 3, 8, 9, tzinfo=UTC), "deliver"))
+        assert [one.news for one in parcels[1].case.parcels] == [sent]
+        held = (datetime(2025, 3, 4, 9, 0, 0, 250_000, tzinfo=UTC), "held")
+        assert [one.news for one in parcels[2].case.parcels] == [(held,)]
         assert connection.execute(select(TimerRow.planned_at)).scalar() == datetime(2025, 3, 5, 9, tzinfo=UTC)
 
 

@@ -70,7 +70,7 @@ def test_rows_of_one_order_are_its_lines_wherever_they_stand(tmp_path):
     )
     orders, rejected = read(tmp_path, content, LINES)
     by_number = {one.order.number: one for one in orders}
-    assert [line.sku for line in by_number["1"].lines] == ["a", "b"]
+    assert [line.sku for line in by_number["1"].lines] == ["a", "b", "d"]
     assert by_number["1"].lines[1].price == 250
     assert [(r.line, r.column) for r in rejected] == [(5, "paid"), (6, None), (7, "n")]
 
@@ -188,6 +188,26 @@ def test_a_later_row_may_leave_out_what_the_first_reported(tmp_path):
     assert read(tmp_path, content, mapping)[1] == []
     _, (other,) = read(tmp_path, content + "1,,2026-01-02,UPS,7\n", mapping)
     assert "reports ship otherwise than line 2" in other.reason
+
+
+def test_a_later_row_with_another_tracking_number_is_another_parcel(tmp_path):
+    mapping = {**BASE, "reports": {"ship": {"at": "s", "tracking_number": "t"}, "deliver": {"at": "d"}}}
+    content = "id,at,s,t,d\n1,2026-01-01,2026-01-02,T1,2026-01-09\n1,,2026-01-02,T2,\n1,,2026-01-03,T3,2026-01-08\n"
+    (order,), rejected = read(tmp_path, content, mapping)
+    assert rejected == []
+    told = [(one.trigger, one.at.day, one.fields["tracking_number"]) for one in order.reports]
+    assert told == [("ship", 2, "T1"), ("deliver", 9, "T1"), ("ship", 2, "T2"), ("ship", 3, "T3"), ("deliver", 8, "T3")]
+    assert len({one.key for one in order.reports}) == 5
+
+
+def test_a_later_row_that_reports_otherwise_of_the_same_parcel_keeps_its_line(tmp_path):
+    mapping = {**BASE, "line": {"sku": "sku"}, "reports": {"ship": {"at": "s", "tracking_number": "t"}}}
+    content = "id,at,sku,s,t\n1,2026-01-01,a,2026-01-02,T1\n1,,b,2026-01-03,T1\n1,,c,2026-01-03,\n"
+    (order,), rejected = read(tmp_path, content, mapping)
+    assert [one.sku for one in order.lines] == ["a", "b", "c"]
+    assert [one.line for one in rejected] == [3, 4]
+    assert "its line is kept, and the report left out" in rejected[0].reason
+    assert len(order.reports) == 1
 
 
 @pytest.mark.parametrize(

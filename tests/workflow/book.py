@@ -250,7 +250,7 @@ def _of_case(was: Case, now: Case, occurred: datetime) -> Iterator[str]:
         yield f"order: {_shown(standing)}"
     if now.order != was.order:
         yield f"links: {_shown(_changed(was.order, now.order))}"
-    for name in ("attempts", "ledger", "claims", "decisions"):
+    for name in ("attempts", "parcels", "ledger", "claims", "decisions"):
         before, after = getattr(was, name), getattr(now, name)
         for number, part in enumerate(after):
             if number >= len(before):

@@ -162,3 +162,47 @@ def test_fields_that_an_erasure_may_have_changed_are_not_compared():
 def test_a_report_dated_ahead_of_now_is_kept():
     _, received = receive(placed().case, report("ship", 9, tracking_number="T1"), day(1), RULES)
     assert received[0].verdict is Verdict.exception
+
+
+def test_the_clocks_of_a_moved_order_count_from_a_ship_date_that_is_amended():
+    told = placed()
+    told.report("override", 1, "person:kim", to="placed", reason="asked again")
+    assert told.case.attempt.counts_from == day(1)
+    amend(told, 2, ship_by=day(9).isoformat())
+    assert told.case.attempt.counts_from is None
+    assert told.timer("urge").due_at == day(11)
+
+
+def test_an_amended_supplier_is_told_with_the_attempt_whose_letters_are_his():
+    told = placed()
+    assert told.report("amend", 1, "person:kim", supplier="Yiwu Lamps").step.suppliers == {1: "Yiwu Lamps"}
+    assert told.report("amend", 2, "person:kim", paid=900).step.suppliers == {}
+
+
+def test_a_sum_that_is_told_otherwise_is_shown_as_money():
+    told = placed()
+    first = Report("report_closed", day(1), "file", "key", "carrier:post", {"amount": 500})
+    told.case, _ = receive(told.case, first, day(1), told.rules)
+    other = to_judge(replace_fields(first, fields={"amount": 1_250}), [Told(first, Verdict.applied)])
+    _, (received, *_) = receive(told.case, other, day(2), told.rules)
+    assert received.verdict is Verdict.exception
+    assert "amount was 5.00 CNY and is 12.50 CNY" in str(received.error)
+
+
+def test_exceptions_about_money_and_goods_let_the_order_need_a_person_and_others_do_not():
+    told = placed()
+    lost, held = told.report("lose", 1), told.report("hold", 1)
+    assert (lost.verdict, lost.flag) == (Verdict.exception, "report_unplaced")
+    assert (held.verdict, held.flag) == (Verdict.exception, None)
+    refunding = placed()
+    refunding.report("report_oversized", 1, "carrier:post")
+    assert refunding.report("hold", 2).flag == "report_unplaced"
+
+
+def test_a_settled_sum_that_was_nothing_after_all_can_be_corrected_again():
+    told = placed()
+    told.report("settle_refund", 1, "person:kim", amount=600)
+    for at, amount in ((2, 0), (3, 500)):
+        assert told.report("correct_settlement", at, "person:kim", row=1, amount=amount, reason="typo").step
+    assert [row.amount for row in told.case.ledger] == [600, -600, 500]
+    assert told.steps[-1].history.details.get("was_amount", 0) == 0

@@ -14,13 +14,18 @@ NOW = day(30)
 PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")
 
 
-def end_state(told: list[tuple[str, int]]) -> str:
+def end(told: list[tuple[str, int] | tuple[str, int, str]]) -> Case:
     story = Story(rules_of())
     case = story.case
-    for trigger, hours in told:
-        report = Report(trigger, day(hours / 24), "carrier", f"{trigger}@{hours}", "carrier:test", {})
+    for trigger, hours, *parcel in told:
+        fields = {"tracking_number": parcel[0]} if parcel else {}
+        report = Report(trigger, day(hours / 24), "carrier", f"{trigger}@{hours}", "carrier:test", fields)
         case, _ = receive(case, report, NOW, story.rules)
-    return str(case.state)
+    return case
+
+
+def end_state(told: list[tuple[str, int] | tuple[str, int, str]]) -> str:
+    return str(end(told).state)
 
 
 @given(
@@ -31,6 +36,28 @@ def test_one_parcels_reports_end_in_the_same_state_in_whatever_order_they_come(t
     shuffled = [*told]
     random.shuffle(shuffled)
     assert end_state(shuffled) == end_state(sorted(told, key=lambda one: one[1]))
+
+
+@st.composite
+def several_parcels(draw):
+    """What is reported of three parcels that have numbers: each leaves, and what is told of it comes to an end somewhere."""
+    hours = draw(st.lists(st.integers(1, 60), min_size=12, max_size=12, unique=True))
+    told = []
+    for at, number in enumerate(["T1", "T2", "T3"][: draw(st.integers(2, 3))]):
+        triggers = PARCEL_REPORTS[: draw(st.integers(1, 5))]
+        moments = sorted([*hours[4 * at : 4 * at + 4], 100 + 10 * at])
+        told += [(trigger, moment, number) for trigger, moment in zip(triggers, moments, strict=False)]
+    return told
+
+
+@given(several_parcels(), st.randoms())
+def test_the_reports_of_several_parcels_end_in_the_same_in_whatever_order_they_come(told, random):
+    shuffled = [*told]
+    random.shuffle(shuffled)
+    one, other = end(shuffled), end(sorted(told, key=lambda one: one[1]))
+    assert (one.state, one.gap, one.attempts, one.waiting) == (other.state, other.gap, other.attempts, ())
+    by_number = [{parcel.tracking_number: parcel.news for parcel in case.parcels} for case in (one, other)]
+    assert by_number[0] == by_number[1]
 
 
 @pytest.mark.parametrize("order", [*permutations([("ship", 1), ("hold", 2), ("release", 3), ("hold", 4)])])

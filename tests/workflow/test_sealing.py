@@ -62,7 +62,7 @@ def test_a_step_that_changes_nothing_of_an_order_seals_that():
     told.report("ship", 1)
     told.report("note_transit", 2, status="in Rotterdam")
     assert "Rotterdam" not in told.steps[-1].history.wrote
-    assert wrote(told).keys() <= {"timers"}
+    assert wrote(told).keys() <= {"timers", "parcels"}
 
 
 def test_of_evidence_digests_alone_are_sealed_for_words_may_name_the_buyer(lived):
@@ -116,3 +116,7 @@ def test_an_older_step_makes_an_order_not_wholly_told():
     assert sealed.is_whole is True
     sealed.take(None)
     assert sealed.is_whole is False
+
+
+def test_of_an_attempt_of_which_nothing_is_known_nothing_is_sealed():
+    assert wrote(Story(rules_of(), supplier=None))["attempts"] == {"1": []}

@@ -116,9 +116,9 @@ class Attempt:
     ship_by: datetime | None = None
     urged_at: datetime | None = None
     shipped_at: datetime | None = None
+    """When the first of its parcels left."""
     delivered_at: datetime | None = None
-    carrier: str | None = None
-    tracking_number: str | None = None
+    """When the last of its parcels arrived; None while one is under way."""
     counts_from: datetime | None = None
     """What its overdue clocks count from instead of the promise: the instant of an override (rule 3.2)."""
     supplier_number: str | None = None
@@ -127,8 +127,22 @@ class Attempt:
     """What was paid to it, in minor units; what was paid to the first is known of the order."""
     returned_at: datetime | None = None
     """Since when it is current again, after the order had left it (rule 2.4)."""
-    parcel: tuple[tuple[datetime, str], ...] = ()
-    """What was reported of its parcel, in order of occurrence: (instant, trigger)."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What one attempt has sent in one parcel (rule 2.18). It is known by its tracking number, once that is known.
+
+    `news` is what was reported of it, in order of occurrence: (instant, trigger).
+    """
+
+    number: int
+    attempt: int
+    news: tuple[tuple[datetime, str], ...] = ()
+    same_as: int | None = None
+    """The parcel that it has turned out to be."""
+    carrier: str | None = None
+    tracking_number: str | None = None
 
 
 @dataclass(frozen=True)
@@ -280,6 +294,7 @@ class Case:
     state: State | None = None
     since: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
+    parcels: tuple[Parcel, ...] = ()
     current: int = 1
     timers: tuple[Timer, ...] = ()
     ledger: tuple[LedgerRow, ...] = ()

@@ -73,5 +73,5 @@ def before(order: Order, lines: tuple[Line, ...], details: Details, told: Detail
         amended = [name for name in amended if name not in OF_ATTEMPT]
     if "lines" in amended:
         lines = read_lines(str(details["was_lines"]))
-    was = {name: as_fact(name, details.get(f"was_{name}")) for name in amended if name != "lines"}
+    was = {name: as_fact(name, details.get(f"was_{name}")) for name in amended if name in FACTS}
     return replace_fields(order, **was), lines

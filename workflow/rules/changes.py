@@ -7,8 +7,8 @@ from workflow.case import claims, facts
 from workflow.case.case import LINKS, PERSONAL, Attempt, replace_fields
 from workflow.case.personal import digest, without_buyer
 from workflow.draft import Draft, EffectDraft
-from workflow.process import CLOCKS_COUNT_FROM, CORRECTED, UNSHIPPED
-from workflow.rules import claim_changes, decision_changes, money_changes, timer_changes, timers
+from workflow.process import CLOCKS_COUNT_FROM, CORRECTED, PARCEL_POSITIONS, UNSHIPPED
+from workflow.rules import claim_changes, decision_changes, money_changes, parcels, timer_changes, timers
 from workflow.vocabulary import LedgerSide, LedgerStatus, State, Way
 
 
@@ -50,7 +50,10 @@ def amend(draft: Draft) -> None:
     if "lines" in fields:
         draft.note(was_lines=facts.written_lines(case.lines))
         draft.change(lines=facts.read_lines(str(fields["lines"])))
-    draft.note(amended=";".join([*changed, *(["lines"] if "lines" in fields else [])]))
+    parts = [name for name, is_told in (("lines", "lines" in fields), ("parcel", draft.event.parcels is not None)) if is_told]
+    draft.note(amended=";".join([*changed, *parts]))
+    if draft.event.parcels is not None:
+        correct_shipment(draft)
     of_attempt = {name: value for name, value in changed.items() if name in facts.OF_ATTEMPT}
     if of_attempt:
         draft.note(attempt=attempt.number)
@@ -97,6 +100,9 @@ def move_by_hand(draft: Draft) -> None:
     delivered_at = at if to is State.delivered else draft.case.attempt.delivered_at
     draft.change_attempt(replace_fields(draft.case.attempt, counts_from=at, urged_at=None, delivered_at=delivered_at))
     draft.change(historical=False)
+    position = PARCEL_POSITIONS.get(to)
+    if position is not None:
+        draft.change(parcels=parcels.move(draft.case, position, at))
     requested = draft.case.open_refund
     if requested and to is not State.refunding:
         money_changes.close(draft, requested, LedgerStatus.withdrawn)
@@ -127,25 +133,31 @@ def turn_to_the_next_supplier(draft: Draft) -> None:
 
 
 def take_shipment(draft: Draft) -> None:
-    """Note who carries the parcel; a gap left by an early delivery is filled (rule 2.5)."""
-    attempt, fields = draft.case.attempt, draft.event.fields
-    shipped = replace_fields(
-        attempt,
-        shipped_at=attempt.shipped_at or draft.event.at,
-        carrier=fields.get("carrier") or attempt.carrier,
-        tracking_number=fields.get("tracking_number") or attempt.tracking_number,
-    )
-    draft.change_attempt(shipped)
-    draft.note(attempt=attempt.number, fills_gap=True if draft.case.gap else None)
-    draft.change(gap=False)
+    """A parcel has left; a gap that its early arrival had made is filled (rules 2.5 and 2.18)."""
+    attempt = draft.case.attempt
+    mine = parcels.of_attempt(draft.case.parcels, attempt.number)
+    first = parcels.first_shipping(mine) or draft.event.at
+    shipped_at = attempt.shipped_at if attempt.shipped_at == first else first  # what is equal is not sealed as a change
+    draft.change_attempt(replace_fields(attempt, shipped_at=shipped_at, delivered_at=_arrived(draft, attempt)))
+    gap = draft.case.gap and any(map(parcels.lacks_shipping, mine))
+    draft.note(attempt=attempt.number, fills_gap=True if draft.case.gap and not gap else None)
+    draft.change(gap=gap)
 
 
 def correct_shipment(draft: Draft) -> None:
     """Who carries a parcel, or its tracking number, becomes known later or was wrong (rule 2.14)."""
-    attempt, fields = _named_attempt(draft), draft.event.fields
-    told = {name: str(fields[name]) for name in CORRECTED if fields.get(name) is not None}
-    draft.note(**{f"was_{name}": getattr(attempt, name) for name in told})
-    draft.change_attempt(replace_fields(attempt, **told))
+    known, named = {one.number: one for one in draft.was.parcels}, draft.event.fields.get("parcel")
+    changed = (one.number for one in draft.case.parcels if one is not known[one.number])
+    was = known[int(named) if named is not None else next(changed)]
+    draft.note(parcel=was.number, **{f"was_{name}": getattr(was, name) for name in CORRECTED if name in draft.event.fields})
+
+
+def _arrived(draft: Draft, attempt: Attempt) -> datetime | None:
+    """Return when the last parcel of an attempt arrived; of one whose parcels say nothing of it, as it is known."""
+    mine = parcels.of_attempt(draft.case.parcels, attempt.number)
+    is_known = any(trigger == "deliver" for one in mine for _, trigger in one.news)
+    last = parcels.last_arrival(mine) if is_known else attempt.delivered_at
+    return attempt.delivered_at if attempt.delivered_at == last else last
 
 
 def return_to_that_attempt(draft: Draft) -> None:
@@ -197,9 +209,10 @@ def take_carrier_news(draft: Draft) -> None:
 
 
 def take_delivery(draft: Draft) -> None:
-    """The parcel arrived (rule 2.5)."""
-    draft.change_attempt(replace_fields(draft.case.attempt, delivered_at=draft.event.at))
-    draft.note(attempt=draft.case.current)
+    """A parcel has arrived, or the last one that was under way is lost (rules 2.5 and 2.18)."""
+    attempt = draft.case.attempt
+    draft.change_attempt(replace_fields(attempt, delivered_at=_arrived(draft, attempt)))
+    draft.note(attempt=attempt.number)
 
 
 def mark_gap(draft: Draft) -> None:

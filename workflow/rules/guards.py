@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workflow.case import claims, facts
-from workflow.case.case import Case, Claim, Details, LedgerRow, replace_fields
+from workflow.case.case import Case, Claim, Details, LedgerRow, Parcel, replace_fields
 from workflow.process import ON_ITS_WAY, TAKEN_BACK, UNSHIPPED
-from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, Remedy, State
+from workflow.rules import parcels
+from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, Position, Remedy, State
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -24,6 +25,8 @@ class GuardContext:
     fields: Details
     rules: Rules
     at: datetime
+    parcels: tuple[Parcel, ...] = ()
+    """The order's parcels as they are after what is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,14 @@ def _changes_a_fact(context: GuardContext) -> bool:
     case, fields = context.case, context.fields
     if case.named_attempt({"attempt": fields.get("attempt")}) is None:
         return False
-    return any(value != facts.known(case, name, fields) for name, value in facts.told(fields))
+    return context.parcels != case.parcels or any(
+        value != facts.known(case, name, fields) for name, value in facts.told(fields)
+    )
+
+
+def _parcels_may_be_made_one(context: GuardContext) -> bool:
+    decides = (*ON_ITS_WAY, State.delivered, State.closed)
+    return context.fields.get("same_as") is None or context.case.state in decides
 
 
 def _paid_is_enough(context: GuardContext) -> bool:
@@ -76,6 +86,38 @@ def _request_has_not_left(case: Case) -> bool:
 def _occurred_before_the_request(context: GuardContext) -> bool:
     requested = context.case.open_refund
     return requested is not None and context.at <= requested.requested_at
+
+
+def _parcels(context: GuardContext) -> tuple[Sequence[Parcel], Sequence[Parcel]]:
+    """Return the parcels of the attempt that is spoken of, as they are and as they will be."""
+    named = context.case.named_attempt(context.fields)
+    number = named.number if named else 0
+    return parcels.of_attempt(context.case.parcels, number), parcels.of_attempt(context.parcels, number)
+
+
+def _are_then(position: Position, refusal: str) -> Guard:
+    """Make a guard about where the parcels are after what is reported."""
+    return Guard(lambda context: parcels.where(_parcels(context)[1]) is position, refusal)
+
+
+def _another_parcel(context: GuardContext) -> bool:
+    was, then = _parcels(context)
+    return 0 < len(was) < len(then)
+
+
+def _changes(position: Position, by: int, refusal: str) -> Guard:
+    """Make a guard about parcels that come to a position (`by` 1), or leave it (-1)."""
+
+    def allows(context: GuardContext) -> bool:
+        was, then = (sum(parcels.position(one.news) is position for one in some) for some in _parcels(context))
+        return (then - was) * by > 0
+
+    return Guard(allows, refusal)
+
+
+def _a_parcel_has_arrived(case: Case) -> bool:
+    mine = parcels.of_attempt(case.parcels, case.current)
+    return any(parcels.position(one.news) is Position.delivered for one in mine)
 
 
 def _cancelled_and_unshipped(case: Case) -> bool:
@@ -237,6 +279,10 @@ NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier (`show` l
 GUARDS: dict[str, Guard] = {
     "changes_a_fact": Guard(_changes_a_fact, "it says nothing that is not known already, or names no attempt of the order"),
     "paid_is_enough": Guard(_paid_is_enough, "more than that has come back already"),
+    "parcels_may_be_made_one": Guard(
+        _parcels_may_be_made_one, "what is one parcel can be told while it is on its way or delivered, in no other state"
+    ),
+    "makes_parcels_one": Guard(lambda context: context.fields.get("same_as") is not None, "no parcels are made one"),
     "currency_is_free": Guard(_currency_is_free, "the ledger has sums in the order's currency"),
     "domestic": _by_case(
         lambda case: case.order.route == "domestic",
@@ -254,6 +300,21 @@ GUARDS: dict[str, Guard] = {
     "earlier_attempt": Guard(_earlier_attempt, NO_SUCH_ATTEMPT),
     "request_has_not_left": _by_case(_request_has_not_left, "the money is awaited already"),
     "occurred_before_the_request": Guard(_occurred_before_the_request, "the refund was requested before that"),
+    "another_parcel": Guard(
+        _another_parcel, "it has been reported as shipped: name another tracking number if it is another parcel"
+    ),
+    "all_have_arrived": _are_then(Position.delivered, "another parcel is under way"),
+    "others_are_on_their_way": _are_then(Position.shipped, "customs holds another parcel"),
+    "one_is_held": _are_then(Position.held, "that parcel is not on its way"),
+    "all_are_lost": _are_then(Position.lost, "another parcel is under way, or has arrived"),
+    "one_more_has_arrived": _changes(Position.delivered, 1, "that parcel is not on its way"),
+    "one_more_is_held": _changes(Position.held, 1, "that parcel is not on its way, or is held already"),
+    "one_less_is_held": _changes(Position.held, -1, "customs does not hold that parcel"),
+    "others_are_left": Guard(
+        lambda context: parcels.where(_parcels(context)[1]) is not Position.lost, "no other parcel is under way or has arrived"
+    ),
+    "a_parcel_has_arrived": _by_case(_a_parcel_has_arrived, "no parcel of it has arrived"),
+    "was_delivered": _by_case(lambda case: case.returns_to is State.delivered, "it had not been delivered before"),
     "cancelled_and_unshipped": _by_case(_cancelled_and_unshipped, "the order was not cancelled, or has shipped"),
     "was_unshipped": _by_case(lambda case: case.returns_to in UNSHIPPED, "the order had shipped before the interception"),
     "was_shipped": _by_case(lambda case: case.returns_to is State.shipped, "the order was not on its way"),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from workflow.case.case import Case, Timer, made, replace_fields
+from workflow.case.case import Case, Parcel, Timer, made, replace_fields
 from workflow.draft import Draft
 from workflow.policy.durations import Duration
 from workflow.process import END_CLAIM_WITHOUT_REMEDY
+from workflow.rules import parcels
 from workflow.table import CLOCK_OF, STARTED_BY
 from workflow.vocabulary import State, TimerStatus
 
@@ -69,14 +70,14 @@ def start(
         if (timer.trigger, timer.ledger, timer.claim) == (trigger, ledger, claim):
             paused, paused_by = paused or timer.paused_by is not None, paused_by or timer.paused_by
             end(draft, timer)
-    planned = plan(draft.case, draft.rules, trigger, counts_from or draft.event.at, ledger=ledger)
+    since = counts_from or _since_news(draft, trigger) or draft.event.at
+    planned = plan(draft.case, draft.rules, trigger, since, ledger=ledger)
     if planned is None:
         return
     about: dict[str, Any] = {"ledger": ledger, "claim": claim, "paused_by": paused_by}
     if paused:
         waits = draft.case.state in CLOCK_OF[trigger].waits_in
-        since = max(draft.event.at, draft.case.since or draft.event.at)  # late news may be older than what stops the clock
-        about |= {"status": TimerStatus.paused, "paused_at": None if waits else since}
+        about |= {"status": TimerStatus.paused, "paused_at": None if waits else _stopped_at(draft, since)}
     _add(draft, trigger, planned[0], planned, about)
 
 
@@ -109,12 +110,43 @@ def recount(draft: Draft, *triggers: str) -> None:
     """Count the timers of `triggers` anew, those that stand still too: what is paused stays so, since when it was."""
     for timer in draft.case.timers:
         if timer.trigger in triggers:
-            end(draft, timer)
-            planned = plan(draft.case, draft.rules, timer.trigger, draft.event.at)
-            if planned is not None:
-                paused = {"status": timer.status, "paused_at": timer.paused_at, "paused_by": timer.paused_by}
-                stands = paused if timer.status is TimerStatus.paused else {}
-                _add(draft, timer.trigger, planned[0], planned, stands)
+            _count_anew(draft, timer, draft.event.at, timer.paused_at)
+
+
+def _count_anew(draft: Draft, timer: Timer, since: datetime, paused_at: datetime | None) -> None:
+    end(draft, timer)
+    planned = plan(draft.case, draft.rules, timer.trigger, since)
+    if planned is not None:
+        paused = {"status": timer.status, "paused_at": paused_at, "paused_by": timer.paused_by}
+        _add(draft, timer.trigger, planned[0], planned, paused if timer.status is TimerStatus.paused else {})
+
+
+def follow_parcels(draft: Draft) -> None:
+    """Count those clocks anew that count from the news of parcels, if that has changed and they have not fired yet."""
+    for timer in draft.case.timers:
+        since = _since_news(draft, timer.trigger)
+        if since is not None and since != timer.counts_from and timer.nth == 1:
+            is_by_state = timer.paused_by is None and timer.paused_at is not None
+            _count_anew(draft, timer, since, _stopped_at(draft, since) if is_by_state else timer.paused_at)
+
+
+def _stopped_at(draft: Draft, since: datetime) -> datetime:
+    """Return when a clock stopped that counts from `since`: late news may be older than what stops it."""
+    return max(since, draft.case.since or since)
+
+
+def _since_news(draft: Draft, trigger: str) -> datetime | None:
+    """Return what a clock counts from, where that is the news of parcels which a report tells."""
+    told = draft.event.parcels
+    if told is None or trigger not in _COUNT_FROM_NEWS:
+        return None
+    return _COUNT_FROM_NEWS[trigger](parcels.of_attempt(told, draft.case.current))
+
+
+_COUNT_FROM_NEWS: dict[str, Callable[[Iterable[Parcel]], datetime | None]] = {
+    "stall": parcels.last_news,
+    "remind_customs": parcels.held_since,
+}
 
 
 def start_if_off(draft: Draft, *triggers: str) -> None:
@@ -260,7 +292,7 @@ _DEADLINES: dict[str, Callable[[DeadlineContext], list[Deadline]]] = {
     "urge": _urge,
     "reroute": _reroute,
     "fail_interception": lambda ask: [(ask.at, ask.policy.interception.fail_after)],
-    "close": lambda ask: [(ask.at, ask.policy.delivery.close_after)],
+    "close": lambda ask: [(ask.case.attempt.delivered_at or ask.at, ask.policy.delivery.close_after)],
     "lapse_evidence": lambda ask: [(ask.at, ask.policy.claims.evidence_within)],
     "lapse_window": lambda ask: [(ask.at, ask.policy.claims.window)],
 }
