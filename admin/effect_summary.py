@@ -1,6 +1,7 @@
 """What an effect is about, in a few words."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from admin.text import safe
@@ -23,9 +24,12 @@ def effect_summary(kind: str, details: Mapping[str, Any], currency: str) -> str:
     return ", ".join(said)
 
 
-def caused(effects: Iterable["EffectDraft"], currency: str) -> Iterator[str]:
-    """Yield a line for each effect that a step causes."""
+def caused(effects: Sequence["EffectDraft"], currency: str, when: Callable[[datetime], str]) -> Iterator[str]:
+    """Yield a line for each effect that a step causes, and until when it can be taken back."""
     for effect in effects:
         about = effect_summary(effect.kind, effect.details, currency)
         by_hand = ", which the policy leaves to you" if effect.mode is Mode.off else ""
         yield f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{by_hand}"
+    until = max((one.leaves_at for one in effects if one.leaves_at and one.mode is not Mode.off), default=None)
+    if until is not None:
+        yield f"  leaves {when(until)}: until then `aftersales undo` takes it back"

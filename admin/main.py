@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "effects": "List what leaves the engine; approve, drop or retry it, or say that it is done.",
     "decisions": "List what waits for a decision of yours.",
     "decide": "Answer what waits for a decision on an order.",
+    "undo": "Take back what a person has last reported or decided.",
     "report": "Report something about an order.",
     "erase": "Remove a buyer's name, addresses, messages and evidence everywhere.",
     "export": "Write histories as CSV, or as an event log for process mining.",

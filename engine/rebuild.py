@@ -24,6 +24,7 @@ from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
 from workflow.table import AMENDS
 from workflow.timer_commands import ACTIONS, act
+from workflow.undoing import RESTORED, Taken, undo
 from workflow.vocabulary import PERSON, LedgerStatus, Verdict, Way
 
 
@@ -56,12 +57,18 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
 
 def _unamended(case: Case, history: Sequence[HistoryRow], reports: Sequence[Found]) -> Case:
     """Return a case with the facts that the order came with."""
-    order, lines = case.order, case.lines
+    order, lines, undone = case.order, case.lines, _undone(history)
     for row in reversed(history):
-        if row.trigger == "amend":
+        if row.trigger == "amend" and row.sequence not in undone:
             told: Details = next((one["fields"] for one in reports if _is_of(one, row)), {})
             order, lines = facts.before(order, lines, row.details, told)
     return replace_fields(case, order=order, lines=lines)
+
+
+def _undone(history: Sequence[HistoryRow]) -> set[int]:
+    """Return which steps of a history a later one has taken back."""
+    undos = (row for row in history if row.trigger == "undo")
+    return {sequence for row in undos for sequence in range(int(row.details["first"] or 0), row.sequence)}
 
 
 def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
@@ -89,7 +96,8 @@ def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:
 def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rules) -> Rebuilt | None:
     """Live through what had occurred up to `at`, on a virtual clock and under the policy in force; None: not placed yet."""
     stored = cases.load(connection, [order_id], lock=False)[order_id].case
-    reports = [report_of(row) for row in queries.reports(connection, order_id) if row["occurred"] <= at]
+    told = (row for row in queries.reports(connection, order_id) if row["verdict"] != Verdict.undone)
+    reports = [report_of(row) for row in told if row["occurred"] <= at]
     if stored.order.placed_at > at:
         return None
     run = CaseRun(_bare(stored, with_links=stored.order.replaces is not None))
@@ -116,11 +124,14 @@ class _Retaken:
         self.case = _bare(stored, with_links="replaces" in rows[0].details)
         self._reports = sorted(reports, key=lambda row: row["id"])
         self._told: set[int] = set()
+        self._before: dict[int, tuple[Case, set[int]]] = {}
+        """By the number of a step: the case before it, and which reports had been told."""
 
     def take(self, row: HistoryRow, rules: Rules) -> bool:
         """Take the step of `row`; return whether it came out the same."""
         if row.sequence <= self.case.steps:
             return True  # an earlier report caused it
+        self._before[row.sequence] = self.case, {*self._told}
         try:
             self._let_wait(row, rules)
             steps = [*self._take(row, rules)]
@@ -154,6 +165,8 @@ class _Retaken:
             else:
                 event = Event(row.trigger, row.occurred, row.recorded, row.actor, _fields(row), timer)
                 made = step(self.case, event, rules)
+        elif row.trigger == "undo":
+            made = self._undo(row, rules)
         elif row.trigger in ("link", "erase") or "replaces" in row.details:
             made = self._alone(row, rules)
         elif row.trigger == "amend" and not row.actor.startswith(PERSON):
@@ -162,6 +175,13 @@ class _Retaken:
             return self._receive(row, rules)
         self.case = made.case if made else self.case
         return [made] if made else []
+
+    def _undo(self, row: HistoryRow, rules: Rules) -> Step:
+        """Take back what a person has taken back; its reports may be told again."""
+        first = int(row.details["first"] or 0)
+        before, self._told = self._before[first]
+        what = Taken(str(row.details["undoes"]), first, row.sequence - 1, {name: getattr(before, name) for name in RESTORED})
+        return undo(self.case, what, row.recorded, row.actor, row.reason, rules)
 
     def _alone(self, row: HistoryRow, rules: Rules) -> Step:
         """Take a step that no report brought about."""
@@ -217,6 +237,7 @@ class _Retaken:
     def _waiting(self, told: Found) -> Iterator[Found]:
         for one in self._reports:
             earlier = one["id"] < told["id"] and one["id"] not in self._told and one["trigger"] in PARCEL_REPORTS
+            earlier = earlier and one["verdict"] != Verdict.undone
             if earlier and (one["verdict"] in (Verdict.exception, Verdict.refused) or one["received"] < told["received"]):
                 self._told.add(one["id"])
                 yield one
@@ -224,7 +245,8 @@ class _Retaken:
 
 def _is_of(report: Found, row: HistoryRow) -> bool:
     occurred = row.details.get("reported_at") or row.occurred.isoformat()
-    if (report["trigger"], report["occurred"].isoformat(), report["verdict"]) != (row.trigger, occurred, Verdict.applied):
+    is_taken = report["verdict"] in (Verdict.applied, Verdict.undone)
+    if not is_taken or (report["trigger"], report["occurred"].isoformat()) != (row.trigger, occurred):
         return False
     corrected = [name for name in row.details if name in FIELDS[row.trigger] and name not in WHOSE]
     return "correction" not in row.details or all(report["fields"].get(name) == row.details[name] for name in corrected)

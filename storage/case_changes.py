@@ -161,7 +161,7 @@ def _timers(writes: RowChanges, key: int, change: CaseChange) -> None:
     for number, timer in {number: timer for step in change.steps for number, timer in step.timers.items()}.items():
         if number > made:
             writes.added[TimerRow].append(case_mapper.timer_values(key, timer))
-        elif (changes := case_mapper.timer_changes(key, known[number], timer)).keys() > _KEY:
+        elif (changes := case_mapper.timer_changes(key, known.get(number), timer)).keys() > _KEY:
             writes.changed[TimerRow].append(changes)
 
 

@@ -58,9 +58,12 @@ def timer_values(order_id: int, timer: Timer) -> Values:
     return {"order_id": order_id, **vars(timer), "wake_at": timer.due_at}
 
 
-def timer_changes(order_id: int, was: Timer, now: Timer) -> Values:
-    """Return the columns of a timer that have changed, and its key; one that runs is looked at again when it is due."""
-    changes = {"order_id": order_id, "number": now.number, **_difference(was, now)}
+def timer_changes(order_id: int, was: Timer | None, now: Timer) -> Values:
+    """Return the columns of a timer that have changed, and its key; one that runs is looked at again when it is due.
+
+    Of one that had ended, and runs again, all columns have.
+    """
+    changes = {"order_id": order_id, "number": now.number, **(_difference(was, now) if was else vars(now))}
     return {**changes, "wake_at": now.due_at} if now.status == TimerStatus.pending else changes
 
 
@@ -80,6 +83,7 @@ def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Valu
         "supplier": effect.details.get("supplier"),
         "details": kept_json(dict(effect.details)),
         "caused_at": cause.occurred,
+        "next_try_at": effect.leaves_at,
     }
 
 

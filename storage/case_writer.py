@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
-from storage import dialect, locks, outbox
+from storage import dialect, locks, outbox, undoing
 from storage.attention import clear_flags, raise_flags, unflag_exceptions
 from storage.case_changes import CaseChange, row_changes
 from storage.chunks import chunked
@@ -27,6 +27,7 @@ def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
     new = [change for change in changes if change.before is None]
     by_id = [*zip(_new_ids(connection, len(new)), new, strict=True), *((c.order_id or 0, c) for c in changes if c.before)]
     writes, kind = row_changes(by_id), dialect.at(connection)
+    undoing.keep(connection, by_id)
     sets = (one for operation, table, rows in writes.in_order() for one in row_sets(operation, table, rows, kind.instant_text))
     for group in together(sets):
         for rows, written in zip(group, kind.write(connection, group), strict=True):

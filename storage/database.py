@@ -20,7 +20,7 @@ from storage.locks import Lock
 from storage.sqlite import file_of
 from workflow.errors import AftersalesError, UsageError
 
-SCHEMA = "0013"
+SCHEMA = "0014"
 """The newest migration; a test holds it against the migrations folder."""
 
 

@@ -310,7 +310,10 @@ def something_leaves(connection: Connection, at: datetime) -> bool:
 @lru_cache
 def _something_leaves(written_for: Dialect) -> Prepared:
     """Ask as the indexes have it: with a parameter in place of the status a prepared statement may not use them."""
-    ready = select(col(EffectRow.id)).where(text("effects.status = 'ready'"))
+    tried = col(EffectRow.next_try_at)
+    ready = select(col(EffectRow.id)).where(
+        text("effects.status = 'ready'"), or_(tried.is_(None), tried <= bindparam("at", None))
+    )
     due = select(col(MessageRow.id)).where(
         text("messages.status = 'waiting'"), col(MessageRow.next_try_at) <= bindparam("at", None)
     )

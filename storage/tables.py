@@ -140,6 +140,24 @@ class ParcelRow(SQLModel, table=True):
     tracking_number: str | None = None
 
 
+class UndoableRow(SQLModel, table=True):
+    """The last steps of an order that a person brought about: what they have changed as it was, and verdicts of reports.
+
+    `was` is JSON by field of the case; `reports` a JSON list of [source, key, nth, verdict before or null].
+    """
+
+    __tablename__ = "undoable"
+    __table_args__ = KEYED
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    trigger: str
+    first: int
+    last: int
+    recorded: datetime
+    was: str = Field(sa_type=Text)
+    reports: str = Field(sa_type=Text)
+
+
 class TimerRow(SQLModel, table=True):
     """A deadline. `wake_at` is when it is tried: its due instant, or later after a failed try."""
 

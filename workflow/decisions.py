@@ -30,6 +30,8 @@ class Answer:
     number: int | None = None
     until: datetime | None = None
     reason: str | None = None
+    at_once: bool = False
+    """Whether what it causes leaves at once, and not only when the time is over in which it can be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,13 @@ def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
         raise Refused(case.name, case.state, f"decide {given.way}", "the instant until which it would sleep is past")
     report, timer = report_of(case, decision), case.timer(decision.timer or 0)
     until = None if given.until is None else given.until.isoformat()
-    told: Details = {"decision": decision.number, "way": given.way, "reason": given.reason, "until": until}
+    told: Details = {
+        "decision": decision.number,
+        "way": given.way,
+        "reason": given.reason,
+        "until": until,
+        "now": given.at_once or None,
+    }
     fields = {**(report.fields if report else {}), **{name: value for name, value in told.items() if value is not None}}
     if until is None:
         case = replace_fields(case, asking=tuple(one for one in case.asking if one is not report))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ class Event:
     report: Report | None = None
     parcels: tuple[Parcel, ...] | None = None
     """The order's parcels as they are after it; None: it says nothing of them."""
+    was: Mapping[str, Any] | None = None
+    """Of a step that is taken back: the fields of the case that it has changed, as they were."""
 
     @property
     def way(self) -> Way | None:
@@ -55,6 +58,8 @@ class EffectDraft:
     attempt: int
     details: Details
     mode: Mode
+    leaves_at: datetime | None = None
+    """Not before this instant: until then the step can be taken back (rule 2.19)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,8 +253,10 @@ RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
     Row("ask", None, STAYS, changes=("ask",), effects=("notify_merchant",)),
     Row("queue", None, STAYS, changes=("queue",)),
     Row("stay", None, STAYS, changes=("stay",)),
-    # an order that was known already turns out to be a replacement (rule 8.7), and a buyer is erased (rule 6.4)
+    # an order that was known already turns out to be a replacement (rule 8.7), a person takes their last step back
+    # (rule 2.19), and a buyer is erased (rule 6.4)
     Row("link", None, STAYS, changes=("link",)),
+    Row("undo", None, STAYS, changes=("take_back",)),
     Row("erase", None, STAYS),
 )}
 """Steps that no report and no deadline causes: they are recorded in any state, and the order stays."""
@@ -397,6 +399,8 @@ NEED_A_PERSON = (
 """Reports of money or the parcel's end: an order that has no place for one needs a person (rule 2.16)."""
 MONEY_CAME = ("settle_refund", "settle_recovery", "report_closed")
 """Reports of money that has come: one that cannot be entered is kept for a person, whatever turned it down."""
+STAYS_DONE = ("place", "submit_evidence", "confirm_reissue")
+"""What a person reports and cannot take back: the order itself, files of evidence, and an order that was placed for it."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")
 """Clocks that wait while a report waits for a decision."""
 DECIDED_BY_POLICY = ("lapse_window",)

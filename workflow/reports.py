@@ -128,9 +128,10 @@ FIELDS: dict[str, dict[str, Field]] = {
 }
 """Every trigger that a person, a file, the API or a carrier may report (rule 2.1)."""
 ANYWAY = Field("flag", "accept a date before the order was placed, or before the last news of its parcel")
+NOW = Field("flag", "let what it causes leave at once, and not only when the time is over in which it can be taken back")
 for _trigger in FIELDS:
     if _trigger != "place":
-        FIELDS[_trigger]["anyway"] = ANYWAY
+        FIELDS[_trigger] |= {"anyway": ANYWAY, "now": NOW}
 
 MEANINGS = {
     "place": "The order was paid and sent to a supplier.",

@@ -21,6 +21,7 @@ from workflow.process import (
     NOT_RETURNED_TO,
     RECORDS,
     REMEDIES_BY_HAND,
+    STAYS_DONE,
     WAITING_RECORDS,
 )
 from workflow.reports import FIELDS
@@ -28,7 +29,8 @@ from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
 from workflow.rules.decision_changes import settle
 from workflow.rules.needs import obsolete
-from workflow.vocabulary import PERSON, ClaimStatus, Mode, Row, State, Target, TimerStatus
+from workflow.table import EFFECT_OF
+from workflow.vocabulary import PERSON, ClaimStatus, Mode, Party, Row, State, Target, TimerStatus
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
@@ -141,7 +143,7 @@ def _speak(draft: Draft) -> None:
 
     A person's reason is theirs: it stays in the history, and no effect carries it (rule 5.10).
     """
-    own = ("reason",) if draft.event.actor.startswith(PERSON) else ()
+    own = ("reason", "now") if draft.event.actor.startswith(PERSON) else ()
     fields = {name: value for name, value in draft.event.fields.items() if value is not None and name not in own}
     for kind in draft.row.effects:
         number = _attempt_concerned(draft, kind)
@@ -149,9 +151,19 @@ def _speak(draft: Draft) -> None:
         told = {name: value for name, value in fields.items() if name != "tell"} if kind == "place_supply" else fields
         details = {**told, **draft.details, "about": draft.event.trigger, "supplier": supplier}
         mode = draft.rules.policy.mode(kind)  # who was to be asked has decided by now
-        draft.effects.append(EffectDraft(kind, number, details, Mode.auto if mode is Mode.ask else mode))
+        leaves_at = _may_be_undone_until(draft, kind)
+        draft.effects.append(EffectDraft(kind, number, details, Mode.auto if mode is Mode.ask else mode, leaves_at))
     if draft.row.flag and "repeat" not in draft.row.changes:
         draft.flags.append(draft.row.flag)
+
+
+def _may_be_undone_until(draft: Draft, kind: str) -> datetime | None:
+    """Return until when what a person causes does not leave; None: what tells the merchant's own people leaves at once."""
+    event, is_told_at_once = draft.event, EFFECT_OF[kind].party in (Party.merchant, Party.contact)
+    may_be_undone = event.actor.startswith(PERSON) and event.trigger not in STAYS_DONE
+    if is_told_at_once or not may_be_undone or event.fields.get("now"):
+        return None
+    return event.recorded + draft.rules.policy.effects.undo_within.span()
 
 
 def _attempt_concerned(draft: Draft, kind: str) -> int:

@@ -184,6 +184,8 @@ class LedgerStatus(StrEnum):
     """It is not owed any more."""
     corrected = "corrected"
     """By this a sum that had been settled was corrected."""
+    undone = "undone"
+    """The step that wrote it down was taken back."""
 
 
 class ClaimStatus(StrEnum):
@@ -249,6 +251,8 @@ class Verdict(StrEnum):
     """It was known; nothing has changed."""
     waiting = "waiting"
     """A person decides whether its step is taken."""
+    undone = "undone"
+    """It was applied, and a person has taken that back; it may be given again."""
 
 
 class Way(StrEnum):

@@ -29,6 +29,7 @@ _MEANING = {
 @click.option("--decision", "number", type=click.IntRange(min=1), help="Only if it is the decision with this number")
 @click.option("--until", type=InstantOrDuration(), help="With stay: it sleeps until this instant, or for 2d, 36h, …")
 @click.option("--reason", help="Why; it is kept in the history")
+@click.option("--now", "at_once", is_flag=True, help="Let what it causes leave at once: it cannot be taken back then")
 @click.option("--dry-run", is_flag=True, help="Only say what would come of it")
 @click.option("--yes", "agreed", is_flag=True, help="Do not ask")
 @click.pass_context
@@ -39,6 +40,7 @@ def decide_command(
     number: int | None,
     until: datetime | None,
     reason: str | None,
+    at_once: bool,
     dry_run: bool,
     agreed: bool,
 ) -> None:
@@ -50,18 +52,18 @@ def decide_command(
     database, moment = app.ready(), now()
     rules = app.rules_for_reading() if dry_run or way is None else app.rules()
     if way is None:
-        if number or until or reason or dry_run or agreed:
+        if number or until or reason or at_once or dry_run or agreed:
             raise UsageError("these options go with an answer: yes, next, refund or stay")
         _print_standing(app, standing(database, identity, moment, rules), identity)
         return
     if until is not None and way != Way.stay:
         raise UsageError("--until is for stay: until then the decision sleeps")
-    given = Answer(Way(way), person(), number, until, reason)
+    given = Answer(Way(way), person(), number, until, reason, at_once)
     asks = on_terminal() and not agreed
     if dry_run or asks:
         found = standing(database, identity, moment, rules)
         shown = number or (found.decision.number if found else None)
-        given = Answer(given.way, given.by, shown, until, reason)
+        given = Answer(given.way, given.by, shown, until, reason, at_once)
         _print_answered(app, decide(database, identity, given, moment, rules, dry_run=True), would=True)
         if dry_run:
             return
@@ -104,7 +106,7 @@ def _print_answered(app: App, answered: Answered, *, would: bool) -> None:
         click.echo(f"Order {safe(case.name)} {'would stay' if would else 'stays'} {case.state}: {row.trigger} {asked}.")
     else:
         click.echo(f"Order {safe(case.name)} {'would be' if would else 'is'} {case.state} after {row.trigger}.")
-    for line in caused(made.effects, case.order.currency):
+    for line in caused(made.effects, case.order.currency, app.when):
         click.echo(line)
     for flag in made.flags:
         click.echo(f"  needs a person: {FLAGS[flag]}")

@@ -120,7 +120,7 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
         whose = f"attempt {told['attempt']}{supplier}"
         click.echo(f"  It is noted of {safe(whose)}, which the order has left: nothing moves. --attempt names another one.")
     currency = outcome.case.order.currency
-    for line in caused(outcome.steps[0].effects, currency):
+    for line in caused(outcome.steps[0].effects, currency, app.when):
         click.echo(line)
     if outcome.steps[0].history.trigger == "open_claim":
         click.echo(f"  claims {safe(str(outcome.steps[0].history.details['pieces']))}")

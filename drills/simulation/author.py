@@ -30,6 +30,7 @@ from drills.simulation.moves import (
     Send,
     Tell,
     Tidy,
+    Undo,
     What,
     rounded,
 )
@@ -84,6 +85,7 @@ class Author:
             self._fire: 4,
             self._decide: 6,
             self._answer: 8,
+            self._undo: 6,
             self._move: 6,
             self._file: 1,
             self._adopt: 1,
@@ -107,7 +109,8 @@ class Author:
         fault = Fault(self._one_of(KINDS), self._statement()) if self._dice.random() < chance else None
         meanwhile = None
         if self._dice.random() < 0.12 and not isinstance(what, Erase):
-            others: dict[Draw, int] = {self._tell: 4, self._decide: 2, self._move: 1, self._fire: 1, self._send: 1}
+            others: dict[Draw, int] = {self._tell: 4, self._decide: 2, self._undo: 1}
+            others |= dict.fromkeys((self._move, self._fire, self._send), 1)
             other = Happens(0.0, self._what(others), (process + self._dice.randint(1, PROCESSES - 1)) % PROCESSES)
             meanwhile = self._dice.randint(1, 4), other
         return Happens(hours, what, process, fault, meanwhile)
@@ -222,6 +225,9 @@ class Author:
     def _answer(self) -> What:
         number = self._last if self._last in self._numbers() else self._one_of(self._numbers() or ("1",))
         return Answer(number, self._one_of([*map(str, Way)]), float(self._dice.choice((0, 24, 100))))
+
+    def _undo(self) -> What:
+        return Undo(self._last if self._last in self._numbers() else self._one_of(self._numbers() or ("1",)))
 
     def _move(self) -> What:
         """Move timers; one command in three is repeated as it was, as after a mishap."""

@@ -109,6 +109,13 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Undo:
+    """A person takes back what was last reported or decided of an order, if that can be taken back."""
+
+    number: str
+
+
+@dataclass(frozen=True)
 class Move:
     """A person moves timers: all, or those of an order or a supplier; under a name, twice if it was cut off."""
 
@@ -141,7 +148,7 @@ class Tidy:
     exception: int = 0
 
 
-What = Place | File | Tell | Repeat | Pass | Fire | Send | Decide | Answer | Move | Adopt | Erase | Tidy
+What = Place | File | Tell | Repeat | Pass | Fire | Send | Decide | Answer | Undo | Move | Adopt | Erase | Tidy
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,11 @@ AHEAD = timedelta(hours=2)
 """A clock that is off by less is believed."""
 _O, _H, _T = table_of(OrderRow), table_of(HistoryTableRow), table_of(TimerRow)
 _VERSIONS = select(_O.c.id, _O.c.version, _O.c.last_hash)
+_READ = ("order_id", "sequence", "hash", "due", "recorded", "trigger", "source", "target", "details")
 _ROWS = (
-    select(_H.c.order_id, _H.c.sequence, _H.c.hash, _H.c.due, _H.c.recorded)
+    select(
+        _H.c.order_id, _H.c.sequence, _H.c.hash, _H.c.due, _H.c.recorded, _H.c.trigger, _H.c.source, _H.c.target, _H.c.details
+    )
     .where(_H.c.order_id.in_(bindparam("ids", expanding=True)))
     .order_by(_H.c.order_id, _H.c.sequence)
 )
@@ -38,6 +41,12 @@ _EFFECTS = text("SELECT order_id, sequence, kind, attempt FROM effects WHERE ord
 _OVERDUE = text("SELECT count(*) FROM timers WHERE status = 'pending' AND due_at <= :now").bindparams(
     bindparam("now", None, UTCDateTime)
 )
+
+
+def _undone(rows: Sequence[Any]) -> set[int]:
+    """Return the numbers of the steps that were taken back."""
+    undos = (row for row in rows if row.trigger == "undo")
+    return {number for row in undos for number in range(json.loads(row.details)["first"], row.sequence)}
 
 
 class Promises:
@@ -128,6 +137,10 @@ class Promises:
         """Nothing that was acknowledged is ever changed or taken back."""
         before, now = self._heads.get(key, []), [row.hash for row in rows]
         self._claim("9.9", now[: len(before)] == before, lambda: f"order row {key}: steps that were stored are gone")
+        for row in rows[len(before) :]:
+            if row.trigger == "undo":
+                was = rows[json.loads(row.details)["first"] - 1].source
+                self._claim("2.19", row.target == was, lambda was=was: f"order row {key}: taken back, it was {was} before")
         ahead = max(row.recorded for row in rows) - self._world.now
         self._claim("9.12", ahead < AHEAD, lambda: f"order row {key}: a step was recorded {ahead} ahead of the clock")
         self._heads[key] = now
@@ -135,7 +148,8 @@ class Promises:
     def _of_timers(self, case: Case, timers: Sequence[Any], rows: Sequence[Any]) -> None:
         fired = [one for one in timers if one.status == "fired"]
         early = [one.trigger for one in fired if one.fired_at < one.due_at]
-        told = sum(row.due is not None for row in rows)
+        undone = _undone(rows)
+        told = sum(row.due is not None and row.sequence not in undone for row in rows)
         self._claim("9.1", not early, lambda: f"{case.name}: {early} fired early")
         self._claim("9.1", told == len(fired), lambda: f"{case.name}: {len(fired)} timers fired, and {told} steps say so")
         running = [one for one in timers if one.status in ("pending", "paused")]
@@ -177,8 +191,9 @@ class Promises:
 
     def _of_reports(self, connection: Connection) -> None:
         """What was acknowledged as applied is in the history; what was said is kept once, with its verdict."""
+        undone = {*connection.execute(select(_H.c.order_id).where(_H.c.trigger == "undo")).scalars()}
         stored = {
-            (row["source"], row["key"]): row["verdict"]
+            (row["source"], row["key"]): Verdict.undone if key in undone else row["verdict"]
             for (key,) in connection.execute(select(_O.c.id))
             for row in queries.reports(connection, key)
         }
@@ -191,7 +206,7 @@ class Promises:
             if one.verdict is Verdict.applied:
                 self._claim(
                     "9.9",
-                    verdict == Verdict.applied,
+                    verdict in (Verdict.applied, Verdict.undone),
                     lambda one=one, verdict=verdict: f"{one.report.key} was applied and is {verdict}",
                 )
 

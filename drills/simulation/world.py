@@ -17,7 +17,7 @@ from drills.simulation.faults import Databases, Killed, Process
 from drills.simulation.moves import Bought, Happens
 from drills.simulation.sink import Sink
 from effects.letters import Letters
-from engine import answering, operations, owning, timer_commands
+from engine import answering, operations, owning, timer_commands, undoing
 from engine.composing import Messenger, compose_due
 from engine.deciding import DECIDABLE, ChosenEffect, EffectAction, close_exception, decide_effects, resolve
 from engine.erasing import BuyerSelection, Places, erase, find
@@ -267,6 +267,9 @@ class World:
         given = answers.Answer(Way(what.way), "person:kim", until=until if what.way == Way.stay else None)
         answering.decide(self.database, what.number, given, self.now, self.rules)
 
+    def _undo(self, what: moves.Undo) -> None:
+        undoing.undo_last(self.database, what.number, "person:kim", self.now, self.rules)
+
     def _messages(self, *statuses: str) -> set[str]:
         wanted = select(table_of(MessageRow).c.key).where(table_of(MessageRow).c.status.in_(statuses))
         with self.look.read() as connection:
@@ -336,6 +339,7 @@ _DO: Mapping[type, Callable[[World, Any], None]] = {
     moves.Send: World._send,
     moves.Decide: World._decide,
     moves.Answer: World._answer,
+    moves.Undo: World._undo,
     moves.Move: World._move,
     moves.Adopt: World._adopt,
     moves.Erase: World._erase,

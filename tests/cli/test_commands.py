@@ -131,6 +131,33 @@ def test_a_decision_is_looked_at_before_it_is_made(undecided):
     assert undecided("decide", "7").out == "Nothing waits for a decision.\n"
 
 
+def test_what_was_reported_by_mistake_is_taken_back(shop):
+    said = shop("report", "1004", "report_oversized").out
+    assert "until then `aftersales undo` takes it back" in said
+    shown = shop("undo", "1004", "--dry-run").out
+    assert shown.startswith("report_oversized of person:")
+    assert "would be taken back.\nOrder main/1004 would be placed." in shown
+    assert shop("show", "1004", "--json").json["state"] == "refunding"
+    assert "Order main/1004 is placed.\n  next: urge" in shop("undo", "1004", "--reason", "the wrong one").out
+    again = shop("undo", "1004")
+    assert (again.code, "its last step is undo, by person:" in again.out) == (1, True)
+    assert "give the report again instead" in again.out
+    assert shop("report", "1004", "report_oversized", "--now").code == 0
+    assert "until then" not in shop("show", "1004").out
+    shop("once")
+    left = shop("undo", "1004")
+    assert (left.code, "request_refund has left: what it caused cannot be taken back" in left.out) == (1, True)
+    assert (shop("undo", "999").code, shop("undo").code) == (1, 2)
+
+
+def test_a_decision_is_taken_back_and_stands_again(undecided):
+    assert undecided("decide", "7", "yes").code == 0
+    said = undecided("undo", "7").out
+    assert "report_no_stock waits for your decision" in said
+    assert "to decide: report_no_stock" in undecided("orders", "--attention").out
+    assert "until then" not in undecided("decide", "7", "yes", "--now").out
+
+
 def test_what_a_person_wants_to_decide_later_sleeps(undecided):
     said = undecided("decide", "7", "stay", "--until", "2199-01-01T09:00:00Z", "--reason", "I call them").out
     assert said == "Order main/7 stays placed: report_no_stock sleeps until 2199-01-01 09:00:00 UTC.\n"

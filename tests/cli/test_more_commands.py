@@ -197,7 +197,7 @@ def test_an_order_is_shown_as_it_was(shop):
 
 
 def test_a_message_is_read_before_it_leaves(shop):
-    shop("report", "1002", "report_oversized", "--reason", "over 30 kg")
+    shop("report", "1002", "report_oversized", "--reason", "over 30 kg", "--now")
     effects = shop("effects", "--json").json["effects"]
     assert "25.90 CNY" in shop("effects").out
     said = shop("effects", "show", str(effects[0]["id"]))

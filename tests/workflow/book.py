@@ -13,6 +13,7 @@ what else changes.
     > until 9                                 timers fire up to day 9
     > 4 decide stay until=9                   a person's answer to what waits for a decision
     > late 9                                  timers that are due by then fire on day 9
+    > 4 undo                                a person takes back what was reported or decided last
     > 4 timer postpone urge to=9              a person's command on the timer of a clock
     > policy supply.no_stock = "refund"       from now on another version of the policy is in force
     > unsent reroute                          the request for the refund, which reroute asked for, has not left
@@ -41,6 +42,7 @@ from workflow.rules.timers import deciding_lines
 from workflow.step import Step, fire, step
 from workflow.table import allowed_now
 from workflow.timer_commands import act
+from workflow.undoing import Taken, taken, undo
 from workflow.vocabulary import Verdict, Way
 
 BOOK = Path(__file__).with_name("book.txt")
@@ -77,6 +79,7 @@ class Telling:
         self.case: Case | None = None
         self.told: list[Told] = []
         self.salt = "salt"
+        self.last: Taken | None = None
 
     def all_of(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield each line of the story, and what comes of it."""
@@ -110,12 +113,19 @@ class Telling:
                 yield from self._until(float(end))
             case ["late", end]:
                 yield from self._until(float(end), at=day(float(end)))
-            case [at, "decide", way, *told]:
-                yield from self._decide(float(at), Way(way), dict(_fields(told)))
-            case [at, "timer", action, clock, *told]:
-                yield from self._command(float(at), action, clock, dict(_fields(told)))
+            case [at, "decide" | "undo" | "timer" as what, *told]:
+                yield from self._by_a_person(float(at), what, told)
             case [at, trigger, *told]:
-                yield from self._report(float(at), trigger, dict(_fields(told)))
+                yield from self._undoable(self._report(float(at), trigger, dict(_fields(told))))
+
+    def _by_a_person(self, at: float, what: str, told: list[str]) -> Iterator[str]:
+        match what, told:
+            case "decide", [way, *fields]:
+                yield from self._undoable(self._decide(at, Way(way), dict(_fields(fields))))
+            case "timer", [action, clock, *fields]:
+                yield from self._command(at, action, clock, dict(_fields(fields)))
+            case _:
+                yield from self._undo(at, dict(_fields(told)))
 
     @property
     def _case(self) -> Case:
@@ -154,6 +164,18 @@ class Telling:
             yield from self._take(answer(self._case, given, day(at), self.rules))
         except OrderError as error:
             yield f"refused: {error}"
+
+    def _undoable(self, happens: Iterator[str]) -> Iterator[str]:
+        """Let something happen that can be taken back, if it takes a step."""
+        before, count = self._case, len(self.steps)
+        yield from happens
+        if steps := self.steps[count:]:
+            self.last = taken(before, self._case, steps)
+
+    def _undo(self, at: float, told: dict[str, Any]) -> Iterator[str]:
+        assert self.last is not None, "something has happened that can be taken back"
+        by, reason = told.get("by", "person:kim"), told.get("reason")
+        yield from self._take(undo(self._case, self.last, day(at), by, reason, self.rules))
 
     def _command(self, at: float, action: str, clock: str, told: dict[str, Any]) -> Iterator[str]:
         told |= {"due_at": day(float(told.pop("to"))).isoformat()} if "to" in told else {}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.factories import Story, day, rules_of
 from workflow.case.case import Case, Report
 from workflow.intake import receive
+from workflow.repeats import Told, to_judge
 from workflow.vocabulary import Verdict
 
 NOW = day(30)
@@ -140,3 +141,30 @@ def test_an_order_is_placed_by_a_report(story):
     case, (placed,) = receive(unplaced, Report("place", day(0), "test", "place", "import:x", {}), day(0), told.rules)
     assert placed.verdict is Verdict.applied
     assert (case.state, case.since) == ("placed", day(0))
+
+
+def keyed(trigger, at, **fields):
+    return Report(trigger, day(at), "file", "key", "carrier:test", fields)
+
+
+def test_a_report_that_only_names_its_parcel_later_changes_nothing(story):
+    told = story()
+    told.report("ship", 1, tracking_number="T1")
+    first = keyed("deliver", 2)
+    told.case, _ = receive(told.case, first, NOW, told.rules)
+    for number, verdict in (("T1", Verdict.applied), ("T2", Verdict.exception)):
+        named = to_judge(keyed("deliver", 2, tracking_number=number), [Told(first, Verdict.applied)])
+        case, (received,) = receive(told.case, named, NOW, told.rules)
+        assert (received.verdict, received.step, case.parcels) == (verdict, None, told.case.parcels)
+
+
+def test_a_supplier_that_was_left_has_sent_no_parcel_of_that_number(story):
+    told = story()
+    told.report("ship", 1, tracking_number="T1")
+    told.report("override", 2, "person:kim", to="overdue_urged", reason="it came back")
+    told.until(7)
+    assert told.case.state == "rerouted"
+    received = told.report("deliver", 8, attempt=1, tracking_number="T9")
+    assert received.verdict is Verdict.exception
+    assert "no parcel of the order has that tracking number" in str(received.error)
+    assert told.report("deliver", 9, attempt=1, tracking_number="T1").step.case.state == "delivered"

@@ -93,10 +93,11 @@ def written(was: Case, now: Case, timers: Mapping[int, Timer]) -> str:
 
 
 def _numbered(was: tuple[Any, ...], now: tuple[Any, ...]) -> dict[str, Any]:
-    """Return what was written of parts that are numbered from 1 and never go."""
+    """Return what was written of parts that are numbered from 1; None for one that goes, with the step that made it."""
     pairs = zip(was, now, strict=False)
     changed = {str(new.number): fields for old, new in pairs if old is not new and (fields := _changed(old, new))}
-    return changed | {str(new.number): _new(new) for new in now[len(was) :]}
+    gone = {str(one.number): None for one in was[len(now) :]}
+    return changed | {str(new.number): _new(new) for new in now[len(was) :]} | gone
 
 
 def _timer(was: Timer | None, now: Timer) -> Any:
@@ -124,6 +125,8 @@ _EVIDENCE = SEALED[Claim].index("evidence")
 
 def _without_words(told: Any) -> Any:
     """Of evidence seal the digests of files alone: words may name the buyer."""
+    if told is None:
+        return None
     if isinstance(told, tuple):
         return [digests(value) if place == _EVIDENCE else value for place, value in enumerate(told)]
     return {name: digests(value) if name == "evidence" else value for name, value in told.items()}
@@ -157,6 +160,9 @@ class Sealed:
         for part, values in json.loads(wrote).items():
             rows = self.parts.setdefault(part, {})
             for number, told in [("", values)] if part in WHOLE else values.items():
+                if told is None:
+                    rows.pop(number, None)
+                    continue
                 rows[number] = _of_new(part, told) if isinstance(told, list) else rows.get(number, {}) | _as_fields(told)
 
     def difference(self, part: str, stored: Mapping[str, Values]) -> str | None:

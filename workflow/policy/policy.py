@@ -196,6 +196,7 @@ class Effects(Section):
     tries: Times = 20
     first_retry_after: Interval = Duration(1, "m")
     longest_retry_after: Interval = Duration(6, "h")
+    undo_within: FixedDuration = Duration(1, "m")
 
 
 class Contacts(Section):

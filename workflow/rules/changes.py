@@ -8,7 +8,7 @@ from workflow.case.case import LINKS, PERSONAL, Attempt, replace_fields
 from workflow.case.personal import digest, without_buyer
 from workflow.draft import Draft, EffectDraft
 from workflow.process import CLOCKS_COUNT_FROM, CORRECTED, PARCEL_POSITIONS, UNSHIPPED
-from workflow.rules import claim_changes, decision_changes, money_changes, parcels, timer_changes, timers
+from workflow.rules import claim_changes, decision_changes, money_changes, parcels, timer_changes, timers, undo_changes
 from workflow.vocabulary import LedgerSide, LedgerStatus, State, Way
 
 
@@ -307,5 +307,6 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         timer_changes.resume_timer,
         timer_changes.cancel_timer,
         timer_changes.retime_timer,
+        undo_changes.take_back,
     )
 }

@@ -1,0 +1,96 @@
+"""A person takes their last step of an order back (rule 2.19)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from engine.unit_of_work import UnitOfWork
+from storage import attention, outbox, queries, turns, undoing
+from storage.database import Database, reading, repeated, writing
+from storage.notifications import notify_daemons
+from workflow.case.case import Case
+from workflow.errors import Refused
+from workflow.policy.policy import Rules
+from workflow.process import STAYS_DONE
+from workflow.step import Step
+from workflow.undoing import undo
+from workflow.vocabulary import PERSON, MessageStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was taken back: its trigger, when it was recorded and by whom, the step that did so, and the order afterwards."""
+
+    trigger: str
+    recorded: datetime
+    by: str
+    step: Step
+    case: Case
+
+
+@repeated
+def undo_last(
+    target: Database | Connection,
+    identity: str,
+    by: str,
+    at: datetime,
+    rules: Rules,
+    *,
+    reason: str | None = None,
+    dry_run: bool = False,
+) -> Undone:
+    """Take back the last step of an order, or preview that: the order, its clocks, money, effects and flags are as before it.
+
+    Raises:
+        UnknownOrder: no order, or more than one, has that identity.
+        Refused: the last step was no report or decision of a person, is one that stays, or something of it has left.
+        OrderChanged: another writer changed the order meanwhile; nothing was stored.
+
+    """
+    with reading(target) if dry_run else writing(target) as connection:
+        order_id = queries.resolve_id(connection, identity)
+        unit = UnitOfWork(connection, [order_id], at, lock=not dry_run)
+        case, order = unit.case(order_id), unit.orders[order_id]
+        last, kept = queries.history(connection, order_id)[-1], undoing.find(connection, order_id)
+        if kept is None or kept.what.last != case.steps:
+            raise Refused(case.name, case.state, "undo", _why_not(last.trigger, last.actor))
+        if left := undoing.that_have_left(connection, order_id, kept.what, lock=not dry_run):
+            raise Refused(case.name, case.state, "undo", f"{', '.join(left)} has left: what it caused cannot be taken back")
+        made = undo(case, kept.what, at, by, reason, rules)
+        unit.record(order_id, made, rules)
+        after = order.run.case
+        if not dry_run:
+            _restore(connection, unit, order_id, kept, by, at)
+    return Undone(kept.what.trigger, kept.recorded, last.actor, made, after)
+
+
+def _restore(connection: Connection, unit: UnitOfWork, order_id: int, kept: undoing.Kept, by: str, at: datetime) -> None:
+    """Store a step that takes others back, and take back what they did beside the case."""
+    order = unit.orders[order_id]
+    before, after, observed = order.stored.case if order.stored else order.run.case, order.run.case, order.observed
+    undoing.remove_parts(connection, order_id, before, after)
+    unit.commit()
+    dropped = undoing.drop_effects(connection, order_id, kept.what, by, at)
+    outbox.change_stuck_messages(connection, dropped, MessageStatus.dropped, at)
+    attention.unstick(connection, [order_id], by, "the step was taken back", at)
+    undoing.revive_effects(connection, order_id, kept, observed=observed)
+    undoing.restore_flags(connection, order_id, kept, by, at)
+    undoing.restore_verdicts(connection, order_id, kept)
+    undoing.forget(connection, [order_id])
+    turns.resume(connection, at)
+    notify_daemons(connection)
+
+
+def _why_not(trigger: str, actor: str) -> str:
+    """Say why the last step of an order cannot be taken back."""
+    what = f"its last step is {trigger}, by {actor}"
+    if not actor.startswith(PERSON):
+        return f"{what}: only what a person has reported or decided last can be taken back"
+    if trigger in STAYS_DONE:
+        return f"{what}: that stays"
+    if trigger == "undo":
+        return f"{what}: give the report again instead"
+    if trigger.endswith("_timer"):
+        return f"{what}: `aftersales timers` moves timers back"
+    return f"{what}: it was taken by an older version of the program, or its buyer was erased"
