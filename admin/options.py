@@ -10,6 +10,7 @@ from admin.app import (
     settings_of,
     zone_of,
 )
+from admin.plans import shown_at
 from inbound.times import BadInstant, read_instant
 from workflow.policy.durations import Duration
 
@@ -57,7 +58,7 @@ class InstantOrDuration(Instant):
         """Read the instant or the duration."""
         if isinstance(value, str) and len(value) < 8:
             try:
-                return now() + Duration.parse(value.strip()).span()
+                return (shown_at(ctx) if ctx else now()) + Duration.parse(value.strip()).span()
             except (ValueError, OverflowError):
                 self.fail(
                     f"{value!r} is neither an instant nor how far it lies ahead: write 2d, 36h, 30m or an instant", param, ctx

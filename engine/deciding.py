@@ -115,6 +115,23 @@ def decide_effects(
     return Decided(tuple(sorted(done)), tuple(changed))
 
 
+@repeated
+def decide_as_shown(
+    target: Database | Connection, action: EffectAction, shown: Sequence[ChosenEffect], by: str, at: datetime
+) -> None:
+    """Decide on all of the chosen effects, or on none.
+
+    Raises:
+        UsageError: one of them has another status than the person was shown; nothing was changed.
+
+    """
+    with writing(target) as connection:
+        decided = decide_effects(connection, action, shown, by, at)
+        if decided.changed:
+            one = decided.changed[0]
+            raise UsageError(f"effect {one.id} is {one.status} meanwhile, and nothing was changed: look again with --dry-run")
+
+
 def _change(
     connection: Connection, action: EffectAction, status: EffectStatus, ids: Sequence[int], by: str, at: datetime
 ) -> dict[int, int]:

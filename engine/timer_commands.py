@@ -17,7 +17,7 @@ from storage import timers
 from storage.database import Database, DatabaseFailed, reading, repeated
 from storage.timers import Due as Due
 from storage.timers import Selection as Selection
-from workflow.case.case import Detail, Timer
+from workflow.case.case import Case, Detail, Timer
 from workflow.errors import AftersalesError, OrderError
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
@@ -84,6 +84,8 @@ class TimerResult:
     stands: str
     """How it stands: pending, paused, waits (for the end of a dispute), or ended."""
     refused: str | None = None
+    version: int = 0
+    """How many steps its order had taken before."""
 
 
 class CommandInterrupted(AftersalesError):
@@ -123,6 +125,31 @@ def apply_command(
     with database.write() as connection:
         operation = operations.begin(connection, operations.TIMERS, command.actor, at, plan, operation_id)
     return resume(database, operation, at, rules)
+
+
+@repeated
+def apply_as_shown(
+    database: Database,
+    wanted: Selection,
+    command: TimerCommand,
+    at: datetime,
+    rules: Rules,
+    agree: Callable[[Sequence[TimerResult]], None],
+) -> list[TimerResult]:
+    """Do what a person wishes to every timer of a selection, all of it in one transaction.
+
+    `agree` is given what comes of it, before it is stored.
+
+    Raises:
+        UsageError: `agree` has raised it; nothing was stored.
+
+    """
+    with database.write() as connection:
+        done = list[TimerResult]()
+        for some in _batches(selected_timers(connection, wanted)):
+            done += _batch(connection, some, command, at, lambda _: rules, dry_run=False)
+        agree(done)
+    return done
 
 
 def _left_of(operation: Operation) -> list[Due]:
@@ -240,18 +267,18 @@ def _batch(
         try:
             step = act(case, command.action, number, at, command.actor, rules, command.fields(timer))
         except OrderError as error:
-            results.append(_result(timer, timer, case.name, error.why))
+            results.append(_result(timer, timer, case, error.why))
             continue
         if step is not None:
             unit.record(order_id, step, rules)
-            results.append(_result(timer, step.case.timer(number), case.name))
+            results.append(_result(timer, step.case.timer(number), case))
     if not dry_run:
         unit.commit()
     return results
 
 
-def _result(was: Timer, now: Timer | None, order: str, refused: str | None = None) -> TimerResult:
+def _result(was: Timer, now: Timer | None, case: Case, refused: str | None = None) -> TimerResult:
     if now is None:
-        return TimerResult(order, was.number, was.trigger, was.due_at, None, "ended", refused)
+        return TimerResult(case.name, was.number, was.trigger, was.due_at, None, "ended", refused, case.steps)
     stands = "waits" if now.status == TimerStatus.paused and now.paused_at is None else now.status
-    return TimerResult(order, was.number, was.trigger, was.due_at, now.due_at, stands, refused)
+    return TimerResult(case.name, was.number, was.trigger, was.due_at, now.due_at, stands, refused, case.steps)

@@ -8,9 +8,10 @@ from admin.app import App, now, on_terminal, person
 from admin.commands.effects import DECISIONS, KIND
 from admin.effect_summary import effect_summary
 from admin.options import ROW
+from admin.plans import check_plan, plan_of, planned, shown_at
 from admin.text import safe
 from engine import views
-from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_effects, effects_for
+from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_as_shown, decide_effects, effects_for
 from engine.effect_detail import effect_detail
 from engine.views import EffectSummary, Filter
 from workflow.plurals import counted
@@ -47,6 +48,7 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
     @KIND
     @click.option("--dry-run", is_flag=True, help="Only say which")
     @click.option("--yes", "agreed", is_flag=True, help="Do not ask")
+    @planned
     @click.pass_context
     def decide(
         ctx: click.Context,
@@ -56,19 +58,26 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
         kinds: tuple[str, ...],
         dry_run: bool,
         agreed: bool,
+        plan: str | None,
     ) -> None:
         _check_choice(ids, everything or identity or kinds)
         database = App(ctx).ready()
         chosen, skipped = _chosen(database, action, ids, identity, kinds)
         _print_skipped(skipped, action)
+        shown, what = [ChosenEffect(one.id, one.status) for one in chosen], [action, [(one.id, one.status) for one in chosen]]
+        check_plan(plan, what)
         if dry_run:
             _print_chosen(chosen)
             click.echo(f"{len(chosen)} {would_be}{_skipped(skipped)}.")
+            click.echo(f"Plan {plan_of(what, shown_at(ctx))}: with --plan exactly this is done, or nothing.")
+            return
+        if plan:
+            decide_as_shown(database, action, shown, person(), now())
+            click.echo(f"{len(shown)} {done}.")
             return
         if chosen and on_terminal() and not agreed and _is_to_be_asked(chosen):
             _print_chosen(chosen)
             click.confirm(f"{len(chosen)} {would_be}{_skipped(skipped)}. Go on?", abort=True)
-        shown = (ChosenEffect(one.id, one.status) for one in chosen)
         decided = decide_effects(database, action, shown, person(), now())
         click.echo(f"{len(decided.done)} {done}{_skipped(skipped)}.")
         _print_changed(decided)

@@ -1,9 +1,9 @@
 """What `timers` and `policy retime` change: the timers that options choose, previewed or changed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import click
@@ -12,10 +12,11 @@ from admin.app import App, now, on_terminal, person
 from admin.commands.timers import CHANGES, TRIGGER
 from admin.options import InstantOrDuration
 from admin.output import print_rows
+from admin.plans import check_plan, plan_of, planned, shown_at
 from admin.text import safe
 from engine import views
 from engine.deciding import retry_timers
-from engine.timer_commands import Due, Selection, TimerCommand, TimerResult, apply_command, selected_timers
+from engine.timer_commands import Due, Selection, TimerCommand, TimerResult, apply_as_shown, apply_command, selected_timers
 from workflow.errors import UsageError
 from workflow.plurals import counted
 from workflow.policy.durations import Duration
@@ -26,12 +27,13 @@ NOTHING_TO_CHANGE = "No running timers are meant, or none would change."
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How timers are changed: for which reason, only as a preview, under which name, and without asking."""
+    """How timers are changed: for which reason, only as a preview, under which name, without asking, and as it was shown."""
 
     reason: str | None
     dry_run: bool
     operation: str | None
     agreed: bool
+    plan: str | None
 
 
 def changing(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,12 +45,16 @@ def changing(command: Callable[..., None]) -> Callable[..., None]:
         "--operation", metavar="NAME", help="A name for this change: repeated under it, what was done is not done again"
     )
     @click.option("--yes", "agreed", is_flag=True, help="Do not ask; on a terminal more than one is shown first")
+    @planned
     @selecting
     @wraps(command)
-    def changed(*args: Any, reason: str | None, dry_run: bool, operation: str | None, agreed: bool, **options: Any) -> None:
-        if operation is not None and not operation.strip():
+    def changed(*args: Any, **options: Any) -> None:
+        how = How(**{one.name: options.pop(one.name) for one in fields(How)})
+        if how.operation is not None and not how.operation.strip():
             raise click.UsageError("--operation is empty: give the change a name, or leave the option out.")
-        command(*args, how=How(reason, dry_run, operation, agreed), **options)
+        if how.plan and (how.dry_run or how.operation):
+            raise click.UsageError("--plan is done at once or not at all: it goes with neither --dry-run nor --operation.")
+        command(*args, how=how, **options)
 
     return changed
 
@@ -164,6 +170,10 @@ def run_timer_command(app: App, wanted: Selection, command: TimerCommand, how: H
     On a terminal, what changes more than one timer, or lets one fire, is previewed first, and asked about.
     """
     moment, rules = now(), app.rules_for_reading() if how.dry_run else app.rules()
+    if how.plan:
+        agree = partial(_check_plan, how.plan, command)
+        _print_results(app, apply_as_shown(app.ready(), wanted, command, moment, rules, agree), command, how, moment)
+        return
     if on_terminal() and not (how.dry_run or how.agreed):
         would = apply_command(app.ready(), wanted, command, moment, rules, dry_run=True, operation_id=how.operation)
         changes = [one for one in would if one.refused is None]
@@ -174,6 +184,17 @@ def run_timer_command(app: App, wanted: Selection, command: TimerCommand, how: H
     _print_results(app, done, command, how, moment)
     if done and all(one.refused is not None for one in done):
         click.get_current_context().exit(1)
+
+
+def _check_plan(plan: str, command: TimerCommand, results: Sequence[TimerResult]) -> None:
+    check_plan(plan, _what(command, results))
+
+
+def _what(command: TimerCommand, results: Sequence[TimerResult]) -> Any:
+    """Return what a plan names: the command, and the timers with the versions of their orders."""
+    is_by_rule = command.action == "retime"  # elsewhere it follows from the command, or from when that is given
+    told = sorted((one.order, one.number, one.version, one.refused or "", is_by_rule and str(one.due_at)) for one in results)
+    return [command.action, command.to, command.by and command.by.total_seconds(), told]
 
 
 def _print_results(app: App, done: Sequence[TimerResult], command: TimerCommand, how: How, moment: datetime) -> None:
@@ -193,6 +214,9 @@ def _print_results(app: App, done: Sequence[TimerResult], command: TimerCommand,
     at_once = sum(one.due_at is not None and one.stands == "pending" and one.due_at <= moment for one in changed)
     if at_once:
         click.echo(f"Of these {'would be ' if how.dry_run else ''}due at once: {at_once}.")
+    if how.dry_run and changed:
+        plan = plan_of(_what(command, done), shown_at(click.get_current_context()))
+        click.echo(f"Plan {plan}: with --plan exactly this is done, or nothing.")
 
 
 _PAST_TENSE = {

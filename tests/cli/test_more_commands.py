@@ -1,6 +1,7 @@
 """claims, timers, simulate, export, erase, previews and the past, as a person types them."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -330,3 +331,41 @@ def test_a_shop_goes_live_after_it_was_shown_what_will_leave(run, asking):
     assert "Nothing is held" in run("observe", "end").out
     assert run("effects", "--status", "held", "--json").json["effects"] == []
     assert "will leave" not in run("check").out
+
+
+def plan_in(said):
+    return re.search(r"Plan (\S+):", said.out)[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("shift", "--by", "1d"), ("postpone", "--until", "900d"), ("pause",), ("fire",)],
+)
+def test_what_a_preview_has_shown_is_done(shop, words):
+    plan = plan_in(shop("timers", *words, "--trigger", "urge", "--dry-run"))
+    done = shop("timers", *words, "--trigger", "urge", "--plan", plan)
+    assert done.code == 0, done.out
+    assert "would" not in done.out
+
+
+def test_what_a_preview_has_shown_is_done_or_nothing(shop):
+    plan = plan_in(shop("timers", "shift", "--by", "1d", "--trigger", "urge", "--dry-run"))
+    before = shop("timers", "--trigger", "urge", "--json").json
+    other = shop("timers", "shift", "--by", "2d", "--trigger", "urge", "--plan", plan)
+    assert (other.code, "does not fit any more, and nothing was changed: look again with --dry-run" in other.out) == (2, True)
+    assert shop("timers", "--trigger", "urge", "--json").json == before
+    shop("report", "1002", "ship")
+    gone = shop("timers", "shift", "--by", "1d", "--trigger", "urge", "--plan", plan)
+    assert (gone.code, "nothing was changed" in gone.out) == (2, True)
+    wrong = shop("timers", "shift", "--by", "1d", "--all", "--plan", "nonsense")
+    assert (wrong.code, "'nonsense' is not the name of a plan: --dry-run prints one" in wrong.out) == (2, True)
+    both = shop("timers", "shift", "--by", "1d", "--all", "--plan", plan, "--dry-run")
+    assert (both.code, "it goes with neither --dry-run nor --operation" in both.out) == (2, True)
+
+
+def test_the_effects_that_a_preview_has_shown_are_decided_on_or_none(shop):
+    assert shop("report", "1002", "report_oversized").code == 0
+    plan = plan_in(shop("effects", "drop", "--kind", "request_refund", "--dry-run"))
+    assert shop("effects", "drop", "--kind", "request_refund", "--plan", plan).out == "1 dropped.\n"
+    again = shop("effects", "drop", "--kind", "request_refund", "--plan", plan)
+    assert (again.code, "does not fit any more" in again.out) == (2, True)
