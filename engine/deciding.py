@@ -168,7 +168,9 @@ def resolve(
         for flag in flags or ():
             if flag not in standing:
                 raise UsageError(f"{flag!r} is not a flag of that order{did_you_mean(flag, standing or ['none'])}")
-        return attention.resolve_flags(connection, order_id, standing if flags is None else flags, by, note, at)
+        resolved = attention.resolve_flags(connection, order_id, standing if flags is None else flags, by, note, at)
+        turns.resume(connection, at)
+        return resolved
 
 
 @repeated
@@ -182,6 +184,7 @@ def close_exception(target: Database | Connection, report_id: int, by: str, note
     """
     with writing(target) as connection:
         if attention.close_exception(connection, report_id, by, note, at):
+            turns.resume(connection, at)
             return
         found = attention.exception(connection, report_id)
     if found is None:

@@ -11,7 +11,7 @@ from sqlmodel import col
 from storage import dialect
 from storage.chunks import chunked
 from storage.tables import AttentionRow, EffectRow, OrderRow, ReportRow, table_of
-from workflow.process import NEED_A_PERSON, PARCEL_REPORTS
+from workflow.process import NEED_A_PERSON, PARCEL_REPORTS, UNPLACED
 from workflow.vocabulary import EffectStatus, Verdict
 
 STUCK = (EffectStatus.dead, EffectStatus.parked)
@@ -66,7 +66,7 @@ def unflag_exceptions(connection: Connection, order_ids: Collection[int], by: st
     kept = exists().where(r.c.order_id == a.c.order_id, still_open, r.c.trigger.in_((*NEED_A_PERSON, *PARCEL_REPORTS)))
     values = {"resolved_at": at, "resolved_by": by, "word": note}
     for some in chunked(order_ids):
-        standing = a.c.order_id.in_(some) & (a.c.flag == "report_unplaced") & a.c.resolved_at.is_(None)
+        standing = a.c.order_id.in_(some) & (a.c.flag == UNPLACED) & a.c.resolved_at.is_(None)
         connection.execute(update(a).where(standing, ~kept).values(values))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
-from storage import dialect, locks, outbox, undoing
+from storage import dialect, locks, outbox, turns, undoing
 from storage.attention import clear_flags, raise_flags, unflag_exceptions
 from storage.case_changes import CaseChange, row_changes
 from storage.chunks import chunked
@@ -37,6 +37,7 @@ def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
     clear_flags(connection, writes.cleared)
     if writes.placed:
         unflag_exceptions(connection, writes.placed, "the process", "the report was applied", changes[0].at)
+        turns.resume(connection, changes[0].at)
     for order_id, attempt, supplier in writes.suppliers:
         outbox.rename_supplier(connection, order_id, attempt, supplier)
     if writes.has_work:

@@ -7,8 +7,8 @@ from functools import cache
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, exists, func, or_, select, text, update
 
 from storage.chunks import chunked
-from storage.tables import AttemptRow, EffectRow, HistoryTableRow, table_of
-from workflow.process import EFFECTS
+from storage.tables import AttemptRow, AttentionRow, EffectRow, HistoryTableRow, table_of
+from workflow.process import EFFECTS, HELD_BY_EXCEPTIONS, UNPLACED
 from workflow.vocabulary import EffectStatus, Turn
 
 _LEFT = (EffectStatus.sent, EffectStatus.off)
@@ -20,10 +20,13 @@ _e = table_of(EffectRow)
 
 
 def resume(connection: Connection, at: datetime) -> None:
-    """Let the effects that waited for another one go on, or drop them, as that one has left or was dropped."""
+    """Let the effects that waited for another one go on, or drop them, as that one has left or was dropped.
+
+    Those that an exception of their order holds wait on.
+    """
     waits = text("effects.status = 'waits'")  # literal, as in its index
     _drop(connection, and_(waits, _behind_dropped()), at)
-    connection.execute(update(_e).where(waits, ~_behind_unsent()).values(status=EffectStatus.ready))
+    connection.execute(update(_e).where(waits, ~_behind_unsent(), ~_is_held()).values(status=EffectStatus.ready))
 
 
 def take_turns(connection: Connection, rows: Sequence[RowMapping], at: datetime) -> list[RowMapping]:
@@ -37,7 +40,7 @@ def take_turns(connection: Connection, rows: Sequence[RowMapping], at: datetime)
         mine = _e.c.id.in_(some)
         lapse = _e.c.kind.in_([kind for kind, turn in _TURNS.items() if turn.lapses])
         held_back |= _drop(connection, and_(mine, or_(_behind_dropped(), and_(lapse, _behind_unsent()))), at)
-        waiting = update(_e).where(mine, _e.c.status == EffectStatus.ready, _behind_unsent())
+        waiting = update(_e).where(mine, _e.c.status == EffectStatus.ready, or_(_behind_unsent(), _is_held()))
         held_back |= set(connection.execute(waiting.values(status=EffectStatus.waits).returning(_e.c.id)).scalars())
     return [row for row in rows if row["id"] not in held_back]
 
@@ -48,9 +51,21 @@ def _drop(connection: Connection, which: ColumnElement[bool], at: datetime) -> s
 
 
 def _may_be_behind(row: RowMapping) -> bool:
-    """Say whether an effect can come after another one: the first supplier of an order was not ordered from by an effect."""
+    """Say whether an effect can come after another one, or be held.
+
+    The first supplier of an order was not ordered from by an effect.
+    """
+    if row["kind"] in HELD_BY_EXCEPTIONS:
+        return True
     turn = _TURNS.get(row["kind"])
     return turn is not None and (turn.kind != "place_supply" or turn.of_step or row["attempt"] > 1)
+
+
+@cache
+def _is_held() -> ColumnElement[bool]:
+    a = table_of(AttentionRow)
+    unplaced = exists().where(a.c.order_id == _e.c.order_id, a.c.flag == UNPLACED, a.c.resolved_at.is_(None))
+    return and_(_e.c.kind.in_(HELD_BY_EXCEPTIONS), unplaced)
 
 
 @cache

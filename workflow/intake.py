@@ -23,6 +23,7 @@ from workflow.process import (
     OLDER_NEWS,
     PARCEL_REPORTS,
     SUPPLIER_REPORTS,
+    UNPLACED,
 )
 from workflow.reports import FIELDS, PERSONS_ALONE
 from workflow.rules import parcels
@@ -64,7 +65,7 @@ def receive(case: Case, report: Report, now: datetime, rules: Rules) -> tuple[Ca
         case = replace_fields(case, waiting=tuple(one for one in case.waiting if one.id != report.id))
     received = _correct(case, report, now, rules) if isinstance(report, Correction) else _judge(case, report, now, rules)
     if received.verdict is Verdict.exception and _needs_a_person(case, report):
-        received = replace(received, flag="report_unplaced")
+        received = replace(received, flag=UNPLACED)
     case = _after(case, received)
     verdicts = [received]
     if received.step is None or report.trigger not in PARCEL_REPORTS:

@@ -397,8 +397,14 @@ NEED_A_PERSON = (
     *("confirm_interception", "lose", "deliver"),
 )
 """Reports of money or the parcel's end: an order that has no place for one needs a person (rule 2.16)."""
+HELD_BY_EXCEPTIONS = ("place_supply", "place_reissue", "recover_supply")
+"""Effects that do not leave while a report does not fit their order that needs a person (rule 2.16)."""
+UNPLACED = "report_unplaced"
+"""The flag of an order with such a report."""
 MONEY_CAME = ("settle_refund", "settle_recovery", "report_closed")
 """Reports of money that has come: one that cannot be entered is kept for a person, whatever turned it down."""
+NOT_OF_HISTORICAL = ("urge", "reroute", "stall", "chase_verification", "chase_refund", "chase_recovery")
+"""Clocks that do not run for an order that was old when it was imported (rule 7.7)."""
 STAYS_DONE = ("place", "submit_evidence", "confirm_reissue")
 """What a person reports and cannot take back: the order itself, files of evidence, and an order that was placed for it."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,20 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
 
     """
     row, target = decide(case, event.trigger, event.fields, rules, event.at, event.parcels)
+    if _is_history(case, event) and ("place_supply" in row.effects or asks(event, rules, row)):
+        return _note(case, event, rules, row)
     return _ask(case, event, rules, row) if asks(event, rules, row) else carry_out(case, event, rules, row, target)
+
+
+def _is_history(case: Case, event: Event) -> bool:
+    """Say whether something is told of an order that was old when it was imported, and no person moves it (rule 7.7)."""
+    return case.historical and not event.actor.startswith(PERSON)
+
+
+def _note(case: Case, event: Event, rules: Rules, row: Row) -> Step:
+    """Write a report into the history; the order stays as it is."""
+    noted = replace(row, target=Target.stays, changes=(), effects=(), flag=None, set_return_state=None)
+    return carry_out(case, replace(event, fields={**event.fields, "noted": True}), rules, noted, None)
 
 
 def asks(event: Event, rules: Rules, row: Row) -> bool:
@@ -98,6 +111,8 @@ def carry_out(case: Case, event: Event, rules: Rules, row: Row, target: State | 
         draft.drop_timer(replace_fields(event.timer, status=TimerStatus.fired, fired_at=event.at))
     if case.state is None:
         begin(draft)
+    if case.historical and target and not _is_history(case, event):
+        draft.change(historical=False)
     if event.parcels is not None:
         draft.change(parcels=event.parcels)
     for name in row.changes:
@@ -146,6 +161,8 @@ def _speak(draft: Draft) -> None:
     own = ("reason", "now") if draft.event.actor.startswith(PERSON) else ()
     fields = {name: value for name, value in draft.event.fields.items() if value is not None and name not in own}
     for kind in draft.row.effects:
+        if _is_history(draft.case, draft.event) and EFFECT_OF[kind].party in (Party.supplier, Party.platform):
+            continue
         number = _attempt_concerned(draft, kind)
         supplier = draft.case.attempts[number - 1].supplier
         told = {name: value for name, value in fields.items() if name != "tell"} if kind == "place_supply" else fields

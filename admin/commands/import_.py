@@ -17,7 +17,7 @@ from workflow.plurals import counted
 @FILE
 @MAPPING
 @click.option("--observe", is_flag=True, help="Hold every effect of the new orders until `observe end`")
-@click.option("--urge-historical", is_flag=True, help="Let the suppliers of old orders be urged and left too")
+@click.option("--urge-historical", is_flag=True, help="Let the suppliers and the platform be written to about old orders too")
 @JSON
 @click.pass_context
 def import_command(
@@ -25,7 +25,7 @@ def import_command(
 ) -> None:
     """Bring in orders and reports from a CSV, JSON or JSON Lines FILE.
 
-    A second run changes nothing. Suppliers of orders older than [orders] historical_after of the policy are not urged.
+    A second run changes nothing. Of orders older than [orders] historical_after of the policy only the merchant hears.
     Rows that cannot be read are listed, and the exit code is 3.
     """
     app = App(ctx)
@@ -55,7 +55,7 @@ def import_command(
             click.echo(f"{counted(done.tally.exceptions, 'report')} kept as exceptions for you: aftersales exceptions")
         if done.tally.historical:
             old = counted(done.tally.historical, "order is", "orders are")
-            click.echo(f"{old} historical: suppliers are not urged (--urge-historical changes that).")
+            click.echo(f"{old} historical: nobody is urged, chased or asked for money (--urge-historical changes that).")
     ctx.exit(3 if done.rejected else 0)
 
 

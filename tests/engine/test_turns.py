@@ -3,10 +3,11 @@
 import pytest
 
 from effects.letters import Letters
-from engine.composing import Messenger
+from engine.composing import Messenger, compose_due
+from engine.deciding import close_exception, resolve
 from engine.firing import fire_due
 from engine.sending import deliver_due
-from storage import queries
+from storage import attention, queries
 from tests.factories import all_effects, arrival, day, decide, report, rules_of, statuses, take
 
 BY_ITSELF = rules_of("[effects]\ndefault_channels = ['file']")
@@ -166,3 +167,31 @@ def test_an_order_whose_stuck_message_was_decided_on_needs_no_person_for_it(data
     assert decided(database, "done", "request_refund", 2) == 1
     with database.read() as connection:
         assert queries.attention(connection, queries.resolve_id(connection, "1")) == []
+
+
+def compose(database, at):
+    compose_due(database, day(at), BY_ITSELF, Messenger({}, Letters()))
+    return statuses(database)
+
+
+def test_what_moves_goods_waits_while_a_report_about_money_does_not_fit(database):
+    take(database, arrival("1", report("report_no_stock", 1), paid=5_000), now=1)
+    take(database, arrival("1", report("confirm_interception", 1.5), placing=False), now=1.5)
+    assert statuses(database) == {"place_supply": "ready", "recover_supply": "ready"}
+    assert compose(database, 2) == {"place_supply": "waits", "recover_supply": "waits"}
+    with database.read() as connection:
+        (kept,) = attention.open_exceptions(connection, None)
+    close_exception(database, kept["id"], "person:kim", "it was another order", day(3))
+    assert statuses(database) == {"place_supply": "ready", "recover_supply": "ready"}
+    assert compose(database, 3)["place_supply"] == "leaving"
+
+
+def test_what_is_held_goes_on_when_the_flag_is_resolved_or_the_report_finds_a_place(database):
+    for number in ("1", "2"):
+        take(database, arrival(number, report("report_no_stock", 1), paid=5_000), now=1)
+        take(database, arrival(number, report("lose", 1.5), placing=False), now=1.5)
+    assert compose(database, 2) == {"place_supply": "waits", "recover_supply": "waits"}
+    resolve(database, "1", ["report_unplaced"], "person:kim", "it goes on", day(3))
+    with database.read() as connection:
+        waits = {row["order_id"]: row["status"] for row in all_effects(connection) if row["kind"] == "place_supply"}
+    assert sorted(waits.values()) == ["ready", "waits"]

@@ -99,7 +99,6 @@ def move_by_hand(draft: Draft) -> None:
     at, to = draft.event.at, State(str(draft.event.fields["to"]))
     delivered_at = at if to is State.delivered else draft.case.attempt.delivered_at
     draft.change_attempt(replace_fields(draft.case.attempt, counts_from=at, urged_at=None, delivered_at=delivered_at))
-    draft.change(historical=False)
     position = PARCEL_POSITIONS.get(to)
     if position is not None:
         draft.change(parcels=parcels.move(draft.case, position, at))

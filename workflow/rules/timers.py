@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workflow.case.case import Case, Parcel, Timer, made, replace_fields
 from workflow.draft import Draft
 from workflow.policy.durations import Duration
-from workflow.process import END_CLAIM_WITHOUT_REMEDY
+from workflow.process import END_CLAIM_WITHOUT_REMEDY, NOT_OF_HISTORICAL
 from workflow.rules import parcels
 from workflow.table import CLOCK_OF, STARTED_BY
 from workflow.vocabulary import State, TimerStatus
@@ -243,6 +243,8 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
 
     The overdue clocks count from the promised ship date instead (rule 3.2).
     """
+    if case.historical and trigger in NOT_OF_HISTORICAL:
+        return None
     ask = DeadlineContext(case, rules.of(_with_its_supplier(case, ledger)), at, rules)
     if trigger in _CHASES:
         chases = _CHASES[trigger](ask.policy)
@@ -269,7 +271,7 @@ def _with_its_supplier(case: Case, ledger: int | None) -> Case:
 def _overdue_base(ask: DeadlineContext) -> datetime | None:
     """Return what the overdue clocks count from, or None where the policy has none (rule 3.2)."""
     overdue, attempt = ask.policy.overdue, ask.case.attempt
-    if ask.case.historical or ask.case.order.route not in overdue.routes:
+    if ask.case.order.route not in overdue.routes:
         return None
     return attempt.counts_from or attempt.ship_by or overdue.handling_time.after(attempt.placed_at, ask.rules.calendar)
 
