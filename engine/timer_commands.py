@@ -21,6 +21,7 @@ from workflow.case.case import Case, Detail, Timer
 from workflow.errors import AftersalesError, OrderError
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
+from workflow.process import STOPPED_BY_CLOSURES
 from workflow.timer_commands import act
 from workflow.vocabulary import TimerStatus
 
@@ -226,6 +227,30 @@ def settle_provisional(database: Database, at: datetime, rules: Rules) -> int:
     command = TimerCommand("retime", "timer", "that year's working days have been announced")
     batches = _batches(found)
     return sum(len(_stored_batch(database, some, command, at, lambda one: _pinned(one, rules))) for some in batches)
+
+
+def settle_closures(database: Database, at: datetime, rules: Rules) -> int:
+    """Recompute the running timers on which closures count, each under its own policy, once after closures have changed.
+
+    Which closures were last settled is kept as an operation under their digest (rule 3.11).
+    """
+    kept = f"closures-{rules.closures.digest}"
+    with database.read() as connection:
+        newest = stored.newest(connection, operations.CLOSURES)
+    if newest == kept or (newest is None and not rules.closures):
+        return 0
+    found = selected_timers(database, Selection(triggers=STOPPED_BY_CLOSURES))
+    command = TimerCommand("retime", "timer", "the days on which suppliers are closed have changed")
+    moved = sum(len(_stored_batch(database, some, command, at, lambda one: _closed(one, rules))) for some in _batches(found))
+    with database.write() as connection:
+        stored.end(connection, operations.begin(connection, operations.CLOSURES, "timer", at, {}, kept), at)
+    return moved
+
+
+def _closed(connection: Connection, rules: Rules) -> RulesOf:
+    """Return what gives each timer the numbers of its own policy, with the closures as they are known today."""
+    of = _pinned(connection, rules)
+    return lambda timer: of(timer).with_closures(rules.policy)
 
 
 def _pinned(connection: Connection, rules: Rules) -> RulesOf:

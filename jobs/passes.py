@@ -15,7 +15,7 @@ from engine.firing_grouped import Traces
 from engine.operations import ERASE, KEPT, TIMERS, interrupted
 from engine.owning import OwnershipLost
 from engine.sending import Clock, Sender, Sent, recover
-from engine.timer_commands import resume, settle_provisional
+from engine.timer_commands import resume, settle_closures, settle_provisional
 from jobs.clock import PlausibleClock
 from storage import heartbeats, operations, outbox, timers, turns
 from storage.database import Database, DatabaseFailed
@@ -124,10 +124,12 @@ def finish_operations(runtime: Runtime, at: datetime) -> None:
 
 
 def on_startup(runtime: Runtime, at: datetime) -> None:
-    """Recover messages of owners that have ended, and recompute provisional deadlines under the current calendar."""
+    """Recover messages of owners that have ended, and recompute deadlines of announced years and under new closures."""
     recover(runtime.database, at)
     if settled := settle_provisional(runtime.database, at, runtime.rules):
         _LOG.info("%s final now", counted(settled, "provisional deadline"))
+    if moved := settle_closures(runtime.database, at, runtime.rules):
+        _LOG.info("%s moved: the days on which suppliers are closed have changed", counted(moved, "deadline"))
 
 
 def write_heartbeat(runtime: Runtime, owner: str, at: datetime, lateness_seconds: float) -> None:

@@ -46,6 +46,13 @@ def open_ones(connection: Connection) -> list[Operation]:
     return [_read(row) for row in connection.execute(select(o).where(o.c.ended_at.is_(None)).order_by(o.c.begun_at)).mappings()]
 
 
+def newest(connection: Connection, kind: str) -> str | None:
+    """Return the operation of a kind that has ended last, or None."""
+    o = table_of(OperationRow)
+    ended = select(o.c.id).where(o.c.kind == kind, o.c.ended_at.is_not(None)).order_by(o.c.ended_at.desc()).limit(1)
+    return connection.execute(ended).scalar()
+
+
 def take_over(connection: Connection, operation_id: str, process: Mapping[str, Any]) -> None:
     """Say which process carries an operation out now."""
     o = table_of(OperationRow)

@@ -405,6 +405,8 @@ MONEY_CAME = ("settle_refund", "settle_recovery", "report_closed")
 """Reports of money that has come: one that cannot be entered is kept for a person, whatever turned it down."""
 NOT_OF_HISTORICAL = ("urge", "reroute", "stall", "chase_verification", "chase_refund", "chase_recovery")
 """Clocks that do not run for an order that was old when it was imported (rule 7.7)."""
+STOPPED_BY_CLOSURES = ("urge", "reroute", "fail_interception", "chase_recovery")
+"""Clocks of what a supplier is to do: days on which it is closed do not count (rule 3.11)."""
 STAYS_DONE = ("place", "submit_evidence", "confirm_reissue")
 """What a person reports and cannot take back: the order itself, files of evidence, and an order that was placed for it."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")

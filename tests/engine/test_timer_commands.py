@@ -3,10 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
 from engine.firing import fire_due
-from engine.timer_commands import TimerCommand, apply_command, settle_provisional
+from engine.rules import rules_in_force
+from engine.timer_commands import TimerCommand, apply_command, settle_closures, settle_provisional
 from storage import audits, policies, queries, timers
+from storage.tables import OrderRow, TimerRow
 from storage.timers import Selection
 from tests.factories import arrival, day, report, rules_of, state, take
 from workflow.errors import Refused
@@ -331,3 +335,31 @@ def test_refunds_of_one_chain_that_are_asked_for_at_once_share_what_was_paid(dat
     with database.read() as connection:
         asked = [queries.stored_case(connection, number).case.ledger[0].amount for number in ("1", "r1")]
     assert sum(asked) <= 700
+
+
+CLOSED = '[[closures]]\nsupplier = "Yiwu"\nfrom = 2025-03-04\nto = 2025-03-06\n'
+
+
+def urges(database):
+    with database.read() as connection:
+        due = select(OrderRow.number, TimerRow.due_at).join(TimerRow, col(TimerRow.order_id) == col(OrderRow.id))
+        running = due.where(col(TimerRow.trigger) == "urge", col(TimerRow.status) == "pending")
+        return dict(connection.execute(running.order_by(OrderRow.number)).all())
+
+
+def test_timers_that_run_follow_the_closures_of_their_suppliers_once(database):
+    plain = rules_in_force(database, "", day(0))
+    suppliers = {"1": "Yiwu", "2": "Ningbo", "3": "Yiwu"}
+    take(database, *(arrival(number, supplier=one) for number, one in suppliers.items()), rules=plain)
+    postponed = TimerCommand("postpone", "person:kim", "promised by phone", to=day(4))
+    apply_command(database, Selection(timers=[(3, 1)]), postponed, day(0.1), plain)
+    assert settle_closures(database, day(0.2), plain) == 0
+    changed = rules_in_force(database, CLOSED + '[overdue]\nurge_after = "9d"\n', day(0.3))
+    assert settle_closures(database, day(0.3), changed) == 1
+    assert urges(database) == {"1": day(5), "2": day(2), "3": day(4)}, "the numbers are those of their own policy"
+    assert settle_closures(database, day(0.4), changed) == 0
+    again = rules_in_force(database, "", day(0.5))
+    assert settle_closures(database, day(0.5), again) == 1
+    assert urges(database)["1"] == day(2)
+    assert settle_closures(database, day(0.6), changed) == 1
+    assert urges(database)["1"] == day(5)

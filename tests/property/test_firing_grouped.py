@@ -23,6 +23,7 @@ POLICIES = (
     '[overdue]\nhandling_time = "1d"\nreroute_after_urge = "2wd"\n[delivery]\nclose_after = "3wd"\n',
     '[money]\nchase_recovery_at = ["1d", "3d"]\n[effects.modes]\nurge_supplier = "off"\n',
     '[[overrides]]\nsupplier = "s1"\noverdue.urge_after = "1d"\n',
+    '[[closures]]\nsupplier = "s1"\nfrom = 2025-03-05\nto = 2025-03-09\n\n[[closures]]\nfrom = 2025-03-14\nto = 2025-03-15\n',
 )
 REPORTS = ("ship", "deliver", "cancel", "report_no_stock", "hold", "note_transit", "fail_interception", "settle_recovery")
 NAMES = ("s1", "s2", 'quoted "s3"', "供应商 %s", "back\\slash")

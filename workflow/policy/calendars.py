@@ -1,6 +1,6 @@
 """Working days of a place: public holidays, make-up weekends, and the user's own changes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -39,6 +39,11 @@ class WorkingCalendar:
         self._extra = frozenset(extra_working_days)
         self._ends: dict[tuple[date, int], datetime] = {}
         self._known: dict[int, bool] = {}
+
+    def closed_on(self, days: Iterable[date]) -> "WorkingCalendar":
+        """Return this calendar with more days on which nobody works."""
+        closed = frozenset(days)
+        return WorkingCalendar(self.country, self.zone.key, self._closures | closed, self._extra - closed)
 
     @cached_property
     def _holidays(self) -> HolidayBase:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from tracing.per_input import per_input
 from workflow.addresses import email_address
@@ -15,6 +24,7 @@ from workflow.case.case import Case
 from workflow.case.money import MoneyError, exponent
 from workflow.errors import AftersalesError
 from workflow.policy.calendars import WorkingCalendar
+from workflow.policy.closures import Closures
 from workflow.policy.durations import Duration
 from workflow.process import EFFECTS
 from workflow.suggestions import did_you_mean
@@ -208,6 +218,22 @@ class Contacts(Section):
     suppliers: dict[str, Address] = {}
 
 
+class Closure(Section):
+    """Days on which a supplier (or all of them) is closed: first and last, in the calendar's place (rule 3.11)."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    supplier: str | None = None
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Closure":
+        if self.last < self.first:
+            raise ValueError(f"it ends on {self.last}, before it begins on {self.first}: both days are included")
+        return self
+
+
 class Override(Section):
     """Other numbers for the orders of a shop, a supplier or a route; what it does not name stays as it is (rule 3.9)."""
 
@@ -258,6 +284,7 @@ class Policy(Section):
     effects: Effects = Effects()
     contacts: Contacts = Contacts()
     overrides: tuple[Override, ...] = ()
+    closures: tuple[Closure, ...] = ()
 
     def matching_overrides(self, order: "PolicyScope") -> list[tuple[int, Override]]:
         """Return the overrides that count for an order with their places in the file, the most specific last (rule 3.9)."""
@@ -314,12 +341,17 @@ class Rules:
     def __init__(self, version: int, policy: Policy, calendar: WorkingCalendar, *, asks: bool = True) -> None:
         self.version, self.policy, self.calendar = version, policy, calendar
         self.asked = frozenset(kind for kind, mode in policy.effects.modes.items() if asks and mode is Mode.ask)
+        self.closures = Closures([(one.supplier, one.first, one.last) for one in policy.closures], calendar)
         self._named_suppliers = frozenset(one.supplier for one in policy.overrides if one.supplier is not None)
         self._by_scope: dict[PolicyScope, Policy] = {}
 
     def without_asking(self) -> "Rules":
         """Return these rules with every step taken at once."""
         return Rules(self.version, self.policy, self.calendar, asks=False)
+
+    def with_closures(self, policy: Policy) -> "Rules":
+        """Return these rules with the closures of another policy."""
+        return Rules(self.version, self.policy.model_copy(update={"closures": policy.closures}), self.calendar)
 
     def of(self, case: Case) -> Policy:
         """Return the policy as it counts for the case's order and current supplier (rule 3.9)."""

@@ -66,8 +66,7 @@ def resume_timer(draft: Draft) -> None:
     timer, state = replace_fields(_named(draft), paused_by=None), draft.case.state
     clock = CLOCK_OF[timer.trigger]
     if state in clock.runs_in:
-        due_at = timer.due_at + timer.paused_span(draft.event.at)
-        timer = replace_fields(timer, status=TimerStatus.pending, due_at=due_at, paused_at=None)
+        timer = replace_fields(timer, status=TimerStatus.pending, due_at=timers.resumed(draft, timer), paused_at=None)
     elif state in clock.waits_in:
         timer = replace_fields(timer, due_at=timer.due_at + timer.paused_span(draft.event.at), paused_at=None)
     draft.change_timer(timer)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workflow.case.case import Case, Parcel, Timer, made, replace_fields
 from workflow.draft import Draft
 from workflow.policy.durations import Duration
-from workflow.process import END_CLAIM_WITHOUT_REMEDY, NOT_OF_HISTORICAL
+from workflow.process import END_CLAIM_WITHOUT_REMEDY, NOT_OF_HISTORICAL, STOPPED_BY_CLOSURES
 from workflow.rules import parcels
 from workflow.table import CLOCK_OF, STARTED_BY
 from workflow.vocabulary import State, TimerStatus
@@ -210,12 +210,20 @@ def _resume(draft: Draft, timer: Timer) -> None:
     """Let a timer run on; one that waited keeps its instant, unless the buyer is to have time to answer (rule 8.4)."""
     at, due_at = draft.event.at, timer.due_at
     if timer.paused_at is not None:
-        span = timer.paused_span(at)
-        due_at += span
-        draft.note(paused_seconds=int(span.total_seconds()))
+        draft.note(paused_seconds=int(timer.paused_span(at).total_seconds()))
+        due_at = resumed(draft, timer)
     elif draft.event.trigger in END_CLAIM_WITHOUT_REMEDY:
         due_at = max(due_at, at + draft.rules.of(draft.case).claims.reopen_within.span())
     draft.change_timer(replace_fields(timer, status=TimerStatus.pending, due_at=due_at, paused_at=None))
+
+
+def resumed(draft: Draft, timer: Timer) -> datetime:
+    """Return when a paused timer is due that runs on: a span that was paused and closed is left out once (rule 3.11)."""
+    at, closures = draft.event.at, draft.rules.closures
+    if closures and timer.trigger in STOPPED_BY_CLOSURES and timer.paused_at is not None:
+        supplier = _with_its_supplier(draft.case, timer.ledger).attempt.supplier
+        return closures.resumed(timer.due_at, timer.paused_at, at, supplier)
+    return timer.due_at + timer.paused_span(at)
 
 
 # --- when a timer is due ---
@@ -256,7 +264,11 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
         deadlines = _DEADLINES[trigger](ask)
     if not deadlines:
         return None
-    due = [(duration.after(base, rules.calendar), base, duration) for base, duration in deadlines]
+    if trigger in STOPPED_BY_CLOSURES and rules.closures:
+        supplier = _with_its_supplier(case, ledger).attempt.supplier
+        due = [(rules.closures.after(base, supplier, duration), base, duration) for base, duration in deadlines]
+    else:
+        due = [(duration.after(base, rules.calendar), base, duration) for base, duration in deadlines]
     due_at, base, duration = due[0] if len(due) == 1 else max(due, key=lambda one: one[0])
     return due_at, base, duration.unit == "wd" and rules.calendar.is_deadline_provisional(base, duration.count)
 

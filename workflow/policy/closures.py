@@ -1,0 +1,111 @@
+"""Days on which suppliers are closed: time within them does not count for what a supplier is to do (rule 3.11)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from tracing.per_input import per_input
+
+if TYPE_CHECKING:
+    from workflow.policy.calendars import WorkingCalendar
+    from workflow.policy.durations import Duration
+
+_DAY = timedelta(days=1)
+Closed = tuple[str | None, date, date]
+"""A supplier (None: all), and the first and the last day on which it is closed."""
+Span = tuple[datetime, datetime]
+
+
+class Closures:
+    """The closures of suppliers, in days of the calendar's place."""
+
+    def __init__(self, closed: Sequence[Closed], calendar: WorkingCalendar) -> None:
+        self.closed, self._calendar = tuple(closed), calendar
+        self._names = {whose.casefold() for whose, _, _ in closed if whose is not None}
+        self._spans: dict[str | None, tuple[Span, ...]] = {}
+        self._calendars: dict[str | None, WorkingCalendar] = {}
+
+    def __bool__(self) -> bool:
+        """Say whether there are any."""
+        return bool(self.closed)
+
+    @property
+    def digest(self) -> str:
+        """What tells these closures from others."""
+        return hashlib.sha256(repr(sorted(map(repr, self.closed))).encode()).hexdigest()[:12]
+
+    @per_input
+    def after(self, start: datetime, supplier: str | None, duration: Duration) -> datetime:
+        """Return the instant that lies a duration of a supplier's open time after `start`."""
+        if duration.unit == "wd":
+            return self._calendar_of(supplier).deadline(start, duration.count)
+        return self._open_after(start, supplier, duration.span())
+
+    @per_input
+    def resumed(self, due_at: datetime, paused_at: datetime, at: datetime, supplier: str | None) -> datetime:
+        """Return when a timer is due that was paused and goes on at `at`: as much open time is left as was left then."""
+        left, since, at = timedelta(0), paused_at, max(at, paused_at)
+        for begin, end in self._spans_of(supplier):
+            if end > since and begin < due_at:
+                left += max(begin, since) - since
+                since = min(max(end, since), due_at)
+        left += max(due_at, since) - since
+        return self._open_after(at, supplier, left)
+
+    def _open_after(self, start: datetime, supplier: str | None, span: timedelta) -> datetime:
+        at = start
+        if not span:
+            return at
+        for begin, end in self._spans_of(supplier):
+            if end <= at:
+                continue
+            if begin - at >= span:  # at the very instant at which it closes it was still open
+                break
+            span -= max(begin - at, timedelta(0))
+            at = end
+        return at + span
+
+    def _spans_of(self, supplier: str | None) -> tuple[Span, ...]:
+        """Return the spans in which a supplier is closed, in order, none touching the next."""
+        supplier = self._named(supplier)
+        if supplier not in self._spans:
+            self._spans[supplier] = tuple(_merged(sorted(self._of(supplier)), self._calendar.zone))
+        return self._spans[supplier]
+
+    def _of(self, supplier: str | None) -> Iterator[tuple[date, date]]:
+        for whose, first, last in self.closed:
+            if whose is None or whose.casefold() == supplier:
+                yield first, last
+
+    def _named(self, supplier: str | None) -> str | None:
+        """Return a supplier as the closures name it; None: none does."""
+        return supplier.casefold() if supplier is not None and supplier.casefold() in self._names else None
+
+    def _calendar_of(self, supplier: str | None) -> WorkingCalendar:
+        supplier = self._named(supplier)
+        if supplier not in self._calendars:
+            days = (first + _DAY * n for first, last in self._of(supplier) for n in range((last - first).days + 1))
+            self._calendars[supplier] = self._calendar.closed_on(days)
+        return self._calendars[supplier]
+
+
+def _merged(days: Sequence[tuple[date, date]], zone: ZoneInfo) -> Iterator[Span]:
+    last_end: date | None = None
+    begin: date | None = None
+    for first, last in days:
+        if begin is None or last_end is None or first > last_end:
+            if begin is not None and last_end is not None:
+                yield _instant(begin, zone), _instant(last_end, zone)
+            begin, last_end = first, last + _DAY
+        else:
+            last_end = max(last_end, last + _DAY)
+    if begin is not None and last_end is not None:
+        yield _instant(begin, zone), _instant(last_end, zone)
+
+
+def _instant(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, datetime.min.time(), zone).astimezone(UTC)
