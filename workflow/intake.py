@@ -231,11 +231,7 @@ def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Rec
         return _not_applicable(case, report, f"its sender has told {told.trigger} under the same key")
     if not says:
         return Received(report, Verdict.applied)
-    if (
-        report.trigger != "ship"
-        and says.keys() == {"tracking_number"}
-        and parcels.has_news(case, told, str(says["tracking_number"]))
-    ):
+    if _names_its_parcel(case, told, says):
         return Received(report, Verdict.applied)
     if report.trigger not in CORRECTIONS or not {*changed} <= {*CORRECTED} or _waits(case, told):
         shown = "; ".join(_difference(case, report.trigger, name, was.get(name), says[name]) for name in changed or says)

@@ -311,7 +311,9 @@ def test_who_goes_live_is_told_of_what_waits_for_a_decision(run, asking, tmp_pat
         "7,2025-03-03T09:00:00Z,Yiwu,Ningbo,domestic,CNY,2025-03-04T09:00:00Z\n"
     )
     run("db", "upgrade")
-    assert "1 report to be decided by you: aftersales decisions" in run("import", "out.csv", "--observe", "--urge-historical").out
+    assert (
+        "1 report to be decided by you: aftersales decisions" in run("import", "out.csv", "--observe", "--urge-historical").out
+    )
     assert "1 step of theirs to be decided by you: aftersales decisions" in run("observe", "end").out
 
 

@@ -168,3 +168,25 @@ def test_a_supplier_that_was_left_has_sent_no_parcel_of_that_number(story):
     assert received.verdict is Verdict.exception
     assert "no parcel of the order has that tracking number" in str(received.error)
     assert told.report("deliver", 9, attempt=1, tracking_number="T1").step.case.state == "delivered"
+
+
+def test_what_is_said_of_a_parcel_that_is_another_one_is_said_of_that(story):
+    told = story()
+    for at, number in ((1, "T1"), (2, "T2"), (3, "T3")):
+        told.report("ship", at, tracking_number=number)
+    assert told.report("amend", 4, "person:kim", parcel=2, same_as=1).step
+    assert told.report("amend", 5, "person:kim", parcel=1, same_as=3).step
+    told.report("hold", 6, tracking_number="T2")
+    assert [one.news[-1] for one in told.case.parcels if one.same_as is None] == [(day(6), "hold")]
+    told.report("deliver", 7, tracking_number="T1")
+    assert told.case.state == "delivered"
+
+
+def test_a_parcel_without_a_number_takes_that_of_the_one_that_it_is(story):
+    told = story()
+    told.report("override", 1, "person:kim", to="shipped", reason="seen")
+    told.report("ship", 2, tracking_number="T1")
+    assert [(one.number, one.tracking_number) for one in told.case.parcels] == [(1, "T1")]
+    told.report("ship", 3, tracking_number="T2", carrier="Post")
+    told.report("amend", 4, "person:kim", parcel=2, same_as=1)
+    assert told.case.parcels[0].carrier == "Post"

@@ -105,6 +105,11 @@ def _another_parcel(context: GuardContext) -> bool:
     return 0 < len(was) < len(then)
 
 
+def _gives_a_number(context: GuardContext) -> bool:
+    was, then = ({one.number: one.tracking_number for one in some} for some in _parcels(context))
+    return any(number is None and then.get(key) is not None for key, number in was.items())
+
+
 def _changes(position: Position, by: int, refusal: str) -> Guard:
     """Make a guard about parcels that come to a position (`by` 1), or leave it (-1)."""
 
@@ -303,6 +308,7 @@ GUARDS: dict[str, Guard] = {
     "another_parcel": Guard(
         _another_parcel, "it has been reported as shipped: name another tracking number if it is another parcel"
     ),
+    "gives_a_number": Guard(_gives_a_number, "no parcel of it lacks a number"),
     "all_have_arrived": _are_then(Position.delivered, "another parcel is under way"),
     "others_are_on_their_way": _are_then(Position.shipped, "customs holds another parcel"),
     "one_is_held": _are_then(Position.held, "that parcel is not on its way"),

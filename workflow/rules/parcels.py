@@ -105,10 +105,9 @@ def take_in(case: Case, event: Event, attempt: Attempt) -> News | None:
     if not about:
         return None
     told = (event.at, event.trigger)
-    parcels = {one.number: one for one in case.parcels} | {one.number: one for one in known}
     before = {one.number: _with_waiting(one, case.waiting) for one in (*known, *about)}
     after = {**before, **{one.number: _sorted(before[one.number], told) for one in about}}
-    parcels |= {one.number: _with_news(one, event) for one in about}
+    parcels = {one.number: one for one in case.parcels} | {one.number: _with_news(one, event) for one in about}
     return News(
         tuple(parcels.values()),
         is_older=all(one.news and event.at < one.news[-1][0] for one in about),
@@ -192,12 +191,13 @@ def _meant(parcels: tuple[Parcel, ...], event: Event, new: Parcel) -> tuple[Parc
 
 def _by_its_number(case: Case, event: Event) -> Event:
     """Return a report of a parcel that has turned out to be another one as one of that."""
-    number = event.fields.get("tracking_number")
-    same = {one.tracking_number: one.same_as for one in case.parcels if one.same_as is not None}
-    if number is None or number not in same:
+    number, by_number = event.fields.get("tracking_number"), {one.number: one for one in case.parcels}
+    named = next((one for one in case.parcels if one.same_as is not None and one.tracking_number == number is not None), None)
+    if named is None:
         return event
-    kept = next(one for one in case.parcels if one.number == same[number])
-    return replace(event, fields={**event.fields, "tracking_number": kept.tracking_number})
+    while named.same_as is not None:
+        named = by_number[named.same_as]
+    return replace(event, fields={**event.fields, "tracking_number": named.tracking_number})
 
 
 def _has_place(at: Position, trigger: str) -> bool:
