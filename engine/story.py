@@ -101,20 +101,14 @@ def story_as_of(source: Database, identity: str, at: datetime, rules: Rules, *, 
     )
 
 
-_TOLD_OF = {"shipped_at": "ship", "held_at": "hold", "delivered_at": "deliver", "lost_at": "lose"}
-"""Since when a parcel is where it is, by the reports that say so."""
-
-
-def _last(parcel: Parcel, trigger: str) -> datetime | None:
-    return max((at for at, told in parcel.news if told == trigger), default=None)
+def _where(parcel: Parcel) -> str:
+    """Say where a parcel is, or which one it has turned out to be."""
+    return str(parcels.position(parcel.news)) if parcel.same_as is None else f"it is parcel {parcel.same_as}"
 
 
 def _of_case(case: Case) -> dict[str, Any]:
     lines = [{"number": number, **asdict(one)} for number, one in enumerate(case.lines, 1)]
-    sent = [
-        {**asdict(one), "where": parcels.position(one.news), **{at: _last(one, word) for at, word in _TOLD_OF.items()}}
-        for one in case.parcels
-    ]
+    sent = [{**asdict(one), "where": _where(one), "last_news": one.news[-1][0] if one.news else None} for one in case.parcels]
     claimed = [{**asdict(one), "pieces": claims.written(case, dict(one.pieces))} for one in case.claims]
     return {
         "order": case.name,

@@ -14,6 +14,7 @@ from workflow.case import claims
 from workflow.case.case import Timer
 from workflow.case.history import HistoryRow
 from workflow.plurals import counted
+from workflow.rules import parcels
 from workflow.table import CLOCK_OF
 
 SHOWN_REFUSED = 3
@@ -57,6 +58,10 @@ def _why(app: App, told: Explanation) -> Iterator[str]:
     yield f"Order {safe(case.name)} is {case.state}: {told.meaning}."
     cause, supplier = safe(_cause(app, told.why)), safe(told.supplier)
     yield f"Since {app.when(told.why.occurred)}, by {cause}; current supplier: {supplier}."
+    sent = parcels.of_attempt(case.parcels, case.current)
+    if len(sent) > 1:
+        where = (f"{one.tracking_number or f'parcel {one.number}'} is {parcels.position(one.news)}" for one in sent)
+        yield f"It was sent in {counted(len(sent), 'parcel')}: {safe(', '.join(where))}."
     for claim in case.claims:
         if claim.replacement:
             yield f"It was replaced by order {safe(case.order.shop)}/{safe(claim.replacement)} (claim {claim.number})."

@@ -60,7 +60,7 @@ _PARTS = {
         "shipped_at",
         "delivered_at",
     ),
-    "parcels": ("number", "attempt", "carrier", "tracking_number", "where", "shipped_at", "delivered_at", "same_as"),
+    "parcels": ("number", "attempt", "tracking_number", "carrier", "where", "last_news"),
     "timers": ("number", "due_at", "trigger", "status", "nth", "provisional"),
     "claims": ("number", "kind", "pieces", "status", "verdict", "chosen", "replacement"),
     "evidence": ("claim", "name", "kind", "sha256", "elsewhere"),
@@ -123,6 +123,7 @@ def _title(name: str) -> str:
 _TITLES = {
     "sale": "the buyer paid",
     "supplier_number": "its number there",
+    "tracking_number": "tracking",
     "occurred": "when",
     "source": "from",
     "target": "to",

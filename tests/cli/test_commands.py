@@ -131,6 +131,22 @@ def test_a_decision_is_looked_at_before_it_is_made(undecided):
     assert undecided("decide", "7").out == "Nothing waits for a decision.\n"
 
 
+def test_two_parcels_of_an_order_are_shown_explained_and_found_by_their_numbers(shop):
+    for number in ("LP1", "LP2"):
+        assert shop("report", "1004", "ship", "--tracking-number", number).code == 0
+    assert "Order main/1004 is shipped after deliver." in shop("report", "1004", "deliver", "--tracking-number", "LP1").out
+    assert "It was sent in 2 parcels: LP1 is delivered, LP2 is shipped." in shop("explain", "1004").out
+    shown = shop("show", "1004", "--json").json["parcels"]
+    assert [(one["tracking_number"], one["where"]) for one in shown] == [("LP1", "delivered"), ("LP2", "shipped")]
+    for words in (("--tracking-number", "lp2"), ("--text", "P2"), ("--tracking-number", "LP9", "--tracking-number", "LP1")):
+        assert [one["number"] for one in shop("orders", *words, "--json").json["orders"]] == ["1004"]
+    assert shop("orders", "--tracking-number", "LP9").out == "No such orders.\n"
+    wrong = shop("report", "1004", "hold", "--tracking-number", "LP9")
+    assert (wrong.code, "no parcel of the order has that tracking number (`show` lists them)" in wrong.out) == (1, True)
+    assert "is delivered after amend" in shop("report", "1004", "amend", "--parcel", "2", "--same-as", "1").out
+    assert "it is parcel 1" in shop("show", "1004").out
+
+
 def test_what_was_reported_by_mistake_is_taken_back(shop):
     said = shop("report", "1004", "report_oversized").out
     assert "until then `aftersales undo` takes it back" in said
