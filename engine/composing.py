@@ -49,7 +49,7 @@ def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messe
         for effect_id, error in unreadable.items():
             outbox.set_back(connection, effect_id, at, describe_error(error))
         writing = _Writing(connection, at, rules.policy, messenger)
-        for members in _digests(outbox.drop_answered(connection, effects, at)):
+        for members in _digests(outbox.drop_pointless(connection, effects, at)):
             in_halves(members, writing.write, writing.set_back, concerns_all=database.cannot_be_used)
     return len(rows)
 

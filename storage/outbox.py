@@ -141,18 +141,38 @@ def read_effects(connection: Connection, rows: Sequence[RowMapping]) -> tuple[li
     return effects, unreadable
 
 
-def drop_answered(connection: Connection, effects: Sequence[ReadyEffect], at: datetime) -> list[ReadyEffect]:
-    """Drop the effects that ask for a decision, or remind of one, which stands no more; return the others (rule 5.7)."""
+def drop_pointless(connection: Connection, effects: Sequence[ReadyEffect], at: datetime) -> list[ReadyEffect]:
+    """Drop effects that have lost their point while they waited; return the others (rule 5.7).
+
+    That is what asks for a decision, or reminds of one, which stands no more, and what tells the merchant the same that a
+    later one tells.
+    """
+    pointless = _answered(connection, effects) | _told_again(effects)
+    e = table_of(EffectRow)
+    for some in chunked(pointless):
+        values = {"status": EffectStatus.dropped, "decided_by": "the process", "decided_at": at}
+        connection.execute(update(e).where(e.c.id.in_(some)).values(values))
+    return [one for one in effects if one.id not in pointless]
+
+
+def _answered(connection: Connection, effects: Iterable[ReadyEffect]) -> set[int]:
     asking = [one for one in effects if one.details.get("about") in ("ask", "remind_decision")]
-    d, e, standing = table_of(DecisionRow), table_of(EffectRow), set[tuple[int, int]]()
+    d, standing = table_of(DecisionRow), set[tuple[int, int]]()
     for some in chunked({one.order_id for one in asking}):
         stands = select(d.c.order_id, d.c.number).where(d.c.order_id.in_(some), d.c.status == DecisionStatus.standing)
         standing |= {(order_id, number) for order_id, number in connection.execute(stands)}
-    answered = {one.id for one in asking if (one.order_id, one.details.get("decision")) not in standing}
-    for some in chunked(answered):
-        values = {"status": EffectStatus.dropped, "decided_by": "the process", "decided_at": at}
-        connection.execute(update(e).where(e.c.id.in_(some)).values(values))
-    return [one for one in effects if one.id not in answered]
+    return {one.id for one in asking if (one.order_id, one.details.get("decision")) not in standing}
+
+
+def _told_again(effects: Iterable[ReadyEffect]) -> set[int]:
+    """Return those that tell the merchant of what the timer of a clock tells again by now."""
+    latest, told_again = dict[tuple[int, str, Any], int](), set[int]()
+    for one in sorted(effects, key=lambda one: one.id):
+        if one.kind == "notify_merchant" and "nth" in one.details:
+            about = one.order_id, str(one.details.get("about")), one.details.get("claim")
+            told_again |= {latest[about]} if about in latest else set()
+            latest[about] = one.id
+    return told_again
 
 
 def effect(connection: Connection, effect_id: int) -> ReadyEffect:

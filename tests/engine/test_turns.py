@@ -195,3 +195,13 @@ def test_what_is_held_goes_on_when_the_flag_is_resolved_or_the_report_finds_a_pl
     with database.read() as connection:
         waits = {row["order_id"]: row["status"] for row in all_effects(connection) if row["kind"] == "place_supply"}
     assert sorted(waits.values()) == ["ready", "waits"]
+
+
+def test_the_merchant_is_told_once_what_a_clock_has_told_again_meanwhile(database):
+    take(database, arrival("1", report("ship", 1)), now=1)
+    for at in (11, 21):
+        fire_due(database, day(at), BY_ITSELF)
+    compose(database, 21)
+    with database.read() as connection:
+        told = [(row["kind"], row["status"]) for row in all_effects(connection)]
+    assert told == [("notify_merchant", "leaving"), ("notify_merchant", "dropped")]
