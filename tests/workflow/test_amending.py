@@ -7,10 +7,12 @@ from workflow.case.case import Decision, LedgerRow, Line, Report, replace_fields
 from workflow.case.claims import has_come_back
 from workflow.case.facts import written_lines
 from workflow.draft import Event
+from workflow.errors import Refused
 from workflow.intake import receive
 from workflow.repeats import Told, to_judge
 from workflow.step import carry_out
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
+from workflow.timer_commands import act
 from workflow.vocabulary import LedgerSide, LedgerStatus, Verdict
 
 LINES = (Line("lamp", "Lamp", 2, 500),)
@@ -206,3 +208,36 @@ def test_a_settled_sum_that_was_nothing_after_all_can_be_corrected_again():
         assert told.report("correct_settlement", at, "person:kim", row=1, amount=amount, reason="typo").step
     assert [row.amount for row in told.case.ledger] == [600, -600, 500]
     assert told.steps[-1].history.details.get("was_amount", 0) == 0
+
+
+def test_two_things_that_are_told_otherwise_are_both_shown():
+    told = placed()
+    first = Report("deliver", day(1), "file", "key", "carrier:post", {"supplier": "Yiwu", "attempt": 1})
+    told.case, _ = receive(told.case, first, day(1), told.rules)
+    other = to_judge(replace_fields(first, fields={"supplier": "Ningbo", "attempt": 2}), [Told(first, Verdict.applied)])
+    _, (received, *_) = receive(told.case, other, day(2), told.rules)
+    assert "supplier was Yiwu and is Ningbo; attempt was 1 and is 2 (another one" in str(received.error)
+
+
+def test_money_of_a_supplier_that_was_left_has_a_sum_when_it_is_known_what_was_paid():
+    told = placed(paid=None)
+    told.report("report_no_stock", 1)
+    assert [row.amount for row in told.case.ledger] == [None]
+    amend(told, 2, paid=900, attempt=1)
+    assert [(row.side, row.amount) for row in told.case.ledger] == [("recovery", 900)]
+
+
+def test_what_has_shipped_at_the_instant_of_the_request_has_shipped_before_it():
+    told = placed()
+    told.report("report_oversized", 1, "carrier:post")
+    told.case = replace_fields(told.case, unsent_request="report_oversized")
+    assert told.report("ship", 1).step.case.state == "shipped"
+
+
+def test_a_timer_that_an_interception_has_stopped_does_not_fire_by_hand():
+    told = placed(route="domestic")
+    told.report("correct_address", 1)
+    timer = told.timer("urge")
+    assert (timer.paused_by, timer.paused_at) == (None, day(1))
+    with pytest.raises(Refused, match="it is paused: resume it first"):
+        act(told.case, "fire", timer.number, day(1.5), "person:kim", told.rules, {})

@@ -190,3 +190,13 @@ def test_a_parcel_without_a_number_takes_that_of_the_one_that_it_is(story):
     told.report("ship", 3, tracking_number="T2", carrier="Post")
     told.report("amend", 4, "person:kim", parcel=2, same_as=1)
     assert told.case.parcels[0].carrier == "Post"
+
+
+def test_reports_that_waited_fill_the_history_and_tell_nobody_of_a_hold_that_is_over(story):
+    told = story()
+    told.report("ship", 5)
+    for trigger, at in (("hold", 3), ("release", 4)):
+        assert told.report(trigger, at).verdict is Verdict.exception
+    case, verdicts = receive(told.case, Report("ship", day(1), "carrier", "k", "carrier:test", {}), NOW, told.rules)
+    assert [one.report.trigger for one in verdicts] == ["ship", "hold", "release"]
+    assert (case.state, [effect.kind for one in verdicts for effect in one.step.effects]) == ("shipped", [])

@@ -135,7 +135,7 @@ def take_shipment(draft: Draft) -> None:
     """A parcel has left; a gap that its early arrival had made is filled (rules 2.5 and 2.18)."""
     attempt = draft.case.attempt
     mine = parcels.of_attempt(draft.case.parcels, attempt.number)
-    first = parcels.first_shipping(mine) or draft.event.at
+    first = parcels.first_shipping(mine)
     shipped_at = attempt.shipped_at if attempt.shipped_at == first else first  # what is equal is not sealed as a change
     draft.change_attempt(replace_fields(attempt, shipped_at=shipped_at, delivered_at=_arrived(draft, attempt)))
     gap = draft.case.gap and any(map(parcels.lacks_shipping, mine))

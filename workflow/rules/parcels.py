@@ -75,9 +75,9 @@ def last_arrival(parcels: Sequence[Parcel]) -> datetime | None:
     return max((at for one in parcels for at, trigger in one.news if trigger == "deliver"), default=None)
 
 
-def first_shipping(parcels: Iterable[Parcel]) -> datetime | None:
-    """Return when the first of some parcels left."""
-    return min((at for one in parcels for at, trigger in one.news if trigger == "ship"), default=None)
+def first_shipping(parcels: Iterable[Parcel]) -> datetime:
+    """Return when the first of some parcels left, of which one at least is known to have."""
+    return min(at for one in parcels for at, trigger in one.news if trigger == "ship")
 
 
 def last_news(some: Iterable[Parcel]) -> datetime | None:
