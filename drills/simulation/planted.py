@@ -10,9 +10,9 @@ from unittest.mock import patch
 from engine import composing, sending
 from engine.sending import Sender
 from jobs.clock import PlausibleClock
-from storage import case_changes, case_mapper, cases, erasing, operations
+from storage import case_changes, case_mapper, cases, erasing, operations, undoing
 from storage.tables import ReportRow, TimerRow
-from workflow.rules import timers
+from workflow.rules import timers, undo_changes
 from workflow.rules.guards import GUARDS, Guard
 from workflow.vocabulary import MessageStatus, Verdict
 
@@ -106,6 +106,16 @@ def _clock_believed() -> Patched:
     return patch.object(PlausibleClock, "why_not", lambda *_: None)
 
 
+def _clocks_not_taken_back() -> Patched:
+    """What a step did to clocks stays done when the step is taken back."""
+    return patch.object(undo_changes, "_restore_timers", lambda *_: None)
+
+
+def _parts_stay() -> Patched:
+    """Rows of suppliers' turns, parcels and claims stay when the step that made them is taken back."""
+    return patch.object(undoing, "remove_parts", lambda *_: None)
+
+
 FAULTS: Mapping[str, Callable[[], Patched]] = {
     make.__name__.strip("_").replace("_", "-"): make
     for make in (
@@ -121,6 +131,8 @@ FAULTS: Mapping[str, Callable[[], Patched]] = {
         _reports_not_erased,
         _progress_forgotten,
         _clock_believed,
+        _clocks_not_taken_back,
+        _parts_stay,
     )
 }
 """By name, what makes each of them."""

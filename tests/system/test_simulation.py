@@ -26,6 +26,7 @@ FOUND_AT = {
     "one-key-for-two": 1,
     "reports-not-erased": 3,
     "clock-believed": 1,
+    "clocks-not-taken-back": 1,
 }
 """The seed that finds a fault: those that take many seeds are looked for by hand."""
 
