@@ -39,6 +39,8 @@ class Explanation:
     case: Case
     why: HistoryRow
     """The step that brought the order into its state."""
+    noted: tuple[tuple[str, datetime], ...]
+    """What was told of an old order and has moved nothing (rule 7.7)."""
     timers: tuple[Timer, ...]
     allowed: tuple[str, ...]
     attention: tuple[tuple[str, str, str | None], ...]
@@ -93,6 +95,7 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
     return Explanation(
         case=case,
         why=_entered(steps),
+        noted=tuple((row.trigger, row.occurred) for row in steps if case.historical and "noted" in row.details),
         timers=tuple(sorted(case.timers, key=lambda timer: (timer.status != "pending", timer.due_at))),
         allowed=allowed_now(case),
         attention=tuple((row["flag"], FLAGS[row["flag"]], row["detail"]) for row in flags),

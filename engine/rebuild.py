@@ -47,10 +47,14 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
     rows = [row for row in history if row.recorded <= at]
     if not rows:
         return None
-    pinned = pinned_rules(connection, {row.policy for row in rows}, rules)
+    closed_by = {row.sequence: int(row.details["closures"] or 0) for row in rows if "closures" in row.details}
+    pinned = pinned_rules(connection, {row.policy for row in rows} | {*closed_by.values()}, rules)
     retaken = _Retaken(_unamended(stored, history, reports), rows, reports)
     for row in rows:
-        if not retaken.take(row, pinned.get(row.policy, rules)):
+        own = pinned.get(row.policy, rules)
+        if row.sequence in closed_by:
+            own = own.with_closures(pinned.get(closed_by[row.sequence], rules).policy)
+        if not retaken.take(row, own):
             return Rebuilt(_by_its_parts(stored, rows[-1], at), rows, exact=False)
     return Rebuilt(retaken.case, rows, exact=True)
 
@@ -115,6 +119,10 @@ def _bare(case: Case, *, with_links: bool) -> Case:
     return Case(order, lines=case.lines, salt=case.salt, historical=case.historical)
 
 
+_TELLS = {"due_at": ("postpone", "shift"), "closures": ("retime",)}
+"""What the steps of a person's timekeeping were told, and did not note by themselves."""
+
+
 class _Retaken:
     """A case as its history is told again."""
 
@@ -151,7 +159,7 @@ class _Retaken:
     def _take(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
         action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)
         if action:
-            fields = _fields(row, "due_at") if action in ("postpone", "shift") else _fields(row)
+            fields = _fields(row, *(name for name in ("due_at", "closures") if name in row.details and action in _TELLS[name]))
             made = act(self.case, action, int(row.details["timer"] or 0), row.recorded, row.actor, rules, fields)
         elif "way" in row.details:
             made = answer(self.case, _answer(row), row.recorded, rules)
@@ -255,7 +263,8 @@ def _is_of(report: Found, row: HistoryRow) -> bool:
 def _answer(row: HistoryRow) -> Answer:
     until = row.details.get("until")
     sleeps_until = None if until is None else datetime.fromisoformat(str(until))
-    return Answer(Way(str(row.details["way"])), row.actor, until=sleeps_until, reason=row.reason)
+    at_once = bool(row.details.get("now"))
+    return Answer(Way(str(row.details["way"])), row.actor, until=sleeps_until, reason=row.reason, at_once=at_once)
 
 
 def _fields(row: HistoryRow, *names: str) -> Details:

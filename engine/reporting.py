@@ -20,7 +20,7 @@ from workflow.draft import Event
 from workflow.intake import Received
 from workflow.policy.policy import Rules
 from workflow.process import RECORDS
-from workflow.repeats import FORGOTTEN, to_judge
+from workflow.repeats import FORGOTTEN, is_of_another_parcel, to_judge, with_the_key_of_its_parcel
 from workflow.step import Step, carry_out, step
 from workflow.table import AMENDS
 from workflow.vocabulary import LedgerSide, Verdict
@@ -233,6 +233,10 @@ class _Batch:
             key = (report.source, report.key)
             placed_before = report is arrival.placing and order.run.case.state is not None
             told = self._told.get((stored.order_id, *key), ()) if stored else ()
+            if is_of_another_parcel(report, told, arrival.reports):
+                report = with_the_key_of_its_parcel(report)
+                key = (report.source, report.key)
+                told = self._told.get((stored.order_id, *key), ()) if stored else ()
             judged = to_judge(report, told, FORGOTTEN if stored and stored.erased else ()) if told else report
             if judged is None or placed_before or key in seen:
                 repeated.append(report)

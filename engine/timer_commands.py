@@ -38,6 +38,8 @@ class TimerCommand:
     reason: str | None = None
     to: datetime | None = None
     by: timedelta | None = None
+    closures: int | None = None
+    """The policy whose closures timers are retimed for, by its version."""
 
     def fields(self, timer: Timer) -> Mapping[str, Detail]:
         """Return what the step of a timer is told."""
@@ -46,6 +48,7 @@ class TimerCommand:
         except OverflowError:
             due_at = timer.due_at.replace(year=MAXYEAR)
         told: dict[str, Detail] = {"reason": self.reason} if self.reason else {}
+        told |= {"closures": self.closures} if self.closures is not None else {}
         return told | {"due_at": due_at.isoformat()} if due_at else told
 
     def described(self, wanted: Selection) -> str:
@@ -240,7 +243,7 @@ def settle_closures(database: Database, at: datetime, rules: Rules) -> int:
     if newest == kept or (newest is None and not rules.closures):
         return 0
     found = selected_timers(database, Selection(triggers=STOPPED_BY_CLOSURES))
-    command = TimerCommand("retime", "timer", "the days on which suppliers are closed have changed")
+    command = TimerCommand("retime", "timer", "the days on which suppliers are closed have changed", closures=rules.version)
     moved = sum(len(_stored_batch(database, some, command, at, lambda one: _closed(one, rules))) for some in _batches(found))
     with database.write() as connection:
         stored.end(connection, operations.begin(connection, operations.CLOSURES, "timer", at, {}, kept), at)

@@ -1,5 +1,6 @@
-"""A person takes their last step of an order back (rule 2.19)."""
+"""A person takes steps of an order back, the last one first (rule 2.19)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from storage import attention, outbox, queries, turns, undoing
 from storage.database import Database, reading, repeated, writing
 from storage.notifications import notify_daemons
 from workflow.case.case import Case
+from workflow.case.history import HistoryRow
 from workflow.errors import Refused
 from workflow.policy.policy import Rules
 from workflow.process import STAYS_DONE
@@ -52,9 +54,10 @@ def undo_last(
         order_id = queries.resolve_id(connection, identity)
         unit = UnitOfWork(connection, [order_id], at, lock=not dry_run)
         case, order = unit.case(order_id), unit.orders[order_id]
-        last, kept = queries.history(connection, order_id)[-1], undoing.find(connection, order_id)
-        if kept is None or kept.what.last != case.steps:
-            raise Refused(case.name, case.state, "undo", _why_not(last.trigger, last.actor))
+        last = _last_standing(queries.history(connection, order_id))
+        kept = undoing.find(connection, order_id, last.sequence)
+        if kept is None:
+            raise Refused(case.name, case.state, "undo", _why_not(last))
         if left := undoing.that_have_left(connection, order_id, kept.what, lock=not dry_run):
             raise Refused(case.name, case.state, "undo", f"{', '.join(left)} has left: what it caused cannot be taken back")
         made = undo(case, kept.what, at, by, reason, rules)
@@ -77,20 +80,30 @@ def _restore(connection: Connection, unit: UnitOfWork, order_id: int, kept: undo
     undoing.revive_effects(connection, order_id, kept, observed=observed)
     undoing.restore_flags(connection, order_id, kept, by, at)
     undoing.restore_verdicts(connection, order_id, kept)
-    undoing.forget(connection, [order_id])
+    undoing.forget_one(connection, order_id, kept.what)
     turns.resume(connection, at)
     notify_daemons(connection)
 
 
-def _why_not(trigger: str, actor: str) -> str:
+def _last_standing(history: Sequence[HistoryRow]) -> HistoryRow:
+    """Return the last step that was not taken back, and took none back."""
+    last = history[-1]
+    while last.trigger == "undo":
+        last = history[int(last.details["first"] or 0) - 2]
+    return last
+
+
+def _why_not(last: HistoryRow) -> str:
     """Say why the last step of an order cannot be taken back."""
-    what = f"its last step is {trigger}, by {actor}"
-    if not actor.startswith(PERSON):
+    what = f"its last step is {last.trigger}, by {last.actor}"
+    if not last.actor.startswith(PERSON):
         return f"{what}: only what a person has reported or decided last can be taken back"
-    if trigger in STAYS_DONE:
+    if last.trigger in STAYS_DONE:
         return f"{what}: that stays"
-    if trigger == "undo":
-        return f"{what}: give the report again instead"
-    if trigger.endswith("_timer"):
-        return f"{what}: `aftersales timers` moves timers back"
+    if last.due is not None:
+        return f"{what}: a timer that a person has let fire stays fired (`override` moves the order)"
+    if last.trigger.endswith("_timer"):
+        return (
+            f"{what}: that is changed by `aftersales timers`, and a timer that was ended starts with a promise or an override"
+        )
     return f"{what}: it was taken by an older version of the program, or its buyer was erased"

@@ -16,6 +16,7 @@ from workflow.case.case import Detail, Line, Order, Report, own_key
 from workflow.case.money import LARGEST
 from workflow.policy.policy import Orders
 from workflow.process import ABOUT_PARCELS
+from workflow.repeats import with_the_key_of_its_parcel
 from workflow.reports import FIELDS
 
 DEFAULT_SHOP = "main"
@@ -158,7 +159,7 @@ class OrderFile:
                 told.append(_with_own_key(report, told))
             else:
                 why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
-                left_out = "its line is kept, and the report left out: another parcel needs its own tracking number"
+                left_out = "the line of this row is kept, and its report left out (of another parcel it names another number)"
                 rejections.append(_BadRow(row.line, None, f"{why}: {left_out}", values).rejection)
         return replace(first, lines=(*first.lines, *line), reports=tuple(told))
 
@@ -260,17 +261,15 @@ def _says_no_more(report: Report, told: Report) -> bool:
 
 
 def _is_of_another_parcel(report: Report, told: Sequence[Report]) -> bool:
-    """Say whether a report names a parcel of which none of its kind was told."""
+    """Say whether a report is the first of its kind, or names a parcel of which none of its kind was told."""
     number = report.fields.get("tracking_number")
     others = {one.fields.get("tracking_number") for one in told if one.trigger == report.trigger}
-    return report.trigger in ABOUT_PARCELS and number is not None and number not in others
+    return report.trigger in ABOUT_PARCELS and (not others or (number is not None and number not in others))
 
 
 def _with_own_key(report: Report, told: Sequence[Report]) -> Report:
     """Return a report with a key of its own: two parcels may have left at the same instant."""
-    if all(one.key != report.key for one in told):
-        return report
-    return replace(report, key=f"{report.key}/{report.fields['tracking_number']}")
+    return report if all(one.key != report.key for one in told) else with_the_key_of_its_parcel(report)
 
 
 def _of_its_parcel(reports: Sequence[Report]) -> tuple[Report, ...]:

@@ -141,7 +141,7 @@ class ParcelRow(SQLModel, table=True):
 
 
 class UndoableRow(SQLModel, table=True):
-    """The last steps of an order that a person brought about: what they have changed as it was, and verdicts of reports.
+    """Steps of an order that a person brought about: what they have changed as it was, and verdicts of their reports.
 
     `was` is JSON by field of the case; `reports` a JSON list of [source, key, nth, verdict before or null].
     """
@@ -150,9 +150,9 @@ class UndoableRow(SQLModel, table=True):
     __table_args__ = KEYED
 
     order_id: int = Field(primary_key=True, foreign_key="orders.id")
-    trigger: str
-    first: int
+    first: int = Field(primary_key=True)
     last: int
+    trigger: str
     recorded: datetime
     was: str = Field(sa_type=Text)
     reports: str = Field(sa_type=Text)

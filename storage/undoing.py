@@ -49,13 +49,12 @@ class Kept:
 
 
 def keep(connection: Connection, changes: Iterable[tuple[int, "CaseChange"]]) -> None:
-    """Keep how the steps of people can be taken back, before they are stored; by order, the last ones alone."""
+    """Keep how the steps of people can be taken back, before they are stored."""
     mine = [(key, change) for key, change in changes if change.before and change.steps and can_be_undone(change.steps)]
     for key, change in mine:
         assert change.before is not None, "a new order is placed, and that stays"
         what = taken(change.before, change.after, change.steps)
         reports = [_with_verdict(connection, one.report) for one in change.received]
-        connection.execute(delete(_u).where(_u.c.order_id == key))
         row = {"trigger": what.trigger, "first": what.first, "last": what.last, "recorded": change.at}
         values = {"order_id": key, **row, "was": kept_json(as_kept(what.was)), "reports": kept_json(reports)}
         connection.execute(insert(_u).values(values))
@@ -69,9 +68,9 @@ def _with_verdict(connection: Connection, report: Any) -> tuple[str, str, int, s
     return report.source, report.key, report.nth, before
 
 
-def find(connection: Connection, order_id: int) -> Kept | None:
-    """Return what was kept of the last step of a person, whatever has happened since; None: nothing."""
-    row = connection.execute(select(_u).where(_u.c.order_id == order_id)).mappings().first()
+def find(connection: Connection, order_id: int, last: int) -> Kept | None:
+    """Return what was kept of the steps of a person that end with the `last` one; None: nothing."""
+    row = connection.execute(select(_u).where(_u.c.order_id == order_id, _u.c.last == last)).mappings().first()
     if row is None:
         return None
     what = Taken(row["trigger"], row["first"], row["last"], as_read(json.loads(row["was"])))
@@ -79,9 +78,14 @@ def find(connection: Connection, order_id: int) -> Kept | None:
 
 
 def forget(connection: Connection, order_ids: Iterable[int]) -> None:
-    """Forget how the last steps of orders can be taken back: what was before them may tell of a buyer who is erased."""
+    """Forget how the steps of orders can be taken back: what was before them may tell of a buyer who is erased."""
     for some in chunked(order_ids):
         connection.execute(delete(_u).where(_u.c.order_id.in_(some)))
+
+
+def forget_one(connection: Connection, order_id: int, what: Taken) -> None:
+    """Forget how steps can be taken back that were."""
+    connection.execute(delete(_u).where(_u.c.order_id == order_id, _u.c.first == what.first))
 
 
 def that_have_left(connection: Connection, order_id: int, what: Taken, *, lock: bool) -> list[str]:

@@ -178,7 +178,7 @@ def _looks_mistyped(case: Case, report: Report) -> str | None:
     """Say why the date that a person has typed can hardly be right (rule 2.17)."""
     if report.at < case.order.placed_at:
         return f"it is dated before the order was placed ({case.order.placed_at.isoformat()}): say `anyway` if that is right"
-    if report.trigger in PARCEL_REPORTS and case.attempts:
+    if report.trigger in ABOUT_PARCELS and case.attempts:
         number = report.fields.get("tracking_number")
         mine = [one for one in parcels.of_attempt(case.parcels, case.current) if number in (None, one.tracking_number)]
         last = max((one.news[-1][0] for one in mine if one.news), default=report.at)

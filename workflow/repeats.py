@@ -43,6 +43,23 @@ def to_judge(report: Report, told: Sequence[Told], forgotten: Collection[str] = 
     return Correction(**{**vars(kept), "corrects": applied[-1]}) if applied else kept
 
 
+def is_of_another_parcel(report: Report, told: Sequence[Told], others: Sequence[Report]) -> bool:
+    """Say whether a report under a known key is about another parcel, for the known one is told of beside it (rule 2.18).
+
+    Two parcels that left at one instant share the key that is made of it: which of them has it depends on their order.
+    """
+    number = report.fields.get("tracking_number")
+    known = {one.report.fields.get("tracking_number") for one in told if one.verdict in _STANDS} - {None}
+    if number is None or not known or number in known:
+        return False
+    return any(one.trigger == report.trigger and one.fields.get("tracking_number") in known for one in others)
+
+
+def with_the_key_of_its_parcel(report: Report) -> Report:
+    """Return a report with a key of its own parcel."""
+    return replace_fields(report, key=f"{report.key}/{report.fields['tracking_number']}")
+
+
 def _said(report: Report, forgotten: Collection[str]) -> AbstractSet[tuple[str, object]]:
     """Return what a report says; an empty cell says nothing."""
     fields = {name: value for name, value in report.fields.items() if value is not None and name not in forgotten}

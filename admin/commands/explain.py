@@ -48,6 +48,8 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
         "refused": [{"trigger": trigger, "occurred": at, "reason": reason} for trigger, at, reason in told.refused],
         "decision": fields_of(told.standing.decision) | {"ways": told.standing.ways} if told.standing else None,
         "observed": told.observed,
+        "historical": told.case.historical,
+        "noted": [{"trigger": trigger, "occurred": at} for trigger, at in told.noted],
         "claim": fields_of(told.case.claim) if told.case.claim else None,
         "decided_by": told.decided_by,
     }
@@ -57,7 +59,11 @@ def _why(app: App, told: Explanation) -> Iterator[str]:
     case = told.case
     yield f"Order {safe(case.name)} is {case.state}: {told.meaning}."
     cause, supplier = safe(_cause(app, told.why)), safe(told.supplier)
-    yield f"Since {app.when(told.why.occurred)}, by {cause}; current supplier: {supplier}."
+    yield f"Since {app.when(case.since)}, by {cause}; current supplier: {supplier}."
+    if case.historical:
+        yield "It was old when it was imported: until you move it, nobody but you is written to, and nothing is ordered anew."
+    for trigger, at in told.noted:
+        yield f"{trigger} of {app.when(at, how_far=False)} was noted, and the order stays: report it yourself to move it."
     sent = parcels.of_attempt(case.parcels, case.current)
     if len(sent) > 1:
         where = (f"{one.tracking_number or f'parcel {one.number}'} is {parcels.position(one.news)}" for one in sent)

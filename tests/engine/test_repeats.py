@@ -126,3 +126,15 @@ def test_a_persons_retry_applies_what_has_a_place_now_and_says_why_the_rest_has_
     assert "not allowed in placed" in judged[confirmed].why
     assert state(placed) is State.disputed
     assert whole(placed)
+
+
+def test_a_parcel_that_is_told_before_another_one_of_its_instant_is_another_parcel(placed):
+    first, second = report("ship", 1, tracking_number="T1"), report("ship", 1, tracking_number="T2")
+    assert told(placed, first, now=1) == ["applied"]
+    assert told(placed, second, replace(first, key="ship@1/T1"), now=2) == ["applied", "refused"]
+    assert sorted(one.tracking_number for one in case_of(placed).parcels) == ["T1", "T2"]
+    told(placed, first, replace(second, key="ship@1/T2"), now=3)
+    assert sorted(one.tracking_number for one in case_of(placed).parcels) == ["T1", "T2"]
+    assert told(placed, report("ship", 1, tracking_number="T9"), now=4) == ["applied"], "alone it corrects the number"
+    assert sorted(one.tracking_number for one in case_of(placed).parcels) == ["T2", "T9"]
+    assert whole(placed)

@@ -127,7 +127,7 @@ def test_letters_to_the_merchant_are_in_nobodys_way(placed):
     [
         (lambda database: told(database, report("note_transit", 2), now=2), "its last step is note_transit, by import:test"),
         (lambda database: fire_due(database, day(40), RULES), "its last step is close, by timer"),
-        (lambda database: undone(database, 2), "its last step is undo, by person:kim: give the report again instead"),
+        (lambda database: undone(database, 2), "its last step is place, by import:test: only what a person has reported"),
     ],
 )
 def test_only_the_last_step_is_taken_back(placed, then, why):
@@ -260,6 +260,22 @@ def test_what_was_taken_back_has_not_occurred(placed):
     with placed.read() as connection:
         lived = as_occurred(connection, queries.resolve_id(connection, "1"), day(1.5), RULES)
     assert lived.case.state == "placed"
+
+
+def test_steps_are_taken_back_one_after_the_other_the_last_one_first(placed):
+    before = case_of(placed)
+    told(placed, person("report_oversized", 1), now=1)
+    told(placed, person("settle_refund", 1.0001, amount=500), now=1.0001)
+    assert undone(placed, 1.0002).trigger == "settle_refund"
+    assert undone(placed, 1.0003).trigger == "report_oversized"
+    after = case_of(placed)
+    assert is_as(replace_fields(before, ledger=after.ledger), after)
+    assert effects(placed)["request_refund"] == "dropped"
+    told(placed, person("ship", 2), now=2)
+    assert undone(placed, 2.1).trigger == "ship"
+    with pytest.raises(Refused, match="its last step is place"):
+        undone(placed, 2.2)
+    assert whole(placed)
 
 
 def test_nothing_is_kept_of_what_cannot_be_taken_back(placed):

@@ -206,7 +206,7 @@ def test_a_later_row_that_reports_otherwise_of_the_same_parcel_keeps_its_line(tm
     (order,), rejected = read(tmp_path, content, mapping)
     assert [one.sku for one in order.lines] == ["a", "b", "c"]
     assert [one.line for one in rejected] == [3, 4]
-    assert "its line is kept, and the report left out" in rejected[0].reason
+    assert "the line of this row is kept, and its report left out" in rejected[0].reason
     assert len(order.reports) == 1
 
 

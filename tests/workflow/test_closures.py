@@ -112,7 +112,8 @@ def test_a_pause_over_a_closure_is_left_out_once():
         ("[[closures]]\nfrom = 2025-03-06\nto = 2025-03-04\n", "before it begins on 2025-03-06: both days are included"),
         ("[[closures]]\nfrom = 2025-03-06\n", "Field required"),
         ('[[closures]]\nfrom = "soon"\nto = 2025-03-04\n', "closures"),
-        ("[[closures]]\nfrom = 2025-03-03\nto = 2025-03-04\nshop = 'x'\n", "is not a setting of the policy"),
+        ("[[closures]]\nfrom = 2025-03-03\nto = 2025-03-04\nsuplier = 'x'\n", r"closures 1.suplier\] .*did you mean supplier"),
+        ("[[closures]]\nsupplier = ''\nfrom = 2025-03-03\nto = 2025-03-04\n", "at least 1 character"),
     ],
 )
 def test_a_closure_that_cannot_be_read_says_why(toml, why):

@@ -223,7 +223,7 @@ class Closure(Section):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    supplier: str | None = None
+    supplier: Annotated[str, Field(min_length=1)] | None = None
     first: date = Field(alias="from")
     last: date = Field(alias="to")
 
@@ -430,16 +430,20 @@ def _check_overrides(policy: Policy) -> None:
                 raise PolicyError("; ".join(_explain(e, where, name) for e in error.errors())) from None
 
 
+_LISTED: dict[Any, Any] = {"overrides": Override, "closures": Closure}
+"""Tables of which the file may have several."""
+
+
 def _explain(error: Any, *above: str) -> str:
     where = ".".join(str(part) for part in (*above, *error["loc"]))
-    where = re.sub(r"^overrides\.(\d+)", lambda found: f"overrides {int(found[1]) + 1}", where)
+    where = re.sub(r"^(overrides|closures)\.(\d+)", lambda found: f"{found[1]} {int(found[2]) + 1}", where)
     if error["type"] != "extra_forbidden":
         return f"[{where}]: {error['msg'].removeprefix('Value error, ')}"
     path: list[Any] = [*above[1:], *error["loc"]]
     *parents, name = path
     model: Any = Policy
     for parent in parents:
-        model = Override if isinstance(parent, int) else model.model_fields[parent].annotation
+        model = _LISTED[path[0]] if isinstance(parent, int) else model.model_fields[parent].annotation
     return f"[{where}] is not a setting of the policy{did_you_mean(str(name), model.model_fields)}"
 
 

@@ -100,7 +100,7 @@ def move_by_hand(draft: Draft) -> None:
     delivered_at = at if to is State.delivered else draft.case.attempt.delivered_at
     draft.change_attempt(replace_fields(draft.case.attempt, counts_from=at, urged_at=None, delivered_at=delivered_at))
     position = PARCEL_POSITIONS.get(to)
-    if position is not None:
+    if position is not None and (draft.case.parcels or to is not State.closed):
         draft.change(parcels=parcels.move(draft.case, position, at))
     requested = draft.case.open_refund
     if requested and to is not State.refunding:
@@ -214,6 +214,11 @@ def take_delivery(draft: Draft) -> None:
     draft.note(attempt=attempt.number)
 
 
+def count_the_window_anew(draft: Draft) -> None:
+    """A parcel that was given up has arrived: the claim window counts from that (rule 2.18)."""
+    timers.restart_if_running(draft, "close")
+
+
 def mark_gap(draft: Draft) -> None:
     """It arrived without having been reported as shipped (rule 2.5)."""
     draft.change(gap=True)
@@ -267,6 +272,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         keep_promise,
         take_carrier_news,
         take_delivery,
+        count_the_window_anew,
         mark_gap,
         note_cancellation,
         stop_overdue_clocks,

@@ -313,7 +313,8 @@ GUARDS: dict[str, Guard] = {
     "others_are_on_their_way": _are_then(Position.shipped, "customs holds another parcel"),
     "one_is_held": _are_then(Position.held, "that parcel is not on its way"),
     "all_are_lost": _are_then(Position.lost, "another parcel is under way, or has arrived"),
-    "one_more_has_arrived": _changes(Position.delivered, 1, "that parcel is not on its way"),
+    "one_more_has_arrived": _changes(Position.delivered, 1, "that parcel has arrived already, or is not on its way"),
+    "one_more_is_lost": _changes(Position.lost, 1, "that parcel is not on its way"),
     "one_more_is_held": _changes(Position.held, 1, "that parcel is not on its way, or is held already"),
     "one_less_is_held": _changes(Position.held, -1, "customs does not hold that parcel"),
     "others_are_left": Guard(
