@@ -43,6 +43,10 @@ class Event:
     was: Mapping[str, Any] | None = None
     """Of a step that is taken back: the fields of the case that it has changed, as they were."""
 
+    def with_parcels(self, parcels: tuple[Parcel, ...]) -> Event:
+        """Return this event with the order's parcels after it; `dataclasses.replace` takes three times as long."""
+        return Event(self.trigger, self.at, self.recorded, self.actor, self.fields, self.timer, self.report, parcels, self.was)
+
     @property
     def way(self) -> Way | None:
         """How a person has decided, where the step is their answer (rule 5.9)."""

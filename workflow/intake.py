@@ -138,10 +138,11 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
         amended = parcels.amend(case, event)
         if amended is None:
             return Received(report, Verdict.refused, Refused(case.name, case.state, report.trigger, NOT_ONE_PARCEL))
-        event = replace(event, parcels=amended)
+        event = event.with_parcels(amended)
     received = _take(case, event, report, rules)
-    kept = with_former_buyer(case, report) if report.trigger == "amend" and received.step else report
-    return replace(received, report=kept)
+    if report.trigger == "amend" and received.step:
+        received = replace(received, report=with_former_buyer(case, report))
+    return received
 
 
 def _take(case: Case, event: Event, report: Report, rules: Rules) -> Received:
@@ -247,7 +248,7 @@ def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Rec
         corrected = parcels.correct(case, event, told)
         if corrected is None:
             return _not_applicable(case, report, ANOTHER_HAS_THAT_NUMBER)
-        event = replace(event, parcels=corrected)
+        event = event.with_parcels(corrected)
     return Received(report, Verdict.applied, step=carry_out(case, event, rules, CORRECTIONS[report.trigger], None))
 
 
@@ -303,7 +304,7 @@ def _of_another_attempt(case: Case, event: Event, about: Attempt, rules: Rules) 
     if news is None:
         return _not_applicable(case, report, NO_SUCH_PARCEL)
     try:
-        made = step(case, replace(event, parcels=news.parcels), rules)
+        made = step(case, event.with_parcels(news.parcels), rules)
     except Refused as error:
         return Received(report, _verdict_not_applicable(report), error)
     return Received(report, Verdict.applied, step=made)
@@ -317,12 +318,14 @@ def _of_parcels(case: Case, event: Event, report: Report, rules: Rules) -> Recei
     news = parcels.take_in(case, event, case.attempt)
     if news is None:
         return _not_applicable(case, report, NO_SUCH_PARCEL)
-    event, stands = replace(event, parcels=news.parcels), parcels.position_of(case)
-    if not news.is_older or stands is None or report.trigger not in PARCEL_REPORTS:
+    event = event.with_parcels(news.parcels)
+    stands = parcels.position_of(case) if news.is_older else None
+    if stands is None or report.trigger not in PARCEL_REPORTS:
         return _take(case, event, report, rules)
-    if not news.was_allowed:
+    was_allowed, where = parcels.in_order(case, event, case.attempt, news.about)
+    if not was_allowed:
         return _not_applicable(case, report, "it is older news, and was not allowed when it occurred")
-    received = Received(report, Verdict.refused) if news.where is stands else _take(case, event, report, rules)
+    received = Received(report, Verdict.refused) if where is stands else _take(case, event, report, rules)
     if received.step is not None:
         return received
     return Received(report, Verdict.applied, step=_fill(case, event, rules))  # kept reports are judged again after it

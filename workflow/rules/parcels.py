@@ -28,14 +28,12 @@ _MOVED = {str(position): position for position in Position}
 class News:
     """What a report makes of the parcels of an order.
 
-    `is_older` says that there is newer news of each parcel that it is about, `was_allowed` whether it would have been
-    allowed in order of occurrence, `where` where the parcels of its attempt are afterwards.
+    `about` are the parcels that it is about, as they were; `is_older` says that there is newer news of each of them.
     """
 
     parcels: tuple[Parcel, ...]
+    about: tuple[Parcel, ...]
     is_older: bool
-    was_allowed: bool
-    where: Position
 
 
 def of_attempt(parcels: Iterable[Parcel], attempt: int) -> tuple[Parcel, ...]:
@@ -99,21 +97,25 @@ def lacks_shipping(parcel: Parcel) -> bool:
 
 def take_in(case: Case, event: Event, attempt: Attempt) -> News | None:
     """Return what a report makes of the parcels of an attempt; None: it names a parcel that is not known."""
-    known = of_attempt(case.parcels, attempt.number)
     event = _by_its_number(case, event)
-    about = [_named(one, event) for one in _meant(known, event, Parcel(len(case.parcels) + 1, attempt.number))]
+    meant = _meant(of_attempt(case.parcels, attempt.number), event, Parcel(len(case.parcels) + 1, attempt.number))
+    about = tuple(_named(one, event) for one in meant)
     if not about:
         return None
-    told = (event.at, event.trigger)
-    before = {one.number: _with_waiting(one, case.waiting) for one in (*known, *about)}
-    after = {**before, **{one.number: _sorted(before[one.number], told) for one in about}}
+    is_older = all(one.news and event.at < one.news[-1][0] for one in about)
+    if not case.parcels:
+        return News((_with_news(about[0], event),), about, is_older)
     parcels = {one.number: one for one in case.parcels} | {one.number: _with_news(one, event) for one in about}
-    return News(
-        tuple(parcels.values()),
-        is_older=all(one.news and event.at < one.news[-1][0] for one in about),
-        was_allowed=any(_has_place(position(before[one.number], event.at), event.trigger) for one in about),
-        where=_where(map(position, after.values())),
-    )
+    return News(tuple(parcels.values()), about, is_older)
+
+
+def in_order(case: Case, event: Event, attempt: Attempt, about: Sequence[Parcel]) -> tuple[bool, Position]:
+    """Return whether a report would have been allowed in order of occurrence, and where the parcels are with it."""
+    before = {one.number: _with_waiting(one, case.waiting) for one in (*of_attempt(case.parcels, attempt.number), *about)}
+    told = (event.at, event.trigger)
+    after = {**before, **{one.number: _sorted(before[one.number], told) for one in about}}
+    was_allowed = any(_has_place(position(before[one.number], event.at), event.trigger) for one in about)
+    return was_allowed, _where(map(position, after.values()))
 
 
 def has_news(case: Case, told: Report, number: str) -> bool:
@@ -191,10 +193,11 @@ def _meant(parcels: tuple[Parcel, ...], event: Event, new: Parcel) -> tuple[Parc
 
 def _by_its_number(case: Case, event: Event) -> Event:
     """Return a report of a parcel that has turned out to be another one as one of that."""
-    number, by_number = event.fields.get("tracking_number"), {one.number: one for one in case.parcels}
+    number = event.fields.get("tracking_number")
     named = next((one for one in case.parcels if one.same_as is not None and one.tracking_number == number is not None), None)
     if named is None:
         return event
+    by_number = {one.number: one for one in case.parcels}
     while named.same_as is not None:
         named = by_number[named.same_as]
     return replace(event, fields={**event.fields, "tracking_number": named.tracking_number})
@@ -204,8 +207,10 @@ def _has_place(at: Position, trigger: str) -> bool:
     return (at, trigger) in PARCEL_MOVES or (at, trigger) in PARCEL_FILLS or trigger == "note_transit"
 
 
-def _with_waiting(parcel: Parcel, waiting: Iterable[Report]) -> tuple[tuple[datetime, str], ...]:
+def _with_waiting(parcel: Parcel, waiting: Sequence[Report]) -> tuple[tuple[datetime, str], ...]:
     """Return the news of a parcel with the reports about it that are kept until they have a place."""
+    if not waiting:
+        return parcel.news
     names = (None, parcel.tracking_number)
     return _sorted(parcel.news, *((one.at, one.trigger) for one in waiting if one.fields.get("tracking_number") in names))
 
@@ -213,6 +218,8 @@ def _with_waiting(parcel: Parcel, waiting: Iterable[Report]) -> tuple[tuple[date
 def _with_news(parcel: Parcel, event: Event) -> Parcel:
     """Return a parcel with what is told of it; of the carrier's news the latest is kept."""
     news, told = parcel.news, (event.at, event.trigger)
+    if not news:
+        return replace_fields(parcel, news=(told,))
     if event.trigger == "note_transit":
         told = max([told, *(one for one in news if one[1] == event.trigger)])
         news = tuple(one for one in news if one[1] != event.trigger)
