@@ -66,27 +66,28 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
         _print_skipped(skipped, action)
         shown, what = [ChosenEffect(one.id, one.status) for one in chosen], [action, [(one.id, one.status) for one in chosen]]
         check_plan(plan, what)
+        preview = f"{len(chosen)} {would_be}{_skipped(skipped)}."
         if dry_run:
             _print_chosen(chosen)
-            click.echo(f"{len(chosen)} {would_be}{_skipped(skipped)}.")
-            click.echo(f"Plan {plan_of(what, shown_at(ctx))}: with --plan exactly this is done, or nothing.")
-            return
-        if plan:
+            click.echo(f"{preview}\nPlan {plan_of(what, shown_at(ctx))}: with --plan exactly this is done, or nothing.")
+        elif plan:
             decide_as_shown(database, action, shown, person(), now())
             click.echo(f"{len(shown)} {done}.")
-            return
-        if chosen and on_terminal() and not agreed and _is_to_be_asked(chosen):
-            _print_chosen(chosen)
-            click.confirm(f"{len(chosen)} {would_be}{_skipped(skipped)}. Go on?", abort=True)
-        decided = decide_effects(database, action, shown, person(), now())
-        click.echo(f"{len(decided.done)} {done}{_skipped(skipped)}.")
-        _print_changed(decided)
-        if decided.changed:
-            ctx.exit(1)
+        else:
+            if not agreed:
+                _ask(chosen, preview)
+            decided = decide_effects(database, action, shown, person(), now())
+            click.echo(f"{len(decided.done)} {done}{_skipped(skipped)}.")
+            _print_changed(decided)
+            if decided.changed:
+                ctx.exit(1)
 
-    statuses = ", ".join(DECIDABLE[action])
+    return click.command(action, help=_help(action))(decide)
+
+
+def _help(action: EffectAction) -> str:
     asked = "On a terminal you are shown first, and asked, what is more than one, or moves goods or money."
-    return click.command(action, help=f"{DECISIONS[action]}\n\nThose that are {statuses}. {asked}")(decide)
+    return f"{DECISIONS[action]}\n\nThose that are {', '.join(DECIDABLE[action])}. {asked}"
 
 
 def _check_choice(ids: Sequence[int], chosen_by: object) -> None:
@@ -108,8 +109,11 @@ def _chosen(
     return [one for one in named if one.status in takes], [one for one in named if one.status not in takes]
 
 
-def _is_to_be_asked(chosen: Sequence[EffectSummary]) -> bool:
-    return len(chosen) > 1 or EFFECT_OF[chosen[0].kind].moves
+def _ask(chosen: Sequence[EffectSummary], preview: str) -> None:
+    """Show what is chosen and ask, on a terminal, where it is more than one effect or moves goods or money."""
+    if chosen and on_terminal() and (len(chosen) > 1 or EFFECT_OF[chosen[0].kind].moves):
+        _print_chosen(chosen)
+        click.confirm(f"{preview} Go on?", abort=True)
 
 
 def _skipped(skipped: Sequence[EffectSummary]) -> str:
