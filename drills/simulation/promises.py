@@ -24,7 +24,6 @@ AHEAD = timedelta(hours=2)
 """A clock that is off by less is believed."""
 _O, _H, _T = table_of(OrderRow), table_of(HistoryTableRow), table_of(TimerRow)
 _VERSIONS = select(_O.c.id, _O.c.version, _O.c.last_hash)
-_READ = ("order_id", "sequence", "hash", "due", "recorded", "trigger", "source", "target", "details")
 _ROWS = (
     select(
         _H.c.order_id, _H.c.sequence, _H.c.hash, _H.c.due, _H.c.recorded, _H.c.trigger, _H.c.source, _H.c.target, _H.c.details

@@ -94,17 +94,13 @@ class Closures:
 
 
 def _merged(days: Sequence[tuple[date, date]], zone: ZoneInfo) -> Iterator[Span]:
-    last_end: date | None = None
-    begin: date | None = None
+    """Yield sorted closed days as spans that neither overlap nor touch."""
+    spans: list[tuple[date, date]] = []
     for first, last in days:
-        if begin is None or last_end is None or first > last_end:
-            if begin is not None and last_end is not None:
-                yield _instant(begin, zone), _instant(last_end, zone)
-            begin, last_end = first, last + _DAY
-        else:
-            last_end = max(last_end, last + _DAY)
-    if begin is not None and last_end is not None:
-        yield _instant(begin, zone), _instant(last_end, zone)
+        begin, end = spans.pop() if spans and first <= spans[-1][1] else (first, first)
+        spans.append((begin, max(end, last + _DAY)))
+    for begin, end in spans:
+        yield _instant(begin, zone), _instant(end, zone)
 
 
 def _instant(day: date, zone: ZoneInfo) -> datetime:
