@@ -99,7 +99,7 @@ def that_have_left(connection: Connection, order_id: int, what: Taken, *, lock: 
 
 
 def drop_effects(connection: Connection, order_id: int, what: Taken, by: str, at: datetime) -> list[int]:
-    """Drop the effects of steps that are taken back; return which messages are to be dropped with them."""
+    """Drop the effects of steps that are taken back; return their ids: their messages are to be dropped too."""
     stuck = (*UNSENT, EffectStatus.dead)
     values = {"status": EffectStatus.dropped, "decided_by": by, "decided_at": at}
     dropped = update(_e).where(_caused(order_id, what), _e.c.status.in_(stuck)).values(values)
