@@ -51,7 +51,7 @@ def begin(
     """
     if operation_id and (known := named(connection, operation_id, kind, plan)):
         return take_over(connection, known)
-    begun = Operation(operation_id or secrets.token_hex(4), kind, by, at, asdict(this_process()), plan, 0, None)
+    begun = Operation(operation_id or secrets.token_hex(6), kind, by, at, asdict(this_process()), plan, 0, None)
     operations.add(connection, begun)
     return begun
 

@@ -1,7 +1,7 @@
 """Ownership: a process that fires and sends holds a row with a lease in the database (rules 5.3 and 9.8)."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
@@ -31,24 +31,31 @@ class OwnershipLost(AftersalesError):
         self.owner = owner
 
 
+def new_name() -> str:
+    """Return a name for an owner that no owner before it has had: one process takes and frees a database many times."""
+    process = this_process()
+    return f"{process.host}:{process.pid}:{secrets.token_hex(8)}"
+
+
 @repeated
-def take(database: Database, work: str, at: datetime) -> str:
+def take(database: Database, work: str, at: datetime, name: str | None = None, instead_of: Collection[str] = ()) -> str:
     """Become an owner of the database; return the owner's name. Owners that have ended lose their rows.
 
     Of an SQLite file there is one owner, whatever name or link it is reached by; a PostgreSQL database has many.
+    `instead_of` are names under which the same owner may have rows, as it does not know whether they were stored.
 
     Raises:
         AlreadyRunning: the SQLite file has a living owner.
 
     """
-    process = this_process()
-    owner = f"{process.host}:{process.pid}:{secrets.token_hex(3)}"
+    owner = name or new_name()
     with database.write() as connection:
+        heartbeats.end(connection, instead_of, at)
         if database.is_shared:
             end_dead(database, connection, at)
         else:
             refuse_owned(database, connection, at)
-        heartbeats.add(connection, owner, work, asdict(process), at)
+        heartbeats.add(connection, owner, work, asdict(this_process()), at)
     return owner
 
 

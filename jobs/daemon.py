@@ -85,6 +85,8 @@ class Daemon:
         """Why the clock is not trusted now."""
         self._guard = FileGuard(runtime.database)
         self._owner = ""
+        self._names: list[str] = []
+        """Under which this daemon has taken the database, or has tried to: of a failed try it is not known what was stored."""
         self._sender: Sender | None = None
         self._owning = threading.Lock()
         self._held = True
@@ -224,7 +226,12 @@ class Daemon:
             AlreadyRunning: another process owns the SQLite file.
 
         """
-        self._owner = owning.take(self._runtime.database, heartbeats.DAEMON, self._instant())
+        earlier = self._names
+        self._names = [*earlier, owning.new_name()]
+        self._owner = owning.take(
+            self._runtime.database, heartbeats.DAEMON, self._instant(), name=self._names[-1], instead_of=earlier
+        )
+        self._names = [self._owner]
         self._sender = Sender(self._runtime.database, self._owner, self._runtime.rules, self._runtime.messenger)
 
     def _own_again(self, lost: str) -> None:
@@ -277,11 +284,12 @@ class Daemon:
             if self._stop.is_set():
                 return
             try:
-                work()
+                try:
+                    work()
+                except OwnershipLost as error:
+                    self._own_again(error.owner)
             except DatabaseFailed as error:
                 _LOG.warning("trying again: %s", error)
-            except OwnershipLost as error:
-                self._own_again(error.owner)
             except ClockNotTrusted as error:
                 self._say_distrust(str(error))
             if work == self.fire_due_timers:

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from effects.letters import Letters
 from engine.composing import Messenger, compose_due
 from engine.firing import fire_due
-from engine.owning import LEASE, AlreadyRunning, OwnershipLost, owned, take
+from engine.owning import LEASE, AlreadyRunning, OwnershipLost, new_name, owned, take
 from engine.processes import has_ended, this_process
 from engine.sending import OUTCOME_UNKNOWN, Sender, recover
 from storage import heartbeats
@@ -138,6 +138,10 @@ def test_a_file_with_a_second_name_is_refused_by_both(database, tmp_path):
     for name in (database.file, tmp_path / "other.db"):
         with pytest.raises(DatabaseUnready, match="has a second name"):
             Database(f"sqlite:///{name}").require()
+
+
+def test_a_process_that_owns_a_database_many_thousand_times_never_has_a_name_twice():
+    assert len({new_name() for _ in range(30_000)}) == 30_000
 
 
 @on_postgresql

@@ -8,16 +8,18 @@ from freezegun import freeze_time
 from sqlalchemy import select
 
 from effects.letters import Letters
+from engine import owning
 from engine.composing import Messenger
 from engine.firing import Fired
 from engine.owning import AlreadyRunning, owned
 from engine.processes import this_process
 from engine.sending import Sender, Sent
+from jobs import daemon as jobs_daemon
 from jobs import passes, summary
 from jobs.daemon import Daemon, Limits
 from jobs.passes import Runtime, single_pass
 from storage import heartbeats, queries
-from storage.database import Database
+from storage.database import Database, DatabaseFailed
 from storage.scratch import create_tables
 from storage.tables import HeartbeatRow
 from tests.factories import START, arrival, day, rules_of, statuses, take
@@ -167,6 +169,32 @@ def test_a_daemon_that_was_taken_for_dead_goes_on_under_a_new_name(runtime, log)
     assert codes == [0]
     with runtime.database.read() as connection:
         assert buried not in [row["daemon"] for row in heartbeats.alive(connection)]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_daemon_whose_start_broke_off_tries_again_and_is_not_taken_for_a_second_one(runtime, log, monkeypatch, stored):
+    """Whether the database failed after the daemon had taken it, or while that was stored."""
+    tries = iter([True, True, False])
+    monkeypatch.setattr(jobs_daemon, "WAIT_FOR_DATABASE_SECONDS", 0.01)
+
+    def broken(work):
+        def again(*arguments, **options):
+            done = work(*arguments, **options)
+            if next(tries):
+                raise DatabaseFailed("the connection was lost")
+            return done
+
+        return again
+
+    if stored:
+        monkeypatch.setattr(owning, "take", broken(owning.take))
+    else:
+        monkeypatch.setattr(passes, "on_startup", broken(passes.on_startup))
+    with at_work(runtime) as (_, codes):
+        log.wait_for("runs on")
+        with runtime.database.read() as connection:
+            assert len(heartbeats.alive(connection)) == 1
+    assert codes == [0]
 
 
 def test_a_daemon_in_whose_place_another_process_owns_the_file_stops_with_an_error(runtime, log):
