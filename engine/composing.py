@@ -1,4 +1,4 @@
-"""Effects composed into messages, whose text and key never change from then on (docs/process.md, part 5)."""
+"""Effects composed into messages, whose text and key never change once they are tried (docs/process.md, part 5)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -106,7 +106,7 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
             language=language,
             subject=letter.subject,
             body=letter.body,
-            members=tuple(one.id for one in members),
+            members={one.id: one.order_version for one in members},
         )
 
 

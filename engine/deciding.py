@@ -45,6 +45,9 @@ _ENDS: Mapping[EffectAction, EffectStatus] = {EffectAction.drop: EffectStatus.dr
 """What becomes of an effect that does not leave any more."""
 
 
+_UNTRIED = (EffectStatus.ready, EffectStatus.written)
+
+
 @dataclass(frozen=True, slots=True)
 class ChosenEffect:
     """An effect as a person was shown it."""
@@ -99,7 +102,7 @@ def decide_effects(
     done: dict[int, int] = {}
     with writing(target) as connection:
         for status in DECIDABLE[action]:
-            decided = _change(connection, action, status, shown.get(status, ()), by, at)
+            decided = _change(connection, action, status, _as_shown(shown, status), by, at)
             done |= decided
             if status is EffectStatus.held:
                 outbox.end_observation(connection, decided.values())
@@ -130,6 +133,12 @@ def decide_as_shown(
         if decided.changed:
             one = decided.changed[0]
             raise UsageError(f"effect {one.id} is {one.status} meanwhile, and nothing was changed: look again with --dry-run")
+
+
+def _as_shown(shown: Mapping[EffectStatus, Sequence[int]], status: EffectStatus) -> list[int]:
+    """Return the effects that a person was shown as they are; that a message was written or given up changes nothing."""
+    as_shown = _UNTRIED if status in _UNTRIED else (status,)
+    return [key for one in as_shown for key in shown.get(one, ())]
 
 
 def _change(

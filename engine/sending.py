@@ -31,10 +31,12 @@ class Sent:
     failed: int = 0
     why: str | None = None
     """Why the last of those that failed did."""
+    anew: int = 0
+    """Messages that were given up before their first try: what they told had changed, and is to be written anew."""
 
     def plus(self, later: "Sent") -> "Sent":
         """Return what both rounds did together."""
-        return Sent(self.sent + later.sent, self.failed + later.failed, later.why or self.why)
+        return Sent(self.sent + later.sent, self.failed + later.failed, later.why or self.why, self.anew + later.anew)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Sender:
         self._policy = rules.policy
         self._outcome: _Outcome | None = None
         self._interrupted = False
+        self._anew = 0
+        """Messages of this round that were given up, to be written anew."""
 
     def send_due(self, clock: Clock, carry_on: Callable[[], bool] = lambda: True) -> Sent:
         """Send a batch of messages; where `carry_on` says no, the others wait for the next round.
@@ -67,6 +71,7 @@ class Sender:
 
         """
         self.record(clock())
+        self._anew = 0
         with self._database.read() as connection:
             due = outbox.due(connection, clock(), BATCH)
         done = Sent()
@@ -79,7 +84,7 @@ class Sender:
                 left = self._outcome.status is MessageStatus.sent
                 done = done.plus(Sent(sent=1) if left else Sent(failed=1, why=self._outcome.error))
         self.record(clock())
-        return done
+        return done.plus(Sent(anew=self._anew))
 
     def record(self, at: datetime) -> None:
         """Record what became of the last message, if that is still to be done."""
@@ -96,6 +101,8 @@ class Sender:
             if self._outcome:
                 self._finish(connection, self._outcome, at)
             message = outbox.begin(connection, message_id, self._owner, at) if message_id else None
+            if message and message.tries == 1 and not outbox.let_go(connection, message.id):
+                self._anew, message = self._anew + 1, None
         self._outcome, self._interrupted = None, False
         return message
 

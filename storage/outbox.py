@@ -13,8 +13,12 @@ from sqlalchemy import (
     Connection,
     Dialect,
     RowMapping,
+    Select,
+    String,
+    and_,
     bindparam,
     case,
+    cast,
     exists,
     func,
     insert,
@@ -48,6 +52,7 @@ from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, LedgerSide
 
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
+GIVEN_UP = "not sent: what it told had changed before its first try, and was written anew"
 TRIES = 5
 """After so many tries to write its message an effect is set aside."""
 
@@ -65,6 +70,7 @@ class ReadyEffect:
     details: dict[str, Any]
     caused_at: datetime
     order: Order
+    order_version: int
     supplier_number: str | None = None
     """The number that the supplier of its attempt knows the order by."""
 
@@ -80,7 +86,8 @@ class NewMessage:
     language: str
     subject: str
     body: str
-    members: tuple[int, ...]
+    members: Mapping[int, int]
+    """Its effects, each with the version of its order that the text was written from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +217,12 @@ def _ready(
 ) -> ReadyEffect:
     """Return an effect as a letter of it would be written now: of a refund it asks for what is missing then."""
     facts = {name: row[name] for name in ("id", "order_id", "sequence", "kind", "attempt", "supplier", "caused_at")}
-    order = case_mapper.read_order(orders[row["order_id"]])
+    stored = orders[row["order_id"]]
+    order = case_mapper.read_order(stored)
     number, details = numbers.get((row["order_id"], row["attempt"])), json.loads(row["details"])
     if row["kind"] in ("request_refund", "chase_refund") and row["order_id"] in refunds:
         details["amount"] = refunds[row["order_id"]]
-    return ReadyEffect(**facts, details=details, order=order, supplier_number=number)
+    return ReadyEffect(**facts, details=details, order=order, order_version=stored["version"], supplier_number=number)
 
 
 def set_back(connection: Connection, effect_id: int, at: datetime, error: str) -> bool:
@@ -237,16 +245,19 @@ def set_back(connection: Connection, effect_id: int, at: datetime, error: str) -
 
 
 def write_messages(connection: Connection, messages: Sequence[NewMessage], at: datetime) -> None:
-    """Store rendered messages with their members; from now on their text and key never change (rule 5.3)."""
+    """Store rendered messages with their members (rule 5.3)."""
     for message in messages:
         values = {name: getattr(message, name) for name in NewMessage.__dataclass_fields__ if name != "members"}
         row = {**values, "status": MessageStatus.waiting, "tries": 0, "written_at": at, "next_try_at": at}
         key = connection.execute(insert(MessageRow).values(row)).inserted_primary_key
         assert key is not None, "the database hands out the message's id"
-        members = [{"message_id": key[0], "effect_id": effect_id} for effect_id in message.members]
+        members = [
+            {"message_id": key[0], "effect_id": effect_id, "order_version": version}
+            for effect_id, version in message.members.items()
+        ]
         connection.execute(insert(MemberRow), members)
     carried = {effect_id for message in messages for effect_id in message.members}
-    _set_effects(connection, dict.fromkeys(carried, EffectStatus.leaving))
+    _set_effects(connection, dict.fromkeys(carried, EffectStatus.written))
 
 
 def due(connection: Connection, at: datetime, limit: int) -> list[int]:
@@ -264,6 +275,46 @@ def begin(connection: Connection, message_id: int, owner: str, at: datetime) -> 
     columns = (m.c[name] for name in StoredMessage.__dataclass_fields__)
     row = connection.execute(update(m).where(still_due).values(values).returning(*columns)).mappings().first()
     return StoredMessage(**row) if row else None
+
+
+def let_go(connection: Connection, message_id: int) -> bool:
+    """Let the effects of a message leave, as its first try begins; say whether they may all still do so as it tells of them.
+
+    If one was dropped or is held, or its order has moved on, the message is given up: what else it carries is written anew.
+    An effect that has been tried through another channel leaves by this one too.
+    """
+    e, o, member = table_of(EffectRow), table_of(OrderRow), table_of(MemberRow)
+    mine = select(member.c.effect_id).where(member.c.message_id == message_id)
+    untried = e.c.id.in_(mine), e.c.status == EffectStatus.written
+    fresh = {*connection.execute(update(e).where(*untried).values(status=EffectStatus.leaving).returning(e.c.id)).scalars()}
+    joined = select(e.c.id).join(member, member.c.effect_id == e.c.id).where(member.c.message_id == message_id)
+    tried = e.c.status.in_((EffectStatus.leaving, *STUCK))
+    changed = or_(~tried, o.c.version != member.c.order_version, turns.is_held())
+    if fresh and not _any(connection, joined.join(o, o.c.id == e.c.order_id).where(changed)):
+        return True
+    if not fresh and _any(connection, joined.where(tried)):
+        return True
+    _give_up(connection, message_id, fresh)
+    return False
+
+
+def _any(connection: Connection, query: Select[Any]) -> bool:
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _give_up(connection: Connection, message_id: int, effect_ids: Iterable[int]) -> None:
+    """Drop a message that was not tried, and those of other channels with it; let its effects be written anew.
+
+    The key is free for the message that takes its place.
+    """
+    m, e, member = table_of(MessageRow), table_of(EffectRow), table_of(MemberRow)
+    mine = select(member.c.effect_id).where(member.c.message_id == message_id)
+    beside = m.c.id.in_(select(member.c.message_id).where(member.c.effect_id.in_(mine)))
+    untried = or_(m.c.id == message_id, and_(m.c.status == MessageStatus.waiting, m.c.tries == 0))
+    values = {"status": MessageStatus.dropped, "owner": None, "error": GIVEN_UP, "key": m.c.key + ":" + cast(m.c.id, String)}
+    connection.execute(update(m).where(beside, untried).values(values))
+    for some in chunked(effect_ids):
+        connection.execute(update(e).where(e.c.id.in_(some)).values(status=EffectStatus.ready))
 
 
 def give_back(connection: Connection, owner: str, but: int | None) -> None:
@@ -354,11 +405,11 @@ def change_status(
 
 
 def carried(connection: Connection, effect_ids: Iterable[int]) -> set[int]:
-    """Return which of these effects a message carries."""
-    found: set[int] = set()
+    """Return which of these effects a message carries that was not given up."""
+    m, member, found = table_of(MessageRow), table_of(MemberRow), set[int]()
+    lives = select(member.c.effect_id).join(m, m.c.id == member.c.message_id).where(m.c.status != MessageStatus.dropped)
     for some in chunked(effect_ids):
-        written = select(col(MemberRow.effect_id)).where(col(MemberRow.effect_id).in_(some))
-        found |= set(connection.execute(written).scalars())
+        found |= set(connection.execute(lives.where(member.c.effect_id.in_(some))).scalars())
     return found
 
 
@@ -450,7 +501,7 @@ class Overdue:
     messages: int
     """That wait to be tried, or are being sent."""
     carried: int
-    """That count as leaving, and whose messages have all ended."""
+    """That messages carry which have all ended."""
 
 
 def overdue(connection: Connection, before: datetime) -> Overdue:
@@ -460,7 +511,7 @@ def overdue(connection: Connection, before: datetime) -> Overdue:
     tried = m.c.status.in_((MessageStatus.waiting, MessageStatus.sending)), m.c.next_try_at < before
     lives = m.c.status.in_((MessageStatus.waiting, MessageStatus.sending))
     carrying = select(m.c.id).join(members, members.c.message_id == m.c.id).where(members.c.effect_id == e.c.id, lives)
-    left_behind = e.c.status == EffectStatus.leaving, ~carrying.exists()
+    left_behind = e.c.status.in_((EffectStatus.written, EffectStatus.leaving)), ~carrying.exists()
     counts = (connection.execute(select(func.count()).where(*which)).scalar() or 0 for which in (may_leave, tried, left_behind))
     return Overdue(*counts)
 

@@ -18,8 +18,8 @@ from workflow.vocabulary import WHATEVER_ATTEMPT, EffectStatus
 
 EXPECTED_VERSION = "expected_version"
 """Named in a change of an order: the version that it must still have."""
-UNSENT = (EffectStatus.held, EffectStatus.asked, EffectStatus.waits, EffectStatus.ready)
-"""Statuses of effects that no message carries yet."""
+UNSENT = (EffectStatus.held, EffectStatus.asked, EffectStatus.waits, EffectStatus.ready, EffectStatus.written)
+"""Statuses of effects that nothing has tried to send yet."""
 WriteInstant = Callable[[datetime], str]
 
 

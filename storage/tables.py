@@ -353,7 +353,7 @@ class EffectRow(SQLModel, table=True):
 
 
 class MessageRow(SQLModel, table=True):
-    """A rendered text on its way through one channel; stored before its first send, never changed after."""
+    """A rendered text on its way through one channel; stored before its first try, never changed after."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -387,6 +387,8 @@ class MemberRow(SQLModel, table=True):
 
     message_id: int = Field(primary_key=True, foreign_key="messages.id")
     effect_id: int = Field(primary_key=True, foreign_key="effects.id")
+    order_version: int | None = None
+    """The version of the effect's order that the message was written from."""
 
 
 class AttentionRow(SQLModel, table=True):

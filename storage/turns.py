@@ -26,7 +26,7 @@ def resume(connection: Connection, at: datetime) -> None:
     """
     waits = text("effects.status = 'waits'")  # literal, as in its index
     _drop(connection, and_(waits, _behind_dropped()), at)
-    connection.execute(update(_e).where(waits, ~_behind_unsent(), ~_is_held()).values(status=EffectStatus.ready))
+    connection.execute(update(_e).where(waits, ~_behind_unsent(), ~is_held()).values(status=EffectStatus.ready))
 
 
 def take_turns(connection: Connection, rows: Sequence[RowMapping], at: datetime) -> list[RowMapping]:
@@ -40,7 +40,7 @@ def take_turns(connection: Connection, rows: Sequence[RowMapping], at: datetime)
         mine = _e.c.id.in_(some)
         lapse = _e.c.kind.in_([kind for kind, turn in _TURNS.items() if turn.lapses])
         held_back |= _drop(connection, and_(mine, or_(_behind_dropped(), and_(lapse, _behind_unsent()))), at)
-        waiting = update(_e).where(mine, _e.c.status == EffectStatus.ready, or_(_behind_unsent(), _is_held()))
+        waiting = update(_e).where(mine, _e.c.status == EffectStatus.ready, or_(_behind_unsent(), is_held()))
         held_back |= set(connection.execute(waiting.values(status=EffectStatus.waits).returning(_e.c.id)).scalars())
     return [row for row in rows if row["id"] not in held_back]
 
@@ -62,7 +62,8 @@ def _may_be_behind(row: RowMapping) -> bool:
 
 
 @cache
-def _is_held() -> ColumnElement[bool]:
+def is_held() -> ColumnElement[bool]:
+    """Say whether an exception of its order holds an effect (rule 2.16)."""
     a = table_of(AttentionRow)
     unplaced = exists().where(a.c.order_id == _e.c.order_id, a.c.flag == UNPLACED, a.c.resolved_at.is_(None))
     return and_(_e.c.kind.in_(HELD_BY_EXCEPTIONS), unplaced)

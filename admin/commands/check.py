@@ -163,6 +163,9 @@ def _work_findings(found: Health) -> Iterator[Finding]:
         )
 
 
+_CARRIED = "--status written --status leaving"
+
+
 def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
     waits = "for more than ten minutes"
     if unsent.effects:
@@ -172,12 +175,12 @@ def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
             f"{counted(unsent.effects, 'effect')} ready {waits}: aftersales effects --status ready",
         )
     if unsent.messages:
-        yield "A021", "warning", f"{counted(unsent.messages, 'message')} due {waits}: aftersales effects --status leaving"
+        yield "A021", "warning", f"{counted(unsent.messages, 'message')} due {waits}: aftersales effects {_CARRIED}"
     if unsent.carried:
         yield (
             "A021",
             "warning",
-            f"{counted(unsent.carried, 'effect')} leaving whose messages have all ended: aftersales effects --status leaving",
+            f"{counted(unsent.carried, 'effect')} leaving whose messages have all ended: aftersales effects {_CARRIED}",
         )
 
 

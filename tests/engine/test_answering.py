@@ -238,7 +238,7 @@ def test_a_merchant_is_not_told_of_a_decision_that_has_been_taken(asked):
     decide(asked, "1", Answer(Way.yes, KIM), day(5), rules)
     compose_due(asked, day(5), rules, Messenger({}, Letters()))
     notices = {row["order_id"]: row["status"] for row in _effects(asked) if row["kind"] == "notify_merchant"}
-    assert notices == {1: "dropped", 2: "leaving"}
+    assert notices == {1: "dropped", 2: "written"}
 
 
 def test_the_last_reminder_is_not_escalated_once_the_decision_is_taken(asked):

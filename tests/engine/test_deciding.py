@@ -66,14 +66,22 @@ def test_of_two_people_who_decide_the_second_is_told_what_the_first_did(database
         assert {row["status"] for row in all_effects(connection)} == {"ready"}
 
 
-def test_an_effect_that_a_message_carries_by_now_is_not_dropped(database, messenger):
+def test_an_effect_that_is_written_and_not_tried_by_now_is_dropped_as_it_was_shown(database, messenger):
     shown = urged(database)
     decide_effects(database, EffectAction.approve, shown, KIM, day(2))
     ready = [ChosenEffect(one.id, "ready") for one in shown]
     compose_due(database, day(2), RULES, messenger)
+    assert len(decide_effects(database, EffectAction.drop, ready, LEE, day(2)).done) == 1
+    assert deliver_due(database, day(2), RULES, messenger).sent == 0
+
+
+def test_an_effect_that_is_tried_by_now_is_not_dropped(database):
+    shown = urged(database)
+    decide_effects(database, EffectAction.approve, shown, KIM, day(2))
+    ready = [ChosenEffect(one.id, "ready") for one in shown]
+    deliver_due(database, day(2), RULES, Messenger({}, Letters()))
     late = decide_effects(database, EffectAction.drop, ready, LEE, day(2))
     assert (late.done, [one.status for one in late.changed]) == ((), ["leaving"])
-    assert deliver_due(database, day(2), RULES, messenger).sent == 1
 
 
 @pytest.mark.parametrize("make_database", ["postgresql"], indirect=True)

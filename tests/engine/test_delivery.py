@@ -199,7 +199,7 @@ def test_messages_whose_sender_was_killed_are_taken_over(database, messenger, tm
     with pytest.raises(KeyboardInterrupt):
         deliver_due(database, day(2), RULES, killed)
     assert recover(database, day(2)) == 1, "the one whose sending had begun; the others wait"
-    assert statuses(database) == {"place_supply": "parked", "recover_supply": "leaving", "urge_supplier": "leaving"}
+    assert statuses(database) == {"place_supply": "parked", "recover_supply": "written", "urge_supplier": "written"}
     assert deliver_due(database, day(2), RULES, messenger).sent == 2
 
 

@@ -198,7 +198,7 @@ def test_of_a_killed_sender_the_message_under_way_alone_is_recovered(database, e
         connection.execute(update(HeartbeatRow).values(**asdict(ended)))
     assert recover(database, day(2)) == 1
     assert [row["error"] for row in messages(database)] == [OUTCOME_UNKNOWN, None, None]
-    assert statuses(database) == {"place_supply": "parked", "recover_supply": "leaving", "urge_supplier": "leaving"}
+    assert statuses(database) == {"place_supply": "parked", "recover_supply": "written", "urge_supplier": "written"}
 
 
 @on_sqlite

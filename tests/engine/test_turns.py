@@ -183,7 +183,7 @@ def test_what_moves_goods_waits_while_a_report_about_money_does_not_fit(database
         (kept,) = attention.open_exceptions(connection, None)
     close_exception(database, kept["id"], "person:kim", "it was another order", day(3))
     assert statuses(database) == {"place_supply": "ready", "recover_supply": "ready"}
-    assert compose(database, 3)["place_supply"] == "leaving"
+    assert compose(database, 3)["place_supply"] == "written"
 
 
 def test_what_is_held_goes_on_when_the_flag_is_resolved_or_the_report_finds_a_place(database):
@@ -204,4 +204,4 @@ def test_the_merchant_is_told_once_what_a_clock_has_told_again_meanwhile(databas
     compose(database, 21)
     with database.read() as connection:
         told = [(row["kind"], row["status"]) for row in all_effects(connection)]
-    assert told == [("notify_merchant", "leaving"), ("notify_merchant", "dropped")]
+    assert told == [("notify_merchant", "written"), ("notify_merchant", "dropped")]
