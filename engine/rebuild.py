@@ -218,7 +218,7 @@ class _Retaken:
             for one in self._waiting(told):
                 self.case = replace_fields(self.case, waiting=(*self.case.waiting, report_of(one)))
         self._told.add(told["id"])
-        self.case = replace_fields(self.case, unsent_request=row.details.get("takes_back"))
+        self.case = replace_fields(self.case, unsent_request=row.details.get("takes_back") or row.details.get("request"))
         report = self._correction(told) if "correction" in row.details else report_of(told)
         self.case, received = receive(self.case, report, row.recorded, rules)
         return [one.step for one in received if one.step]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from engine import owning
 from engine.backups import is_held as is_held
@@ -16,6 +17,7 @@ from engine.operations import ERASE, KEPT, TIMERS, interrupted
 from engine.owning import OwnershipLost
 from engine.sending import Clock, Sender, Sent, recover
 from engine.timer_commands import resume, settle_closures, settle_provisional
+from engine.trying import next_instant
 from jobs.clock import PlausibleClock
 from storage import heartbeats, operations, outbox, timers, turns
 from storage.database import Database, DatabaseFailed
@@ -201,3 +203,26 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent
     run_maintenance(runtime, clock())
     tidy_evidence(runtime, clock())
     return fired, sent
+
+
+def passes_until(
+    runtime: Runtime, owner: str, after: datetime, until: datetime, move_to: Callable[[datetime], None]
+) -> tuple[Fired, Sent]:
+    """Run a pass at every instant from `after` up to `until` at which something is due, and one at `until`.
+
+    `move_to` moves the clock there before each.
+    """
+    fired, sent = Fired(), Sent()
+    while True:
+        at = next_instant(runtime.database, after, until)
+        after = at or until
+        move_to(after)
+        more_fired, more_sent = single_pass(runtime, owner, partial(_stands_at, after))
+        fired.add(more_fired)
+        sent = sent.plus(more_sent)
+        if at is None or is_held(runtime.database):
+            return fired, sent
+
+
+def _stands_at(moment: datetime) -> datetime:
+    return moment

@@ -53,6 +53,10 @@ from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, LedgerSide
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
 GIVEN_UP = "not sent: what it told had changed before its first try, and was written anew"
+_OF_SUPPLIERS, _OF_THE_PLATFORM = ("recover_supply", "chase_recovery"), ("request_refund", "chase_refund")
+"""Kinds of effects that ask for money."""
+Missing = Mapping[tuple[int, int | None], int | None]
+"""Sums in minor units by order, and of the money of suppliers by attempt."""
 TRIES = 5
 """After so many tries to write its message an effect is set aside."""
 
@@ -138,7 +142,7 @@ def ready(connection: Connection, at: datetime, limit: int) -> list[RowMapping]:
 def read_effects(connection: Connection, rows: Sequence[RowMapping]) -> tuple[list[ReadyEffect], dict[int, Exception]]:
     """Return effects with the orders they are about; and those that cannot be read, with the reason, by id."""
     orders = _order_rows(connection, {row["order_id"] for row in rows})
-    known = _supplier_numbers(connection, orders), _open_refunds(connection, orders)
+    known = _supplier_numbers(connection, orders), _missing_money(connection, orders)
     effects, unreadable = list[ReadyEffect](), dict[int, Exception]()
     for row in rows:
         try:
@@ -186,7 +190,7 @@ def effect(connection: Connection, effect_id: int) -> ReadyEffect:
     """Return one effect, whatever its status, with the order it is about."""
     row = connection.execute(select(table_of(EffectRow)).where(col(EffectRow.id) == effect_id)).mappings().one()
     orders = _order_rows(connection, {row["order_id"]})
-    return _ready(row, orders, _supplier_numbers(connection, orders), _open_refunds(connection, orders))
+    return _ready(row, orders, _supplier_numbers(connection, orders), _missing_money(connection, orders))
 
 
 def _supplier_numbers(connection: Connection, order_ids: Iterable[int]) -> dict[tuple[int, int], str]:
@@ -198,14 +202,17 @@ def _supplier_numbers(connection: Connection, order_ids: Iterable[int]) -> dict[
     return found
 
 
-def _open_refunds(connection: Connection, order_ids: Iterable[int]) -> dict[int, int | None]:
-    """Return what is missing of the open refunds of orders; None where the sum is not known."""
-    ledger, found = table_of(LedgerTableRow), dict[int, int | None]()
-    missing = ledger.c.amount - func.coalesce(ledger.c.settled_amount, 0)
-    is_open = (ledger.c.side == LedgerSide.refund) & (ledger.c.status == LedgerStatus.requested)
+def _missing_money(connection: Connection, order_ids: Iterable[int]) -> Missing:
+    """Return what is missing of the open refund of orders, and of the open recovery of each attempt.
+
+    None where the sum is not known.
+    """
+    ledger, found = table_of(LedgerTableRow), dict[tuple[int, int | None], int | None]()
+    columns = ledger.c.order_id, ledger.c.side, ledger.c.attempt, ledger.c.amount - func.coalesce(ledger.c.settled_amount, 0)
+    is_open = ledger.c.status == LedgerStatus.requested
     for some in chunked(order_ids):
-        for key, rest in connection.execute(select(ledger.c.order_id, missing).where(ledger.c.order_id.in_(some), is_open)):
-            found[key] = rest
+        for key, side, attempt, rest in connection.execute(select(*columns).where(ledger.c.order_id.in_(some), is_open)):
+            found[key, None if side == LedgerSide.refund else attempt] = rest
     return found
 
 
@@ -213,15 +220,16 @@ def _ready(
     row: RowMapping,
     orders: Mapping[int, RowMapping],
     numbers: Mapping[tuple[int, int], str],
-    refunds: Mapping[int, int | None],
+    missing: Missing,
 ) -> ReadyEffect:
-    """Return an effect as a letter of it would be written now: of a refund it asks for what is missing then."""
+    """Return an effect as a letter of it would be written now: of money it asks for what is missing then."""
     facts = {name: row[name] for name in ("id", "order_id", "sequence", "kind", "attempt", "supplier", "caused_at")}
     stored = orders[row["order_id"]]
     order = case_mapper.read_order(stored)
     number, details = numbers.get((row["order_id"], row["attempt"])), json.loads(row["details"])
-    if row["kind"] in ("request_refund", "chase_refund") and row["order_id"] in refunds:
-        details["amount"] = refunds[row["order_id"]]
+    asked = row["order_id"], row["attempt"] if row["kind"] in _OF_SUPPLIERS else None
+    if row["kind"] in (*_OF_SUPPLIERS, *_OF_THE_PLATFORM) and asked in missing:
+        details["amount"] = missing[asked]
     return ReadyEffect(**facts, details=details, order=order, order_version=stored["version"], supplier_number=number)
 
 

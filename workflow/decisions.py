@@ -13,7 +13,7 @@ from workflow.machine import decide
 from workflow.process import RECORDS
 from workflow.rules.decision_changes import would_ask
 from workflow.rules.guards import GUARDS, GuardContext
-from workflow.step import Step, carry_out
+from workflow.step import Step, carry_out, without_booked_money
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
 from workflow.vocabulary import Row, State, Way
 
@@ -80,11 +80,11 @@ def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
     if given.way is Way.stay:
         stays = Event(decision.trigger, at, at, given.by, fields)
         return carry_out(case, stays, rules, RECORDS["stay"], None)
-    event = Event(decision.trigger, at, at, given.by, fields, timer, report)
+    event = without_booked_money(case, Event(decision.trigger, at, at, given.by, fields, timer, report))
     if given.way is Way.refund:
         row = _refunding_row(case, event, rules)
         return carry_out(case, event, rules, row, State(row.target))
-    row, target = decide(case, decision.trigger, fields, rules, at)
+    row, target = decide(case, decision.trigger, event.fields, rules, at)
     return carry_out(case, event, rules, row, target)
 
 
@@ -94,8 +94,9 @@ def standing_on(case: Case, at: datetime, rules: Rules) -> Standing | None:
     if decision is None:
         return None
     report = report_of(case, decision)
+    event = without_booked_money(case, Event(decision.trigger, at, at, "", report.fields if report else {}, report=report))
     try:
-        row, target = decide(case, decision.trigger, report.fields if report else {}, rules, at)
+        row, target = decide(case, decision.trigger, event.fields, rules, at)
     except OrderError:
         return Standing(case, decision, (Way.stay,))
     ways = [Way.yes]

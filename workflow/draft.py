@@ -91,6 +91,8 @@ class Draft:
     flags: list[str] = field(default_factory=list)
     cleared: list[str] = field(default_factory=list)
     """Flags that this step makes pointless."""
+    left_out: list[str] = field(default_factory=list)
+    """Kinds of effects that this step does not cause, although its row names them."""
     details: dict[str, Detail] = field(default_factory=dict)
     replacement: Replacement | None = None
     suppliers: dict[int, str] = field(default_factory=dict)
@@ -130,6 +132,10 @@ class Draft:
         self.change(ledger=(*self.case.ledger, row))
         self.note(**{side.value: number})
         return row
+
+    def leave_out(self, kind: str) -> None:
+        """Cause no effect of a kind that the row names: there is nothing to say."""
+        self.left_out.append(kind)
 
     def change_ledger(self, row: LedgerRow) -> None:
         """Put a changed ledger row in the place of the one with its number."""

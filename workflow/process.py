@@ -53,9 +53,12 @@ def next_supplier(trigger: str, sources: tuple[State, ...], *guards: str) -> Row
     )
 
 
-def refund(trigger: str, sources: tuple[State, ...]) -> Row:
-    """Request the refund of the whole order."""
-    return Row(trigger, sources, S.refunding, changes=("ask_for_a_refund",), effects=("request_refund",))
+def refund(trigger: str, sources: tuple[State, ...]) -> tuple[Row, Row]:
+    """Request the refund of the whole order; where all that was paid is back already, it is refunded."""
+    return (
+        Row(trigger, sources, S.refunded, guards=("all_is_back",)),
+        Row(trigger, sources, S.refunding, changes=("ask_for_a_refund",), effects=("request_refund",)),
+    )
 
 
 def refund_claim(trigger: str, *guards: str, changes: tuple[str, ...] = ()) -> Row:
@@ -87,14 +90,15 @@ ROWS: tuple[Row, ...] = (
     Row("promise", UNSHIPPED, STAYS, changes=("take_promise",)),
     Row("urge", (S.placed, S.rerouted), S.overdue_urged, changes=("note_urge",), effects=("urge_supplier",)),
     next_supplier("reroute", (S.overdue_urged,)),
-    refund("reroute", (S.overdue_urged,)),
+    *refund("reroute", (S.overdue_urged,)),
     next_supplier("report_no_stock", UNSHIPPED, "no_stock_reroutes", "not_cancelled"),
-    refund("report_no_stock", UNSHIPPED + INTERCEPTING),
+    *refund("report_no_stock", UNSHIPPED + INTERCEPTING),
     next_supplier("report_unresponsive", UNSHIPPED, "unresponsive_reroutes", "not_cancelled"),
-    refund("report_unresponsive", UNSHIPPED),
-    refund("report_oversized", UNSHIPPED + INTERCEPTING),
+    *refund("report_unresponsive", UNSHIPPED),
+    *refund("report_oversized", UNSHIPPED + INTERCEPTING),
     replace(next_supplier("report_closed", UNSHIPPED, "within_what_was_paid", "no_stock_reroutes", "not_cancelled"),
         changes=("turn_to_the_next_supplier", "settle_what_came"), effects=("place_supply",)),
+    Row("report_closed", UNSHIPPED + INTERCEPTING, S.refunded, guards=("within_what_was_paid", "all_is_back")),
     Row("report_closed", UNSHIPPED + INTERCEPTING, S.refunded, guards=("within_what_was_paid", "all_of_it_is_named"),
         changes=("ask_for_a_refund", "settle_what_came")),
     Row("report_closed", UNSHIPPED + INTERCEPTING, S.refunding, guards=("within_what_was_paid",),
@@ -137,7 +141,7 @@ ROWS: tuple[Row, ...] = (
     Row("cancel", (*UNSHIPPED, S.shipped), S.intercepting, guards=("domestic",),
         changes=("note_cancellation",), effects=("request_interception",)),
     Row("correct_address", (*UNSHIPPED, S.shipped), S.intercepting, guards=("domestic",), effects=("request_interception",)),
-    refund("confirm_interception", INTERCEPTING),
+    *refund("confirm_interception", INTERCEPTING),
     Row("fail_interception", INTERCEPTING, BACK, guards=("cancelled_and_unshipped",),
         changes=("stop_overdue_clocks",), flag="cancelled_unshipped"),
     Row("fail_interception", INTERCEPTING, BACK),
@@ -184,7 +188,7 @@ ROWS: tuple[Row, ...] = (
         guards=("a_claim_was_rejected", "where_it_went_back_to", "in_time_to_reopen", "new_evidence", "its_pieces_are_left"),
         changes=("reopen_claim", "ask_for_verification"), effects=("request_verification",)),
     Row("withdraw", DISPUTED, BACK, guards=("no_remedy_chosen",), changes=("withdraw_claim",)),
-    refund_claim("choose_refund", "claim_open", "approved"),
+    refund_claim("choose_refund", "claim_open", "approved", "something_is_left_to_ask_for"),
     Row("choose_reissue", DISPUTED, STAYS, guards=("claim_open", "approved", "generation_left", "no_reissue_chosen"),
         changes=("choose_reissue",), effects=("place_reissue",)),
     Row("confirm_reissue", DISPUTED, S.reissued, guards=("claim_open", "reissue_chosen", "new_order_is_free"),
@@ -194,6 +198,8 @@ ROWS: tuple[Row, ...] = (
         changes=("end_window",), effects=("escalate",), flag="window_ended"),
     Row("lapse_window", DISPUTED, STAYS, guards=("reissue_asked_for", "generation_left"),
         changes=("end_window", "choose_reissue"), effects=("place_reissue",), flag="window_ended"),
+    Row("lapse_window", DISPUTED, STAYS, guards=("nothing_is_left_to_ask_for",),
+        changes=("end_window",), effects=("escalate",), flag="window_ended"),
     refund_claim("lapse_window", changes=("end_window",)),
     Row("lapse_window", (S.refunding,), STAYS,
         changes=("end_window",), effects=("chase_refund", "escalate"), flag="window_ended"),

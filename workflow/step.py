@@ -28,6 +28,7 @@ from workflow.reports import FIELDS
 from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
 from workflow.rules.decision_changes import settle
+from workflow.rules.money_changes import has_booked
 from workflow.rules.needs import obsolete
 from workflow.table import EFFECT_OF
 from workflow.vocabulary import PERSON, ClaimStatus, Mode, Party, Row, State, Target, TimerStatus
@@ -66,10 +67,18 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
         Refused: a guard turned it down.
 
     """
+    event = without_booked_money(case, event)
     row, target = decide(case, event.trigger, event.fields, rules, event.at, event.parcels)
     if _is_history(case, event) and ("place_supply" in row.effects or asks(event, rules, row)):
         return _note(case, event, rules, row)
     return _ask(case, event, rules, row) if asks(event, rules, row) else carry_out(case, event, rules, row, target)
+
+
+def without_booked_money(case: Case, event: Event) -> Event:
+    """Return an event without the sum that its report named when it asked for a decision: that was booked then (rule 4.8)."""
+    if event.report is None or "amount" not in event.fields or not has_booked(case, event.report):
+        return event
+    return replace(event, fields={name: value for name, value in event.fields.items() if name != "amount"})
 
 
 def _is_history(case: Case, event: Event) -> bool:
@@ -161,6 +170,8 @@ def _speak(draft: Draft) -> None:
     own = ("reason", "now") if draft.event.actor.startswith(PERSON) else ()
     fields = {name: value for name, value in draft.event.fields.items() if value is not None and name not in own}
     for kind in draft.row.effects:
+        if kind in draft.left_out:
+            continue
         if _is_history(draft.case, draft.event) and EFFECT_OF[kind].party in (Party.supplier, Party.platform):
             continue
         number = _attempt_concerned(draft, kind)

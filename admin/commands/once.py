@@ -9,12 +9,11 @@ from admin.commands.run import CLOCK_IS_RIGHT
 from admin.log import log_to_stderr
 from admin.options import InstantOrDuration
 from admin.output import iso
-from engine.backups import is_held
 from engine.firing import Fired
 from engine.sending import Sent
-from engine.trying import move, next_instant
+from engine.trying import move
 from jobs.ownership import AlreadyRunning, owned
-from jobs.passes import Runtime, plausible_clock, single_pass
+from jobs.passes import Runtime, passes_until, plausible_clock, single_pass
 from workflow.errors import AftersalesError, UsageError
 from workflow.plurals import counted
 
@@ -56,13 +55,9 @@ def _check_until(until: datetime) -> None:
 
 def _step_until(ctx: click.Context, runtime: Runtime, owner: str, until: datetime) -> tuple[Fired, Sent]:
     """Move the test clock from one due instant to the next, and do at each what a daemon would."""
-    fired, sent = Fired(), Sent()
-    while True:
-        at = next_instant(runtime.database, now(), until)
-        move(runtime.database, at or until)
-        move_test_clock(ctx, at or until)
-        more_fired, more_sent = single_pass(runtime, owner, now)
-        fired.add(more_fired)
-        sent = sent.plus(more_sent)
-        if at is None or is_held(runtime.database):
-            return fired, sent
+
+    def move_to(at: datetime) -> None:
+        move(runtime.database, at)
+        move_test_clock(ctx, at)
+
+    return passes_until(runtime, owner, now(), until, move_to)

@@ -17,13 +17,14 @@ from engine.reporting import report
 from inbound.cells import BadCell, report_field
 from inbound.times import read_instant
 from workflow.case.case import Detail, Report, own_key
+from workflow.case.claims import rest
 from workflow.case.money import show_amount
 from workflow.errors import UsageError
 from workflow.process import FLAGS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
 from workflow.table import EFFECT_OF
-from workflow.vocabulary import Verdict
+from workflow.vocabulary import LedgerStatus, Verdict
 
 TRIGGERS = tuple(trigger for trigger in FIELDS if trigger != "place")
 
@@ -124,15 +125,24 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
         click.echo(line)
     if outcome.steps[0].history.trigger == "open_claim":
         click.echo(f"  claims {safe(str(outcome.steps[0].history.details['pieces']))}")
-    if rest := told.get("rest"):
+    if missing := told.get("rest") or _missing_after_a_correction(outcome):
         is_declined = told.get("final") or outcome.steps[0].history.trigger.startswith("decline")
         what = "are declined" if is_declined else "are still missing"
-        click.echo(f"  {show_amount(int(rest), currency)} {what}")
+        click.echo(f"  {show_amount(int(missing), currency)} {what}")
     for flag in outcome.steps[0].flags:
         click.echo(f"  needs a person: {FLAGS[flag]}")
     for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:
         if timer.status == "pending":
             click.echo(f"  next: {timer.trigger}, {app.when(timer.due_at)}")
+
+
+def _missing_after_a_correction(outcome: Outcome) -> int | None:
+    """Return what is asked for again after a sum that had come was corrected, in minor units."""
+    told = outcome.steps[0].history
+    if told.trigger != "correct_settlement":
+        return None
+    row = next(one for one in outcome.case.ledger if one.number == told.details["row"])
+    return rest(row) if row.status is LedgerStatus.requested else None
 
 
 def _fields(trigger: str, given: dict[str, str | None], currency: str, zone: ZoneInfo) -> dict[str, Detail]:

@@ -218,7 +218,7 @@ def test_a_dropped_message_is_not_said_to_be_written_still(shop):
     assert "never written" in said
     assert "not written yet" not in said
     again = shop("effects", "drop", number).out
-    assert f"Effect {number} is dropped; drop takes those that are held, asked, waits, ready, dead, parked." in again
+    assert f"Effect {number} is dropped; drop takes those that are held, asked, waits, ready, written, dead, parked." in again
     assert "0 dropped; 1 skipped (wrong status)." in again
 
 

@@ -6,6 +6,7 @@ from effects.letters import Letters
 from engine.composing import Messenger, compose_due
 from engine.firing import fire_due
 from engine.rebuild import as_known
+from engine.sending import Sent, deliver_due
 from storage import audits, queries
 from tests.factories import RULES, all_effects, all_flags, arrival, day, decide, report, rules_of, statuses, take
 from workflow.vocabulary import State
@@ -50,9 +51,17 @@ def test_what_left_before_the_refund_was_asked_for_takes_the_request_back(refund
 
 
 def test_once_the_request_is_on_its_way_a_late_parcel_needs_a_person(refunding):
-    compose_due(refunding, day(4.5), RULES, Messenger({}, Letters()))
+    deliver_due(refunding, day(4.5), RULES, Messenger({}, Letters()))
     assert verdict_of_late(refunding, "ship", 3) == "exception"
     assert case_of(refunding).state is State.refunding
+    assert whole(refunding)
+
+
+def test_a_request_that_is_written_and_not_tried_is_taken_back(refunding):
+    compose_due(refunding, day(4.5), RULES, Messenger({}, Letters()))
+    assert verdict_of_late(refunding, "ship", 3) == "applied"
+    assert statuses(refunding)["request_refund"] == "dropped"
+    assert deliver_due(refunding, day(4.5), RULES, Messenger({}, Letters())) == Sent(anew=1)
     assert whole(refunding)
 
 

@@ -8,6 +8,7 @@ from engine.answering import decide
 from engine.composing import Messenger, compose_due
 from engine.firing import fire_due
 from engine.rebuild import as_known, as_occurred
+from engine.sending import deliver_due
 from engine.undoing import undo_last
 from storage import audits, queries
 from storage.tables import UndoableRow, table_of
@@ -104,7 +105,7 @@ def test_what_was_taken_back_may_be_reported_again(placed):
 
 def test_what_has_left_cannot_be_taken_back(placed):
     told(placed, person("report_oversized", 1), now=1)
-    assert compose(placed, 1.001) == 1
+    deliver_due(placed, day(1.001), RULES, Messenger({}, Letters()))
     with pytest.raises(Refused, match="undo was not applied: request_refund has left: what it caused cannot be taken back"):
         undone(placed, 1.002)
     assert state(placed) == "refunding"

@@ -47,7 +47,7 @@ def left(case: Case) -> Pieces:
 def _whole_is_made_good(case: Case) -> bool:
     """Say whether more is asked for, or has come, than claims account for, and with them all that was paid."""
     counts = (LedgerStatus.requested, LedgerStatus.settled)
-    rows = [row for row in _refunds(case) if row.status in counts]
+    rows = [row for row in _refunds(case, case.current) if row.status in counts]
     unclaimed = [row.amount for row in rows if row.claim is None]
     known = sum(_asked_or_come(row) for row in rows)
     return None in unclaimed or (case.paid is not None and bool(unclaimed) and known >= case.paid)
@@ -124,12 +124,29 @@ def unsettled(case: Case) -> int | None:
 
 def has_come_back(case: Case) -> int:
     """Return what has been refunded of the current attempt's money, and along the chain of replacements, in minor units."""
-    return case.settled_elsewhere + sum(row.settled_amount or 0 for row in _refunds(case))
+    return case.settled_elsewhere + has_come_back_for(case, case.current)
 
 
-def _refunds(case: Case) -> Iterator[LedgerRow]:
-    """Yield the refunds of the current attempt's money; of those that an older program asked for it is not known whose."""
-    return (row for row in case.ledger if row.side == LedgerSide.refund and row.attempt in (None, case.current))
+def has_come_back_for(case: Case, attempt: int) -> int:
+    """Return what has come back, as refunds, of what was paid for an attempt, in minor units."""
+    return sum(row.settled_amount or 0 for row in _refunds(case, attempt))
+
+
+def all_is_back_for(case: Case, attempt: int) -> bool:
+    """Say whether all that was paid for an attempt has come back."""
+    came = has_come_back_for(case, attempt)  # where none has, the sum paid is not looked at: it may stand for many orders'
+    return came > 0 and owed_for(case, attempt) == 0
+
+
+def owed_for(case: Case, attempt: int) -> int | None:
+    """Return what of the money for an attempt has not come back, or None where what was paid is not known."""
+    paid, came = case.paid_for(attempt), has_come_back_for(case, attempt)
+    return paid if paid is None or not came else max(0, paid - came)
+
+
+def _refunds(case: Case, attempt: int) -> Iterator[LedgerRow]:
+    """Yield the refunds of an attempt's money; of those that an older program asked for it is not known whose."""
+    return (row for row in case.ledger if row.side == LedgerSide.refund and row.attempt in (None, attempt))
 
 
 def rest(row: LedgerRow) -> int | None:

@@ -68,6 +68,7 @@ def amend(draft: Draft) -> None:
     of_order = changed if attempt.number == 1 else {name: changed[name] for name in changed if name not in facts.OF_ATTEMPT}
     draft.change(order=replace_fields(case.order, **of_order))
     _fill_in_sums(draft, attempt.number)
+    _ask_for_as_much(draft)
     if not CLOCKS_COUNT_FROM.isdisjoint(changed):
         timers.recount(draft, "urge", "reroute")
         if draft.case.state in UNSHIPPED and not case.cancelled:
@@ -84,6 +85,19 @@ def _fill_in_sums(draft: Draft, attempt: int) -> None:
             claim = next((one for one in draft.case.claims if one.number == row.claim), None)
             amount = claims.to_ask_for(draft.case, claim) if row.side is LedgerSide.refund else paid
             draft.change_ledger(replace_fields(row, amount=amount))
+
+
+def _ask_for_as_much(draft: Draft) -> None:
+    """A request for a refund that has not left asks for what was paid as it is known now (rule 4.2)."""
+    case, requested = draft.case, draft.case.open_refund
+    if requested is None or case.unsent_request is None or case.paid == draft.was.paid:
+        return
+    claim = next((one for one in case.claims if one.number == requested.claim), None)
+    asked = claims.to_ask_for(case, claim)
+    amount = None if asked is None else asked + (requested.settled_amount or 0)
+    if amount != requested.amount:
+        draft.note(was_amount=requested.amount, amount=amount, request=case.unsent_request)
+        draft.change_ledger(replace_fields(requested, amount=amount))
 
 
 def _without_buyer(draft: Draft, value: object) -> object:
@@ -125,10 +139,15 @@ def turn_to_the_next_supplier(draft: Draft) -> None:
     old, number = draft.case.attempt, len(draft.case.attempts) + 1
     supplier = draft.case.next_supplier()
     new = Attempt(number, supplier, draft.event.at)
-    recovery = draft.add_ledger(LedgerSide.recovery, draft.case.paid_for(old.number), attempt=old.number)
+    if claims.all_is_back_for(draft.case, old.number):
+        recovery = None
+        draft.leave_out("recover_supply")
+    else:
+        recovery = draft.add_ledger(LedgerSide.recovery, claims.owed_for(draft.case, old.number), attempt=old.number)
     draft.change(attempts=(*draft.case.attempts, new), current=number)
     draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
-    timers.start(draft, "chase_recovery", ledger=recovery.number)
+    if recovery:
+        timers.start(draft, "chase_recovery", ledger=recovery.number)
 
 
 def take_shipment(draft: Draft) -> None:

@@ -7,7 +7,7 @@ from workflow.case import claims
 from workflow.case.case import Case, Decision, replace_fields
 from workflow.draft import Draft
 from workflow.process import REST_FOR_A_DECISION
-from workflow.rules import timers
+from workflow.rules import money_changes, timers
 from workflow.vocabulary import DecisionStatus, State, TimerStatus, Way
 
 REMINDER = "remind_decision"
@@ -28,6 +28,7 @@ def ask(draft: Draft) -> None:
     draft.change(decisions=(*case.decisions, decision))
     if report:
         timers.rest(draft, *REST_FOR_A_DECISION)
+        money_changes.book_what_came_with(draft, report)
     queue(draft)
     timers.start(draft, REMINDER)
     supplier, amount = would_ask(case, str(event.fields["would"]).split(", "))

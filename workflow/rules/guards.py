@@ -167,6 +167,15 @@ def _a_part_has_come(case: Case) -> bool:
     return case.open_refund is not None and bool(case.open_refund.settled_amount)
 
 
+def _all_is_back(case: Case) -> bool:
+    """Say whether all that was paid for the current attempt has come back of it."""
+    return claims.has_come_back_for(case, case.current) > 0 and claims.to_ask_for(case, None) == 0
+
+
+def _something_is_left(case: Case) -> bool:
+    return claims.to_ask_for(case, case.claim) != 0
+
+
 def _nothing_was_sent(case: Case) -> bool:
     goes_on_in = case.returns_to if case.state is State.intercepting else case.state
     return goes_on_in in UNSHIPPED and len(case.attempts) == 1
@@ -336,6 +345,11 @@ GUARDS: dict[str, Guard] = {
     "all_has_come": Guard(_all_has_come, "a part is missing"),
     "a_part_has_come": _by_case(_a_part_has_come, "nothing of it has come"),
     "names_a_sum": Guard(lambda context: _named_sum(context) is not None, "no refund is open: name the sum as `amount`"),
+    "all_is_back": _by_case(_all_is_back, "something of what was paid has not come back"),
+    "something_is_left_to_ask_for": _by_case(
+        _something_is_left, "all that was paid for it has come back, or is asked for, along its chain of replacements"
+    ),
+    "nothing_is_left_to_ask_for": _by_case(lambda case: not _something_is_left(case), "something is left to be asked for"),
     "nothing_was_sent": _by_case(_nothing_was_sent, "it has shipped, or was ordered elsewhere"),
     "all_that_was_paid": Guard(_all_that_was_paid, "more was paid than that"),
     "the_claim_is_paid": Guard(_the_claim_is_paid, "the claim is worth more than that"),

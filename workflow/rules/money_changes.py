@@ -1,7 +1,7 @@
 """What the reports about money do to the ledger (docs/process.md, part 4)."""
 
 from workflow.case import claims
-from workflow.case.case import LedgerRow, replace_fields
+from workflow.case.case import Case, LedgerRow, Report, replace_fields
 from workflow.draft import Draft
 from workflow.rules import timers
 from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
@@ -85,19 +85,48 @@ def correct_settlement(draft: Draft) -> None:
     corrected = {"status": LedgerStatus.corrected, "decided_at": draft.event.at, "corrects": row.number}
     draft.change_ledger(replace_fields(correction, **corrected))
     is_chased = row.side is LedgerSide.recovery or draft.row.target is State.refunding or row.status is LedgerStatus.requested
-    is_missing = is_chased and row.amount is not None and came < row.amount
-    status, decided_at = (LedgerStatus.requested, None) if is_missing else (LedgerStatus.settled, draft.event.at)
+    row = _with_what_was_declined(draft, row, came)
+    missing = row.amount - came if is_chased and row.amount is not None and came < row.amount else None
+    status, decided_at = (LedgerStatus.requested, None) if missing else (LedgerStatus.settled, draft.event.at)
     draft.note(was_amount=was)
     draft.change_ledger(replace_fields(row, settled_amount=came, status=status, decided_at=decided_at))
     _end_chases(draft, row)
-    if is_missing and row.side is LedgerSide.recovery:
+    if missing and row.side is LedgerSide.recovery:
         timers.start(draft, "chase_recovery", ledger=row.number)
-    elif is_missing:
+    elif missing:
         again = {"status": ClaimStatus.open}
         draft.change(
             claims=tuple(replace_fields(one, **again) if one.number == row.claim else one for one in draft.case.claims)
         )
         timers.restart_if_running(draft, "chase_refund")
+
+
+def _with_what_was_declined(draft: Draft, row: LedgerRow, came: int) -> LedgerRow:
+    """Return a row whose sum was said to be final, asking for as much of what was declined with it as has come after all."""
+    more = came - row.amount if row.amount is not None else 0
+    same = (row.side, row.attempt, row.claim, LedgerStatus.declined)
+    declined = [one for one in draft.case.ledger if (one.side, one.attempt, one.claim, one.status) == same and one.amount]
+    if more <= 0 or not declined:
+        return row
+    rest = declined[-1]
+    taken = min(more, rest.amount or 0)
+    left = (rest.amount or 0) - taken
+    status = LedgerStatus.declined if left else LedgerStatus.withdrawn
+    draft.change_ledger(replace_fields(rest, amount=left, status=status))
+    return replace_fields(row, amount=(row.amount or 0) + taken)
+
+
+def book_what_came_with(draft: Draft, report: Report) -> None:
+    """Book the sum that a report names which waits for a decision: whatever is decided, the money has come (rule 4.8)."""
+    came = report.fields.get("amount") if report.trigger == "report_closed" else None
+    if came is not None:
+        book(draft, _unasked(draft, int(came)), int(came))
+
+
+def has_booked(case: Case, report: Report) -> bool:
+    """Say whether the sum that a report names was booked when it asked for a decision."""
+    asked = {one.since for one in case.decisions if (one.source, one.key) == (report.source, report.key)}
+    return any(row.side is LedgerSide.refund and row.requested_at in asked for row in case.ledger)
 
 
 def settle_what_came(draft: Draft) -> None:
