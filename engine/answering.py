@@ -27,7 +27,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class DecisionSummary:
-    """A decision in a list. `next` is the supplier that its step orders from, `amount` the sum that it requests."""
+    """A decision in a list. `next` is the supplier that its step orders from, `amount` the sum that it requests.
+
+    `ends` is when the time is over that the platform gives for it.
+    """
 
     order: str
     number: int
@@ -38,6 +41,7 @@ class DecisionSummary:
     next: str | None
     amount: int | None
     currency: str
+    ends: datetime | None
 
 
 @repeated
@@ -93,6 +97,6 @@ def list_decisions(
         for row in found.rows:
             stands = standing_on(unit.case(row["order_id"]), at, rules)
             assert stands is not None, "the list and the order are read in one view"
-            told = {"next": stands.next, "amount": stands.amount, "currency": stands.case.order.currency}
+            told = {"next": stands.next, "amount": stands.amount, "currency": stands.case.order.currency, "ends": stands.ends}
             shown.append(filled(DecisionSummary, {**row, **told}))
     return Page(shown, found.next)

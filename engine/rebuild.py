@@ -19,13 +19,13 @@ from workflow.draft import Event
 from workflow.errors import OrderError
 from workflow.intake import judge_asking, receive
 from workflow.policy.policy import Rules
-from workflow.process import PARCEL_REPORTS, RECORDS, WAITING_RECORDS
+from workflow.process import PARCEL_REPORTS, RECORDS, TAKE_UP, WAITING_RECORDS
 from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
 from workflow.table import AMENDS
 from workflow.timer_commands import ACTIONS, act
 from workflow.undoing import RESTORED, Taken, undo
-from workflow.vocabulary import PERSON, LedgerStatus, Verdict, Way
+from workflow.vocabulary import PERSON, LedgerStatus, State, Verdict, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,16 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
 
 
 def _unamended(case: Case, history: Sequence[HistoryRow], reports: Sequence[Found]) -> Case:
-    """Return a case with the facts that the order came with."""
+    """Return a case with the facts and links that the order came with."""
     order, lines, undone = case.order, case.lines, _undone(history)
     for row in reversed(history):
         if row.trigger == "amend" and row.sequence not in undone:
             told: Details = next((one["fields"] for one in reports if _is_of(one, row)), {})
             order, lines = facts.before(order, lines, row.details, told)
+        if "taken_up" in row.details:
+            order = replace(order, replaces=None, generation=0, chain=None)
+        if row.trigger == "unlink":
+            order = replace_fields(order, **{name: row.details.get(f"was_{name}") for name in LINKS})
     return replace_fields(case, order=order, lines=lines)
 
 
@@ -110,6 +114,13 @@ def as_occurred(connection: Connection, order_id: int, at: datetime, rules: Rule
         run.step(step(run.case, place, rules))
     in_turn = sorted(reports, key=lambda report: (report.at, report.trigger != "place", report.id))
     run.live_through(in_turn, at, rules.without_asking())
+    last = queries.history(connection, order_id)[-1]
+    if last.trigger == "unlink" and last.target is State.closed and last.recorded <= at:
+        run.step(
+            carry_out(
+                run.case, Event("unlink", last.occurred, last.recorded, last.actor), rules, RECORDS["unlink"], last.target
+            )
+        )
     return Rebuilt(run.case, [made.history for made in run.steps], exact=True)
 
 
@@ -129,7 +140,8 @@ class _Retaken:
     def __init__(self, stored: Case, rows: Sequence[HistoryRow], reports: Iterable[Found]) -> None:
         self._links, self._decisions = stored.order, stored.decisions
         self._rows = {row.sequence: row for row in rows}
-        self.case = _bare(stored, with_links="replaces" in rows[0].details)
+        bare = _bare(stored, with_links="replaces" in rows[0].details)
+        self.case = replace_fields(bare, historical="historical" in rows[0].details)
         self._reports = sorted(reports, key=lambda row: row["id"])
         self._told: set[int] = set()
         self._before: dict[int, tuple[Case, set[int]]] = {}
@@ -175,7 +187,9 @@ class _Retaken:
                 made = step(self.case, event, rules)
         elif row.trigger == "undo":
             made = self._undo(row, rules)
-        elif row.trigger in ("link", "erase") or "replaces" in row.details:
+        elif "taken_up" in row.details:
+            made = self._amend(row, rules)
+        elif row.trigger in ("link", "unlink", "erase") or "replaces" in row.details:
             made = self._alone(row, rules)
         elif row.trigger == "amend" and not row.actor.startswith(PERSON):
             made = self._amend(row, rules)
@@ -193,12 +207,13 @@ class _Retaken:
 
     def _alone(self, row: HistoryRow, rules: Rules) -> Step:
         """Take a step that no report brought about."""
-        event = Event(row.trigger, row.occurred, row.recorded, row.actor, {**_fields(row), **_linked(row)})
+        names = ("of",) if row.trigger == "unlink" else ()
+        event = Event(row.trigger, row.occurred, row.recorded, row.actor, {**_fields(row, *names), **_linked(row)})
         if row.trigger == "place":
             return step(self.case, event, rules)
         if row.trigger == "link" and "chain" not in row.details:  # older programs recorded what is replaced alone
             self.case = replace_fields(self.case, order=self._links)
-        return carry_out(self.case, event, rules, RECORDS[row.trigger], None)
+        return carry_out(self.case, event, rules, RECORDS[row.trigger], row.target if row.target is not row.source else None)
 
     def _amend(self, row: HistoryRow, rules: Rules) -> Step:
         """Take what an order that came again told anew of itself."""
@@ -206,6 +221,8 @@ class _Retaken:
         self._told.add(told["id"])
         fields = {name: value for name, value in told["fields"].items() if not name.startswith("was_")}
         event = Event(row.trigger, row.occurred, row.recorded, row.actor, fields)
+        if "taken_up" in row.details:
+            return carry_out(self.case, event, rules, TAKE_UP, row.target)
         return carry_out(self.case, event, rules, AMENDS, None)
 
     def _receive(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:

@@ -13,17 +13,17 @@ from engine.unit_of_work import OpenOrder, UnitOfWork
 from storage import cases, queries
 from storage.cases import Identity
 from storage.database import Database, reading, repeated, writing
-from workflow.case.case import LINKS, Case, Report, own_key, replace_fields
-from workflow.case.facts import OF_ATTEMPT, with_former_buyer, written_lines
+from workflow.case import facts
+from workflow.case.case import LINKS, Case, Line, Order, Report, own_key, replace_fields
 from workflow.comparing import Contradiction, differences
 from workflow.draft import Event
 from workflow.intake import Received
 from workflow.policy.policy import Rules
-from workflow.process import RECORDS
+from workflow.process import RECORDS, TAKE_UP
 from workflow.repeats import FORGOTTEN, is_of_another_parcel, to_judge, with_the_key_of_its_parcel
 from workflow.step import Step, carry_out, step
 from workflow.table import AMENDS
-from workflow.vocabulary import LedgerSide, Verdict
+from workflow.vocabulary import LedgerSide, State, Verdict
 
 
 @repeated
@@ -103,13 +103,16 @@ class _Batch:
     def take(self, arrival: Arrival, observed: bool, oldest: datetime | None) -> Outcome:
         """Apply one arrival to its case, in memory."""
         identity = (arrival.order.shop, arrival.order.number)
+        is_historical = oldest is not None and arrival.order.placed_at < oldest
         if identity not in self._open:
-            historical = oldest is not None and arrival.order.placed_at < oldest
-            case = Case(arrival.order, lines=arrival.lines, salt=self.unit.new_salt(), historical=historical)
+            case = Case(arrival.order, lines=arrival.lines, salt=self.unit.new_salt(), historical=is_historical)
             self._add(identity, case, observed)
         order = self._open[identity]
         was, before = order.run.case.state, order.run.mark()
-        if was and arrival.placing:
+        if was and arrival.placing and self._was_called_off(order):
+            was = None
+            self._take_up(order, arrival.order, arrival.lines, arrival.placing, historical=is_historical)
+        elif was and arrival.placing:
             arrival = self._compare(arrival, order)
         fresh, repeated = self._sort_out(arrival, order)
         self._run(order, fresh, self._known(arrival))
@@ -117,6 +120,24 @@ class _Batch:
         verdicts, steps = order.run.since(before)
         again = [Received(report, Verdict.duplicate) for report in repeated]
         return Outcome(arrival, order.run.case, [*verdicts, *again], steps, was)
+
+    def _was_called_off(self, order: OpenOrder) -> bool:
+        """Say whether the step that placed an order was taken back, and nothing has come of the order (rule 2.19)."""
+        case = order.run.case
+        if order.stored is None or case.state is not State.closed or case.order.replaces or case.parcels or case.ledger:
+            return False
+        return queries.history(self.unit.connection, order.stored.order_id)[-1].trigger == "unlink"
+
+    def _take_up(self, order: OpenOrder, told: Order, lines: Sequence[Line], by: Report, *, historical: bool = False) -> None:
+        """Let an order that was called off be the one that is told of now: a file brings it, or it replaces one after all."""
+        case = order.run.case
+        fields = {**facts.all_of(told, lines, case), **({"historical": True} if historical else {})}
+        at = told.placed_at
+        amending = replace_fields(by, trigger="amend", at=at, key=own_key("amend", at), fields=fields)
+        amending = replace_fields(amending, nth=1 + self._count_told(order, amending))
+        event = Event("amend", at, self._now, by.actor, fields, report=amending)
+        order.run.received.append(Received(facts.with_former_buyer(case, amending), Verdict.applied))
+        order.run.step(carry_out(case, event, self._rules, TAKE_UP, State.placed))
 
     def _compare(self, arrival: Arrival, order: OpenOrder) -> Arrival:
         """Take what an order that comes again tells anew of itself; return it with what it promises and contradicts (rule 7.8).
@@ -129,13 +150,13 @@ class _Batch:
             return arrival
         erased = order.stored is not None and order.stored.erased
         found = differences(case, arrival.order, arrival.lines, arrival.given, erased=erased)
-        lines = {"lines": written_lines(found.lines)} if found.lines is not None else {}
+        lines = {"lines": facts.written_lines(found.lines)} if found.lines is not None else {}
         if found.facts or lines:
-            fields = {**found.facts, **lines, **({} if found.facts.keys().isdisjoint(OF_ATTEMPT) else {"attempt": 1})}
+            fields = {**found.facts, **lines, **({} if found.facts.keys().isdisjoint(facts.OF_ATTEMPT) else {"attempt": 1})}
             amending = replace_fields(placing, trigger="amend", at=self._now, key=own_key("amend", self._now), fields=fields)
             amending = replace_fields(amending, nth=1 + self._count_told(order, amending))
             event = Event("amend", self._now, self._now, placing.actor, fields, report=amending)
-            order.run.received.append(Received(with_former_buyer(case, amending), Verdict.applied))
+            order.run.received.append(Received(facts.with_former_buyer(case, amending), Verdict.applied))
             order.run.step(carry_out(case, event, self._rules, AMENDS, None))
         told = [self._as_report(placing, one) for one in found.contradictions]
         if found.ship_by is not None:
@@ -206,7 +227,10 @@ class _Batch:
         order, row = made.replacement.order, made.history
         identity = (order.shop, order.number)
         event = Event("place", row.occurred, row.recorded, row.actor, {"replaces": order.replaces})
-        if identity in self._open and (known := self._open[identity].run).case.state is not None:
+        if identity in self._open and self._was_called_off(self._open[identity]):
+            by = Report("confirm_reissue", row.occurred, "process", "confirm_reissue", row.actor)
+            self._take_up(self._open[identity], order, made.replacement.lines, by)
+        elif identity in self._open and (known := self._open[identity].run).case.state is not None:
             links = {name: getattr(order, name) for name in LINKS}
             linking = replace(event, trigger="link", fields=links)
             known.step(carry_out(known.case, linking, self._rules, RECORDS["link"], None))
@@ -220,7 +244,8 @@ class _Batch:
         """Return which of the new orders that reports name are known: their pieces, None if they cannot replace any."""
         shop = arrival.order.shop
         named = {number: self._open.get((shop, number)) for number in map(_new_order, arrival.reports) if number}
-        return {number: _pieces(one.run.case) for number, one in named.items() if one and one.run.case.state is not None}
+        known = {number: one for number, one in named.items() if one and one.run.case.state is not None}
+        return {number: 0 if self._was_called_off(one) else _pieces(one.run.case) for number, one in known.items()}
 
     def _sort_out(self, arrival: Arrival, order: OpenOrder) -> tuple[list[Report], list[Report]]:
         """Return what is to be judged, in order of occurrence with the placing first, and what changes nothing."""

@@ -12,12 +12,13 @@ from storage.database import Database, reading, repeated, writing
 from storage.notifications import notify_daemons
 from workflow.case.case import Case
 from workflow.case.history import HistoryRow
+from workflow.draft import Event
 from workflow.errors import Refused
 from workflow.policy.policy import Rules
-from workflow.process import STAYS_DONE
-from workflow.step import Step
+from workflow.process import RECORDS, STAYS_DONE
+from workflow.step import Step, carry_out
 from workflow.undoing import undo
-from workflow.vocabulary import PERSON, MessageStatus
+from workflow.vocabulary import PERSON, MessageStatus, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Undone:
     by: str
     step: Step
     case: Case
+    replacement: Case | None = None
+    """The order that it had placed, or taken for a replacement, afterwards."""
+    told: Sequence[str] = ()
+    """Which effects of it have told the merchant's own people by now."""
 
 
 @repeated
@@ -52,20 +57,47 @@ def undo_last(
     """
     with reading(target) if dry_run else writing(target) as connection:
         order_id = queries.resolve_id(connection, identity)
-        unit = UnitOfWork(connection, [order_id], at, lock=not dry_run)
+        unit = UnitOfWork(connection, [order_id, *queries.replacements(connection, order_id)], at, lock=not dry_run)
         case, order = unit.case(order_id), unit.orders[order_id]
         last = _last_standing(queries.history(connection, order_id))
         kept = undoing.find(connection, order_id, last.sequence)
         if kept is None:
             raise Refused(case.name, case.state, "undo", _why_not(last))
-        if left := undoing.that_have_left(connection, order_id, kept.what, lock=not dry_run):
+        left, told = undoing.that_have_left(connection, order_id, kept.what, lock=not dry_run)
+        if left:
             raise Refused(case.name, case.state, "undo", f"{', '.join(left)} has left: what it caused cannot be taken back")
+        replacement = _unlink(connection, unit, case, last, by, at, rules)
         made = undo(case, kept.what, at, by, reason, rules)
         unit.record(order_id, made, rules)
         after = order.run.case
         if not dry_run:
             _restore(connection, unit, order_id, kept, by, at)
-    return Undone(kept.what.trigger, kept.recorded, last.actor, made, after)
+    return Undone(kept.what.trigger, kept.recorded, last.actor, made, after, replacement, told)
+
+
+def _unlink(
+    connection: Connection, unit: UnitOfWork, case: Case, last: HistoryRow, by: str, at: datetime, rules: Rules
+) -> Case | None:
+    """Let the order that a step has placed, or taken for a replacement, be none any more; return it.
+
+    One that was placed by that step alone is closed.
+
+    Raises:
+        Refused: something has happened to that order since.
+
+    """
+    if last.trigger != "confirm_reissue":
+        return None
+    number = str(last.details["new_order"])
+    key, order = next((key, one) for key, one in unit.orders.items() if one.run.case.order.number == number)
+    its_last = queries.history(connection, key)[-1]
+    if its_last.recorded != last.recorded or not (its_last.trigger == "link" or "replaces" in its_last.details):
+        why = f"something has happened to {order.run.case.name} since, which it had placed ({its_last.trigger})"
+        raise Refused(case.name, case.state, "undo", why)
+    event = Event("unlink", at, at, by, {"of": case.order.number})
+    target = None if its_last.trigger == "link" else State.closed
+    unit.record(key, carry_out(unit.case(key), event, rules, RECORDS["unlink"], target), rules)
+    return order.run.case
 
 
 def _restore(connection: Connection, unit: UnitOfWork, order_id: int, kept: undoing.Kept, by: str, at: datetime) -> None:
@@ -100,6 +132,8 @@ def _why_not(last: HistoryRow) -> str:
         return f"{what}: only what a person has reported or decided last can be taken back"
     if last.trigger in STAYS_DONE:
         return f"{what}: that stays"
+    if last.trigger in ("link", "unlink"):
+        return f"{what}: that goes with the order that it replaces, or did"
     if last.due is not None:
         return f"{what}: a timer that a person has let fire stays fired (`override` moves the order)"
     if last.trigger.endswith("_timer"):

@@ -50,7 +50,7 @@ class UnitOfWork:
         `at` is the instant at which their changes are recorded. `for_timers` leaves out what no timer reads. `lock`
         is False for a preview, which stores nothing. `view` replaces each case as it is loaded.
         """
-        self._connection, self._at = connection, at
+        self.connection, self._at = connection, at
         stored = cases.load(connection, order_ids, for_timers=for_timers, lock=lock)
         self._chains = chains.load(connection, (one.case for one in stored.values()), lock=lock)
         if view:
@@ -102,7 +102,7 @@ class UnitOfWork:
 
         """
         changes = self.changes()
-        has_work = case_writer.store(self._connection, changes) if changes else False
+        has_work = case_writer.store(self.connection, changes) if changes else False
         self._new.clear()  # runs refer to what refers to them, and the cyclic garbage collector is off
         self.orders.clear()
         return has_work

@@ -83,6 +83,8 @@ class RowChanges:
     """Orders of which a report that was kept has another verdict now."""
     suppliers: list[tuple[int, int, str]] = field(default_factory=list)
     """Attempts, by order and number, whose supplier has another name: what has not left is for that one."""
+    lines_gone: list[tuple[int, int]] = field(default_factory=list)
+    """Orders that have fewer lines from now on, with how many."""
     has_work: bool = False
     """Whether there is something that a daemon can do at once."""
 
@@ -126,9 +128,11 @@ def _order(writes: RowChanges, key: int, change: CaseChange) -> None:
 
 
 def _lines(writes: RowChanges, key: int, before: Sequence[Line], after: Sequence[Line]) -> None:
-    """Lines are added, and more becomes known of one; none goes."""
+    """Lines are added, and more becomes known of one; some go only when the order is taken for another one."""
     new = enumerate(after[len(before) :], len(before) + 1)
     writes.added[LineRow] += [case_mapper.line_values(key, number, line) for number, line in new]
+    if len(after) < len(before):
+        writes.lines_gone.append((key, len(after)))
     pairs = enumerate(zip(before, after, strict=False), 1)
     writes.changed[LineRow] += [case_mapper.line_changes(key, number, was, now) for number, (was, now) in pairs if was != now]
 

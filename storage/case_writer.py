@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlmodel import col
 
 from storage import dialect, locks, outbox, turns, undoing
@@ -13,7 +13,7 @@ from storage.locks import Lock
 from storage.notifications import notify_daemons
 from storage.row_sets import row_sets
 from storage.staging import together
-from storage.tables import OrderRow
+from storage.tables import LineRow, OrderRow
 from workflow.errors import OrderChanged
 
 
@@ -38,6 +38,8 @@ def store(connection: Connection, changes: Sequence[CaseChange]) -> bool:
     if writes.placed:
         unflag_exceptions(connection, writes.placed, "the process", "the report was applied", changes[0].at)
         turns.resume(connection, changes[0].at)
+    for order_id, left in writes.lines_gone:
+        connection.execute(delete(LineRow).where(col(LineRow.order_id) == order_id, col(LineRow.number) > left))
     for order_id, attempt, supplier in writes.suppliers:
         outbox.rename_supplier(connection, order_id, attempt, supplier)
     if writes.has_work:

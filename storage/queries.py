@@ -157,6 +157,13 @@ def family(connection: Connection, order_id: int) -> list[Found]:
     return [_plain(row) for row in connection.execute(select(t.c.shop, t.c.number, t.c.state).where(same)).mappings()]
 
 
+def replacements(connection: Connection, order_id: int) -> list[int]:
+    """Return the orders that replace an order."""
+    o, replaced = table_of(OrderRow), table_of(OrderRow).alias("replaced")
+    joined = select(o.c.id).join(replaced, (replaced.c.shop == o.c.shop) & (replaced.c.number == o.c.replaces))
+    return [*connection.execute(joined.where(replaced.c.id == order_id).order_by(o.c.id)).scalars()]
+
+
 def relatives(connection: Connection, order_id: int) -> list[Found]:
     """Return the orders of one chain of replacements, the first one first; itself alone where it has no chain."""
     o = table_of(OrderRow)

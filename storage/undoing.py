@@ -88,14 +88,15 @@ def forget_one(connection: Connection, order_id: int, what: Taken) -> None:
     connection.execute(delete(_u).where(_u.c.order_id == order_id, _u.c.first == what.first))
 
 
-def that_have_left(connection: Connection, order_id: int, what: Taken, *, lock: bool) -> list[str]:
-    """Return the kinds of effects of some steps that have left, or may have, for others than the merchant's own people.
+def that_have_left(connection: Connection, order_id: int, what: Taken, *, lock: bool) -> tuple[list[str], list[str]]:
+    """Return the kinds of effects of some steps that have left, or may have: for others, and for the merchant's own people.
 
     With `lock`, PostgreSQL locks all effects of these steps, so that no message takes one of them meanwhile.
     """
     theirs = select(_e.c.kind, _e.c.status).where(_caused(order_id, what)).order_by(_e.c.id)
     found = connection.execute(theirs.with_for_update() if lock else theirs)
-    return [kind for kind, status in found if status in _GONE and kind not in _WITHIN]
+    left = [kind for kind, status in found if status in _GONE]
+    return [kind for kind in left if kind not in _WITHIN], [kind for kind in left if kind in _WITHIN]
 
 
 def drop_effects(connection: Connection, order_id: int, what: Taken, by: str, at: datetime) -> list[int]:

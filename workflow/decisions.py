@@ -11,7 +11,7 @@ from workflow.draft import Event
 from workflow.errors import OrderError, Refused
 from workflow.machine import decide
 from workflow.process import RECORDS
-from workflow.rules.decision_changes import would_ask
+from workflow.rules.decision_changes import ends, would_ask
 from workflow.rules.guards import GUARDS, GuardContext
 from workflow.step import Step, carry_out, without_booked_money
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
@@ -38,7 +38,8 @@ class Answer:
 class Standing:
     """A decision that stands on an order: how it can be answered, and what `yes` would do.
 
-    `next` is the supplier that it would order from, `amount` the sum that it would request, in minor units.
+    `next` is the supplier that it would order from, `amount` the sum that it would request, in minor units, and `ends` when
+    the time is over that the platform gives for it.
     """
 
     case: Case
@@ -46,6 +47,7 @@ class Standing:
     ways: tuple[Way, ...]
     next: str | None = None
     amount: int | None = None
+    ends: datetime | None = None
 
 
 def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
@@ -104,7 +106,7 @@ def standing_on(case: Case, at: datetime, rules: Rules) -> Standing | None:
         passed_over = replace_fields(decision, passed_over=case.next_supplier())
         others = replace_fields(case, decisions=(*case.decisions[:-1], passed_over))
         ways += [Way.next, Way.refund] if others.next_supplier() else [Way.refund]
-    return Standing(case, decision, (*ways, Way.stay), *would_ask(case, row.effects))
+    return Standing(case, decision, (*ways, Way.stay), *would_ask(case, row.effects), ends(case))
 
 
 def report_of(case: Case, decision: Decision) -> Report | None:

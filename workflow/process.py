@@ -268,10 +268,14 @@ RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
     # an order that was known already turns out to be a replacement (rule 8.7), a person takes their last step back
     # (rule 2.19), and a buyer is erased (rule 6.4)
     Row("link", None, STAYS, changes=("link",)),
+    Row("unlink", None, STAYS, changes=("unlink",)),
     Row("undo", None, STAYS, changes=("take_back",)),
     Row("erase", None, STAYS),
 )}
 """Steps that no report and no deadline causes: they are recorded in any state, and the order stays."""
+
+TAKE_UP = Row("amend", None, STAYS, changes=("link", "take_up"))
+"""What an order that was called off is when its number comes again: a new order, or a replacement once more (rule 2.19)."""
 
 OLDER_NEWS: Mapping[str, Row] = {row.trigger: row for row in (
     Row("ship", None, STAYS, changes=("take_shipment",)),
@@ -300,7 +304,7 @@ CORRECTED = ("carrier", "tracking_number")
 """Fields that a correction may change; of the others it may only fill in those that were empty."""
 
 WITHOUT_A_MOVE = tuple(row for rows in (RECORDS, OLDER_NEWS, ABOUT_A_LEFT_ATTEMPT, CORRECTIONS) for row in rows.values())
-"""Rows that are taken in any state, and move no order."""
+"""Rows that are taken in any state, and by themselves move no order."""
 
 CLOCKS: tuple[Clock, ...] = (
     Clock("urge", starts_on=(S.placed, S.rerouted), runs_in=(S.placed, S.rerouted), pauses_in=INTERCEPTING,
@@ -419,10 +423,12 @@ NOT_OF_HISTORICAL = ("urge", "reroute", "stall", "chase_verification", "chase_re
 """Clocks that do not run for an order that was old when it was imported (rule 7.7)."""
 STOPPED_BY_CLOSURES = ("urge", "reroute", "fail_interception", "chase_recovery")
 """Clocks of what a supplier is to do: days on which it is closed do not count (rule 3.11)."""
-STAYS_DONE = ("place", "submit_evidence", "confirm_reissue")
-"""What a person reports and cannot take back: the order itself, files of evidence, and an order that was placed for it."""
+STAYS_DONE = ("place", "submit_evidence")
+"""What a person reports and cannot take back: the order itself, and files of evidence."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")
 """Clocks that wait while a report waits for a decision."""
+SET_BY_THE_PLATFORM = "lapse_window"
+"""The clock of a time that the platform gives: whoever decides is told when it ends."""
 DECIDED_BY_POLICY = ("lapse_window",)
 """Steps that no person is asked about: the policy has said what is to happen."""
 FINAL_STATES = (S.closed, S.refunded, S.reissued)

@@ -80,6 +80,8 @@ def _print_standing(app: App, found: Standing | None, identity: str) -> None:
     click.echo(
         f"Order {safe(case.name)} is {case.state}. Decision {one.number}: {one.trigger} waits, {app.when(one.since)}{sleeps}."
     )
+    if found.ends:
+        click.echo(f"  The time for it ends {app.when(found.ends)}: then the policy decides.")
     for way in found.ways:
         would = _would(found) if way is Way.yes else ""
         click.echo(f"  aftersales decide {safe(identity)} {way:<8}{_MEANING[way]}{would}")

@@ -26,7 +26,7 @@ def decisions_command(ctx: click.Context, sleeping: bool, wanted: Filter, paging
 
     def cells(one: DecisionSummary) -> Sequence[Any]:
         amount = None if one.amount is None else show_amount(one.amount, one.currency)
-        return one.order, one.number, one.state, one.trigger, one.next or amount, app.brief(one.since)
+        return one.order, one.number, one.state, one.trigger, one.next or amount, app.brief(one.since), app.brief(one.ends)
 
-    columns = ("order", "decision", "state", "step", "supplier or sum", "since")
+    columns = ("order", "decision", "state", "step", "supplier or sum", "since", "ends")
     print_page("decisions", page, paging, columns, cells, "Nothing waits for a decision.")

@@ -46,7 +46,9 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
         "allowed": told.allowed,
         "attention": [flag for flag, _, _ in told.attention],
         "refused": [{"trigger": trigger, "occurred": at, "reason": reason} for trigger, at, reason in told.refused],
-        "decision": fields_of(told.standing.decision) | {"ways": told.standing.ways} if told.standing else None,
+        "decision": fields_of(told.standing.decision) | {"ways": told.standing.ways, "ends": told.standing.ends}
+        if told.standing
+        else None,
         "observed": told.observed,
         "historical": told.case.historical,
         "noted": [{"trigger": trigger, "occurred": at} for trigger, at in told.noted],
@@ -128,7 +130,8 @@ def _your_turn(app: App, told: Explanation) -> Iterator[str]:
     if told.standing:
         one = told.standing.decision
         asleep = f", and sleeps until {app.when(one.sleeps_until)}" if one.sleeps(now()) else ""
-        yield f"Waits for your decision {one.number}: {one.trigger}, {app.when(one.since)}{asleep}."
+        ends = f"; the time for it ends {app.when(told.standing.ends)}" if told.standing.ends else ""
+        yield f"Waits for your decision {one.number}: {one.trigger}, {app.when(one.since)}{asleep}{ends}."
         first, *others = told.standing.ways
         otherwise = f" (or {', '.join(others)})" if others else ""
         yield f"      aftersales decide {name} {first}{otherwise}"

@@ -40,5 +40,9 @@ def _print(app: App, undone: Undone, *, would: bool) -> None:
     for timer in sorted(case.timers, key=lambda one: one.due_at)[:3]:
         if timer.status == "pending":
             click.echo(f"  next: {timer.trigger}, {app.when(timer.due_at)}")
+    if undone.told:
+        click.echo(f"  you have been told of that step already ({', '.join(undone.told)}): it counts no more")
+    if (other := undone.replacement) is not None:
+        click.echo(f"Order {safe(other.name)} {'would be' if would else 'is'} {other.state}, and no replacement of it.")
     if case.decision:
         click.echo(f"  {case.decision.trigger} waits for your decision")

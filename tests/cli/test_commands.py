@@ -107,6 +107,22 @@ def undecided(shop, asking, tmp_path):
     return shop
 
 
+def test_a_decision_says_until_when_the_platform_gives_time_for_it(shop, asking, tmp_path):
+    told = {"ship": 4, "deliver": 5, "open_claim": 6, "submit_evidence": 7, "approve": 8, "choose_refund": 9}
+    (tmp_path / "out.csv").write_text(
+        "id,placed_at,supplier,route,currency,paid,open_claim_kind," + ",".join(f"{one}_at" for one in told) + "\n"
+        "7,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,25.90,damaged,"
+        + ",".join(f"2025-03-{on:02}T09:00:00Z" for on in told.values())
+        + "\n"
+    )
+    imported = shop("import", "out.csv", "--urge-historical", "--json").json
+    assert imported["waiting"] == 1, imported
+    (one,) = shop("decisions", "--json").json["decisions"]
+    assert (one["trigger"], one["ends"][:10]) == ("choose_refund", "2025-03-28")
+    assert "The time for it ends 2025-03-28 16:00" in shop("decide", "7").out
+    assert "the time for it ends 2025-03-28 16:00" in shop("explain", "7").out
+
+
 def test_what_waits_for_a_decision_is_listed_with_the_supplier_it_would_go_to(undecided):
     (one,) = undecided("decisions", "--json").json["decisions"]
     assert (one["order"], one["trigger"], one["next"]) == ("main/7", "report_no_stock", "Ningbo")
@@ -163,6 +179,14 @@ def test_what_was_reported_by_mistake_is_taken_back(shop):
     left = shop("undo", "1004")
     assert (left.code, "request_refund has left: what it caused cannot be taken back" in left.out) == (1, True)
     assert (shop("undo", "999").code, shop("undo").code) == (1, 2)
+
+
+def test_what_has_told_the_merchant_already_is_said_when_it_is_taken_back(shop):
+    shop("report", "1004", "override", "--to", "delivered", "--reason", "seen")
+    assert "you have been told" not in shop("undo", "1004", "--dry-run").out
+    shop("once")
+    said = shop("undo", "1004").out
+    assert "you have been told of that step already (notify_merchant): it counts no more" in said
 
 
 def test_a_decision_is_taken_back_and_stands_again(undecided):

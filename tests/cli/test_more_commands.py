@@ -72,6 +72,11 @@ def test_a_replacement_is_shown_with_its_family(claimed):
     assert "replaces 1001" in claimed("show", "1001-R").out
     assert "1001-R" in claimed("show", "1001").out
     assert "order main/1001-R" in claimed("claims", "show", "1001").out
+    asked = claimed("undo", "1001", "--dry-run").out
+    assert "Order main/1001-R would be closed, and no replacement of it." in asked
+    assert "Order main/1001-R is closed, and no replacement of it." in claimed("undo", "1001").out
+    assert "replaces" not in claimed("show", "1001-R").out
+    assert claimed("report", "1001", "confirm_reissue", "--new-order", "1001-S").code == 0
 
 
 def test_the_page_of_a_claim_needs_no_other_file_and_shows_no_place(claimed, tmp_path):

@@ -18,6 +18,19 @@ def told(fields: Details) -> Iterator[tuple[str, object]]:
     return ((name, as_fact(name, fields[name])) for name in FACTS if fields.get(name) is not None)
 
 
+def emptied(fields: Details) -> list[str]:
+    """Return the facts of which it is told that they are not known."""
+    return [name for name in str(fields.get("emptied") or "").split(";") if name in FACTS]
+
+
+def all_of(order: Order, lines: Sequence[Line], was: Case) -> dict[str, Detail]:
+    """Return the fields that make the facts of a case those of another order: what is not known of that is emptied."""
+    fields = {name: as_detail(value) for name in FACTS if (value := getattr(order, name)) is not None}
+    gone = [name for name in FACTS if name not in fields and getattr(was.order, name) is not None]
+    links = {name: getattr(order, name) for name in LINKS} if order.replaces else {}
+    return {**fields, **links, "emptied": ";".join(gone) or None, "lines": written_lines(lines), "attempt": 1, "taken_up": True}
+
+
 def known(case: Case, name: str, fields: Details) -> object:
     """Return a fact as it is known: of the order, or of the attempt that a report is about."""
     attempt = attempt_of(case, fields)
@@ -51,7 +64,9 @@ def as_fact(name: str, written: Detail) -> object:
 
 def with_former_buyer(case: Case, report: Report) -> Report:
     """Return a report that amends who the buyer is, with who it was: an erasure looks for both."""
-    amended = [name for name in PERSONAL if report.fields.get(name) is not None and getattr(case.order, name) is not None]
+    gone = emptied(report.fields)
+    told = [name for name in PERSONAL if name in gone or report.fields.get(name) is not None]
+    amended = [name for name in told if getattr(case.order, name) is not None]
     return replace_fields(report, fields={**report.fields, **{f"was_{name}": getattr(case.order, name) for name in amended}})
 
 

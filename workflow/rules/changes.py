@@ -26,6 +26,20 @@ def link(draft: Draft) -> None:
     draft.change(order=replace_fields(draft.case.order, **links))
 
 
+def unlink(draft: Draft) -> None:
+    """The order is no replacement any more: the step that placed it, or took it for one, was taken back (rule 2.19)."""
+    order = draft.case.order
+    draft.note(**{f"was_{name}": getattr(order, name) for name in LINKS})
+    draft.change(order=replace_fields(order, replaces=None, generation=0, chain=None))
+
+
+def take_up(draft: Draft) -> None:
+    """The order was called off, and its number comes again: it is the order that is told of now (rule 2.19)."""
+    amend(draft)
+    draft.change_attempt(replace_fields(draft.case.attempt, placed_at=draft.case.order.placed_at))
+    draft.change(historical=bool(draft.event.fields.get("historical")))
+
+
 def take_promise(draft: Draft) -> None:
     """The current attempt has a new promised ship date: its overdue clocks count from it, even if they were off (rule 3.2)."""
     ship_by = datetime.fromisoformat(str(draft.event.fields["ship_by"]))
@@ -44,6 +58,7 @@ def amend(draft: Draft) -> None:
         for name, value in facts.told(fields)
         if value != facts.known(case, name, fields)
     }
+    changed |= dict.fromkeys(facts.emptied(fields))
     for name in changed:
         was = facts.as_detail(facts.known(case, name, fields))
         draft.note(**{f"was_{name}": digest(case.salt, str(was)) if was is not None and name in PERSONAL else was})
@@ -231,6 +246,8 @@ def take_delivery(draft: Draft) -> None:
     attempt = draft.case.attempt
     draft.change_attempt(replace_fields(attempt, delivered_at=_arrived(draft, attempt)))
     draft.note(attempt=attempt.number)
+    if parcels.some_are_lost(draft.was.parcels) and not parcels.some_are_lost(draft.case.parcels):
+        draft.cleared.append("parcel_lost")
 
 
 def count_the_window_anew(draft: Draft) -> None:
@@ -278,6 +295,8 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
     change.__name__: change
     for change in (
         link,
+        unlink,
+        take_up,
         take_promise,
         amend,
         move_by_hand,

@@ -6,7 +6,7 @@ from datetime import datetime
 from workflow.case import claims
 from workflow.case.case import Case, Decision, replace_fields
 from workflow.draft import Draft
-from workflow.process import REST_FOR_A_DECISION
+from workflow.process import REST_FOR_A_DECISION, SET_BY_THE_PLATFORM
 from workflow.rules import money_changes, timers
 from workflow.vocabulary import DecisionStatus, State, TimerStatus, Way
 
@@ -32,7 +32,7 @@ def ask(draft: Draft) -> None:
     queue(draft)
     timers.start(draft, REMINDER)
     supplier, amount = would_ask(case, str(event.fields["would"]).split(", "))
-    draft.note(decision=decision.number, next=supplier, amount=amount)
+    draft.note(decision=decision.number, next=supplier, amount=amount, window_ends=_written(ends(case)))
 
 
 def would_ask(case: Case, effects: Collection[str]) -> tuple[str | None, int | None]:
@@ -41,11 +41,20 @@ def would_ask(case: Case, effects: Collection[str]) -> tuple[str | None, int | N
     return supplier, claims.to_ask_for(case, case.claim) if "request_refund" in effects else None
 
 
+def ends(case: Case) -> datetime | None:
+    """Return when the time ends that the platform gives for a step, or None where it gives none."""
+    return next((one.due_at for one in case.timers if one.trigger == SET_BY_THE_PLATFORM), None)
+
+
+def _written(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
+
+
 def tell_of_decision(draft: Draft) -> None:
     """Note what a reminder speaks of."""
     decision = draft.case.decision
     assert decision is not None, "reminders end with the decision"
-    draft.note(decision=decision.number, asks=decision.trigger)
+    draft.note(decision=decision.number, asks=decision.trigger, window_ends=_written(ends(draft.case)))
 
 
 def queue(draft: Draft) -> None:

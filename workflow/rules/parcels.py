@@ -95,6 +95,11 @@ def lacks_shipping(parcel: Parcel) -> bool:
     return "deliver" in triggers and "ship" not in triggers
 
 
+def some_are_lost(parcels: Sequence[Parcel]) -> bool:
+    """Say whether a parcel is lost."""
+    return any(position(one.news) is Position.lost for one in parcels if one.same_as is None)
+
+
 def take_in(case: Case, event: Event, attempt: Attempt) -> News | None:
     """Return what a report makes of the parcels of an attempt; None: it names a parcel that is not known."""
     event = _by_its_number(case, event)
