@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from inbound.files import Cell
@@ -66,7 +67,16 @@ def shop(cell: Cell) -> str:
 
 def names(cell: Cell) -> tuple[str, ...]:
     """Read a list of names: a list, or text separated by ';', '|' or ','."""
-    parts = cell if isinstance(cell, list) else re.split(r"[;|,]", cell)
+    return _names_in(cell) if isinstance(cell, str) else _plain_names(cell)
+
+
+@lru_cache(maxsize=1_000)
+def _names_in(cell: str) -> tuple[str, ...]:
+    """Read a list of names from text; a file has the same few again and again."""
+    return _plain_names(re.split(r"[;|,]", cell))
+
+
+def _plain_names(parts: Iterable[str]) -> tuple[str, ...]:
     return tuple(text(part.strip()) for part in parts if part.strip())
 
 

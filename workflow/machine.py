@@ -84,19 +84,28 @@ def decide(
     rows = ROWS_BY_STATE_AND_TRIGGER.get((here, trigger))
     if rows is None:
         raise InvalidTransition(case.name, case.state, trigger, f"it is not allowed in {here}", allowed_now(case))
-    if (here, trigger) in _DECIDED:
-        return _DECIDED[here, trigger]
     question = GuardContext(case, fields, rules, at, case.parcels if parcels is None else parcels)
+    first = _first_that_passes(rows, question)
+    if first is not None and (known := _DECIDED.get((here, trigger, first))):
+        return known
     mover = _Mover(here, question)
     if not _machine().events[trigger].trigger(mover) or mover.move is None:
         raise Refused(case.name, case.state, trigger, _why_not(rows, question), allowed_now(case))
-    if len(rows) == 1 and not rows[0].guards and rows[0].target not in (Target.back, Target.named):
-        _DECIDED[here, trigger] = mover.move.row, mover.move.target
+    if first is not None:
+        _DECIDED[here, trigger, first] = mover.move.row, mover.move.target
     return mover.move.row, mover.move.target
 
 
-_DECIDED: dict[tuple[str, str], tuple[Row, State | None]] = {}
-"""What `transitions` decided where the table alone decides: one row, no guard, and a state by name or none."""
+_DECIDED: dict[tuple[str, str, int], tuple[Row, State | None]] = {}
+"""What `transitions` has decided, by state, trigger and the first row whose guards all pass: it decides the same again."""
+
+
+def _first_that_passes(rows: tuple[Row, ...], question: GuardContext) -> int | None:
+    """Return the place of the first row whose guards all pass; None if there is none, or its target is not of the table."""
+    for place, row in enumerate(rows):
+        if all(GUARDS[name].allows(question) for name in row.guards):
+            return None if row.target in (Target.back, Target.named) else place
+    return None
 
 
 def _why_not(rows: tuple[Row, ...], question: GuardContext) -> str:

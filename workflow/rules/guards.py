@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workflow.case import claims, facts
 from workflow.case.case import Case, Claim, Details, LedgerRow, Parcel, replace_fields
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from workflow.policy.policy import Rules
 
 
-@dataclass(frozen=True, slots=True)
-class GuardContext:
+class GuardContext(NamedTuple):
     """What a guard may look at."""
 
     case: Case
