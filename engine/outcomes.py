@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields
 from workflow.case.case import Case, Line, Order, Report
 from workflow.intake import Received
 from workflow.step import Step
+from workflow.values import value_class
 from workflow.vocabulary import State, Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Arrival:
     """What came in about one order: its facts and lines with the placing report, and other reports, unsorted.
 
@@ -25,7 +26,7 @@ class Arrival:
     given: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Outcome:
     """What became of an arrival, or of an order that was placed because of one. `was` is the state before."""
 

@@ -5,18 +5,18 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from workflow.errors import UsageError
+from workflow.values import value_class
 
 Cell = str | list[str]
 
 csv.field_size_limit(1 << 24)  # a longer cell than ours is rejected with its row, not with its file
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Row:
     """One row of a file. `problem` says why it cannot be read as a row at all."""
 

@@ -1,7 +1,7 @@
 """Rows of a mapped file turned into orders with their lines and reports, or into rejections."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from workflow.policy.policy import Orders
 from workflow.process import ABOUT_PARCELS
 from workflow.repeats import with_the_key_of_its_parcel
 from workflow.reports import FIELDS
+from workflow.values import value_class
 
 DEFAULT_SHOP = "main"
 _DEFAULTS = ("route", "currency", "language")
@@ -30,7 +31,7 @@ SOURCE = "import"
 """What reports of files are unique by, whatever the file is called: tomorrow's export repeats today's."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Rejection:
     """A row or a report that was not taken: where it stands, why, and since when it exists (None: not known)."""
 
@@ -41,7 +42,7 @@ class Rejection:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Incoming:
     """One order of a file, with its lines and reports in the order in which the mapping lists them.
 
@@ -66,6 +67,7 @@ class OrderFile:
 
     def __init__(self, path: Path, mapping: Mapping, defaults: Orders) -> None:
         self.path, self._mapping, self._defaults = path, mapping, defaults
+        self._actor = f"import:{path.name}"
         self._instant = partial(read_instant, zone=mapping.zone, time_format=mapping.time_format)
         instant = partial(cells.instant, read=self._instant)
         readers: dict[str, Callable[[Cell], Any]] = {**cells.ORDER_READERS, "placed_at": instant, "ship_by": instant}
@@ -233,10 +235,6 @@ class OrderFile:
         key = self._cell(row, source.key, cells.identity, known) if source.key else None
         said = {name: value for name, value in fields.items() if value is not None}
         return Report(source.trigger, at, SOURCE, key or own_key(source.trigger, at), self._actor, said)
-
-    @property
-    def _actor(self) -> str:
-        return f"import:{self.path.name}"
 
     def _agree(self, first: Incoming, row: Row, values: dict[str, Any]) -> None:
         """A later row may repeat the order or be silent about it, and no more.

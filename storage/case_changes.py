@@ -30,6 +30,7 @@ from workflow.case.canonical import kept_json
 from workflow.case.case import Case, Line
 from workflow.intake import Received
 from workflow.step import Step
+from workflow.values import value_class
 from workflow.vocabulary import EffectStatus, Verdict
 
 Model = type[SQLModel]
@@ -49,7 +50,7 @@ INSERT_ORDER: tuple[Model, ...] = (
 """Orders come before what belongs to them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CaseChange:
     """What happened to one order in one transaction, to be stored as one.
 

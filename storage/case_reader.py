@@ -7,7 +7,7 @@ as long as everything else.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any
@@ -44,6 +44,7 @@ from storage.tables import (
 )
 from workflow.case.case import PERSONAL, Attempt, Case, Claim, Decision, LedgerRow, Line, Order, Parcel, Report, Timer, made
 from workflow.process import PARCEL_REPORTS
+from workflow.values import value_class
 from workflow.vocabulary import State, words_of
 
 Rows = Sequence[Sequence[Any]]
@@ -72,7 +73,7 @@ _JSON: Mapping[str, Read] = {
 """How the columns that hold JSON are read."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Source:
     """What is read of one table: its columns, and what a row becomes.
 
@@ -130,7 +131,7 @@ _KEPT = "reports.verdict IN ('exception', 'refused') AND reports.resolved_at IS 
 _WAITING = Source(ReportRow, Report, _REPORT, f"{_KEPT} AND {_OF_PARCELS} AND {_CORRECTS_NONE}")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StoredCase:
     """A case as it stands in the database, with what concerns storage alone."""
 

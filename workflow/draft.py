@@ -21,13 +21,14 @@ from workflow.case.case import (
     Timer,
     replace_fields,
 )
+from workflow.values import value_class
 from workflow.vocabulary import ClaimStatus, LedgerSide, Mode, Row, State, Way
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Event:
     """What happens to an order: a report, or a timer that fires. `at` is when it occurred."""
 
@@ -54,7 +55,7 @@ class Event:
         return None if way is None else Way(str(way))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class EffectDraft:
     """Something that leaves the engine because of a step. `mode` is that of the policy when the step was taken (rule 5.2)."""
 
@@ -66,7 +67,7 @@ class EffectDraft:
     """Not before this instant: until then the step can be taken back (rule 2.19)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Replacement:
     """An order that is placed because of a step of another one (rule 8.7)."""
 

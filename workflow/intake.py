@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from workflow.rules import parcels
 from workflow.rules.guards import NO_SUCH_ATTEMPT
 from workflow.step import Step, carry_out, step
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
+from workflow.values import value_class
 from workflow.vocabulary import PERSON, State, Verdict
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ OF_PARCEL = (*CORRECTED, "parcel", "same_as")
 ANOTHER_HAS_THAT_NUMBER = "another parcel of the order has that tracking number (`show` lists them)"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Received:
     """A report with its verdict; `error` says why it was not applied, `step` what it did when it was."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -31,13 +31,14 @@ from workflow.rules.decision_changes import settle
 from workflow.rules.money_changes import has_booked
 from workflow.rules.needs import obsolete
 from workflow.table import EFFECT_OF
+from workflow.values import value_class
 from workflow.vocabulary import PERSON, ClaimStatus, Mode, Party, Row, State, Target, TimerStatus
 
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Step:
     """Everything that a step writes; it is stored together or not at all (rule 5.1)."""
 

@@ -1,11 +1,12 @@
 """The case file of one order: what was ordered, and where it stands. Values only; they never change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tracing.per_input import per_input
+from workflow.values import value_class
 from workflow.vocabulary import (
     ClaimKind,
     ClaimStatus,
@@ -47,7 +48,7 @@ Detail = str | int | bool | None
 Details = Mapping[str, Detail]
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Line:
     """One line of an order. `price` and `sale` are in minor units of the order's currency, for one piece.
 
@@ -61,7 +62,7 @@ class Line:
     sale: int | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Order:
     """What was ordered, as it came in. `paid` and `sale` are in minor units of `currency`.
 
@@ -106,7 +107,7 @@ LINKS = ("replaces", "generation", "chain")
 """What binds an order to its chain of replacements; files say nothing of it."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Attempt:
     """One supplier's turn at the order (rule 2.3)."""
 
@@ -129,7 +130,7 @@ class Attempt:
     """Since when it is current again, after the order had left it (rule 2.4)."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Parcel:
     """What one attempt has sent in one parcel (rule 2.18). It is known by its tracking number, once that is known.
 
@@ -145,7 +146,7 @@ class Parcel:
     tracking_number: str | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Timer:
     """A deadline of an order, or of one of its claims. `nth` counts the firings of a clock that repeats, from 1.
 
@@ -176,7 +177,7 @@ class Timer:
         return max(timedelta(0), at - (self.paused_at or at))
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class LedgerRow:
     """Money owed to the merchant: a refund by the platform, or a recovery from a supplier that was left.
 
@@ -198,7 +199,7 @@ class LedgerRow:
     """The row whose settled sum this one corrects, by `amount`."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Claim:
     """What the buyer claims of an order, from its opening to its remedy (docs/process.md, part 8).
 
@@ -226,7 +227,7 @@ class Claim:
     replacement: str | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Decision:
     """A step that waits for a person's decision (rule 5.9): of the timer, or of the report, that would have taken it.
 
@@ -256,7 +257,7 @@ def own_key(trigger: str, at: datetime) -> str:
     return f"{trigger}@{at.isoformat()}"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Report:
     """Something that was said about an order: by a person, a file, the API or a carrier.
 
@@ -273,7 +274,7 @@ class Report:
     id: int | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Correction(Report):
     """A report under the key of one that was applied, or waits for a decision, and that says something else (rule 2.14)."""
 
@@ -286,7 +287,7 @@ def _first_untried(alternatives: tuple[str, ...], *tried: str | None) -> str:
     return next((name for name in alternatives if name not in tried), "")
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Case:
     """Everything the process needs to know of one order to take its next step."""
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +9,11 @@ from tracing.per_input import per_input
 from workflow.case.canonical import ascii_json
 from workflow.case.case import Details, made
 from workflow.plurals import counted
+from workflow.values import value_class
 from workflow.vocabulary import State
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class HistoryRow:
     """One step of an order. `due` is set when a timer fired it; `hash` covers the row and the hash before.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workflow.case.case import Attempt, Case, Parcel, replace_fields
 from workflow.process import CORRECTED, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS
+from workflow.values import value_class
 from workflow.vocabulary import Position, State
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _MOVED = {str(position): position for position in Position}
 """News of a parcel whose order a person has moved: it is where the order was moved to."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class News:
     """What a report makes of the parcels of an order.
 
