@@ -13,7 +13,7 @@ from engine.reporting import apply
 from inbound.orders import Incoming, OrderFile, Rejection
 from storage import cases, imports
 from storage.attention import raise_flags
-from storage.database import Database, repeated
+from storage.database import Database, repeated, without_cyclic_gc
 from workflow.errors import AftersalesError, describe_error
 from workflow.policy.policy import Rules
 
@@ -56,8 +56,12 @@ def import_orders(
         if number > done or order.order.placed_at > stored_before  # the run that was interrupted left these to a later one
     )
     storing = _Storing(database, digest, done, now, rules, imported, observed=observed, older_than=older_than)
-    while batch := [*islice(orders, BATCH)]:
-        storing.store(batch)
+    while True:
+        with without_cyclic_gc():
+            batch = [*islice(orders, BATCH)]
+            storing.store(batch)
+        if len(batch) < BATCH:
+            break
     with database.write() as connection:
         imports.finish(connection, digest)
     return imported

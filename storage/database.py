@@ -76,7 +76,7 @@ class Database:
         with (
             self._writer_turn(),
             self._failures_named(),
-            _without_cyclic_gc(),
+            without_cyclic_gc(),
             self.engine.connect().execution_options(write=True) as connection,
             connection.begin(),
         ):
@@ -278,7 +278,7 @@ class Database:
 
 
 @contextmanager
-def _without_cyclic_gc() -> Iterator[None]:
+def without_cyclic_gc() -> Iterator[None]:
     """Disable the cyclic garbage collector: a batch makes many long-lived objects, and each collection scans them all."""
     enabled = gc.isenabled()
     gc.disable()
