@@ -50,8 +50,9 @@ class Kept:
 
 def keep(connection: Connection, changes: Iterable[tuple[int, "CaseChange"]]) -> None:
     """Keep how the steps of people can be taken back, before they are stored."""
-    mine = [(key, change) for key, change in changes if change.before and change.steps and can_be_undone(change.steps)]
-    for key, change in mine:
+    for key, change in changes:
+        if not change.steps or not change.before or not can_be_undone(change.steps):
+            continue
         assert change.before is not None, "a new order is placed, and that stays"
         what = taken(change.before, change.after, change.steps)
         reports = [_with_verdict(connection, one.report) for one in change.received]

@@ -77,9 +77,9 @@ class Replacement:
 
 @dataclass(slots=True)
 class Draft:
-    """The mutable state of a step in progress; `case` is replaced by a new value, never changed in place.
+    """The mutable state of a step in progress: `was` is the case before it, `case` the one that it makes.
 
-    `was` is the case before the step.
+    From the first change on `case` is this draft's own, and is changed in place until the step is finished.
     """
 
     was: Case
@@ -105,8 +105,13 @@ class Draft:
         return self.was.state
 
     def change(self, **values: Any) -> None:
-        """Replace fields of the case."""
-        self.case = replace_fields(self.case, **values)
+        """Change fields of the case."""
+        if self.case is self.was:
+            self.case = replace_fields(self.was, **values)
+            return
+        mine = vars(self.case)
+        assert mine.keys() >= values.keys(), f"a case has no {values.keys() - mine.keys()}"
+        mine.update(values)
 
     def note(self, **details: Detail) -> None:
         """Add to the details of the history row."""

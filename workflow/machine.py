@@ -84,6 +84,8 @@ def decide(
     rows = ROWS_BY_STATE_AND_TRIGGER.get((here, trigger))
     if rows is None:
         raise InvalidTransition(case.name, case.state, trigger, f"it is not allowed in {here}", allowed_now(case))
+    if not rows[0].guards and (known := _DECIDED.get((here, trigger, 0))):
+        return known  # nothing is to be asked
     question = GuardContext(case, fields, rules, at, case.parcels if parcels is None else parcels)
     first = _first_that_passes(rows, question)
     if first is not None and (known := _DECIDED.get((here, trigger, first))):

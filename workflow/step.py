@@ -226,7 +226,8 @@ def _finish(draft: Draft) -> Step:
         "wrote": written(draft.was, before, draft.timers),
     }
     row = sealed(before.name, before.last_hash, fields)
-    case = replace_fields(before, steps=row.sequence, last_hash=row.hash)
+    draft.change(steps=row.sequence, last_hash=row.hash)
+    case = draft.case
     dropped = tuple(obsolete(draft.was, case))
     flags, cleared = tuple(draft.flags), tuple(draft.cleared)
     return Step(case, row, draft.timers, tuple(draft.effects), dropped, flags, cleared, draft.replacement, draft.suppliers)

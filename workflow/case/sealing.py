@@ -94,10 +94,15 @@ def written(was: Case, now: Case, timers: Mapping[int, Timer]) -> str:
 
 def _numbered(was: tuple[Any, ...], now: tuple[Any, ...]) -> dict[str, Any]:
     """Return what was written of parts that are numbered from 1; None for one that goes, with the step that made it."""
-    pairs = zip(was, now, strict=False)
-    changed = {str(new.number): fields for old, new in pairs if old is not new and (fields := _changed(old, new))}
-    gone = {str(one.number): None for one in was[len(now) :]}
-    return changed | {str(new.number): _new(new) for new in now[len(was) :]} | gone
+    wrote: dict[str, Any] = {}
+    for old, new in zip(was, now, strict=False):
+        if old is not new and (fields := _changed(old, new)):
+            wrote[str(new.number)] = fields
+    for new in now[len(was) :]:
+        wrote[str(new.number)] = _new(new)
+    for gone in was[len(now) :]:
+        wrote[str(gone.number)] = None
+    return wrote
 
 
 def _timer(was: Timer | None, now: Timer) -> Any:
