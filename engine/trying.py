@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
 
-from storage import clock, outbox, queries, timers
+from storage import clock, queries
 from storage.database import Database, DatabaseFailed
 from workflow.errors import UsageError
 
@@ -39,11 +39,3 @@ def move(database: Database, at: datetime) -> None:
     """Move the test clock forward."""
     with database.write() as connection:
         clock.move(connection, at)
-
-
-def next_instant(database: Database, after: datetime, until: datetime) -> datetime | None:
-    """Return the next instant, up to `until`, at which a timer is due or a message is to be tried; None if there is none."""
-    with database.read() as connection:
-        wakes = (timers.next_wake(connection), outbox.next_try(connection))
-    at = min((wake for wake in wakes if wake is not None), default=None)
-    return None if at is None or at > until else max(at, after)

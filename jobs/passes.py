@@ -17,7 +17,6 @@ from engine.operations import ERASE, KEPT, TIMERS, interrupted
 from engine.owning import OwnershipLost
 from engine.sending import Clock, Sender, Sent, recover
 from engine.timer_commands import resume, settle_closures, settle_provisional
-from engine.trying import next_instant
 from jobs.clock import PlausibleClock
 from storage import heartbeats, operations, outbox, timers, turns
 from storage.database import Database, DatabaseFailed
@@ -214,7 +213,7 @@ def passes_until(
     """
     fired, sent = Fired(), Sent()
     while True:
-        at = next_instant(runtime.database, after, until)
+        at = _next_instant(runtime.database, after, until)
         after = at or until
         move_to(after)
         more_fired, more_sent = single_pass(runtime, owner, partial(_stands_at, after))
@@ -226,3 +225,11 @@ def passes_until(
 
 def _stands_at(moment: datetime) -> datetime:
     return moment
+
+
+def _next_instant(database: Database, after: datetime, until: datetime) -> datetime | None:
+    """Return the next instant, up to `until`, at which a timer is due or a message is to be tried; None if there is none."""
+    with database.read() as connection:
+        wakes = (timers.next_wake(connection), outbox.next_try(connection))
+    at = min((wake for wake in wakes if wake is not None), default=None)
+    return None if at is None or at > until else max(at, after)

@@ -13,8 +13,7 @@ from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
 from storage.tables import OrderRow, ReportRow, table_of
 from workflow.case.canonical import kept_json
-from workflow.case.case import Report
-from workflow.repeats import Told
+from workflow.case.case import Report, Told
 from workflow.vocabulary import Verdict
 
 Identity = tuple[str, str]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workflow.case.case import Correction, Report, replace_fields
+from workflow.case.case import Correction, Report, Told, replace_fields
 from workflow.reports import FIELDS
 from workflow.vocabulary import Verdict
 
@@ -16,15 +15,6 @@ if TYPE_CHECKING:
 
 _STANDS = (Verdict.applied, Verdict.waiting)
 """Verdicts that nothing is judged again after."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A report that was kept, its verdict, and whether a person has closed it."""
-
-    report: Report
-    verdict: Verdict
-    is_closed: bool = False
 
 
 def to_judge(report: Report, told: Sequence[Told], forgotten: Collection[str] = ()) -> Report | None:

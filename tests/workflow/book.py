@@ -29,14 +29,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.factories import START, day, rules_of
-from workflow.case.case import Case, Line, Order, Report, replace_fields
+from workflow.case.case import Case, Line, Order, Report, Told, replace_fields
 from workflow.case.facts import as_detail
 from workflow.decisions import Answer, answer
 from workflow.draft import Event
 from workflow.errors import OrderError
 from workflow.intake import judge_asking, receive
 from workflow.policy.policy import Rules
-from workflow.repeats import Told, to_judge
+from workflow.repeats import to_judge
 from workflow.reports import FIELDS
 from workflow.rules.timers import deciding_lines
 from workflow.step import Step, fire, step

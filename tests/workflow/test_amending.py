@@ -3,13 +3,13 @@
 import pytest
 
 from tests.factories import RULES, START, Story, day, report, rules_of
-from workflow.case.case import Decision, LedgerRow, Line, Report, replace_fields
+from workflow.case.case import Decision, LedgerRow, Line, Report, Told, replace_fields
 from workflow.case.claims import has_come_back
 from workflow.case.facts import written_lines
 from workflow.draft import Event
 from workflow.errors import Refused
 from workflow.intake import receive
-from workflow.repeats import Told, to_judge
+from workflow.repeats import to_judge
 from workflow.step import carry_out
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
 from workflow.timer_commands import act

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import Story, day, rules_of
-from workflow.case.case import Case, Report
+from workflow.case.case import Case, Report, Told
 from workflow.intake import receive
-from workflow.repeats import Told, to_judge
+from workflow.repeats import to_judge
 from workflow.vocabulary import Verdict
 
 NOW = day(30)

@@ -17,6 +17,7 @@ from workflow.vocabulary import (
     Remedy,
     State,
     TimerStatus,
+    Verdict,
     Way,
 )
 
@@ -272,6 +273,15 @@ class Report:
     fields: Details = field(default_factory=dict)
     nth: int = 1
     id: int | None = None
+
+
+@value_class(frozen=True)
+class Told:
+    """A report that was kept, its verdict, and whether a person has closed it."""
+
+    report: Report
+    verdict: Verdict
+    is_closed: bool = False
 
 
 @value_class(frozen=True)

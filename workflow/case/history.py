@@ -36,10 +36,10 @@ class HistoryRow:
 
 
 def sealed(order: str, previous: str, fields: dict[str, Any]) -> HistoryRow:
-    """Return the row of `order` that comes after the one with the hash `previous`."""
-    whole = fields | {"hash": ""}
-    row = made(HistoryRow, whole)
-    whole["hash"] = chain(order, previous, row)  # nothing has seen the row yet, and a copy of it would cost more
+    """Make `fields` the row of `order` that comes after the one with the hash `previous`; return it."""
+    fields["hash"] = ""
+    row = made(HistoryRow, fields)
+    fields["hash"] = chain(order, previous, row)  # nothing has seen the row yet, and a copy of it would cost more
     return row
 
 

@@ -62,19 +62,20 @@ NEEDS: dict[str, Need] = {
 }
 
 _KINDS = {name: tuple(one.kind for one in EFFECTS if one.needed_while == name) for name in NEEDS}
-_BY_PART = {
-    part: [(NEEDS[name], _KINDS[name]) for name in NEEDS if NEEDS[name].part == part]
+_BY_PART = tuple(
+    (part, tuple((NEEDS[name], _KINDS[name]) for name in NEEDS if NEEDS[name].part == part))
     for part in ("attempts", "ledger", "claims")
-}
+)
 
 
 def obsolete(was: Case, now: Case) -> list[tuple[str, int]]:
     """Return the kinds of effects that have lost their point by a step, each with the attempt that it speaks about."""
-    lost = []
-    for part, needs in _BY_PART.items():
+    lost: list[tuple[str, int]] = []
+    for part, needs in _BY_PART:
         if getattr(was, part):
+            numbers = range(1, len(was.attempts) + 1)
             for need, kinds in needs:
-                for number in range(1, len(was.attempts) + 1) if need.of_attempt else (WHATEVER_ATTEMPT,):
+                for number in numbers if need.of_attempt else (WHATEVER_ATTEMPT,):
                     if need.holds(was, number) and not need.holds(now, number):
                         lost += [(kind, number) for kind in kinds]
     return lost
