@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from engine.rules import pinned_rules
@@ -14,7 +14,7 @@ from workflow.case.history import HistoryRow
 from workflow.case.money import show_amount
 from workflow.policy.policy import Rules
 from workflow.process import FLAGS, PARCEL_REPORTS, STATE_MEANINGS
-from workflow.rules.timers import deciding_lines
+from workflow.rules.timers import closed_meanwhile, deciding_lines
 from workflow.table import allowed_now
 from workflow.vocabulary import Remedy, State, Verdict
 
@@ -55,6 +55,8 @@ class Explanation:
     observed: bool
     decided_by: dict[int, tuple[str, ...]]
     """By the number of a timer: the lines of the policy that decide when it is due."""
+    closed: dict[int, list[tuple[date, date]]]
+    """By the number of a timer: from which to which day its supplier is closed while it runs."""
     moved_by: dict[int, str]
     """By the number of a timer: who moved it last, and why."""
     dispute: tuple[PendingAction, ...]
@@ -105,6 +107,7 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
         standing=_standing(case, at, rules),
         observed=stored.observed,
         decided_by={one.number: deciding_lines(case, pinned.get(one.policy, rules), one) for one in case.timers},
+        closed={one.number: closed_meanwhile(case, one, rules) for one in case.timers},
         moved_by=dict(_movers(steps)),
         dispute=tuple(_pending_actions(case, rules)),
         meanwhile=tuple(_meanwhile(case, steps)),

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 PEOPLE = ("person:", "api:")
 """Actors that are told at once; what others report and cannot be applied is kept as an exception."""
 NO_SUCH_PARCEL = "no parcel of the order has that tracking number (`show` lists them)"
-NOT_ONE_PARCEL = "it names no parcel of the order, or more than one, or a number that another one has (`show` lists them)"
 OF_PARCEL = (*CORRECTED, "parcel", "same_as")
 """What is amended of a parcel."""
 ANOTHER_HAS_THAT_NUMBER = "another parcel of the order has that tracking number (`show` lists them)"
@@ -137,8 +136,8 @@ def _judge(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
         return _of_parcels(case, event, report, rules)
     if report.trigger == "amend" and not report.fields.keys().isdisjoint(OF_PARCEL):
         amended = parcels.amend(case, event)
-        if amended is None:
-            return Received(report, Verdict.refused, Refused(case.name, case.state, report.trigger, NOT_ONE_PARCEL))
+        if isinstance(amended, str):
+            return Received(report, Verdict.refused, Refused(case.name, case.state, report.trigger, amended))
         event = event.with_parcels(amended)
     received = _take(case, event, report, rules)
     if report.trigger == "amend" and received.step:

@@ -112,6 +112,8 @@ def _next(app: App, told: Explanation) -> Iterator[str]:
         counts = f"counts from {app.when(timer.counts_from, how_far=False)}"
         lines = "; ".join(told.decided_by[timer.number])
         yield f"Next: {moment}: {CLOCK_OF[timer.trigger].meaning}"
+        for first, last in told.closed[timer.number]:
+            yield f"      its supplier is closed from {first} to {last}: these days do not count"
         yield f"      [{timer.trigger}#{timer.number}; {counts}; policy {timer.policy}: {safe(lines)}{moved}{provisional}]"
     if not told.timers:
         yield "Next: nothing fires by itself any more."

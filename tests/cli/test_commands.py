@@ -107,6 +107,18 @@ def undecided(shop, asking, tmp_path):
     return shop
 
 
+def test_explain_says_when_the_supplier_is_closed_while_a_clock_runs(shop, tmp_path, monkeypatch):
+    closed = "[[closures]]\nsupplier = 'Yiwu'\nfrom = 2199-01-02\nto = 2199-01-04\n"
+    (tmp_path / "closed.toml").write_text(closed)
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "closed.toml"))
+    header = "id,placed_at,supplier,route,currency,paid,ship_by\n"
+    (tmp_path / "late.csv").write_text(f"{header}77,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,25.90,2199-01-01T09:00:00Z\n")
+    assert shop("import", "late.csv", "--urge-historical").code == 0
+    told = shop("explain", "77").out
+    assert "2199-01-06 09:00:00 UTC" in told
+    assert "its supplier is closed from 2199-01-02 to 2199-01-04: these days do not count" in told
+
+
 def test_a_decision_says_until_when_the_platform_gives_time_for_it(shop, asking, tmp_path):
     told = {"ship": 4, "deliver": 5, "open_claim": 6, "submit_evidence": 7, "approve": 8, "choose_refund": 9}
     (tmp_path / "out.csv").write_text(

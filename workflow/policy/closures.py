@@ -56,6 +56,12 @@ class Closures:
         left += max(due_at, since) - since
         return self._open_after(at, supplier, left)
 
+    def between(self, start: datetime, end: datetime, supplier: str | None) -> list[tuple[date, date]]:
+        """Return from which to which day a supplier is closed between two instants."""
+        zone = self._calendar.zone
+        closed = (span for span in self._spans_of(supplier) if span[0] < end and span[1] > start)
+        return [(begin.astimezone(zone).date(), last.astimezone(zone).date() - _DAY) for begin, last in closed]
+
     def _open_after(self, start: datetime, supplier: str | None, span: timedelta) -> datetime:
         at = start
         if not span:

@@ -156,8 +156,8 @@ def correct(case: Case, event: Event, told: Report) -> tuple[Parcel, ...] | None
     return tuple(_named(one, event) if one is named[0] else one for one in case.parcels)
 
 
-def amend(case: Case, event: Event) -> tuple[Parcel, ...] | None:
-    """Return the parcels after a person has amended one (rule 2.15); None: it is not known which, or another has the number.
+def amend(case: Case, event: Event) -> tuple[Parcel, ...] | str:
+    """Return the parcels after a person has amended one (rule 2.15), or why that cannot be.
 
     Of one that is another one all news is that one's too.
     """
@@ -165,13 +165,20 @@ def amend(case: Case, event: Event) -> tuple[Parcel, ...] | None:
     mine = [one for one in case.parcels if one.same_as is None]
     fitting = [one for one in mine if named in (None, one.number)]
     number = event.fields.get("tracking_number")
-    if len(fitting) != 1 or any(one.tracking_number == number is not None for one in mine if one is not fitting[0]):
-        return None
+    if not fitting:
+        return f"the order has no parcel{f' {named}' if mine else ''} (`show` lists them)"
+    if len(fitting) > 1:
+        return f"it has {len(fitting)} parcels: say which one is meant as `parcel` (`show` lists them)"
+    others = [one for one in mine if one is not fitting[0]]
+    if holder := next((one for one in others if one.tracking_number == number is not None), None):
+        return f"parcel {holder.number} has that number: if they are one parcel, say so with `same_as`"
     amended = {fitting[0].number: _named(fitting[0], event)}
     if same is not None:
-        kept = next((one for one in mine if one.number == same and one is not fitting[0]), None)
-        if kept is None or kept.attempt != fitting[0].attempt:
-            return None
+        kept = next((one for one in others if one.number == same), None)
+        if kept is None:
+            return f"there is no other parcel {same} that it could be (`show` lists them)"
+        if kept.attempt != fitting[0].attempt:
+            return f"parcel {same} was sent by another supplier: they cannot be one"
         amended[kept.number] = _merged(kept, fitting[0])
         amended[fitting[0].number] = replace_fields(amended[fitting[0].number], same_as=kept.number)
     return tuple(amended.get(one.number, one) for one in case.parcels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from workflow.case.case import Case, Parcel, Timer, made, replace_fields
@@ -271,6 +271,14 @@ def plan(case: Case, rules: Rules, trigger: str, at: datetime, *, nth: int = 1, 
         due = [(duration.after(base, rules.calendar), base, duration) for base, duration in deadlines]
     due_at, base, duration = due[0] if len(due) == 1 else max(due, key=lambda one: one[0])
     return due_at, base, duration.unit == "wd" and rules.calendar.is_deadline_provisional(base, duration.count)
+
+
+def closed_meanwhile(case: Case, timer: Timer, rules: Rules) -> list[tuple[date, date]]:
+    """Return from which to which day the supplier of a timer is closed while it runs: these do not count (rule 3.11)."""
+    if timer.trigger not in STOPPED_BY_CLOSURES or not rules.closures:
+        return []
+    supplier = _with_its_supplier(case, timer.ledger).attempt.supplier
+    return rules.closures.between(timer.counts_from, timer.due_at, supplier)
 
 
 def _with_its_supplier(case: Case, ledger: int | None) -> Case:
