@@ -111,6 +111,7 @@ class _Batch:
         was, before = order.run.case.state, order.run.mark()
         if was and arrival.placing and self._was_called_off(order):
             was = None
+            order.observed = observed
             self._take_up(order, arrival.order, arrival.lines, arrival.placing, historical=is_historical)
         elif was and arrival.placing:
             arrival = self._compare(arrival, order)
@@ -124,9 +125,16 @@ class _Batch:
     def _was_called_off(self, order: OpenOrder) -> bool:
         """Say whether the step that placed an order was taken back, and nothing has come of the order (rule 2.19)."""
         case = order.run.case
-        if order.stored is None or case.state is not State.closed or case.order.replaces or case.parcels or case.ledger:
+        if order.stored is None or case.state is not State.closed or case.order.replaces or case.attempt.shipped_at:
             return False
-        return queries.history(self.unit.connection, order.stored.order_id)[-1].trigger == "unlink"
+        if case.attempt.delivered_at or case.ledger or case.claims:  # most closed orders: their histories are not read
+            return False
+        moves = (
+            row
+            for row in reversed(queries.history(self.unit.connection, order.stored.order_id))
+            if row.source is not row.target
+        )
+        return next(moves).trigger == "unlink"
 
     def _take_up(self, order: OpenOrder, told: Order, lines: Sequence[Line], by: Report, *, historical: bool = False) -> None:
         """Let an order that was called off be the one that is told of now: a file brings it, or it replaces one after all."""
@@ -228,6 +236,7 @@ class _Batch:
         identity = (order.shop, order.number)
         event = Event("place", row.occurred, row.recorded, row.actor, {"replaces": order.replaces})
         if identity in self._open and self._was_called_off(self._open[identity]):
+            self._open[identity].observed = self._open[parent].observed
             by = Report("confirm_reissue", row.occurred, "process", "confirm_reissue", row.actor)
             self._take_up(self._open[identity], order, made.replacement.lines, by)
         elif identity in self._open and (known := self._open[identity].run).case.state is not None:

@@ -128,12 +128,12 @@ def _last_standing(history: Sequence[HistoryRow]) -> HistoryRow:
 def _why_not(last: HistoryRow) -> str:
     """Say why the last step of an order cannot be taken back."""
     what = f"its last step is {last.trigger}, by {last.actor}"
+    if last.trigger in ("link", "unlink") or "taken_up" in last.details:
+        return f"{what}: that goes with the order that it replaces, or did"
     if not last.actor.startswith(PERSON):
         return f"{what}: only what a person has reported or decided last can be taken back"
     if last.trigger in STAYS_DONE:
         return f"{what}: that stays"
-    if last.trigger in ("link", "unlink"):
-        return f"{what}: that goes with the order that it replaces, or did"
     if last.due is not None:
         return f"{what}: a timer that a person has let fire stays fired (`override` moves the order)"
     if last.trigger.endswith("_timer"):

@@ -111,9 +111,11 @@ class UnitOfWork:
         run, stored = order.run, order.stored
         if run.case.state is None or not (run.steps or run.received):
             return None
-        order_id, before = (stored.order_id, stored.case) if stored else (None, None)
         verdicts = _last_verdicts(run.received) if run.received else ()
-        return CaseChange(run.case, run.steps, verdicts, self._at, order_id, before, order.observed)
+        if stored is None:
+            return CaseChange(run.case, run.steps, verdicts, self._at, observed=order.observed)
+        was = (stored.order_id, stored.case, order.observed, stored.observed)
+        return CaseChange(run.case, run.steps, verdicts, self._at, *was)
 
     def _opened(self, stored: StoredCase) -> OpenOrder:
         return OpenOrder(CaseRun(stored.case), stored, stored.observed)

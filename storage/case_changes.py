@@ -55,7 +55,7 @@ class CaseChange:
     """What happened to one order in one transaction, to be stored as one.
 
     `before` is the case as it was loaded (None: the order is new), `after` as it is now; `observed` says
-    whether its effects are held.
+    whether its effects are held from now on, and `was_observed` whether they were.
     """
 
     after: Case
@@ -65,6 +65,7 @@ class CaseChange:
     order_id: int | None = None
     before: Case | None = None
     observed: bool = False
+    was_observed: bool = False
 
 
 ChangesById = Sequence[tuple[int, CaseChange]]
@@ -123,6 +124,8 @@ def _order(writes: RowChanges, key: int, change: CaseChange) -> None:
         writes.added[LineRow] += [case_mapper.line_values(key, number, line) for number, line in lines]
     elif change.steps:
         changes = case_mapper.order_changes(change.before, change.after)
+        if change.observed is not change.was_observed:
+            changes |= {"observed": change.observed}
         writes.changed[OrderRow].append({"id": key, EXPECTED_VERSION: change.before.steps, **changes})
         if change.before.lines is not change.after.lines:
             _lines(writes, key, change.before.lines, change.after.lines)

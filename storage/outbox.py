@@ -306,6 +306,12 @@ def let_go(connection: Connection, message_id: int) -> bool:
     return False
 
 
+def _freed_key() -> ColumnElement[str]:
+    """Return the key of a message that is dropped: another one may take the one that it had."""
+    m = table_of(MessageRow)
+    return m.c.key + ":" + cast(m.c.id, String)
+
+
 def _any(connection: Connection, query: Select[Any]) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
@@ -319,7 +325,7 @@ def _give_up(connection: Connection, message_id: int, effect_ids: Iterable[int])
     mine = select(member.c.effect_id).where(member.c.message_id == message_id)
     beside = m.c.id.in_(select(member.c.message_id).where(member.c.effect_id.in_(mine)))
     untried = or_(m.c.id == message_id, and_(m.c.status == MessageStatus.waiting, m.c.tries == 0))
-    values = {"status": MessageStatus.dropped, "owner": None, "error": GIVEN_UP, "key": m.c.key + ":" + cast(m.c.id, String)}
+    values = {"status": MessageStatus.dropped, "owner": None, "error": GIVEN_UP, "key": _freed_key()}
     connection.execute(update(m).where(beside, untried).values(values))
     for some in chunked(effect_ids):
         connection.execute(update(e).where(e.c.id.in_(some)).values(status=EffectStatus.ready))
@@ -472,8 +478,13 @@ def _held(shop: str | None) -> tuple[ColumnElement[bool], ...]:
 
 
 def change_stuck_messages(connection: Connection, effect_ids: Iterable[int], status: MessageStatus, at: datetime) -> None:
-    """Change the status of the dead and parked messages that carry these effects; they may be tried at once."""
-    fresh = {"status": status, "next_try_at": at, "tries": 0}
+    """Change the status of the dead and parked messages that carry these effects; they may be tried at once.
+
+    What else a dropped one carries may be written anew, under its key.
+    """
+    fresh: dict[str, Any] = {"status": status, "next_try_at": at, "tries": 0}
+    if status is MessageStatus.dropped:
+        fresh |= {"key": _freed_key()}
     for some in chunked(effect_ids):
         mine = select(col(MemberRow.message_id)).where(col(MemberRow.effect_id).in_(some))
         stuck = col(MessageRow.id).in_(mine) & col(MessageRow.status).in_(STUCK_MESSAGES)

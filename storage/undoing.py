@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, exists, insert, select, update
 
 from storage.chunks import chunked
 from storage.row_sets import UNSENT
@@ -16,6 +16,8 @@ from storage.tables import (
     ClaimRow,
     DecisionRow,
     EffectRow,
+    MemberRow,
+    MessageRow,
     ParcelRow,
     ReportRow,
     UndoableRow,
@@ -25,7 +27,7 @@ from workflow.case.canonical import kept_json
 from workflow.case.case import Case
 from workflow.process import EFFECTS
 from workflow.undoing import Taken, as_kept, as_read, can_be_undone, taken
-from workflow.vocabulary import EffectStatus, Party, Verdict
+from workflow.vocabulary import EffectStatus, MessageStatus, Party, Verdict
 
 if TYPE_CHECKING:
     from storage.case_changes import CaseChange
@@ -36,6 +38,7 @@ _WITHIN = tuple(effect.kind for effect in EFFECTS if effect.party in (Party.merc
 """Effects that tell the merchant's own people: that they have left is in nobody's way."""
 _GONE = (EffectStatus.leaving, EffectStatus.sent, EffectStatus.parked)
 """Statuses of effects that have left, or may have."""
+_GONE_MESSAGES = (MessageStatus.sending, MessageStatus.sent, MessageStatus.parked)
 _u, _e, _r, _a = (table_of(model) for model in (UndoableRow, EffectRow, ReportRow, AttentionRow))
 
 
@@ -94,10 +97,18 @@ def that_have_left(connection: Connection, order_id: int, what: Taken, *, lock: 
 
     With `lock`, PostgreSQL locks all effects of these steps, so that no message takes one of them meanwhile.
     """
-    theirs = select(_e.c.kind, _e.c.status).where(_caused(order_id, what)).order_by(_e.c.id)
-    found = connection.execute(theirs.with_for_update() if lock else theirs)
-    left = [kind for kind, status in found if status in _GONE]
+    theirs = select(_e.c.kind, _e.c.status, _e.c.id).where(_caused(order_id, what)).order_by(_e.c.id)
+    found = connection.execute(theirs.with_for_update() if lock else theirs).all()
+    by_one = _left_by_one_channel(connection, [key for _, status, key in found if status == EffectStatus.dead])
+    left = [kind for kind, status, key in found if status in _GONE or key in by_one]
     return [kind for kind in left if kind not in _WITHIN], [kind for kind in left if kind in _WITHIN]
+
+
+def _left_by_one_channel(connection: Connection, effect_ids: Sequence[int]) -> set[int]:
+    """Return which of these effects, which one channel could not deliver, have left by another, or may have."""
+    m, member = table_of(MessageRow), table_of(MemberRow)
+    gone = select(member.c.effect_id).join(m, m.c.id == member.c.message_id).where(m.c.status.in_(_GONE_MESSAGES))
+    return set(connection.execute(gone.where(member.c.effect_id.in_(effect_ids))).scalars()) if effect_ids else set()
 
 
 def drop_effects(connection: Connection, order_id: int, what: Taken, by: str, at: datetime) -> list[int]:
@@ -111,7 +122,10 @@ def drop_effects(connection: Connection, order_id: int, what: Taken, by: str, at
 def revive_effects(connection: Connection, order_id: int, kept: Kept, *, observed: bool) -> None:
     """Let the effects wait again that steps had dropped which are taken back."""
     by_them = _e.c.decided_by == "the process", _e.c.decided_at == kept.recorded, _e.c.sequence < kept.what.first
-    status = EffectStatus.held if observed else EffectStatus.ready
+    m, member = table_of(MessageRow), table_of(MemberRow)
+    waits = (member.c.effect_id == _e.c.id) & (m.c.status == MessageStatus.waiting)
+    is_carried = exists().where(waits, m.c.id == member.c.message_id)
+    status = case((is_carried, EffectStatus.written), else_=EffectStatus.held if observed else EffectStatus.ready)
     values = {"status": status, "decided_by": None, "decided_at": None}
     mine = (_e.c.order_id == order_id, _e.c.status == EffectStatus.dropped)
     connection.execute(update(_e).where(*mine, *by_them).values(values))

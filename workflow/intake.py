@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from workflow.case import claims
 from workflow.case.case import Attempt, Case, Correction, Detail, Details, Report, replace_fields
 from workflow.case.facts import with_former_buyer
 from workflow.case.money import show_amount
@@ -28,7 +29,7 @@ from workflow.process import (
 from workflow.reports import FIELDS, PERSONS_ALONE
 from workflow.rules import parcels
 from workflow.rules.guards import NO_SUCH_ATTEMPT
-from workflow.step import Step, carry_out, step
+from workflow.step import Step, carry_out, step, without_booked_money
 from workflow.table import ROWS_BY_STATE_AND_TRIGGER
 from workflow.values import value_class
 from workflow.vocabulary import PERSON, State, Verdict
@@ -110,10 +111,29 @@ def judge_asking(case: Case, now: datetime, rules: Rules) -> tuple[Case, list[Re
         case = replace_fields(case, asking=tuple(others))
         received = _judge(case, report, now, rules)
         if received.verdict in (Verdict.refused, Verdict.exception):
-            received = Received(report, Verdict.applied)
+            received = _noted(case, report, now, rules)
         case = _after(case, received)
         verdicts.append(received)
     return case, verdicts
+
+
+def _noted(case: Case, report: Report, now: datetime, rules: Rules) -> Received:
+    """Note a report that has no place any more; the sum that a closing names has come all the same (rule 4.8)."""
+    event = without_booked_money(case, _event(case, report, now))
+    about = _attempt_meant(case, event)
+    if report.trigger != "report_closed" or event.fields.get("amount") is None or about is None:
+        return Received(report, Verdict.applied)
+    return _of_a_left_attempt(case, event, about, report, rules)
+
+
+def _of_a_left_attempt(case: Case, event: Event, about: Attempt, report: Report, rules: Rules) -> Received:
+    """Note a report on an attempt that is not current any more, and book the sum that it names."""
+    came, owed = event.fields.get("amount"), claims.owed_for(case, about.number)
+    if came is not None and owed is not None and int(came) > owed:
+        return _not_applicable(case, report, f"no more than was paid for attempt {about.number} can come back of it")
+    event = replace(event, fields={**event.fields, "attempt": about.number})
+    made = carry_out(case, event, rules, ABOUT_A_LEFT_ATTEMPT[event.trigger], None)
+    return Received(report, Verdict.applied, step=made)
 
 
 def _without(waiting: Iterable[Report], report: Report) -> tuple[Report, ...]:
@@ -293,8 +313,8 @@ def _of_another_attempt(case: Case, event: Event, about: Attempt, rules: Rules) 
     report = event.report
     assert report is not None, "only reports are about attempts"
     event = replace(event, fields={**event.fields, "attempt": about.number})
-    if noted := ABOUT_A_LEFT_ATTEMPT.get(event.trigger):
-        return Received(report, Verdict.applied, step=carry_out(case, event, rules, noted, None))
+    if event.trigger in ABOUT_A_LEFT_ATTEMPT:
+        return _of_a_left_attempt(case, event, about, report, rules)
     rows = ROWS_BY_STATE_AND_TRIGGER.get((str(case.state), event.trigger), ())
     if about.number > case.current or not any("earlier_attempt" in row.guards for row in rows):
         return _not_applicable(

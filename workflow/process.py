@@ -247,6 +247,8 @@ ROWS: tuple[Row, ...] = (
         changes=("amend", "take_delivery")),
     Row("amend", (S.customs_hold,), S.shipped, guards=(*A_FACT, "makes_parcels_one", "others_are_on_their_way"),
         changes=("amend",)),
+    Row("amend", (S.refunding,), S.refunded, guards=(*A_FACT, "all_that_is_said_to_be_paid_has_come"),
+        changes=("amend", "end_refund")),
     Row("amend", ANYWHERE, STAYS, guards=A_FACT, changes=("amend",)),
     # the end
     Row("close", (S.delivered,), S.closed),

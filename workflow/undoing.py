@@ -48,7 +48,8 @@ class Taken:
 def can_be_undone(steps: Sequence[Step]) -> bool:
     """Say whether steps were brought about by what a person has reported or decided, and can be taken back."""
     row = steps[0].history
-    return row.actor.startswith(PERSON) and (row.trigger in FIELDS or "way" in row.details) and row.trigger not in STAYS_DONE
+    is_theirs = row.actor.startswith(PERSON) and (row.trigger in FIELDS or "way" in row.details)
+    return is_theirs and row.trigger not in STAYS_DONE and "taken_up" not in row.details
 
 
 def taken(before: Case, after: Case, steps: Sequence[Step]) -> Taken:

@@ -16,6 +16,7 @@ from storage import attention
 from storage.tables import MessageRow, table_of
 from tests.factories import all_effects, arrival, day, decide, report, rules_of, send_due, statuses, take
 from workflow.case.case import Report
+from workflow.errors import Refused
 
 RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
 TWO_CHANNELS = rules_of("[effects]\ndefault_channels = ['file', 'log']\n")
@@ -171,3 +172,39 @@ def test_an_effect_whose_message_was_given_up_and_that_no_other_one_carries_is_w
     with database.write() as connection:
         assert decide(connection, "retry", all_effects(connection), "person:kim", day(2)) == 1
     assert deliver_due(database, day(2), RULES, messenger).sent == 1
+
+
+def test_what_is_left_of_a_dead_digest_is_written_anew_when_it_is_retried(database, messenger, told):
+    urged(database, messenger, "1", "2")
+    told.error = NotSent("no such mailbox", try_again=False)
+    deliver_due(database, day(2), RULES, messenger)
+    with database.write() as connection:
+        second, first = all_effects(connection)
+        assert decide(connection, "drop", [second], "person:kim", day(2)) == 1
+        assert decide(connection, "retry", [first], "person:kim", day(2)) == 1
+    told.error = None
+    assert deliver_due(database, day(2), RULES, messenger).sent == 1
+    assert "main/2" not in told.bodies[0]
+
+
+def test_what_has_left_by_one_channel_cannot_be_taken_back_although_the_other_could_not_deliver_it(database, messenger, told):
+    messenger.channels["log"] = broken = Told()
+    broken.error = NotSent("no such mailbox", try_again=False)
+    take(database, arrival("1"), now=1, rules=TWO_CHANNELS)
+    mine = Report("report_oversized", day(1), "cli", "o", "person:kim")
+    take(database, arrival("1", mine, placing=False), now=1, rules=TWO_CHANNELS)
+    deliver_due(database, day(1.1), TWO_CHANNELS, messenger)
+    assert statuses(database)["request_refund"] == "dead"
+    with pytest.raises(Refused, match="request_refund has left"):
+        undo_last(database, "1", "person:kim", day(1.2), TWO_CHANNELS)
+
+
+def test_a_letter_that_a_step_had_dropped_and_that_is_wanted_again_leaves_once(database, messenger, told):
+    urged(database, messenger, "1")
+    mine = Report("ship", day(2.1), "cli", "s", "person:kim")
+    take(database, arrival("1", mine, placing=False), now=2.1, rules=RULES)
+    undo_last(database, "1", "person:kim", day(2.2), RULES)
+    assert statuses(database)["urge_supplier"] == "written"
+    assert compose_due(database, day(2.2), RULES, messenger) == 0
+    assert deliver_due(database, day(2.2), RULES, messenger) == Sent(sent=1, anew=1)
+    assert len(told.bodies) == 1

@@ -163,3 +163,56 @@ def test_an_order_that_was_there_before_goes_on_and_is_no_replacement(claimed):
 def test_the_number_of_the_order_itself_is_no_new_order_with_or_without_a_hash_sign(claimed):
     (outcome, *_) = take(claimed, arrival("1", named("#1"), placing=False), now=7)
     assert [one.verdict for one in outcome.received] == [Verdict.refused]
+
+
+def test_what_was_taken_up_again_is_not_taken_back_by_itself(reissued):
+    undone(reissued)
+    take(reissued, arrival("1", named("1022", 8), placing=False), now=8)
+    with pytest.raises(Refused, match="goes with the order that it replaces"):
+        undo_last(reissued, "1022", "person:kim", day(8.5), RULES)
+    assert undone(reissued, 9).case.state == "disputed"
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        Report("amend", day(7.7), "cli", "a", "person:kim", {"country": "DE"}),
+        Report("note_transit", day(7.7), "file", "n", "import:x", {"status": "sorted"}),
+    ],
+    ids=["amend", "note_transit"],
+)
+def test_a_called_off_order_is_taken_up_whatever_was_said_of_it_since(reissued, then):
+    undone(reissued)
+    take(reissued, arrival("1022", then, placing=False), now=7.7)
+    (outcome,) = take(reissued, arrival("1022", supplier="Foshan"), now=8)
+    assert (outcome.was, outcome.case.state, outcome.case.order.supplier) == (None, "placed", "Foshan")
+    assert audit(reissued).broken == []
+
+
+def test_an_order_that_was_closed_before_it_was_taken_for_a_replacement_stays_closed(claimed):
+    mine = Report("override", day(6.7), "cli", "o", "person:kim", {"to": "closed", "reason": "x"})
+    take(claimed, arrival("1022", supplier="Foshan"), now=6.6)
+    take(claimed, arrival("1022", mine, placing=False), now=6.7)
+    take(claimed, arrival("1", named("1022"), placing=False), now=7)
+    undone(claimed)
+    take(claimed, arrival("1022", supplier="Foshan"), now=8)
+    assert state(claimed, "1022") == "closed"
+
+
+@pytest.mark.parametrize("observed", [False, True])
+def test_a_file_says_whether_the_order_that_it_takes_up_is_observed(reissued, observed):
+    undone(reissued)
+    told = arrival("1022", report("report_no_stock", 8), supplier="Foshan")
+    take(reissued, told, now=8, observed=observed)
+    with reissued.read() as connection:
+        stored = queries.stored_case(connection, "1022")
+        found = {row["status"] for row in queries.effects(connection, stored.order_id) if row["kind"] == "place_supply"}
+    assert (stored.observed, found) == (observed, {"held" if observed else "ready"})
+
+
+def test_an_order_that_is_taken_up_without_a_supplier_has_none(reissued):
+    undone(reissued)
+    take(reissued, arrival("1022", report("report_no_stock", 8)), now=8)
+    with reissued.read() as connection:
+        effects = queries.effects(connection, queries.resolve_id(connection, "1022"))
+    assert {row["supplier"] for row in effects if row["kind"] == "recover_supply"} == {None}

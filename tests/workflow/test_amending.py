@@ -95,13 +95,13 @@ def settled(side, attempt, amount=600):
     return LedgerRow(1, side, START, "CNY", amount, attempt, None, LedgerStatus.settled, amount)
 
 
-def test_what_has_come_back_is_of_refunds_of_the_attempt_alone():
+def test_what_has_come_back_is_of_the_attempt_alone_whoever_has_paid_it():
     case = placed().until(4).case
     assert case.current == 2
-    rows = [(LedgerSide.refund, 1), (LedgerSide.recovery, 2), (LedgerSide.recovery, 1)]
+    rows = [(LedgerSide.refund, 1), (LedgerSide.recovery, 1), (LedgerSide.recovery, None)]
     assert [has_come_back(replace_fields(case, ledger=(settled(*one),))) for one in rows] == [0, 0, 0]
-    for mine in (2, None):
-        assert has_come_back(replace_fields(case, ledger=(settled(LedgerSide.refund, mine),))) == 600
+    for side, mine in ((LedgerSide.refund, 2), (LedgerSide.refund, None), (LedgerSide.recovery, 2)):
+        assert has_come_back(replace_fields(case, ledger=(settled(side, mine),))) == 600
 
 
 def test_an_attempt_cannot_have_cost_less_than_what_has_come_back_of_it():

@@ -47,7 +47,7 @@ def left(case: Case) -> Pieces:
 def _whole_is_made_good(case: Case) -> bool:
     """Say whether more is asked for, or has come, than claims account for, and with them all that was paid."""
     counts = (LedgerStatus.requested, LedgerStatus.settled)
-    rows = [row for row in _refunds(case, case.current) if row.status in counts]
+    rows = [row for row in _money_of(case, case.current) if row.status in counts]
     unclaimed = [row.amount for row in rows if row.claim is None]
     known = sum(_asked_or_come(row) for row in rows)
     return None in unclaimed or (case.paid is not None and bool(unclaimed) and known >= case.paid)
@@ -123,13 +123,13 @@ def unsettled(case: Case) -> int | None:
 
 
 def has_come_back(case: Case) -> int:
-    """Return what has been refunded of the current attempt's money, and along the chain of replacements, in minor units."""
+    """Return what has come back of the current attempt's money, and along the chain of replacements, in minor units."""
     return case.settled_elsewhere + has_come_back_for(case, case.current)
 
 
 def has_come_back_for(case: Case, attempt: int) -> int:
-    """Return what has come back, as refunds, of what was paid for an attempt, in minor units."""
-    return sum(row.settled_amount or 0 for row in _refunds(case, attempt))
+    """Return what has come back of what was paid for an attempt, from whichever side, in minor units."""
+    return sum(row.settled_amount or 0 for row in _money_of(case, attempt))
 
 
 def all_is_back_for(case: Case, attempt: int) -> bool:
@@ -144,9 +144,29 @@ def owed_for(case: Case, attempt: int) -> int | None:
     return paid if paid is None or not came else max(0, paid - came)
 
 
-def _refunds(case: Case, attempt: int) -> Iterator[LedgerRow]:
-    """Yield the refunds of an attempt's money; of those that an older program asked for it is not known whose."""
-    return (row for row in case.ledger if row.side == LedgerSide.refund and row.attempt in (None, attempt))
+def _money_of(case: Case, attempt: int) -> Iterator[LedgerRow]:
+    """Yield the rows of an attempt's money; of the refunds that an older program asked for it is not known whose."""
+    return (row for row in case.ledger if row.attempt == attempt or (row.attempt is None and row.side == LedgerSide.refund))
+
+
+def missing_after(case: Case, row: LedgerRow, came: int) -> int:
+    """Return what is missing of a ledger row once the sum that came is corrected to `came`, in minor units.
+
+    Nothing is of one whose rest was declined or that was withdrawn, nor of a supplier's money that is current again; and no
+    refund is missing beyond what was paid.
+    """
+    if row.amount is None or came >= row.amount or declined_with(case, row):
+        return 0
+    if row.side == LedgerSide.recovery:
+        return 0 if row.attempt == case.current or row.status == LedgerStatus.withdrawn else row.amount - came
+    still = unsettled(case)
+    return row.amount - came if still is None else min(row.amount - came, still + (row.settled_amount or 0) - came)
+
+
+def declined_with(case: Case, row: LedgerRow) -> list[LedgerRow]:
+    """Return the rows of the same money that were declined when its last part was said to be the last."""
+    same = (row.side, row.attempt, row.claim)
+    return [one for one in case.ledger if (one.side, one.attempt, one.claim) == same and one.status == LedgerStatus.declined]
 
 
 def rest(row: LedgerRow) -> int | None:

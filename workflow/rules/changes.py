@@ -76,14 +76,14 @@ def amend(draft: Draft) -> None:
             of_attempt.pop("paid", None)  # that is the order's
         since = {"counts_from": None} if "ship_by" in of_attempt else {}
         draft.change_attempt(replace_fields(attempt, **of_attempt, **since))
-        if "supplier" in of_attempt:
+        if of_attempt.get("supplier") is not None:
             draft.suppliers[attempt.number] = str(of_attempt["supplier"])
     gone = [str(value) for name in changed if name in PERSONAL and (value := getattr(case.order, name)) is not None]
     draft.change(former_buyer=(*draft.case.former_buyer, *gone))
     of_order = changed if attempt.number == 1 else {name: changed[name] for name in changed if name not in facts.OF_ATTEMPT}
     draft.change(order=replace_fields(case.order, **of_order))
     _fill_in_sums(draft, attempt.number)
-    _ask_for_as_much(draft)
+    _ask_for_as_much(draft, attempt.number)
     if not CLOCKS_COUNT_FROM.isdisjoint(changed):
         timers.recount(draft, "urge", "reroute")
         if draft.case.state in UNSHIPPED and not case.cancelled:
@@ -102,17 +102,29 @@ def _fill_in_sums(draft: Draft, attempt: int) -> None:
             draft.change_ledger(replace_fields(row, amount=amount))
 
 
-def _ask_for_as_much(draft: Draft) -> None:
-    """A request for a refund that has not left asks for what was paid as it is known now (rule 4.2)."""
+def _ask_for_as_much(draft: Draft, attempt: int) -> None:
+    """Money is asked for as what was paid is known now (rule 4.2).
+
+    A request for a refund that has left asks for no more than it did, and for no more than was paid. A supplier owes what it
+    was paid; where that has come, its recovery is settled.
+    """
     case, requested = draft.case, draft.case.open_refund
-    if requested is None or case.unsent_request is None or case.paid == draft.was.paid:
+    if case.paid_for(attempt) == draft.was.paid_for(attempt):
         return
-    claim = next((one for one in case.claims if one.number == requested.claim), None)
-    asked = claims.to_ask_for(case, claim)
-    amount = None if asked is None else asked + (requested.settled_amount or 0)
-    if amount != requested.amount:
-        draft.note(was_amount=requested.amount, amount=amount, request=case.unsent_request)
-        draft.change_ledger(replace_fields(requested, amount=amount))
+    if requested is not None and attempt == case.current:
+        claim = next((one for one in case.claims if one.number == requested.claim), None)
+        asked = claims.to_ask_for(case, claim)
+        amount = None if asked is None else asked + (requested.settled_amount or 0)
+        is_less = amount is not None and requested.amount is not None and amount < requested.amount
+        if amount != requested.amount and (case.unsent_request is not None or is_less):
+            draft.note(was_amount=requested.amount, amount=amount, request=case.unsent_request)
+            draft.change_ledger(replace_fields(requested, amount=amount))
+    for row in case.open_recoveries():
+        if row.attempt == attempt and row.amount is not None and (owed := claims.owed_for(case, attempt)) is not None:
+            whole = owed + (row.settled_amount or 0)
+            draft.change_ledger(replace_fields(row, amount=whole))
+            if not owed:
+                money_changes.end(draft, replace_fields(row, amount=whole))
 
 
 def _without_buyer(draft: Draft, value: object) -> object:
@@ -341,6 +353,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         money_changes.settle_the_claim,
         money_changes.correct_settlement,
         money_changes.settle_what_came,
+        money_changes.end_refund,
         decision_changes.ask,
         decision_changes.queue,
         decision_changes.stay,

@@ -171,6 +171,13 @@ def _all_is_back(case: Case) -> bool:
     return claims.has_come_back_for(case, case.current) > 0 and claims.to_ask_for(case, None) == 0
 
 
+def _all_that_is_said_has_come(context: GuardContext) -> bool:
+    """Say whether no more was paid for the current attempt, as it is told now, than has come back of it."""
+    case, paid = context.case, context.fields.get("paid")
+    number = context.fields.get("attempt") or case.current
+    return paid is not None and int(number) == case.current and claims.has_come_back(case) >= int(paid)
+
+
 def _something_is_left(case: Case) -> bool:
     return claims.to_ask_for(case, case.claim) != 0
 
@@ -213,8 +220,12 @@ def _of_settled_row(holds: Callable[[GuardContext, LedgerRow, int], bool], refus
 
 
 def _corrected_within_what_was_paid(context: GuardContext, row: LedgerRow, came: int) -> bool:
-    still = claims.unsettled(context.case)
-    return row.side is not LedgerSide.refund or still is None or came <= still + (row.settled_amount or 0)
+    case, had = context.case, row.settled_amount or 0
+    if row.side is LedgerSide.refund:
+        still = claims.unsettled(case)
+    else:
+        still = None if row.attempt is None else claims.owed_for(case, row.attempt)
+    return still is None or came <= max(still + had, had)
 
 
 def _sum_is_known(context: GuardContext) -> bool:
@@ -345,6 +356,7 @@ GUARDS: dict[str, Guard] = {
     "a_part_has_come": _by_case(_a_part_has_come, "nothing of it has come"),
     "names_a_sum": Guard(lambda context: _named_sum(context) is not None, "no refund is open: name the sum as `amount`"),
     "all_is_back": _by_case(_all_is_back, "something of what was paid has not come back"),
+    "all_that_is_said_to_be_paid_has_come": Guard(_all_that_is_said_has_come, "more was paid than has come back"),
     "something_is_left_to_ask_for": _by_case(
         _something_is_left, "all that was paid for it has come back, or is asked for, along its chain of replacements"
     ),
@@ -367,10 +379,10 @@ GUARDS: dict[str, Guard] = {
         lambda context, row, came: context.case.open_refund is row, "it is not the refund that is open"
     ),
     "something_is_missing": _of_settled_row(
-        lambda _, row, came: row.amount is not None and came < row.amount, "nothing is missing"
+        lambda context, row, came: claims.missing_after(context.case, row, came) > 0, "nothing is missing"
     ),
     "nothing_is_missing": _of_settled_row(
-        lambda _, row, came: row.amount is None or came >= row.amount, "something is missing"
+        lambda context, row, came: claims.missing_after(context.case, row, came) == 0, "something is missing"
     ),
     "within_what_was_paid": Guard(_within_what_was_paid, "a refund cannot exceed what was paid"),
     "sum_is_known": Guard(_sum_is_known, "what was paid is not known: name the sum that came back as `amount`"),

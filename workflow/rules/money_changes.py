@@ -1,5 +1,7 @@
 """What the reports about money do to the ledger (docs/process.md, part 4)."""
 
+from collections.abc import Sequence
+
 from workflow.case import claims
 from workflow.case.case import Case, LedgerRow, Report, replace_fields
 from workflow.draft import Draft
@@ -84,12 +86,12 @@ def correct_settlement(draft: Draft) -> None:
     correction = draft.add_ledger(row.side, came - was, attempt=row.attempt, claim=row.claim)
     corrected = {"status": LedgerStatus.corrected, "decided_at": draft.event.at, "corrects": row.number}
     draft.change_ledger(replace_fields(correction, **corrected))
-    is_chased = row.side is LedgerSide.recovery or draft.row.target is State.refunding or row.status is LedgerStatus.requested
-    row = _with_what_was_declined(draft, row, came)
-    missing = row.amount - came if is_chased and row.amount is not None and came < row.amount else None
-    status, decided_at = (LedgerStatus.requested, None) if missing else (LedgerStatus.settled, draft.event.at)
+    awaited = row.side is LedgerSide.recovery or draft.row.target is State.refunding or row.status is LedgerStatus.requested
+    missing = claims.missing_after(draft.was, row, came) if awaited else 0
     draft.note(was_amount=was)
-    draft.change_ledger(replace_fields(row, settled_amount=came, status=status, decided_at=decided_at))
+    if declined := claims.declined_with(draft.was, row):
+        row = _share_anew(draft, row, declined, came)
+    draft.change_ledger(_after_the_correction(draft, row, came, missing))
     _end_chases(draft, row)
     if missing and row.side is LedgerSide.recovery:
         timers.start(draft, "chase_recovery", ledger=row.number)
@@ -101,25 +103,30 @@ def correct_settlement(draft: Draft) -> None:
         timers.restart_if_running(draft, "chase_refund")
 
 
-def _with_what_was_declined(draft: Draft, row: LedgerRow, came: int) -> LedgerRow:
-    """Return a row whose sum was said to be final, asking for as much of what was declined with it as has come after all."""
-    more = came - row.amount if row.amount is not None else 0
-    same = (row.side, row.attempt, row.claim, LedgerStatus.declined)
-    declined = [one for one in draft.case.ledger if (one.side, one.attempt, one.claim, one.status) == same and one.amount]
-    if more <= 0 or not declined:
-        return row
-    rest = declined[-1]
-    taken = min(more, rest.amount or 0)
-    left = (rest.amount or 0) - taken
-    status = LedgerStatus.declined if left else LedgerStatus.withdrawn
-    draft.change_ledger(replace_fields(rest, amount=left, status=status))
-    return replace_fields(row, amount=(row.amount or 0) + taken)
+def _after_the_correction(draft: Draft, row: LedgerRow, came: int, missing: int) -> LedgerRow:
+    """Return a row with the sum that has come: requested again where something is missing, else settled, or as it was."""
+    if missing:
+        asked = row.amount if row.amount == came + missing else came + missing  # what is equal is not sealed as a change
+        again = {"amount": asked, "status": LedgerStatus.requested, "decided_at": None}
+        return replace_fields(row, settled_amount=came, **again)
+    status = row.status if row.status is LedgerStatus.withdrawn else LedgerStatus.settled
+    return replace_fields(row, settled_amount=came, status=status, decided_at=draft.event.at)
+
+
+def _share_anew(draft: Draft, row: LedgerRow, declined: Sequence[LedgerRow], came: int) -> LedgerRow:
+    """Return a row whose last part was said to be the last: what has come is its sum, and all the rest is declined."""
+    whole = (row.amount or 0) + sum(one.amount or 0 for one in declined)
+    left = max(0, whole - came)
+    for one in reversed(declined):
+        draft.change_ledger(replace_fields(one, amount=left, status=LedgerStatus.declined if left else LedgerStatus.withdrawn))
+        left = 0
+    return replace_fields(row, amount=came)
 
 
 def book_what_came_with(draft: Draft, report: Report) -> None:
     """Book the sum that a report names which waits for a decision: whatever is decided, the money has come (rule 4.8)."""
     came = report.fields.get("amount") if report.trigger == "report_closed" else None
-    if came is not None:
+    if came is not None and not has_booked(draft.was, report):
         book(draft, _unasked(draft, int(came)), int(came))
 
 
@@ -132,12 +139,16 @@ def has_booked(case: Case, report: Report) -> bool:
 def settle_what_came(draft: Draft) -> None:
     """Who closed the order has named what is paid back: it is settled at once against that attempt's money (rule 4.8)."""
     came, case = _came(draft), draft.case
-    if came is not None:
-        attempt = int(draft.details.get("left_attempt") or draft.details.get("attempt") or draft.case.current)
-        owed = [row for row in case.open_recoveries() if row.attempt == attempt]
-        owed += [case.open_refund] if case.open_refund and attempt == case.current else []
-        if owed:
-            book(draft, owed[0], came)
+    if came is None:
+        return
+    attempt = int(draft.details.get("left_attempt") or draft.details.get("attempt") or draft.case.current)
+    owed = [row for row in case.open_recoveries() if row.attempt == attempt]
+    owed += [case.open_refund] if case.open_refund and attempt == case.current else []
+    if owed:
+        book(draft, owed[0], came)
+    else:
+        book(draft, draft.add_ledger(LedgerSide.refund, came, attempt=attempt), came)
+        draft.flags.append("money_unasked")
 
 
 def book(draft: Draft, row: LedgerRow, came: int | None, *, is_final: bool = False) -> None:
@@ -166,6 +177,24 @@ def close(draft: Draft, row: LedgerRow, status: LedgerStatus) -> None:
     draft.change_ledger(replace_fields(row, status=status, decided_at=draft.event.at))
     draft.note(**{row.side.value: row.number})
     _end_chases(draft, row)
+
+
+def end(draft: Draft, row: LedgerRow) -> None:
+    """End what is asked for although nothing is missing any more: what has come of it is settled, else it is withdrawn."""
+    if row.settled_amount:
+        settled = {"status": LedgerStatus.settled, "amount": row.settled_amount, "decided_at": draft.event.at}
+        draft.change_ledger(replace_fields(row, **settled))
+        _end_chases(draft, row)
+    else:
+        close(draft, row, LedgerStatus.withdrawn)
+
+
+def end_refund(draft: Draft) -> None:
+    """All that was paid, as it is known now, has come back: nothing more is asked for (rule 4.2)."""
+    requested = draft.case.open_refund
+    assert requested is not None, "in refunding a refund is open"
+    end(draft, requested)
+    draft.change_claim(status=ClaimStatus.refunded)
 
 
 def _end_chases(draft: Draft, row: LedgerRow) -> None:
