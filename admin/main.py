@@ -20,6 +20,8 @@ COMMANDS: dict[str, str] = {
     "replay": "Run a file's past through the process on a virtual clock.",
     "simulate": "Simulate an order's timeline.",
     "mapping": "Check the mapping of a foreign file.",
+    "today": "What needs you now, most urgent first, and the deadlines of the next days.",
+    "money": "What is owed to you, by whom and since when, and what was lost.",
     "orders": "Find orders by state, deadline, supplier, tracking number, text, or need of a person.",
     "show": "One order's whole story.",
     "explain": "Why an order is where it is, what fires next, what you may do.",

@@ -119,6 +119,37 @@ def test_explain_says_when_the_supplier_is_closed_while_a_clock_runs(shop, tmp_p
     assert "its supplier is closed from 2199-01-02 to 2199-01-04: these days do not count" in told
 
 
+def test_today_says_what_needs_you_each_with_the_command_that_answers_it(undecided):
+    said = undecided("today").out
+    assert "main/7: report_no_stock waits for your decision: order from Ningbo\n" in said
+    assert "  aftersales decide main/7\n" in said
+    assert "\nDeadlines\n" in said
+    told = undecided("today", "--json").json
+    assert told.keys() == {"items", "count", "more", "days", "provisional"}
+    (one,) = [item for item in told["items"] if item["kind"] == "decision"]
+    assert one.keys() == {"kind", "order", "what", "command", "since", "until", "amount", "currency"}
+    assert "no things need you" in undecided("today", "--shop", "nobody").out
+    undecided("report", "1004", "override", "--to", "disputed", "--reason", "they say so")
+    assert "\n… and 1 more: aftersales today --limit 10\n" in undecided("today", "--limit", "1").out
+    assert undecided("today", "--limit", "0").code == 2
+
+
+def test_money_says_what_is_owed_and_what_was_lost_and_adds_no_two_currencies(shop):
+    assert "Nothing is owed to you.\nNothing was lost since " in shop("money").out
+    assert shop("report", "1004", "report_oversized").code == 0
+    said = shop("money").out
+    assert "Outstanding: " in said
+    assert "the platform" in said
+    (one,) = shop("money", "--json").json["outstanding"]
+    assert (one["party"], one["count"]) == ("the platform", 1)
+    assert shop("report", "1004", "decline_refund").code == 0
+    said = shop("money").out
+    assert "Nothing is owed to you.\n" in said
+    assert "who declined it" in said
+    assert shop("money", "--since", "2190-01-01").out.endswith("Nothing was lost since 2190-01-01.\n")
+    assert shop("money", "--since", "soon").code == 2
+
+
 def test_a_decision_says_until_when_the_platform_gives_time_for_it(shop, asking, tmp_path):
     told = {"ship": 4, "deliver": 5, "open_claim": 6, "submit_evidence": 7, "approve": 8, "choose_refund": 9}
     (tmp_path / "out.csv").write_text(

@@ -1,0 +1,81 @@
+"""today: what needs a person, most urgent first, and the deadlines of the next days."""
+
+import shutil
+import sys
+import textwrap
+from datetime import timedelta
+
+import click
+
+from admin.app import App, now
+from admin.options import JSON
+from admin.output import fields_of, print_json
+from admin.text import safe
+from engine.today import Item, Today, in_words, today
+from workflow.case.money import show_amount
+from workflow.plurals import counted
+
+
+@click.command("today")
+@click.option("--shop", "shops", multiple=True, help="Only of this shop (repeatable)")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=10, show_default=True, help="How many things are shown")
+@JSON
+@click.pass_context
+def today_command(ctx: click.Context, shops: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Say what needs you now, most urgent first, each with the command that answers it, and which deadlines come."""
+    app = App(ctx)
+    found = today(app.ready(), now(), app.rules_for_reading(), app.zone(), shops)
+    if as_json:
+        days = [{"date": f"{one.date:%Y-%m-%d}" if one.date else None, "deadlines": one.deadlines} for one in found.days]
+        items = [fields_of(one) for one in found.items[:limit]]
+        print_json(
+            {"items": items, "count": len(found.items), "more": found.has_more, "days": days}
+            | {"provisional": found.provisional}
+        )
+        return
+    _print_items(app, found, limit)
+    _print_days(app, found)
+
+
+def _print_items(app: App, found: Today, limit: int) -> None:
+    count = f"{len(found.items)}{'+' if found.has_more else ''}"
+    things = "thing needs" if count == "1" else "things need"
+    click.secho(f"{now().astimezone(app.zone()):%A %Y-%m-%d}: {count if found.items else 'no'} {things} you.", bold=True)
+    for item in found.items[:limit]:
+        _print_item(app, item)
+    if (left := len(found.items) - limit) > 0:
+        click.echo(f"\n… and {left} more: aftersales today --limit {limit * 10}")
+
+
+def _print_item(app: App, item: Item) -> None:
+    amount = show_amount(item.amount, item.currency or "") if item.amount is not None else None
+    until = f"by {app.brief(item.until)}" if item.until else None
+    urgent = item.until is not None and item.until - now() < _SOON
+    order, *rest = _wrapped(f"{item.order}: {item.what}")
+    click.echo()
+    click.echo("\n  ".join((click.style(item.order, bold=True) + order.removeprefix(item.order), *rest)))
+    if amount or until:
+        click.secho(f"  {', '.join(filter(None, (amount, until)))}", fg="red" if urgent else None)
+    click.secho(f"  {safe(item.command)}", fg="cyan")
+
+
+_SOON = timedelta(days=2)
+"""What ends so soon is shown in red."""
+
+
+def _print_days(app: App, found: Today) -> None:
+    if found.days:
+        click.secho("\nDeadlines", bold=True)
+    for day in found.days:
+        name = f"{day.date.astimezone(app.zone()):%a %d %b}" if day.date else "overdue"
+        for number, line in enumerate(_wrapped(in_words(day.deadlines), 14)):
+            click.echo(f"  {name if number == 0 else '':<12}{line}")
+    if found.provisional:
+        what = counted(found.provisional, "deadline")
+        click.echo(f"{what} in a year whose working days are not announced yet: aftersales timers")
+
+
+def _wrapped(text: str, indent: int = 2) -> list[str]:
+    """Break a sentence between words where the terminal ends."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    return textwrap.wrap(safe(text), max(width, 40) - indent) if width else [safe(text)]
