@@ -1,11 +1,12 @@
 """Read-only questions, answered as plain rows for people and for --json."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, or_, select
 from sqlmodel import SQLModel, col
 
 from storage import case_mapper, cases, chains
@@ -33,22 +34,44 @@ Found = dict[str, Any]
 
 
 def resolve_id(connection: Connection, identity: str) -> int:
-    """Return the row id of an order named NUMBER or SHOP/NUMBER.
+    """Return the row id of an order named NUMBER or SHOP/NUMBER; a # before the number may be left out, or added.
 
     Raises:
         UnknownOrder: there is none, or the number is used by several shops.
 
     """
-    shop, slash, number = identity.partition("/")
-    named = (col(OrderRow.shop) == shop) & (col(OrderRow.number) == number) if slash else col(OrderRow.number) == identity
-    same = or_(named, col(OrderRow.number) == identity)
-    rows = connection.execute(select(col(OrderRow.id), col(OrderRow.shop), col(OrderRow.number)).where(same)).all()
+    rows = _named(connection, identity, lambda number: [number])
+    rows = rows or _named(connection, identity, lambda number: [number.removeprefix("#"), f"#{number}"])
     if not rows:
-        raise UnknownOrder(f"there is no order {identity!r}: `aftersales orders` lists them")
+        near = get_close_matches(identity.rpartition("/")[2], _numbers_like(connection, identity), n=3, cutoff=0.6)
+        listed = f"did you mean {' or '.join(near)}?" if near else "`aftersales orders` lists them"
+        raise UnknownOrder(f"there is no order {identity!r}: {listed}")
     if len(rows) > 1:
         names = ", ".join(f"{row.shop}/{row.number}" for row in rows)
         raise UnknownOrder(f"{identity!r} is the number of several orders: name one of {names}")
     return int(rows[0].id)
+
+
+def _named(connection: Connection, identity: str, ways: Callable[[str], list[str]]) -> Sequence[Any]:
+    """Return id, shop and number of the orders with a name, whose number may be written in several ways."""
+    o = table_of(OrderRow)
+    shop, slash, number = identity.partition("/")
+    same: ColumnElement[bool] = o.c.number.in_(ways(identity))
+    if slash:
+        same = or_(same, (func.lower(o.c.shop) == shop.lower()) & o.c.number.in_(ways(number)))
+    return connection.execute(select(o.c.id, o.c.shop, o.c.number).where(same)).all()
+
+
+def _numbers_like(connection: Connection, identity: str) -> list[str]:
+    """Return some numbers of orders that begin as a mistyped one does, or as it would with or without a #."""
+    o, number = table_of(OrderRow), identity.rpartition("/")[2].removeprefix("#")
+    begin = number[: max(1, len(number) - 2)]
+    ways = (o.c.number.between(way, f"{way}\U0010ffff") for way in (begin, f"#{begin}"))
+    return [*connection.execute(select(o.c.number).where(or_(*ways)).order_by(o.c.number).limit(NEAR_AT_MOST)).scalars()]
+
+
+NEAR_AT_MOST = 200
+"""Numbers that are looked through for one that is near."""
 
 
 def order_of(connection: Connection, identity: str) -> Order:

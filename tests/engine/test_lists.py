@@ -11,11 +11,11 @@ from engine import views
 from engine.firing import fire_due
 from engine.reporting import apply
 from engine.views import Count
-from storage import lists
+from storage import lists, queries
 from storage.lists import Filter
 from storage.tables import EffectRow, ReportRow, TimerRow, table_of
 from tests.factories import START, arrival, day, report, rules_of, take
-from workflow.errors import UsageError
+from workflow.errors import UnknownOrder, UsageError
 
 RULES = rules_of()
 
@@ -100,3 +100,15 @@ def test_a_count_for_people_stops_and_says_so(shop, monkeypatch):
     monkeypatch.setattr(views, "COUNTED_AT_MOST", 3)
     assert str(views.count_exceptions(shop)) == "3+"
     assert str(Count(10_000, capped=True)) == "10,000+"
+
+
+def test_an_order_is_found_by_its_number_with_or_without_a_hash_sign_and_a_near_one_is_named(database):
+    take(database, arrival("#1001"), arrival("1001", shop="other"), arrival("2002", shop="Lumo"), arrival("#1007"))
+    with database.read() as connection:
+        assert queries.resolve_id(connection, "#1001") == queries.resolve_id(connection, "main/1001")
+        assert queries.resolve_id(connection, "1001") == queries.resolve_id(connection, "other/#1001")
+        assert queries.resolve_id(connection, "lumo/#2002") == queries.resolve_id(connection, "2002")
+        with pytest.raises(UnknownOrder, match="there is no order '1008': did you mean 1001 or #1007 or #1001"):
+            queries.resolve_id(connection, "1008")
+        with pytest.raises(UnknownOrder, match="there is no order '9': `aftersales orders` lists them"):
+            queries.resolve_id(connection, "9")
