@@ -87,11 +87,13 @@ def list_decisions(
     """List the decisions that stand, those that have stood longest first, with what their steps would do at `at`.
 
     Raises:
-        UsageError: `after` is not a cursor of this list.
+        UsageError: `after` is not a cursor of this list, or no order has a shop or supplier that is named.
 
     """
     with reading(source) as connection:
         found = lists.decisions(connection, wanted, limit, after)
+        if not found.rows:
+            lists.refuse_unknown_names(connection, wanted.shops, wanted.suppliers)
         unit = UnitOfWork(connection, {row["order_id"] for row in found.rows}, at, lock=False)
         shown = []
         for row in found.rows:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.views import Source
-from storage import money
+from storage import lists, money
 from storage.database import reading
 from workflow.vocabulary import LedgerSide
 
@@ -46,8 +46,14 @@ class Lost:
 
 
 def outstanding(source: Source, at: datetime, shops: Sequence[str] = ()) -> list[Owed]:
-    """Return what is asked for and has not come."""
+    """Return what is asked for and has not come.
+
+    Raises:
+        UsageError: no order has a shop that is named.
+
+    """
     with reading(source) as connection:
+        lists.refuse_unknown_names(connection, shops, ())
         rows = money.outstanding(connection, at - YOUNG, at - OLD, [one.lower() for one in shops])
     return [
         Owed(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from engine.answering import list_decisions
 from engine.views import Filter, Source
-from storage import cases, overview
+from storage import cases, lists, overview
 from storage.database import reading
 from workflow.case import claims
 from workflow.plurals import counted
@@ -64,8 +64,14 @@ class Today:
 
 
 def today(source: Source, at: datetime, rules: Rules, zone: ZoneInfo, shops: Sequence[str] = ()) -> Today:
-    """Return what needs a person at an instant: what has a deadline first, then what is about more money, then the older."""
+    """Return what needs a person at an instant: what has a deadline first, then what is about more money, then the older.
+
+    Raises:
+        UsageError: no order has a shop that is named.
+
+    """
     with reading(source) as connection:
+        lists.refuse_unknown_names(connection, shops, ())
         found = [
             _decisions(connection, at, rules, shops),
             _claims(connection, at, shops),

@@ -143,44 +143,44 @@ def list_orders(source: Source, wanted: Filter, limit: int, after: str | None = 
     """List orders, those with the nearest deadline first.
 
     Raises:
-        UsageError: `after` is not a cursor of this list.
+        UsageError: `after` is not a cursor of this list, or no order has a shop or supplier that is named.
 
     """
     with reading(source) as connection:
-        return _page(lists.orders(connection, wanted, limit, after), OrderSummary)
+        return _page(_of_known(connection, wanted, lists.orders(connection, wanted, limit, after)), OrderSummary)
 
 
 def list_timers(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[TimerSummary]:
     """List timers in due order, paused ones last.
 
     Raises:
-        UsageError: `after` is not a cursor of this list.
+        UsageError: `after` is not a cursor of this list, or no order has a shop or supplier that is named.
 
     """
     with reading(source) as connection:
-        return _page(lists.timers(connection, wanted, limit, after), TimerSummary)
+        return _page(_of_known(connection, wanted, lists.timers(connection, wanted, limit, after)), TimerSummary)
 
 
 def list_effects(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[EffectSummary]:
     """List effects, newest first.
 
     Raises:
-        UsageError: `after` is not a cursor of this list.
+        UsageError: `after` is not a cursor of this list, or no order has a shop or supplier that is named.
 
     """
     with reading(source) as connection:
-        return _page(lists.effects(connection, wanted, limit, after), EffectSummary)
+        return _page(_of_known(connection, wanted, lists.effects(connection, wanted, limit, after)), EffectSummary)
 
 
 def list_claims(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[ClaimSummary]:
     """List claims, those with the nearest deadline first.
 
     Raises:
-        UsageError: `after` is not a cursor of this list.
+        UsageError: `after` is not a cursor of this list, or no order has a shop or supplier that is named.
 
     """
     with reading(source) as connection:
-        found = lists.claims(connection, wanted, limit, after)
+        found = _of_known(connection, wanted, lists.claims(connection, wanted, limit, after))
         of_orders = cases.load(connection, {row["order_id"] for row in found.rows}, lock=False)
 
     def written(row: RowMapping) -> str:
@@ -193,11 +193,11 @@ def list_exceptions(source: Source, wanted: Filter, limit: int, after: str | Non
     """List open exceptions, oldest first.
 
     Raises:
-        UsageError: `after` is not a cursor of this list.
+        UsageError: `after` is not a cursor of this list, or no order has a shop or supplier that is named.
 
     """
     with reading(source) as connection:
-        return _page(lists.exceptions(connection, wanted, limit, after), ExceptionSummary)
+        return _page(_of_known(connection, wanted, lists.exceptions(connection, wanted, limit, after)), ExceptionSummary)
 
 
 def count_exceptions(source: Source) -> Count:
@@ -240,6 +240,18 @@ def effects_named(source: Source, ids: Sequence[int]) -> list[EffectSummary]:
         found = [filled(EffectSummary, row) for row in queries.effects_by_id(connection, ids)]
     if missing := set(ids) - {one.id for one in found}:
         raise UsageError(f"there is no effect {min(missing)}: `aftersales effects` lists them")
+    return found
+
+
+def _of_known(connection: Connection, wanted: Filter, found: Rows) -> Rows:
+    """Return a page of a list; one that is empty because no order has such a shop or supplier is refused.
+
+    Raises:
+        UsageError: names the nearest ones.
+
+    """
+    if not found.rows:
+        lists.refuse_unknown_names(connection, wanted.shops, wanted.suppliers)
     return found
 
 

@@ -28,6 +28,7 @@ from storage.tables import (
     table_of,
 )
 from workflow.errors import UsageError
+from workflow.suggestions import did_you_mean
 from workflow.vocabulary import TimerStatus, Verdict
 
 Row = TypeVar("Row")
@@ -172,6 +173,22 @@ def _all(listed: List, connection: Connection, wanted: Filter) -> Iterator[RowMa
         cursor = page.next
         if cursor is None:
             return
+
+
+def refuse_unknown_names(connection: Connection, shops: Sequence[str], suppliers: Sequence[str]) -> None:
+    """Refuse the names of shops and current suppliers that no order has; it reads all names, so only of an empty list.
+
+    Raises:
+        UsageError: names the nearest ones.
+
+    """
+    o, a = table_of(OrderRow), table_of(AttemptRow)
+    for what, named, column in (("shop", shops, o.c.shop), ("supplier", suppliers, a.c.supplier)):
+        if named:
+            known = [name for name in connection.execute(select(column).distinct()).scalars() if name is not None]
+            for name in named:
+                if name.lower() not in map(str.lower, known):
+                    raise UsageError(f"no order has the {what} {name!r}{did_you_mean(name, known)}")
 
 
 def _is_open_exception() -> ColumnElement[bool]:

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMED = 40
+"""Names that are listed where none is near."""
+
 
 def did_you_mean(typed: str, known: Iterable[str]) -> str:
     """Return "; did you mean X?" for the nearest known name, or the known names when none is near.
@@ -12,4 +15,7 @@ def did_you_mean(typed: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     near = difflib.get_close_matches(typed, names, n=1, cutoff=0.68)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}"
+    if near:
+        return f"; did you mean {near[0]}?"
+    others = f" and {len(names) - MOST_NAMED} others" if len(names) > MOST_NAMED else ""
+    return f"; known are {', '.join(names[:MOST_NAMED])}{others}"

@@ -128,7 +128,8 @@ def test_today_says_what_needs_you_each_with_the_command_that_answers_it(undecid
     assert told.keys() == {"items", "count", "more", "days", "provisional"}
     (one,) = [item for item in told["items"] if item["kind"] == "decision"]
     assert one.keys() == {"kind", "order", "what", "command", "since", "until", "amount", "currency"}
-    assert "no things need you" in undecided("today", "--shop", "nobody").out
+    assert undecided("today", "--shop", "MAIN").out == said
+    assert "no order has the shop 'nobody'" in undecided("today", "--shop", "nobody").out
     undecided("report", "1004", "override", "--to", "disputed", "--reason", "they say so")
     assert "\n… and 1 more: aftersales today --limit 10\n" in undecided("today", "--limit", "1").out
     assert undecided("today", "--limit", "0").code == 2

@@ -14,6 +14,7 @@ from engine.sending import deliver_due
 from engine.today import today
 from tests.factories import arrival, day, report, rules_of, take
 from workflow.case.case import Report
+from workflow.errors import UsageError
 
 RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
 ASKING = rules_of(
@@ -102,7 +103,8 @@ def test_a_flag_is_told_in_words_and_what_it_repeats_is_not(database):
 def test_one_shop_is_told_of_alone_whatever_the_case_of_its_name(database):
     take(database, arrival("1", report("lose", 1)), arrival("2", report("lose", 1), shop="other"), now=1, rules=RULES)
     assert [order for _, order, _ in said(database, 1, shops=("OTHER",))] == ["other/2"]
-    assert today(database, day(1), RULES, UTC, ("nobody",)).days == []
+    with pytest.raises(UsageError, match="no order has the shop 'othr'; did you mean other"):
+        today(database, day(1), RULES, UTC, ("othr",))
 
 
 def test_deadlines_are_counted_by_the_days_of_the_display_zone_and_what_is_overdue_apart(database):
@@ -127,7 +129,8 @@ def test_money_is_summed_up_by_party_and_currency_and_by_age(database):
     platform = found["the platform", "CNY"]
     assert (platform.count, platform.amount, platform.younger, platform.older, platform.unknown) == (3, 1_100, 500, 600, 1)
     assert found["Yiwu", "CNY"].amount == 300
-    assert outstanding(database, day(41), ["other"]) == []
+    with pytest.raises(UsageError, match="no order has the shop 'other'; known are main"):
+        outstanding(database, day(41), ["other"])
 
 
 def test_what_was_declined_is_lost(database):

@@ -152,15 +152,29 @@ def _money_of(case: Case, attempt: int) -> Iterator[LedgerRow]:
 def missing_after(case: Case, row: LedgerRow, came: int) -> int:
     """Return what is missing of a ledger row once the sum that came is corrected to `came`, in minor units.
 
-    Nothing is of one whose rest was declined or that was withdrawn, nor of a supplier's money that is current again; and no
-    refund is missing beyond what was paid.
+    Of one whose last part was said to be the last, that is what had come by then; of a withdrawn recovery, or of a supplier's
+    that is current again, nothing; and no refund is missing beyond what was paid.
     """
-    if row.amount is None or came >= row.amount or declined_with(case, row):
+    if row.amount is None:
         return 0
+    missing = max(0, asked_after(case, row, came) - came)
     if row.side == LedgerSide.recovery:
-        return 0 if row.attempt == case.current or row.status == LedgerStatus.withdrawn else row.amount - came
+        return 0 if row.attempt == case.current or row.status == LedgerStatus.withdrawn else missing
     still = unsettled(case)
-    return row.amount - came if still is None else min(row.amount - came, still + (row.settled_amount or 0) - came)
+    return missing if still is None else min(missing, max(0, still + (row.settled_amount or 0) - came))
+
+
+def asked_after(case: Case, row: LedgerRow, came: int) -> int:
+    """Return what a ledger row asks for once the sum that came is corrected, in minor units.
+
+    Where the rest was declined with its last part, that is what had come by then, or more where more has come.
+    """
+    declined = declined_with(case, row)
+    if not declined:
+        return row.amount or 0
+    corrections = sum(one.amount or 0 for one in case.ledger if one.corrects == row.number)
+    whole = (row.amount or 0) + sum(one.amount or 0 for one in declined)
+    return min(whole, max(came, (row.settled_amount or 0) - corrections))
 
 
 def declined_with(case: Case, row: LedgerRow) -> list[LedgerRow]:

@@ -114,13 +114,13 @@ def _after_the_correction(draft: Draft, row: LedgerRow, came: int, missing: int)
 
 
 def _share_anew(draft: Draft, row: LedgerRow, declined: Sequence[LedgerRow], came: int) -> LedgerRow:
-    """Return a row whose last part was said to be the last: what has come is its sum, and all the rest is declined."""
-    whole = (row.amount or 0) + sum(one.amount or 0 for one in declined)
-    left = max(0, whole - came)
+    """Return a row whose rest was declined with its last part, with what it asks for now; all else is declined."""
+    asked = claims.asked_after(draft.was, row, came)
+    left = (row.amount or 0) + sum(one.amount or 0 for one in declined) - asked
     for one in reversed(declined):
         draft.change_ledger(replace_fields(one, amount=left, status=LedgerStatus.declined if left else LedgerStatus.withdrawn))
         left = 0
-    return replace_fields(row, amount=came)
+    return replace_fields(row, amount=max(asked, came))
 
 
 def book_what_came_with(draft: Draft, report: Report) -> None:
