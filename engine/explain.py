@@ -13,10 +13,11 @@ from workflow.case.case import Case, Claim, Timer
 from workflow.case.history import HistoryRow
 from workflow.case.money import show_amount
 from workflow.policy.policy import Rules
-from workflow.process import FLAGS, PARCEL_REPORTS, STATE_MEANINGS
+from workflow.process import FINAL_STATES, FLAGS, PARCEL_REPORTS, STATE_MEANINGS
 from workflow.rules.timers import closed_meanwhile, deciding_lines
 from workflow.table import allowed_now
-from workflow.vocabulary import Remedy, State, Verdict
+from workflow.undoing import taken_back
+from workflow.vocabulary import LedgerSide, LedgerStatus, Remedy, State, Verdict
 
 if TYPE_CHECKING:
     from workflow.decisions import Standing
@@ -33,12 +34,25 @@ class PendingAction:
 
 
 @dataclass(frozen=True, slots=True)
+class Money:
+    """What has come of one party, what is asked for (None: a sum that is not known), and what it has declined; minor units."""
+
+    party: str
+    came: int
+    missing: int | None
+    declined: int
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The answers, for one order."""
 
     case: Case
     why: HistoryRow
     """The step that brought the order into its state."""
+    led: tuple[HistoryRow, ...]
+    """Of an order that has ended: the steps that led there, decisions of people too, without what was taken back."""
+    money: tuple[Money, ...]
     noted: tuple[tuple[str, datetime], ...]
     """What was told of an old order and has moved nothing (rule 7.7)."""
     timers: tuple[Timer, ...]
@@ -97,6 +111,8 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
     return Explanation(
         case=case,
         why=_entered(steps),
+        led=tuple(_led(steps)) if case.state in FINAL_STATES else (),
+        money=tuple(_money(case)),
         noted=tuple((row.trigger, row.occurred) for row in steps if case.historical and "noted" in row.details),
         timers=tuple(sorted(case.timers, key=lambda timer: (timer.status != "pending", timer.due_at))),
         allowed=allowed_now(case),
@@ -174,6 +190,29 @@ def _meanwhile(case: Case, steps: Sequence[HistoryRow]) -> Iterator[tuple[dateti
         for row in steps:
             if row.trigger in PARCEL_REPORTS and row.source is State.disputed and row.occurred >= case.claim.opened_at:
                 yield row.occurred, row.trigger
+
+
+def _led(steps: Sequence[HistoryRow]) -> Iterator[HistoryRow]:
+    gone = taken_back(steps)
+    for row in steps:
+        if row.sequence not in gone and row.trigger != "undo" and (row.source is not row.target or "way" in row.details):
+            yield row
+
+
+def _money(case: Case) -> Iterator[Money]:
+    """Yield what each party owes and has paid: the platform, and each supplier that was left."""
+    parties = dict.fromkeys((row.side, row.attempt if row.side == LedgerSide.recovery else None) for row in case.ledger)
+    for side, attempt in parties:
+        mine = [row for row in case.ledger if row.side == side and (side == LedgerSide.refund or row.attempt == attempt)]
+        open_rows = [row for row in mine if row.status == LedgerStatus.requested]
+        missing = [claims.rest(row) for row in open_rows]
+        name = case.attempts[(attempt or 1) - 1].supplier or f"the supplier of attempt {attempt or 1}"
+        yield Money(
+            party="the platform" if side == LedgerSide.refund else name,
+            came=sum(row.settled_amount or 0 for row in mine),
+            missing=None if None in missing else sum(one for one in missing if one is not None),
+            declined=sum(row.amount or 0 for row in mine if row.status == LedgerStatus.declined),
+        )
 
 
 def _entered(steps: Sequence[HistoryRow]) -> HistoryRow:

@@ -24,7 +24,7 @@ from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
 from workflow.table import AMENDS
 from workflow.timer_commands import ACTIONS, act
-from workflow.undoing import RESTORED, Taken, undo
+from workflow.undoing import RESTORED, Taken, taken_back, undo
 from workflow.vocabulary import PERSON, LedgerStatus, State, Verdict, Way
 
 
@@ -61,7 +61,7 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
 
 def _unamended(case: Case, history: Sequence[HistoryRow], reports: Sequence[Found]) -> Case:
     """Return a case with the facts and links that the order came with."""
-    order, lines, undone = case.order, case.lines, _undone(history)
+    order, lines, undone = case.order, case.lines, taken_back(history)
     for row in reversed(history):
         if row.trigger == "amend" and row.sequence not in undone:
             told: Details = next((one["fields"] for one in reports if _is_of(one, row)), {})
@@ -71,12 +71,6 @@ def _unamended(case: Case, history: Sequence[HistoryRow], reports: Sequence[Foun
         if row.trigger == "unlink":
             order = replace_fields(order, **{name: row.details.get(f"was_{name}") for name in LINKS})
     return replace_fields(case, order=order, lines=lines)
-
-
-def _undone(history: Sequence[HistoryRow]) -> set[int]:
-    """Return which steps of a history a later one has taken back."""
-    undos = (row for row in history if row.trigger == "undo")
-    return {sequence for row in undos for sequence in range(int(row.details["first"] or 0), row.sequence)}
 
 
 def _by_its_parts(case: Case, last: HistoryRow, at: datetime) -> Case:

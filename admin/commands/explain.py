@@ -13,6 +13,7 @@ from engine.explain import Explanation, explain
 from workflow.case import claims
 from workflow.case.case import Timer
 from workflow.case.history import HistoryRow
+from workflow.case.money import show_amount
 from workflow.plurals import counted
 from workflow.rules import parcels
 from workflow.table import CLOCK_OF
@@ -51,6 +52,8 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
         else None,
         "observed": told.observed,
         "historical": told.case.historical,
+        "led": [{name: getattr(row, name) for name in (*why, "target")} for row in told.led],
+        "money": [fields_of(one) for one in told.money],
         "noted": [{"trigger": trigger, "occurred": at} for trigger, at in told.noted],
         "claim": fields_of(told.case.claim) if told.case.claim else None,
         "decided_by": told.decided_by,
@@ -70,6 +73,7 @@ def _why(app: App, told: Explanation) -> Iterator[str]:
     if len(sent) > 1:
         where = (f"{one.tracking_number or f'parcel {one.number}'} is {parcels.position(one.news)}" for one in sent)
         yield f"It was sent in {counted(len(sent), 'parcel')}: {safe(', '.join(where))}."
+    yield from _how_it_ended(app, told)
     for claim in case.claims:
         if claim.replacement:
             yield f"It was replaced by order {safe(case.order.shop)}/{safe(claim.replacement)} (claim {claim.number})."
@@ -77,6 +81,24 @@ def _why(app: App, told: Explanation) -> Iterator[str]:
         yield f"It replaces order {safe(case.order.shop)}/{safe(case.order.replaces)}."
     if case.returns_to:
         yield f"It goes back to {case.returns_to} if that comes to nothing."
+
+
+def _how_it_ended(app: App, told: Explanation) -> Iterator[str]:
+    """Say which steps led to the end of an order, who has decided them, and what has come of the money."""
+    if told.led:
+        yield "How it came to this:"
+    for row in told.led:
+        decided = f" (decided: {row.details['way']})" if "way" in row.details else ""
+        yield f"      {app.when(row.occurred, how_far=False)}  {row.target}: {safe(_cause(app, row))}{decided}"
+    currency = told.case.order.currency
+    for one in told.money:
+        missing = "a sum that is not known" if one.missing is None else show_amount(one.missing, currency)
+        parts = (
+            f"{show_amount(one.came, currency)} has come" if one.came or (one.missing == 0 and not one.declined) else None,
+            f"{missing} is asked for" if one.missing != 0 else None,
+            f"{show_amount(one.declined, currency)} was declined" if one.declined else None,
+        )
+        yield f"Money of {safe(one.party)}: {', '.join(filter(None, parts))}."
 
 
 def _cause(app: App, step: HistoryRow) -> str:

@@ -297,6 +297,31 @@ def test_a_refund_that_comes_in_parts_says_what_is_missing_and_more_than_was_ask
     assert "is refunding after correct_settlement" in wrong.out
 
 
+def test_explain_says_how_an_order_has_ended_who_decided_and_what_came(claimed):
+    claimed("claims", "evidence", "add", "1001", "photo.jpg")
+    assert claimed("report", "1001", "reject").code == 0
+    assert claimed("undo", "1001").code == 0
+    for words in (("approve",), ("choose_refund",), ("settle_refund", "--amount", "9.00", "--final")):
+        assert claimed("report", "1001", *words).code == 0
+    told = claimed("explain", "1001").out
+    led = told[told.index("How it came to this:") : told.index("Money of")]
+    assert [line.split("UTC  ")[1].split(":")[0] for line in led.splitlines()[1:]] == [
+        *("placed", "shipped", "delivered", "disputed", "refunding", "refunded")
+    ]
+    assert "disputed: open_claim by person:" in led
+    assert "reject" not in led, "it was taken back"
+    assert "Money of the platform: 9.00 CNY has come, 10.80 CNY was declined." in told
+    as_json = claimed("explain", "1001", "--json").json
+    assert [row["target"] for row in as_json["led"]][-1] == "refunded"
+    assert as_json["money"] == [{"party": "the platform", "came": 900, "missing": 0, "declined": 1080}]
+
+
+def test_explain_of_an_order_that_goes_on_says_what_is_asked_for(claimed):
+    assert "How it came to this" not in claimed("explain", "1001").out
+    assert claimed("report", "1003", "report_no_stock").code == 0
+    assert " is asked for." in claimed("explain", "1003").out
+
+
 def test_a_timer_that_waits_for_a_dispute_is_not_said_to_be_due_at_once(claimed):
     said = claimed("timers", "shift", "--by", "-40d", "--trigger", "close")
     assert "waits, " in said.out
