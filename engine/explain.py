@@ -10,13 +10,12 @@ from storage import evidence_files, queries
 from storage.database import Database
 from workflow.case import claims
 from workflow.case.case import Case, Claim, Timer
-from workflow.case.history import HistoryRow
+from workflow.case.history import HistoryRow, taken_back
 from workflow.case.money import show_amount
 from workflow.policy.policy import Rules
 from workflow.process import FINAL_STATES, FLAGS, PARCEL_REPORTS, STATE_MEANINGS
 from workflow.rules.timers import closed_meanwhile, deciding_lines
 from workflow.table import allowed_now
-from workflow.undoing import taken_back
 from workflow.vocabulary import LedgerSide, LedgerStatus, Remedy, State, Verdict
 
 if TYPE_CHECKING:

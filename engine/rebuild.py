@@ -12,7 +12,7 @@ from storage import cases, queries
 from storage.queries import Found, report_of
 from workflow.case import facts
 from workflow.case.case import LINKS, Case, Correction, Details, replace_fields
-from workflow.case.history import HistoryRow
+from workflow.case.history import HistoryRow, taken_back
 from workflow.case.sealing import meaning
 from workflow.decisions import Answer, answer
 from workflow.draft import Event
@@ -24,7 +24,7 @@ from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
 from workflow.table import AMENDS
 from workflow.timer_commands import ACTIONS, act
-from workflow.undoing import RESTORED, Taken, taken_back, undo
+from workflow.undoing import RESTORED, Taken, undo
 from workflow.vocabulary import PERSON, LedgerStatus, State, Verdict, Way
 
 

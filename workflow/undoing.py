@@ -18,7 +18,6 @@ from workflow.vocabulary import PERSON
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workflow.case.history import HistoryRow
     from workflow.policy.policy import Rules
 
 RESTORED = tuple(
@@ -64,12 +63,6 @@ def undo(case: Case, what: Taken, at: datetime, by: str, reason: str | None, rul
     told: Details = {"undoes": what.trigger, "first": what.first, "reason": reason}
     event = Event("undo", at, at, by, {name: value for name, value in told.items() if value is not None}, was=what.was)
     return carry_out(case, event, rules, RECORDS["undo"], None)
-
-
-def taken_back(history: Sequence[HistoryRow]) -> set[int]:
-    """Return the numbers of the steps of a history that a later one has taken back."""
-    undos = (row for row in history if row.trigger == "undo")
-    return {sequence for row in undos for sequence in range(int(row.details["first"] or 0), row.sequence)}
 
 
 def as_kept(was: Mapping[str, Any]) -> dict[str, Any]:

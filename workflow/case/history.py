@@ -1,7 +1,7 @@
 """The history of an order: append-only rows, each chained to the one before by its hash (rule 6.1)."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -84,3 +84,9 @@ def broken_at(order: str, rows: Iterable[HistoryRow], count: int, last_hash: str
     if expected - 1 != count or previous != last_hash:
         return f"the order counts {counted(count, 'row')} and the history has {expected - 1}"
     return None
+
+
+def taken_back(history: Sequence[HistoryRow]) -> set[int]:
+    """Return the numbers of the steps of a history that a later one has taken back."""
+    undos = (row for row in history if row.trigger == "undo")
+    return {sequence for row in undos for sequence in range(int(row.details["first"] or 0), row.sequence)}
