@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from storage import evidence_files, queries
 from storage.database import Database
 from storage.evidence_files import EvidenceFile as EvidenceFile
+from workflow.arguments import argument
 from workflow.case import claims
 from workflow.case.case import Case, Claim
 from workflow.errors import AftersalesError, UsageError
@@ -45,7 +46,7 @@ def claims_of(database: Database, identity: str) -> OrderClaims:
         files = evidence_files.of_order(connection, stored.order_id)
     if not stored.case.claims:
         name = stored.case.name
-        raise AftersalesError(f"order {name} has no claims: aftersales report {name} open_claim --kind …")
+        raise AftersalesError(f"order {name} has no claims: aftersales report {argument(name)} open_claim --kind …")
     return OrderClaims(stored.case, files)
 
 
@@ -61,7 +62,9 @@ def preview_remedies(database: Database, identity: str) -> ClaimPreview:
         case = queries.stored_case(connection, identity, with_chain=True).case
     claim = case.claim
     if claim is None:
-        raise AftersalesError(f"order {case.name} has no open claim: aftersales report {case.name} open_claim --kind …")
+        raise AftersalesError(
+            f"order {case.name} has no open claim: aftersales report {argument(case.name)} open_claim --kind …"
+        )
     return ClaimPreview(
         case=case,
         claim=claim,

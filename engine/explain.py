@@ -50,7 +50,7 @@ class Explanation:
     why: HistoryRow
     """The step that brought the order into its state."""
     led: tuple[HistoryRow, ...]
-    """Of an order that has ended: the steps that led there, decisions of people too, without what was taken back."""
+    """The steps that led to an order's end, or what people have decided since it is in its state; nothing taken back."""
     money: tuple[Money, ...]
     noted: tuple[tuple[str, datetime], ...]
     """What was told of an old order and has moved nothing (rule 7.7)."""
@@ -77,6 +77,11 @@ class Explanation:
     """What happened to the parcel since the claim was opened."""
     seen_elsewhere: tuple[str, ...]
     """Files of the claim that other claims have too."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is in a final state."""
+        return self.case.state in FINAL_STATES
 
     @property
     def meaning(self) -> str:
@@ -110,7 +115,7 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
     return Explanation(
         case=case,
         why=_entered(steps),
-        led=tuple(_led(steps)) if case.state in FINAL_STATES else (),
+        led=tuple(_led(steps, case.state in FINAL_STATES)),
         money=tuple(_money(case)),
         noted=tuple((row.trigger, row.occurred) for row in steps if case.historical and "noted" in row.details),
         timers=tuple(sorted(case.timers, key=lambda timer: (timer.status != "pending", timer.due_at))),
@@ -191,11 +196,17 @@ def _meanwhile(case: Case, steps: Sequence[HistoryRow]) -> Iterator[tuple[dateti
                 yield row.occurred, row.trigger
 
 
-def _led(steps: Sequence[HistoryRow]) -> Iterator[HistoryRow]:
-    gone = taken_back(steps)
-    for row in steps:
-        if row.sequence not in gone and row.trigger != "undo" and (row.source is not row.target or "way" in row.details):
+def _led(steps: Sequence[HistoryRow], has_ended: bool) -> Iterator[HistoryRow]:
+    since = 0 if has_ended else _entered(steps).sequence
+    for row in _standing_steps(steps):
+        if row.sequence > since and ("way" in row.details or row.source is not row.target):
             yield row
+
+
+def _standing_steps(steps: Sequence[HistoryRow]) -> list[HistoryRow]:
+    """Return the steps that were not taken back, and took none back."""
+    gone = taken_back(steps)
+    return [row for row in steps if row.sequence not in gone and row.trigger != "undo"]
 
 
 def _money(case: Case) -> Iterator[Money]:
@@ -215,4 +226,5 @@ def _money(case: Case) -> Iterator[Money]:
 
 
 def _entered(steps: Sequence[HistoryRow]) -> HistoryRow:
-    return next((step for step in reversed(steps) if step.source != step.target), steps[-1])
+    standing = _standing_steps(steps)
+    return next((step for step in reversed(standing) if step.source != step.target), steps[-1])

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from engine.answering import list_decisions
+from engine.answering import DecisionSummary, list_decisions
 from engine.views import Filter, Source
 from storage import cases, lists, overview
 from storage.database import reading
+from workflow.arguments import argument
 from workflow.case import claims
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
@@ -100,8 +101,8 @@ def _decisions(connection: Connection, at: datetime, rules: Rules, shops: Sequen
         Item(
             kind="decision",
             order=one.order,
-            what=f"{one.trigger} waits for your decision{f': order from {one.next}' if one.next else ''}",
-            command=f"aftersales decide {one.order}",
+            what=f"{one.trigger} waits for your decision{_would(one)}",
+            command=f"aftersales decide {argument(one.order)}",
             since=one.since,
             until=one.ends,
             amount=one.amount,
@@ -109,6 +110,12 @@ def _decisions(connection: Connection, at: datetime, rules: Rules, shops: Sequen
         )
         for one in found
     ]
+
+
+def _would(one: DecisionSummary) -> str:
+    if one.next is not None:
+        return f": order from {one.next}"
+    return "" if one.amount is None else ": request the money"
 
 
 def _claims(connection: Connection, at: datetime, shops: Sequence[str]) -> list[Item]:
@@ -123,7 +130,7 @@ def _claims(connection: Connection, at: datetime, shops: Sequence[str]) -> list[
                 kind="claim",
                 order=row["order"],
                 what=f"the time for claim {row['number']} ends: {to_do.get(row['chosen'], 'no remedy is chosen')}",
-                command=f"aftersales explain {row['order']}",
+                command=f"aftersales explain {argument(row['order'])}",
                 since=case.since or case.order.placed_at,
                 until=row["until"],
                 amount=claims.worth(case, dict(case.claims[row["number"] - 1].pieces)),
@@ -166,7 +173,7 @@ def _flags(connection: Connection, shops: Sequence[str]) -> list[Item]:
             kind="flag",
             order=row["order"],
             what=f"{FLAGS[row['flag']]} ({_line(row['detail'])})" if row["detail"] else FLAGS[row["flag"]],
-            command=f'aftersales resolve {row["order"]} --flag {row["flag"]} "…"',
+            command=f'aftersales resolve {argument(row["order"])} --flag {row["flag"]} "…"',
             since=row["raised_at"],
         )
         for row in overview.flags(connection, _TOLD_OTHERWISE, shops, READ_AT_MOST)

@@ -86,7 +86,8 @@ def _is_behind(kind: str, turn: Turn, condition: Callable[[FromClause], ColumnEl
     latest = select(func.max(earlier.c.id)).where(
         earlier.c.order_id == _e.c.order_id, earlier.c.kind == turn.kind, earlier.c.id < _e.c.id, same
     )
-    found = exists().where(p.c.id == latest.scalar_subquery(), condition(p))
+    of_mine = latest.correlate(_e).scalar_subquery()  # two levels down nothing is correlated by itself
+    found = exists().where(p.c.id == of_mine, condition(p))
     if not turn.triggers:
         return and_(_e.c.kind == kind, found)
     caused = exists().where(h.c.order_id == _e.c.order_id, h.c.sequence == _e.c.sequence, h.c.trigger.in_(turn.triggers))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, case, delete, exists, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 
 from storage.chunks import chunked
 from storage.row_sets import UNSENT
@@ -123,8 +123,8 @@ def revive_effects(connection: Connection, order_id: int, kept: Kept, *, observe
     """Let the effects wait again that steps had dropped which are taken back."""
     by_them = _e.c.decided_by == "the process", _e.c.decided_at == kept.recorded, _e.c.sequence < kept.what.first
     m, member = table_of(MessageRow), table_of(MemberRow)
-    waits = (member.c.effect_id == _e.c.id) & (m.c.status == MessageStatus.waiting)
-    is_carried = exists().where(waits, m.c.id == member.c.message_id)
+    carrying = select(member.c.effect_id).join(m, m.c.id == member.c.message_id)
+    is_carried = carrying.where(member.c.effect_id == _e.c.id, m.c.status == MessageStatus.waiting).exists()
     status = case((is_carried, EffectStatus.written), else_=EffectStatus.held if observed else EffectStatus.ready)
     values = {"status": status, "decided_by": None, "decided_at": None}
     mine = (_e.c.order_id == order_id, _e.c.status == EffectStatus.dropped)

@@ -1,12 +1,14 @@
 """The fixtures that all tests share: an order's story, databases of both kinds, and the folder of real orders."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from drills.postgres import NoServer, Server
 from storage.database import Database
@@ -15,6 +17,15 @@ from storage.scratch import create_tables
 from tests.factories import Story, rules_of
 
 REAL_ORDERS = Path(__file__).parents[2] / "shared" / "data" / "olist"
+
+
+_UNJOINED = re.compile(r"FROM \(?\w+(?: AS \w+)?, \w+")
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _no_table_stands_beside_another_by_chance(connection, cursor, sql, parameters, context, many) -> None:
+    """Refuse a statement that joins tables with a comma: a subquery has then not been correlated, and reads all orders."""
+    assert not _UNJOINED.search(sql), sql
 
 
 @pytest.fixture

@@ -257,7 +257,7 @@ def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Rec
     if report.trigger not in CORRECTIONS or not {*changed} <= {*CORRECTED} or _waits(case, told):
         shown = "; ".join(_difference(case, report.trigger, name, was.get(name), says[name]) for name in changed or says)
         return _not_applicable(
-            case, report, f"it contradicts what was reported before: {shown} (another one of that time needs another time)"
+            case, report, f"it contradicts what was reported before: {shown} (another one needs another time: `--at`)"
         )
     event = replace(_event(case, report, now), fields={**says, "correction": True})
     if report.trigger in SUPPLIER_REPORTS:

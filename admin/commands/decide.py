@@ -9,6 +9,7 @@ from admin.effect_summary import caused
 from admin.options import InstantOrDuration
 from admin.text import safe
 from engine.answering import Answered, decide, standing
+from workflow.arguments import argument
 from workflow.case.money import show_amount
 from workflow.decisions import Answer, Standing
 from workflow.errors import UsageError
@@ -84,7 +85,7 @@ def _print_standing(app: App, found: Standing | None, identity: str) -> None:
         click.echo(f"  The time for it ends {app.when(found.ends)}: then the policy decides.")
     for way in found.ways:
         would = _would(found) if way is Way.yes else ""
-        click.echo(f"  aftersales decide {safe(identity)} {way:<8}{_MEANING[way]}{would}")
+        click.echo(f"  aftersales decide {argument(safe(identity))} {way:<8}{_MEANING[way]}{would}")
 
 
 def _would(found: Standing) -> str:

@@ -10,6 +10,7 @@ from admin.options import JSON
 from admin.output import fields_of, print_json, print_wrapped
 from admin.text import safe
 from engine.explain import Explanation, explain
+from workflow.arguments import argument
 from workflow.case import claims
 from workflow.case.case import Timer
 from workflow.case.history import HistoryRow
@@ -85,8 +86,10 @@ def _why(app: App, told: Explanation) -> Iterator[str]:
 
 def _how_it_ended(app: App, told: Explanation) -> Iterator[str]:
     """Say which steps led to the end of an order, who has decided them, and what has come of the money."""
+    if told.why.trigger == "unlink":
+        yield "It was called off: the step that had placed it as a replacement was taken back, and nothing came of it."
     if told.led:
-        yield "How it came to this:"
+        yield "How it came to this:" if told.has_ended else "You have decided since:"
     for row in told.led:
         decided = f" (decided: {row.details['way']})" if "way" in row.details else ""
         yield f"      {app.when(row.occurred, how_far=False)}  {row.target}: {safe(_cause(app, row))}{decided}"
@@ -150,7 +153,7 @@ def _stopped(app: App, timer: Timer) -> str:
 
 
 def _your_turn(app: App, told: Explanation) -> Iterator[str]:
-    name = safe(told.case.name)
+    name = argument(safe(told.case.name))
     if told.standing:
         one = told.standing.decision
         asleep = f", and sleeps until {app.when(one.sleeps_until)}" if one.sleeps(now()) else ""
@@ -163,7 +166,7 @@ def _your_turn(app: App, told: Explanation) -> Iterator[str]:
         yield f"Awaiting approval: {kind} (aftersales effects approve {effect_id}, or drop {effect_id})"
     for _, meaning, detail in told.attention:
         why = f" ({safe(detail)})" if detail else ""
-        yield f"Needs a person: {meaning}{why}. When it is dealt with: aftersales resolve {name} WORD"
+        yield f'Needs a person: {meaning}{why}. When it is dealt with: aftersales resolve {name} "…"'
     if told.exceptions:
         yield f"{counted(told.exceptions, 'report')} could not be applied: aftersales exceptions"
     if len(told.refused) > SHOWN_REFUSED:

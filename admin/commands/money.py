@@ -32,7 +32,7 @@ def money_command(ctx: click.Context, shops: tuple[str, ...], since: datetime | 
     several = len({one.shop for one in owed} | {one.shop for one in gone}) > 1
     if owed:
         click.secho(f"Outstanding: {_in_all(owed)}", bold=True)
-        columns = ("sum", f"over {OLD.days} days", "who owes it", "rows", "sum unknown", "oldest")
+        columns = ("sum", f"over {OLD.days} d", "who owes it", "rows", "unknown", "oldest")
         _print(
             app, columns, [(one, show_amount(one.older, one.currency) if one.older else "", one.since) for one in owed], several
         )
@@ -41,7 +41,7 @@ def money_command(ctx: click.Context, shops: tuple[str, ...], since: datetime | 
     declined = f"since {since.astimezone(app.zone()):%Y-%m-%d}"
     if gone:
         click.secho(f"\nLost {declined}: {_in_all(gone)}", bold=True)
-        _print(app, ("sum", "who declined it", "rows", "sum unknown"), [(one, None, None) for one in gone], several)
+        _print(app, ("sum", "who declined it", "rows", "unknown"), [(one, None, None) for one in gone], several)
     else:
         click.echo(f"Nothing was lost {declined}.")
 
@@ -57,7 +57,8 @@ def _print(
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in (*columns, *(("shop",) if several else ())):
-        table.add_column(column, justify="left" if column in ("who owes it", "who declined it", "shop") else "right")
+        names = column in ("who owes it", "who declined it", "shop")
+        table.add_column(column, justify="left" if names else "right", no_wrap=not names, overflow="fold")
     for one, older, oldest in rows:
         amount = show_amount(one.amount, one.currency) if one.unknown < one.count else f"not known, {one.currency}"
         cells = [amount, older, escape(safe(one.party)), str(one.count), str(one.unknown or "")]

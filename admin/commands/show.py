@@ -107,6 +107,8 @@ def _print_story(app: App, story: dict[str, Any]) -> None:
     else:
         click.echo(f"{safe(story['order'])} is {story['state']} since {app.when(story['since'])}")
     facts, currency = story["facts"], story["facts"]["currency"]
+    for one in story.get("attempts", ())[:1]:
+        one["paid"] = facts["paid"]  # what was paid for the order is what its first supplier got
     titles = {name: "first supplier" if name == "supplier" else _title(name) for name in _FACTS}
     known = [(titles[name], _cell(app, name, facts[name], currency)) for name in _FACTS if facts[name]]
     click.echo(f"  {', '.join(f'{name} {safe(str(value))}' for name, value in known)}")

@@ -44,7 +44,7 @@ def _print_items(app: App, found: Today, limit: int) -> None:
     for item in found.items[:limit]:
         _print_item(app, item)
     if (left := len(found.items) - limit) > 0:
-        click.echo(f"\n… and {left} more: aftersales today --limit {limit * 10}")
+        click.echo(f"\n… and {left} more: aftersales today --limit {min(len(found.items), 1_000)}")
 
 
 def _print_item(app: App, item: Item) -> None:

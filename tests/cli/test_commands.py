@@ -131,7 +131,7 @@ def test_today_says_what_needs_you_each_with_the_command_that_answers_it(undecid
     assert undecided("today", "--shop", "MAIN").out == said
     assert "no order has the shop 'nobody'" in undecided("today", "--shop", "nobody").out
     undecided("report", "1004", "override", "--to", "disputed", "--reason", "they say so")
-    assert "\n… and 1 more: aftersales today --limit 10\n" in undecided("today", "--limit", "1").out
+    assert "\n… and 1 more: aftersales today --limit 2\n" in undecided("today", "--limit", "1").out
     assert undecided("today", "--limit", "0").code == 2
 
 

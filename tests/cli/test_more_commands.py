@@ -76,6 +76,9 @@ def test_a_replacement_is_shown_with_its_family(claimed):
     assert "Order main/1001-R would be closed, and no replacement of it." in asked
     assert "Order main/1001-R is closed, and no replacement of it." in claimed("undo", "1001").out
     assert "replaces" not in claimed("show", "1001-R").out
+    assert "It was called off: the step that had placed it" in claimed("explain", "1001-R").out
+    assert "by choose_reissue" not in claimed("explain", "1001").out.splitlines()[1], "it is disputed since the claim"
+    assert "by undo" not in claimed("explain", "1001").out
     assert claimed("report", "1001", "confirm_reissue", "--new-order", "1001-S").code == 0
 
 

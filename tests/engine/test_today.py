@@ -107,6 +107,17 @@ def test_one_shop_is_told_of_alone_whatever_the_case_of_its_name(database):
         today(database, day(1), RULES, UTC, ("othr",))
 
 
+def test_a_command_can_be_copied_into_a_shell_whatever_the_shop_is_called(database):
+    take(database, arrival("1", report("settle_refund", 1, amount=1), shop="Tmall Berlin", paid=9), now=1, rules=RULES)
+    (one,) = today(database, day(1), RULES, UTC).items
+    assert one.command == """aftersales resolve 'Tmall Berlin/1' --flag money_unasked "…\""""
+
+
+def test_a_step_that_would_ask_for_money_is_said_to(database):
+    take(database, arrival("1", report("report_oversized", 1), paid=9), now=1, rules=ASKING)
+    assert said(database, 1, ASKING) == [("decision", "main/1", "report_oversized waits for your decision: request the money")]
+
+
 def test_deadlines_are_counted_by_the_days_of_the_display_zone_and_what_is_overdue_apart(database):
     take(database, arrival("1"), arrival("2"), now=0, rules=RULES)
     shanghai = ZoneInfo("Asia/Shanghai")

@@ -1,5 +1,7 @@
 """What comes after something else leaves after it, or not at all; what has lost its point does not (rules 5.7 and 5.8)."""
 
+from collections import defaultdict
+
 import pytest
 
 from effects.letters import Letters
@@ -205,3 +207,34 @@ def test_the_merchant_is_told_once_what_a_clock_has_told_again_meanwhile(databas
     with database.read() as connection:
         told = [(row["kind"], row["status"]) for row in all_effects(connection)]
     assert told == [("notify_merchant", "written"), ("notify_merchant", "dropped")]
+
+
+def test_what_comes_after_an_effect_of_its_own_order_does_not_wait_for_those_of_others(database, pass_by):
+    """The latest request and the latest order to a supplier are those of other orders, and were dropped."""
+    no_stock, oversized = report("report_no_stock", 1), report("report_oversized", 1)
+    take(database, arrival("1", no_stock), arrival("2", oversized), now=1, rules=BY_ITSELF)
+    pass_by(1, BY_ITSELF)
+    take(database, arrival("3", no_stock), arrival("4", oversized), now=1, rules=BY_ITSELF)
+    with database.write() as connection:
+        waiting = [row for row in all_effects(connection) if row["status"] == "ready"]
+        assert decide(connection, "drop", waiting, "person:kim", day(1)) == 3
+    pass_by(3, BY_ITSELF)
+    assert urges_and_chases(database) == {(1, "urge_supplier"): {"sent"}, (3, "urge_supplier"): {"dropped"}}
+    take(database, *(arrival(number, report("ship", 3), placing=False) for number in "13"), now=3, rules=BY_ITSELF)
+    pass_by(26, BY_ITSELF)
+    found = urges_and_chases(database)
+    assert {key: found[key] for key in found if key[1] != "urge_supplier"} == {
+        (1, "chase_recovery"): {"sent"},
+        (2, "chase_refund"): {"sent"},
+        (3, "chase_recovery"): {"dropped"},
+        (4, "chase_refund"): {"dropped"},
+    }
+
+
+def urges_and_chases(database):
+    found = defaultdict(set)
+    with database.read() as connection:
+        for row in all_effects(connection):
+            if row["kind"] in ("urge_supplier", "chase_refund", "chase_recovery"):
+                found[row["order_id"], row["kind"]].add(row["status"])
+    return found
