@@ -49,7 +49,7 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
         return None
     closed_by = {row.sequence: int(row.details["closures"] or 0) for row in rows if "closures" in row.details}
     pinned = pinned_rules(connection, {row.policy for row in rows} | {*closed_by.values()}, rules)
-    retaken = _Retaken(_unamended(stored, history, reports), rows, reports)
+    retaken = _Retaken(_unamended(stored, history, reports), rows, reports, taken_back(history))
     for row in rows:
         own = pinned.get(row.policy, rules)
         if row.sequence in closed_by:
@@ -131,12 +131,14 @@ _TELLS = {"due_at": ("postpone", "shift"), "closures": ("retime",)}
 class _Retaken:
     """A case as its history is told again."""
 
-    def __init__(self, stored: Case, rows: Sequence[HistoryRow], reports: Iterable[Found]) -> None:
+    def __init__(self, stored: Case, rows: Sequence[HistoryRow], reports: Iterable[Found], undone: set[int]) -> None:
         self._links, self._decisions = stored.order, stored.decisions
         self._rows = {row.sequence: row for row in rows}
         bare = _bare(stored, with_links="replaces" in rows[0].details)
         self.case = replace_fields(bare, historical="historical" in rows[0].details)
         self._reports = sorted(reports, key=lambda row: row["id"])
+        self._undone = undone
+        """The numbers of steps that are taken back, at any time."""
         self._told: set[int] = set()
         self._before: dict[int, tuple[Case, set[int]]] = {}
         """By the number of a step: the case before it, and which reports had been told."""
@@ -224,6 +226,10 @@ class _Retaken:
         is_told = self._is_asking if row.trigger in WAITING_RECORDS else _is_of
         judged_again = {one.id for one in self.case.waiting}
         fitting = [one for one in self._reports if is_told(one, row)]
+        if row.sequence in self._undone:
+            fitting.sort(key=lambda one: one["verdict"] != Verdict.undone)
+        else:
+            fitting = [one for one in fitting if one["verdict"] != Verdict.undone]
         told = next(one for one in fitting if one["id"] not in self._told or one["id"] in judged_again)
         if told["id"] not in self._told:
             for one in self._waiting(told):

@@ -216,3 +216,14 @@ def test_an_order_that_is_taken_up_without_a_supplier_has_none(reissued):
     with reissued.read() as connection:
         effects = queries.effects(connection, queries.resolve_id(connection, "1022"))
     assert {row["supplier"] for row in effects if row["kind"] == "recover_supply"} == {None}
+
+
+def test_two_numbers_named_at_one_instant_of_which_one_was_taken_back_are_told_apart(claimed):
+    for number in ("1022", "1023"):
+        told = Report("confirm_reissue", day(7), "cli", f"c {number}", "person:kim", {"new_order": number})
+        take(claimed, arrival("1", told, placing=False), now=7)
+        if number == "1022":
+            undone(claimed, 7)
+    assert (state(claimed, "1022"), state(claimed, "1023")) == ("closed", "placed")
+    assert retold(claimed, "1")
+    assert retold(claimed, "1", at=7)
