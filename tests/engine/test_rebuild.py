@@ -8,6 +8,7 @@ from effects.channel import OutcomeUnknown
 from effects.file import FileChannel
 from effects.letters import Letters
 from effects.log import LogChannel
+from engine.auditing import audit
 from engine.claim_evidence import Submission, add_evidence
 from engine.composing import Messenger
 from engine.erasing import BuyerSelection, Places, erase, find
@@ -330,6 +331,18 @@ def test_a_digest_that_tells_of_others_too_is_left_as_it_is(database, tmp_path):
     send_due(database, day(2), rules, messenger)
     assert sent[0].body.startswith("Good day,")
     assert "order main/2" in sent[0].body
+
+
+def test_the_digest_of_a_file_stays_although_a_buyer_is_called_so(database, tmp_path):
+    digest = "ab" * 32
+    claimed = (report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged"))
+    told = report("submit_evidence", 4, evidence=f"{digest} of {digest[:8]}")
+    take(database, arrival("1", *claimed, told, buyer_name=digest), now=5)
+    vault = Vault(str(tmp_path / "vault"), S3Access())
+    erase(database, Places(vault, tmp_path / "none.jsonl"), find(database, BuyerSelection(digest)), "person:op", day(6), RULES)
+    assert audit(database).broken == []
+    with database.read() as connection:
+        assert queries.stored_case(connection, "1").case.claims[0].evidence[0] == digest
 
 
 @pytest.mark.parametrize("name", ["王伟", "Élodie Ö", "Иван Петров"])
