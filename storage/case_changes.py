@@ -27,7 +27,7 @@ from storage.tables import (
     table_of,
 )
 from workflow.case.canonical import kept_json
-from workflow.case.case import Case, Line
+from workflow.case.case import Case, Line, Timer
 from workflow.intake import Received
 from workflow.step import Step
 from workflow.values import value_class
@@ -110,9 +110,12 @@ def row_changes(changes: ChangesById) -> RowChanges:
         for made in change.steps:
             writes.added[HistoryTableRow].append(case_mapper.history_values(key, made.history))
             _effects(writes, key, change, made)
-            writes.flags += [(key, flag, change.at, None) for flag in made.flags]
-            writes.cleared += [(key, flag, change.at) for flag in made.cleared]
-            writes.suppliers += [(key, attempt, supplier) for attempt, supplier in made.suppliers.items()]
+            for flag in made.flags:
+                writes.flags.append((key, flag, change.at, None))
+            for flag in made.cleared:
+                writes.cleared.append((key, flag, change.at))
+            for attempt, supplier in made.suppliers.items():
+                writes.suppliers.append((key, attempt, supplier))
             writes.has_work = writes.has_work or is_due_soon(made.timers.values(), change.at)
     return writes
 
@@ -141,7 +144,7 @@ def _lines(writes: RowChanges, key: int, before: Sequence[Line], after: Sequence
     writes.changed[LineRow] += [case_mapper.line_changes(key, number, was, now) for number, (was, now) in pairs if was != now]
 
 
-_KEY = {"order_id", "number"}
+_KEY = ("order_id", "number")
 """What the changes of a part name besides its columns."""
 _PARTS: tuple[tuple[Model, str], ...] = (
     (AttemptRow, "attempts"),
@@ -154,22 +157,27 @@ _PARTS: tuple[tuple[Model, str], ...] = (
 
 def _parts(writes: RowChanges, key: int, change: CaseChange) -> None:
     """New attempts, parcels, ledger rows and claims are added, of the others those columns that are changed."""
+    was, now = change.before and vars(change.before), vars(change.after)
     for model, name in _PARTS:
-        before, after = getattr(change.before, name, ()), getattr(change.after, name)
+        before, after = was[name] if was else (), now[name]
         if before is after:
             continue
         writes.added[model] += [case_mapper.part_values(key, one) for one in after[len(before) :]]
-        changes = (case_mapper.part_changes(key, was, now) for was, now in zip(before, after, strict=False) if was is not now)
-        writes.changed[model] += [row for row in changes if row.keys() > _KEY]
+        for old, new in zip(before, after, strict=False):
+            if old is not new and len(changes := case_mapper.part_changes(key, old, new)) > len(_KEY):
+                writes.changed[model].append(changes)
 
 
 def _timers(writes: RowChanges, key: int, change: CaseChange) -> None:
     known = {timer.number: timer for timer in change.before.timers} if change.before else {}
     made = change.before.timers_made if change.before else 0
-    for number, timer in {number: timer for step in change.steps for number, timer in step.timers.items()}.items():
+    last: dict[int, Timer] = {}
+    for step in change.steps:
+        last |= step.timers
+    for number, timer in last.items():
         if number > made:
             writes.added[TimerRow].append(case_mapper.timer_values(key, timer))
-        elif (changes := case_mapper.timer_changes(key, known.get(number), timer)).keys() > _KEY:
+        elif len(changes := case_mapper.timer_changes(key, known.get(number), timer)) > len(_KEY):
             writes.changed[TimerRow].append(changes)
 
 
@@ -199,7 +207,7 @@ def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:
 def _effects(writes: RowChanges, key: int, change: CaseChange, made: Step) -> None:
     for effect in made.effects:
         status = EffectStatus.held if change.observed else case_mapper.STATUS_BY_MODE[effect.mode]
-        writes.added[EffectRow].append({**case_mapper.effect_values(key, made.history, effect), "status": status})
+        writes.added[EffectRow].append(case_mapper.effect_values(key, made.history, effect, status))
         writes.has_work = writes.has_work or status == EffectStatus.ready
     for kind, attempt in made.obsolete:
         dropped = {"order_id": key, "kind": kind, "attempt": attempt}

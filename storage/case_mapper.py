@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -27,19 +27,23 @@ _Column = tuple[str, str, Callable[[Any], Any] | None]
 def order_changes(was: Case, now: Case) -> Values:
     """Return the columns of an order that have changed."""
     before, after = vars(was), vars(now)
-    changed = _standing(after, [one for one in _STANDING if after[one[1]] is not before[one[1]]])
+    changed: Values = {}
+    for column, name, read in _STANDING:
+        value = after[name]
+        if value is not before[name]:
+            changed[column] = read(value) if read else value
     return changed if now.order is was.order else changed | _encoded(now.order, _difference(was.order, now.order))
 
 
 def new_order_values(case: Case, observed: bool) -> Values:
     """Return all columns of a new order but its id."""
-    order = case.order
+    order, whole = case.order, vars(case)
     return {
         **dict(zip(_FACTS, _facts_of(order), strict=True)),
         "alternatives": kept_json(list(order.alternatives)),
         "salt": case.salt,
         "observed": observed,
-        **_standing(vars(case), _STANDING),
+        **{column: read(whole[name]) if read else whole[name] for column, name, read in _STANDING},
     }
 
 
@@ -69,21 +73,27 @@ def timer_changes(order_id: int, was: Timer | None, now: Timer) -> Values:
 
 def history_values(order_id: int, row: HistoryRow) -> Values:
     """Return the columns of a history row."""
-    written = {"source": row.source and str(row.source), "target": str(row.target), "details": kept_json(row.details)}
-    return {"order_id": order_id, **vars(row), **written}
+    return {
+        "order_id": order_id,
+        **vars(row),
+        "source": _state(row.source),
+        "target": _state(row.target),
+        "details": kept_json(row.details),
+    }
 
 
-def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft) -> Values:
-    """Return the columns of an effect that a step causes, but its status."""
+def effect_values(order_id: int, cause: HistoryRow, effect: EffectDraft, status: EffectStatus) -> Values:
+    """Return the columns of an effect that a step causes."""
     return {
         "order_id": order_id,
         "sequence": cause.sequence,
         "kind": effect.kind,
         "attempt": effect.attempt,
         "supplier": effect.details.get("supplier"),
-        "details": kept_json(dict(effect.details)),
+        "details": kept_json(effect.details),
         "caused_at": cause.occurred,
         "next_try_at": effect.leaves_at,
+        "status": status,
     }
 
 
@@ -111,10 +121,6 @@ def read_history(row: RowMapping) -> HistoryRow:
     return HistoryRow(**values, source=source, target=State(row["target"]), details=details)
 
 
-def _standing(fields: Values, columns: Iterable[_Column]) -> Values:
-    return {column: read(fields[name]) if read else fields[name] for column, name, read in columns}
-
-
 def _difference(was: Any, now: Any) -> Values:
     before = vars(was)
     return {name: value for name, value in vars(now).items() if value is not before[name]}
@@ -122,8 +128,8 @@ def _difference(was: Any, now: Any) -> Values:
 
 def _encoded(part: Any, values: Values) -> Values:
     """Write those values that have no column type of their own."""
-    ways = _ENCODED.get(type(part), {})
-    return {name: ways[name](value) if name in ways else value for name, value in values.items()}
+    ways = _ENCODED.get(type(part))
+    return {name: ways[name](value) if name in ways else value for name, value in values.items()} if ways else values
 
 
 def _state(state: State | None) -> str | None:

@@ -26,7 +26,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
-from storage.prepared import Prepared, as_instant, as_texts, prepare
+from storage.prepared import Prepared, as_texts, prepare
 from storage.row_sets import UNSENT
 from storage.tables import (
     AttemptRow,
@@ -92,15 +92,26 @@ class Source:
         types, words = table_of(self.model).c, words_of(self.kind)
         reads: dict[str, Read] = {name: read for name, read in _JSON.items() if name in self.names}
         reads |= {name: {str(word): word for word in words[name]}.__getitem__ for name in words.keys() & {*self.names}}
-        reads |= {name: as_instant for name in self.names if isinstance(types[name].type, UTCDateTime)}
         reads |= {name: bool for name in self.names if isinstance(types[name].type, Boolean)}
         return tuple((self.names.index(name), read) for name, read in reads.items())
 
-    def read(self, rows: Rows) -> Rows:
+    @cached_property
+    def instants(self) -> tuple[int, ...]:
+        """Which columns are instants."""
+        types = table_of(self.model).c
+        return tuple(at for at, name in enumerate(self.names) if isinstance(types[name].type, UTCDateTime))
+
+    def read(self, rows: Rows, *, instants_are_texts: bool) -> Rows:
         """Return rows with their values read, column by column."""
         columns: list[Sequence[Any]] = [*zip(*rows, strict=True)]
-        for at, read in self.reads if columns else ():
+        if not columns:
+            return ()
+        for at, read in self.reads:
             columns[at] = [value if value is None else read(value) for value in columns[at]]
+        if instants_are_texts:
+            read_text = datetime.fromisoformat
+            for at in self.instants:
+                columns[at] = [value if value is None else read_text(f"{value}+00:00") for value in columns[at]]
         return [*zip(*columns, strict=True)]
 
 
@@ -111,6 +122,7 @@ def _names(kind: Any) -> tuple[str, ...]:
 _FACTS = _names(Order)
 _STANDING = ("state", "since", "current", "returns_to", "cancelled", "gap", "historical", "carrier_status", "timers_made")
 _LAST = ("last_hash", "salt", "version")
+_STANDING_FIELDS = (*_STANDING, "last_hash", "salt", "steps")
 _ORDERS = Source(OrderRow, Case, ("id", "claims_made", "decisions_made", "observed", "erased", *_FACTS, *_STANDING, *_LAST))
 _STATE = _ORDERS.names.index("state")
 _FACTS_BEGIN, _FACTS_END = _ORDERS.names.index(_FACTS[0]), _ORDERS.names.index(_STANDING[0])
@@ -161,15 +173,15 @@ def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers
     for row in orders:
         key, _, _, observed, erased = row[:_FACTS_BEGIN]
         parts = {
-            "attempts": tuple(attempts[key]),
-            "parcels": tuple(parcels[key]),
-            "timers": tuple(timers[key]),
-            "ledger": tuple(ledger[key]),
-            "claims": tuple(claims[key]),
-            "lines": tuple(lines[key]),
-            "waiting": tuple(waiting[key]),
-            "decisions": tuple(decisions[key]),
-            "asking": tuple(asking[key]),
+            "attempts": tuple(attempts.get(key, ())),
+            "parcels": tuple(parcels.get(key, ())),
+            "timers": tuple(timers.get(key, ())),
+            "ledger": tuple(ledger.get(key, ())),
+            "claims": tuple(claims.get(key, ())),
+            "lines": tuple(lines.get(key, ())),
+            "waiting": tuple(waiting.get(key, ())),
+            "decisions": tuple(decisions.get(key, ())),
+            "asking": tuple(asking.get(key, ())),
             "former_buyer": _former_buyer(amended[key]) if key in amended else (),
             "unsent_request": unsent.get(key),
         }
@@ -185,7 +197,7 @@ def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: boo
         wanted |= {key for (key,) in found[0]}
     (rows,) = _execute(connection, [_query(_ORDERS, connection.dialect, lock=locks)], wanted)
     asked = set(order_ids)
-    return _ORDERS.read([row for row in rows if row[0] in asked])
+    return _ORDERS.read([row for row in rows if row[0] in asked], instants_are_texts=_are_texts(connection))
 
 
 def _former_buyer(amended: Iterable[Report]) -> tuple[str, ...]:
@@ -220,16 +232,21 @@ def _requests(written_for: Dialect, *, lock: bool) -> Prepared:
 def _parts(connection: Connection, order_ids: Sequence[int], *sources: Source) -> list[dict[int, list[Any]]]:
     """Return what the rows of tables become, by order, each order's in the order of their keys."""
     if not order_ids:
-        return [defaultdict(list) for _ in sources]
-    queries = [_query(source, connection.dialect) for source in sources]
+        return [{} for _ in sources]
+    queries, are_texts = [_query(source, connection.dialect) for source in sources], _are_texts(connection)
     found = []
     for rows, source in zip(_execute(connection, queries, order_ids), sources, strict=True):
         by_order: dict[int, list[Any]] = defaultdict(list)
         names = _names(source.kind)
-        for row in source.read(rows):
+        for row in source.read(rows, instants_are_texts=are_texts):
             by_order[row[0]].append(made(source.kind, dict(zip(names, row[1:], strict=True))))
         found.append(by_order)
     return found
+
+
+def _are_texts(connection: Connection) -> bool:
+    """Say whether the database keeps instants as texts."""
+    return dialect.at(connection).instant_text is not None
 
 
 def _execute(connection: Connection, statements: Sequence[Prepared], order_ids: Iterable[int]) -> list[list[tuple[Any, ...]]]:
@@ -259,8 +276,9 @@ def _chain_heads(written_for: Dialect) -> Prepared:
 
 def _case(row: Sequence[Any], parts: dict[str, Any]) -> Case:
     order = made(Order, dict(zip(_FACTS, row[_FACTS_BEGIN:_FACTS_END], strict=True)))
-    standing = dict(zip((*_STANDING, "last_hash", "salt", "steps"), row[_FACTS_END:], strict=True))
-    return made(Case, {**_NOTHING_YET, **standing, **parts, "order": order})
+    whole = _NOTHING_YET | parts
+    whole.update(zip(_STANDING_FIELDS, row[_FACTS_END:], strict=True), order=order)
+    return made(Case, whole)
 
 
 _NOTHING_YET = {one.name: one.default for one in fields(Case) if one.default is not MISSING} | {"known": {}}

@@ -26,7 +26,7 @@ class StorageDialect(Protocol):
     is_shared: bool
     """Whether many processes write at once, and several daemons share the work."""
     instant_text: Callable[[datetime], str] | None
-    """Writes an instant as the database stores it; None where the driver takes instants as such."""
+    """Writes an instant as the database stores it; None where the driver takes and gives instants as such, in UTC."""
     read_options: Mapping[str, Any]
     """Execution options of a connection that only reads."""
     erased_rows_stay: str | None

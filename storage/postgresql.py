@@ -80,6 +80,7 @@ class Postgresql:
             with connection.cursor() as cursor:
                 for name, seconds in waits.items():
                     cursor.execute(f"SET {name} = '{seconds}s'")
+                cursor.execute("SET timezone = 'UTC'")
             connection.commit()
 
         event.listen(engine, "connect", connect)

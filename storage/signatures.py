@@ -79,12 +79,9 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Si
     for key, signature, own in orders:
         signatures, values = [numbers[key], signature], (key, *own)
         for part in parts:
-            if key in part:
-                theirs, more = part[key]
-                signatures.append(theirs)
-                values += more
-            else:
-                signatures.append(())
+            theirs, more = part.get(key, _NO_ROWS)
+            signatures.append(theirs)
+            values += more
         alike[tuple(signatures)].append(values)
     return {
         signature: Columns([*zip(*rows, strict=True)], len(rows), _reads(signature), (at,)) for signature, rows in alike.items()
@@ -93,6 +90,9 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Si
 
 Row = tuple[int, Signature, tuple[Any, ...]]
 """A row's order, its part of the signature (with which columns are empty), and its varying values."""
+
+
+_NO_ROWS: tuple[Signature, tuple[Any, ...]] = ((), ())
 
 
 def _split(rows: Iterable[tuple[Any, ...]], part: _Part) -> list[Row]:

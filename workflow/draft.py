@@ -110,8 +110,9 @@ class Draft:
             self.case = replace_fields(self.was, **values)
             return
         mine = vars(self.case)
-        assert mine.keys() >= values.keys(), f"a case has no {values.keys() - mine.keys()}"
+        count = len(mine)
         mine.update(values)
+        assert len(mine) == count, f"a case does not have all of {values.keys()}"
 
     def note(self, **details: Detail) -> None:
         """Add to the details of the history row."""
@@ -119,8 +120,9 @@ class Draft:
 
     def change_attempt(self, attempt: Attempt) -> None:
         """Put a changed attempt in the place of the one with its number."""
-        attempts = tuple(attempt if one.number == attempt.number else one for one in self.case.attempts)
-        self.change(attempts=attempts)
+        attempts = self.case.attempts
+        place = attempt.number - 1
+        self.change(attempts=(*attempts[:place], attempt, *attempts[place + 1 :]))
 
     def change_claim(self, **values: Any) -> None:
         """Replace fields of the open claim, if there is one."""

@@ -29,7 +29,7 @@ def made(kind: type[Value], fields: dict[str, Any]) -> Value:
     whole: Any = kind
     assert len(fields) == len(whole.__dataclass_fields__), f"{kind.__name__} is made of all of its fields"
     one = object.__new__(kind)
-    object.__setattr__(one, "__dict__", fields)
+    one.__dict__ = fields
     return one
 
 
@@ -41,7 +41,7 @@ def replace_fields(value: Value, **fields: Any) -> Value:
     copy, known = object.__new__(type(value)), vars(value)
     written = known | fields
     assert len(written) == len(known), f"{type(value).__name__} has no {fields.keys() - known.keys()}"
-    object.__setattr__(copy, "__dict__", written)
+    copy.__dict__ = written
     return copy
 
 
@@ -379,7 +379,10 @@ class Case:
 
     def timer(self, number: int) -> Timer | None:
         """Return the timer with a number if it runs or is paused."""
-        return next((timer for timer in self.timers if timer.number == number), None)
+        for timer in self.timers:
+            if timer.number == number:
+                return timer
+        return None
 
     def due_timer(self, number: int, at: datetime) -> Timer | None:
         """Return the timer with a number if it runs and is due at `at`."""

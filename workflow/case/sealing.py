@@ -98,10 +98,9 @@ def _numbered(was: tuple[Any, ...], now: tuple[Any, ...]) -> dict[str, Any]:
     for old, new in zip(was, now, strict=False):
         if old is not new and (fields := _changed(old, new)):
             wrote[str(new.number)] = fields
-    for new in now[len(was) :]:
-        wrote[str(new.number)] = _new(new)
-    for gone in was[len(now) :]:
-        wrote[str(gone.number)] = None
+    if len(was) != len(now):
+        wrote |= {str(new.number): _new(new) for new in now[len(was) :]}
+        wrote |= {str(gone.number): None for gone in was[len(now) :]}
     return wrote
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from workflow.policy.durations import Duration
 from workflow.process import END_CLAIM_WITHOUT_REMEDY, NOT_OF_HISTORICAL, STOPPED_BY_CLOSURES
 from workflow.rules import parcels
 from workflow.table import CLOCK_OF, STARTED_BY
+from workflow.values import value_class
 from workflow.vocabulary import State, TimerStatus
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def start(
     If a person has paused that one, the new one is paused by them too (rule 3.10).
     """
     for timer in draft.case.timers:
-        if (timer.trigger, timer.ledger, timer.claim) == (trigger, ledger, claim):
+        if timer.trigger == trigger and timer.ledger == ledger and timer.claim == claim:
             paused, paused_by = paused or timer.paused_by is not None, paused_by or timer.paused_by
             end(draft, timer)
     since = counts_from or _since_news(draft, trigger) or draft.event.at
@@ -232,7 +233,7 @@ Plan = tuple[datetime, datetime, bool]
 """When a timer is due by its rule, what it counts from, and whether that is provisional (rule 3.4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DeadlineContext:
     """What a deadline depends on: the case, the policy as it counts for it, and the instant that it counts from."""
 
