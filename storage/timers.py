@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import Connection, Dialect, bindparam, func, select, text, update
-from sqlmodel import col
 
 from storage import dialect
 from storage.attention import raise_flags
@@ -33,13 +31,11 @@ def due(connection: Connection, at: datetime, limit: int, *, lock: bool = True) 
 
 @lru_cache
 def _due(written_for: Dialect, lock: bool) -> Prepared:
-    columns = select(col(TimerRow.order_id), col(TimerRow.number))
-    pending: Any = columns.where(_PENDING, col(TimerRow.wake_at) <= bindparam("at", None))
-    query: Any = pending.order_by(col(TimerRow.wake_at), col(TimerRow.order_id), col(TimerRow.number)).limit(
-        bindparam("most", None)
-    )
+    t, o = table_of(TimerRow), table_of(OrderRow)
+    query = select(t.c.order_id, t.c.number).where(_PENDING, t.c.wake_at <= bindparam("at", None))
+    query = query.order_by(t.c.wake_at, t.c.order_id, t.c.number).limit(bindparam("most", None))
     if lock:
-        query = dialect.dialect_of(written_for).claimed(query, OrderRow, col(OrderRow.id) == col(TimerRow.order_id))
+        query = dialect.dialect_of(written_for).claimed(query, o, o.c.id == t.c.order_id)
     return prepare(query, written_for)
 
 
@@ -116,12 +112,13 @@ def next_wake(connection: Connection) -> datetime | None:
 
 @lru_cache
 def _next_wake(written_for: Dialect) -> Prepared:
-    return prepare(select(func.min(TimerRow.wake_at)).where(_PENDING), written_for)
+    return prepare(select(func.min(table_of(TimerRow).c.wake_at)).where(_PENDING), written_for)
 
 
 def backlog(connection: Connection, at: datetime) -> int:
     """Count the timers that are due and have not fired."""
-    query = select(func.count()).where(col(TimerRow.status) == TimerStatus.pending, col(TimerRow.wake_at) <= at)
+    t = table_of(TimerRow)
+    query = select(func.count()).where(t.c.status == TimerStatus.pending, t.c.wake_at <= at)
     return connection.execute(query).scalar() or 0
 
 
@@ -131,8 +128,9 @@ def set_back(connection: Connection, timer: Due, at: datetime, error: str) -> bo
     Returns whether it was set aside.
     """
     order_id, number = timer
-    this = (col(TimerRow.order_id) == order_id) & (col(TimerRow.number) == number)
-    tries = (connection.execute(select(col(TimerRow.tries)).where(this)).scalar() or 0) + 1
+    t = table_of(TimerRow)
+    this = (t.c.order_id == order_id) & (t.c.number == number)
+    tries = (connection.execute(select(t.c.tries).where(this)).scalar() or 0) + 1
     failed = tries >= TRIES
     values = {
         "tries": tries,
@@ -140,7 +138,7 @@ def set_back(connection: Connection, timer: Due, at: datetime, error: str) -> bo
         "wake_at": at + timedelta(seconds=2**tries),
         "status": TimerStatus.failed if failed else TimerStatus.pending,
     }
-    changed = connection.execute(update(TimerRow).where(this, col(TimerRow.status) == TimerStatus.pending).values(values))
+    changed = connection.execute(update(t).where(this, t.c.status == TimerStatus.pending).values(values))
     if changed.rowcount == 0:
         return False  # it has been ended or paused meanwhile
     if failed:
