@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 from tzlocal import get_localzone
 
+from admin.tables import Cell
 from admin.text import relative_time
 from config.settings import Settings, load_settings
 from storage.database import Database, DatabaseUnready
@@ -126,6 +127,10 @@ class App:
             return "-"
         written = f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M:%S %Z}"
         return f"{written} ({relative_time(at - now())})" if how_far else written
+
+    def stamp(self, at: datetime) -> Cell:
+        """Write an instant for a table whose screen names the display time zone."""
+        return Cell(f"{at.astimezone(self.zone()):%Y-%m-%d %H:%M:%S}", whole=True)
 
     def brief(self, at: datetime | None) -> str:
         """Write an instant for a table: to the minute, in the display time zone, and how far off it is."""

@@ -9,16 +9,14 @@ from typing import Any, TypeVar
 import click
 
 from admin.options import JSON, Instant, InstantOrDuration
-from admin.output import fields_of, print_json, print_rows
+from admin.output import fields_of, print_json, print_wrapped
+from admin.tables import print_rows
 from engine.views import Filter, Page
 from workflow.plurals import counted
 from workflow.reports import STATE_NAMES
 
 Row = TypeVar("Row")
 Command = Callable[..., Any]
-_DUE_BEFORE = click.option(
-    "--due-before", type=InstantOrDuration(), help="Only where a deadline is before this instant, or within 2d, 36h, …"
-)
 _FILTERS = (
     click.option("--shop", "shops", multiple=True, help="Only where the order is of this shop (repeatable)"),
     click.option("--supplier", "suppliers", multiple=True, help="Only where this is the order's current supplier (repeatable)"),
@@ -28,6 +26,9 @@ _FILTERS = (
         type=click.Choice(STATE_NAMES),
         multiple=True,
         help="Only where the order is in this state (repeatable)",
+    ),
+    click.option(
+        "--due-before", type=InstantOrDuration(), help="Only where a deadline is before this instant, or within 2d, 36h, …"
     ),
 )
 _PAGING = (
@@ -46,13 +47,13 @@ class Paging:
     as_json: bool
 
 
-def list_options(since: str, *, deadlines: bool) -> Callable[[Command], Command]:
+def list_options(since: str) -> Callable[[Command], Command]:
     """Give a command the options of a list; it gets a filter `wanted`, and `paging`.
 
-    `since` says for the help what --since is compared with, `deadlines` whether the list can be filtered by deadline.
+    `since` says for the help what --since is compared with.
     """
     since_option = click.option("--since", type=Instant(), help=f"Only where {since} at or after this instant")
-    options = (*_FILTERS, since_option, *((_DUE_BEFORE,) if deadlines else ()), *_PAGING)
+    options = (*_FILTERS, since_option, *_PAGING)
 
     def decorate(command: Command) -> Command:
         @wraps(command)
@@ -62,10 +63,10 @@ def list_options(since: str, *, deadlines: bool) -> Callable[[Command], Command]
             suppliers: tuple[str, ...],
             states: tuple[str, ...],
             since: datetime | None,
+            due_before: datetime | None,
             limit: int,
             after: str | None,
             as_json: bool,
-            due_before: datetime | None = None,
             **others: Any,
         ) -> Any:
             wanted = Filter(shops=shops, suppliers=suppliers, states=states, since=since, due_before=due_before)
@@ -89,4 +90,4 @@ def print_page(
     print_rows(name.capitalize(), columns, [cells(one) for one in page.rows], empty)
     if page.next:
         shown = counted(paging.limit, "row")
-        click.echo(f"{shown} shown: --limit {paging.limit * 10} shows more, --after {page.next} the next page.")
+        print_wrapped(f"{shown} shown: --limit {paging.limit * 10} shows more, --after {page.next} the next page.")

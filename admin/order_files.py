@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.progress import Progress
 
-from admin.output import print_rows
+from admin.tables import print_rows
 from engine.replay import Progress as Report
 from inbound.files import columns_of
 from inbound.mapping import Mapping, load_mapping, own_mapping

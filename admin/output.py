@@ -1,11 +1,8 @@
-"""What commands print and write: JSON, tables, wrapped text and new files."""
+"""What commands print and write: JSON, wrapped text and new files."""
 
 import json
 import os
-import shutil
-import sys
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,37 +11,23 @@ from typing import Any, BinaryIO
 
 import click
 
-from admin.text import safe
+from admin.tables import GAP, terminal_width, wrapped
 from workflow.errors import UsageError
 
 
 def print_wrapped(line: str) -> None:
-    """Print a sentence, broken between words where the terminal ends."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    start = "" if not line.startswith(" ") else " " * (len(line) - len(line.lstrip()))
-    click.echo(textwrap.fill(line, max(width, 40), subsequent_indent=f"{start}  ") if width else line)
+    """Print a sentence, broken between words where the terminal ends; what goes on is set in."""
+    width, text = terminal_width(), line.lstrip()
+    start = line[: len(line) - len(text)]
+    first, *others = wrapped(text, width and width - len(start) - GAP)
+    click.echo(start + first)
+    for other in others:
+        click.echo(f"{start}{' ' * GAP}{other}")
 
 
 def print_json(value: Any) -> None:
     """Print JSON with instants as ISO 8601."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
-
-
-def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
-    """Print a table, or a sentence when there is nothing to show."""
-    if not rows:
-        click.echo(empty)
-        return
-    from rich.console import Console  # --json does without
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("-" if value is None else escape(safe(str(value))) for value in row))
-    Console(soft_wrap=not sys.stdout.isatty(), highlight=False).print(table)
 
 
 def refuse_existing(target: Path) -> None:

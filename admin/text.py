@@ -14,19 +14,22 @@ def safe(text: str) -> str:
 _LONG = timedelta(days=2)
 
 
-def relative_time(span: timedelta) -> str:
+def relative_time(far: timedelta) -> str:
     """Write how far off an instant is, rounded down: "in 8 days", "in 1 day 14 hours", "20 minutes ago"."""
-    seconds = abs(int(span.total_seconds()))
+    return f"in {span(far)}" if far > timedelta(0) else f"{span(far)} ago"
+
+
+def span(length: timedelta) -> str:
+    """Write how long a span is, whichever its sign, rounded down: "8 days", "1 day 14 hours", "20 min"."""
+    seconds = abs(int(length.total_seconds()))
     days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
     if seconds >= _LONG.total_seconds():
-        written = counted(days, "day")
-    elif days:
-        written = f"1 day {counted(hours, 'hour')}"
-    elif hours:
-        written = f"{counted(hours, 'hour')} {minutes} min"
-    else:
-        written = f"{minutes} min" if minutes else f"{seconds} s"
-    return f"in {written}" if span > timedelta(0) else f"{written} ago"
+        return counted(days, "day")
+    if days:
+        return f"1 day {counted(hours, 'hour')}"
+    if hours:
+        return f"{counted(hours, 'hour')} {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
 
 
 def without_secrets(text: str) -> str:

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping
 
@@ -159,6 +160,38 @@ def list_timers(source: Source, wanted: Filter, limit: int, after: str | None = 
     """
     with reading(source) as connection:
         return _page(_of_known(connection, wanted, lists.timers(connection, wanted, limit, after)), TimerSummary)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The deadlines of one day, by trigger; `date` is its midnight."""
+
+    date: datetime
+    deadlines: dict[str, int]
+
+
+def list_days(source: Source, wanted: Filter, zone: ZoneInfo, limit: int) -> tuple[list[Day], datetime | None]:
+    """Count the pending timers of each day of a time zone that has any; return the days, and when the next one begins.
+
+    Raises:
+        UsageError: no order has a shop or supplier that is named.
+
+    """
+    days = list[Day]()
+    with reading(source) as connection:
+        due = lists.next_deadline(connection, wanted, _FIRST)
+        while due is not None and len(days) < limit:
+            midnight = due.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+            end = (midnight + timedelta(days=1)).astimezone(UTC)  # a day of that zone, however many hours it has
+            days.append(Day(midnight, lists.deadlines(connection, wanted, midnight.astimezone(UTC), end)))
+            due = lists.next_deadline(connection, wanted, end)
+        if not days:
+            lists.refuse_unknown_names(connection, wanted.shops, wanted.suppliers)
+    return days, due
+
+
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+"""Before every instant that is kept."""
 
 
 def list_effects(source: Source, wanted: Filter, limit: int, after: str | None = None) -> Page[EffectSummary]:

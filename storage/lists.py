@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -89,18 +89,42 @@ def orders(connection: Connection, wanted: Filter, limit: int, after: str | None
 def timers(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:
     """List timers in due order, paused ones last."""
     t = table_of(TimerRow)
-    query = _of_orders(t, wanted)
+    paused_last = case((t.c.status == TimerStatus.paused, 1), else_=0)
+    query = _timers(_of_orders(t, wanted), wanted)
+    return _page(connection, query, (paused_last, t.c.due_at, t.c.order_id, t.c.number), limit, after)
+
+
+def deadlines(connection: Connection, wanted: Filter, begin: datetime, end: datetime) -> dict[str, int]:
+    """Count the pending timers that are due from `begin` until before `end`, by their triggers."""
+    t = table_of(TimerRow)
+    query = _pending(wanted, t.c.trigger, func.count()).where(t.c.due_at >= begin, t.c.due_at < end)
+    return {row[0]: row[1] for row in connection.execute(query.group_by(t.c.trigger))}
+
+
+def next_deadline(connection: Connection, wanted: Filter, begin: datetime) -> datetime | None:
+    """Return when the first pending timer at or after an instant is due."""
+    t = table_of(TimerRow)
+    due: datetime | None = connection.execute(_pending(wanted, func.min(t.c.due_at)).where(t.c.due_at >= begin)).scalar()
+    return due
+
+
+def _pending(wanted: Filter, *columns: Any) -> Select[Any]:
+    """Select columns of the pending timers that are wanted."""
+    o, t = table_of(OrderRow), table_of(TimerRow)
+    query = select(*columns).select_from(t).where(t.c.status == literal_column("'pending'"))
+    narrowed = replace(wanted, kinds=(), statuses=(), since=None, due_before=None) != Filter()
+    query = _joined(query.join(o, o.c.id == t.c.order_id), wanted) if narrowed else query
+    query = query.where(t.c.order_id == wanted.order_id) if wanted.order_id is not None else query
+    return _timers(query, replace(wanted, statuses=()))
+
+
+def _timers(query: Select[Any], wanted: Filter) -> Select[Any]:
+    """Keep the timers that are wanted for themselves, whatever their orders are."""
+    t = table_of(TimerRow)
     query = query.where(t.c.trigger.in_(wanted.kinds)) if wanted.kinds else query
     query = query.where(t.c.status.in_(wanted.statuses)) if wanted.statuses else query
     query = query.where(t.c.due_at >= wanted.since) if wanted.since else query
-    query = query.where(t.c.due_at <= wanted.due_before) if wanted.due_before else query
-    return _page(
-        connection,
-        query,
-        (case((t.c.status == TimerStatus.paused, 1), else_=0), t.c.due_at, t.c.order_id, t.c.number),
-        limit,
-        after,
-    )
+    return query.where(t.c.due_at <= wanted.due_before) if wanted.due_before else query
 
 
 def effects(connection: Connection, wanted: Filter, limit: int, after: str | None = None) -> Rows:

@@ -10,7 +10,8 @@ import click
 from admin.app import App, now, person
 from admin.commands.claims import stage
 from admin.options import JSON
-from admin.output import fields_of, new_file, print_json, print_rows, refuse_existing
+from admin.output import fields_of, new_file, print_json, refuse_existing
+from admin.tables import print_rows
 from admin.text import safe
 from engine.claim_views import EvidenceFile, claims_of, file_of, preview_remedies
 from workflow.case import claims

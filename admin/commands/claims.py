@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from admin.app import App
+from admin.app import App, now
 from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
+from admin.tables import overdue
 from engine import views
 from engine.views import ClaimSummary, Filter
 from workflow.case.case import Claim
@@ -23,7 +24,7 @@ OF_ONE_ORDER: dict[str, str] = {
 
 @click.group("claims", cls=LazyGroup, module="admin.commands.claim_detail", described=OF_ONE_ORDER, invoke_without_command=True)
 @click.option("--status", type=click.Choice((*map(str, ClaimStatus), "all")), default="open", show_default=True)
-@list_options("the claim was opened", deadlines=True)
+@list_options("the claim was opened")
 @click.pass_context
 def claims_command(
     ctx: click.Context,
@@ -42,7 +43,8 @@ def claims_command(
     page = views.list_claims(app.ready(), wanted, paging.limit, paging.after)
 
     def cells(one: ClaimSummary) -> Sequence[Any]:
-        return one.order, one.number, one.kind, one.written, stage(one), app.brief(one.next_due)
+        due = overdue(app.brief(one.next_due), one.next_due, now())
+        return one.order, one.number, one.kind, one.written, stage(one), due
 
     columns = ("order", "claim", "kind", "pieces", "stage", "next deadline")
     print_page("claims", page, paging, columns, cells, "No such claims.")

@@ -10,6 +10,7 @@ from admin.app import App
 from admin.effect_summary import effect_summary
 from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
+from admin.tables import wrong
 from engine import views
 from engine.views import EffectSummary, Filter
 from workflow.process import EFFECTS
@@ -40,7 +41,7 @@ KIND = click.option(
     "--status", "statuses", type=click.Choice([*EffectStatus]), multiple=True, help="Only those in this status (repeatable)"
 )
 @KIND
-@list_options("the effect was caused", deadlines=False)
+@list_options("the effect was caused")
 @click.pass_context
 def effects_command(
     ctx: click.Context,
@@ -61,6 +62,7 @@ def effects_command(
 
     def cells(one: EffectSummary) -> Sequence[Any]:
         about = effect_summary(one.kind, one.details, one.currency) or None
-        return one.id, one.order, one.kind, about, one.status, app.brief(one.caused_at)
+        status = wrong(one.status) if one.status in (EffectStatus.dead, EffectStatus.parked) else one.status
+        return one.id, one.order, one.kind, about, status, app.brief(one.caused_at)
 
     print_page("effects", page, paging, ("id", "order", "kind", "what", "status", "caused"), cells, "No such effects.")

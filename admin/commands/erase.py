@@ -3,7 +3,7 @@
 import click
 
 from admin.app import App, now, person
-from admin.output import print_rows
+from admin.tables import print_rows
 from engine.erasing import BuyerSelection, Erased, erase, find, finish_interrupted
 from workflow.plurals import counted
 

@@ -24,7 +24,7 @@ DECISIONS: dict[str, str] = {
     described=DECISIONS,
     invoke_without_command=True,
 )
-@list_options("the report came in", deadlines=False)
+@list_options("the report came in")
 @click.pass_context
 def exceptions_command(
     ctx: click.Context,

@@ -8,6 +8,7 @@ import click
 
 from admin.app import App, now
 from admin.lists import Paging, list_options, print_page
+from admin.tables import Cell, overdue
 from engine import views
 from engine.views import Filter, OrderSummary
 
@@ -16,7 +17,7 @@ from engine.views import Filter, OrderSummary
 @click.option("--attention", is_flag=True, help="Only those that need a person, or wait for a decision")
 @click.option("--text", help="Only those whose number, supplier, group, buyer or a tracking number contains this")
 @click.option("--tracking-number", "tracking_numbers", multiple=True, help="Only those with this parcel (repeatable)")
-@list_options("the order entered its state", deadlines=True)
+@list_options("the order entered its state")
 @click.pass_context
 def orders_command(
     ctx: click.Context,
@@ -35,7 +36,8 @@ def orders_command(
 
     def cells(one: OrderSummary) -> Sequence[Any]:
         person = ", ".join(word for word in (one.decision and f"to decide: {one.decision}", one.attention) if word) or None
-        return f"{one.shop}/{one.number}", one.state, app.brief(one.next_due), one.supplier, person
+        due = overdue(app.brief(one.next_due), one.next_due, now())
+        return f"{one.shop}/{one.number}", one.state, due, one.supplier, Cell(person or "", "yellow")
 
     print_page("orders", page, paging, columns, cells, "No such orders.")
     if paging.as_json or wanted != Filter(attention=True):

@@ -1,5 +1,6 @@
-"""show: one order's whole story."""
+"""show: one order's story, in short, whole, or as a timeline."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any
@@ -8,24 +9,45 @@ import click
 
 from admin.app import App
 from admin.options import JSON, Instant
-from admin.output import fields_of, print_json, print_rows
-from admin.text import safe
+from admin.output import fields_of, print_json, print_wrapped
+from admin.tables import Cell, amount, print_rows
+from admin.text import safe, span
 from engine.story import Story, story, story_as_of
-from workflow.case.money import show_amount
+from engine.timeline import Moment, timeline
+from workflow.arguments import argument
+from workflow.vocabulary import ClaimStatus, EffectStatus, LedgerStatus, TimerStatus, Verdict
 
 
 @click.command("show")
 @click.argument("identity", metavar="ID")
+@click.option("--all", "everything", is_flag=True, help="All that is known, and not only what is recent or open")
+@click.option("--timeline", "as_timeline", is_flag=True, help="What happened, in turn, with what was late or out of order")
 @click.option("--as-of", type=Instant(), help="As it was known at this instant")
 @click.option("--occurred", is_flag=True, help="With --as-of: by what had occurred by then, whenever it became known")
 @JSON
 @click.pass_context
-def show_command(ctx: click.Context, identity: str, as_of: datetime | None, occurred: bool, as_json: bool) -> None:
-    """Show one order's whole story. ID is NUMBER or SHOP/NUMBER."""
+def show_command(
+    ctx: click.Context,
+    identity: str,
+    everything: bool,
+    as_timeline: bool,
+    as_of: datetime | None,
+    occurred: bool,
+    as_json: bool,
+) -> None:
+    """Show one order: what it is, its last steps, and what is open. ID is NUMBER or SHOP/NUMBER.
+
+    --json prints all that is known.
+    """
     if occurred and as_of is None:
         raise click.UsageError("--occurred needs --as-of: at which instant?")
+    if as_timeline and (everything or as_of):
+        raise click.UsageError("--timeline goes with neither --all nor --as-of: it is a story of its own.")
     app = App(ctx)
     database = app.ready()
+    if as_timeline:
+        _print_timeline(app, *timeline(database, identity), as_json)
+        return
     if as_of is None:
         told = story(database, identity)
     else:
@@ -34,7 +56,7 @@ def show_command(ctx: click.Context, identity: str, as_of: datetime | None, occu
     if as_json:
         print_json(parts)
         return
-    _print_story(app, parts)
+    _print_story(app, parts, whole=everything or as_of is not None)
 
 
 def _parts(told: Story) -> dict[str, Any]:
@@ -49,7 +71,7 @@ def _plain(value: Any) -> Any:
 
 
 _PARTS = {
-    "history": ("occurred", "trigger", "source", "target", "actor", "reason"),
+    "history": ("occurred", "trigger", "moved", "actor", "reason"),
     "attempts": (
         "number",
         "supplier",
@@ -75,6 +97,29 @@ _PARTS = {
 }
 
 
+LAST_STEPS = 5
+"""So many steps of the history are shown in short."""
+_IS_OPEN: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "timers": lambda one: one["status"] not in (TimerStatus.fired, TimerStatus.cancelled),
+    "claims": lambda one: one["status"] == ClaimStatus.open,
+    "ledger": lambda one: one["status"] == LedgerStatus.requested,
+    "effects": lambda one: one["status"] not in (EffectStatus.sent, EffectStatus.dropped, EffectStatus.off),
+    "attention": lambda one: True,
+}
+"""The parts of which what is open is shown in short, and what is open of them."""
+_WHOLE = ("parcels", "group", "replacements")
+"""The parts of which all is shown in short; of the attempts too, if there is more than one."""
+
+
+def _in_short(part: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of a part that are shown in short."""
+    if part == "history":
+        return rows[-LAST_STEPS:]
+    if part in _WHOLE or (part == "attempts" and len(rows) > 1):
+        return rows
+    return [one for one in rows if _IS_OPEN[part](one)] if part in _IS_OPEN else ()
+
+
 _FACTS = (
     "replaces",
     "placed_at",
@@ -95,8 +140,8 @@ _FACTS = (
 AMOUNTS = ("price", "sale", "amount", "settled_amount", "paid")
 
 
-def _print_story(app: App, story: dict[str, Any]) -> None:
-    """Print the facts that are known, then each part that has rows."""
+def _print_story(app: App, story: dict[str, Any], *, whole: bool) -> None:
+    """Print the facts that are known, then each part that has rows: all of them if `whole`, else what is recent or open."""
     if "as_of" in story:
         click.echo(f"As of {app.when(story['as_of'], how_far=False)}:")
         click.echo(f"{safe(story['order'])} was {story['state']} since {app.when(story['since'], how_far=False)}")
@@ -111,11 +156,67 @@ def _print_story(app: App, story: dict[str, Any]) -> None:
         one["paid"] = facts["paid"]  # what was paid for the order is what its first supplier got
     titles = {name: "first supplier" if name == "supplier" else _title(name) for name in _FACTS}
     known = [(titles[name], _cell(app, name, facts[name], currency)) for name in _FACTS if facts[name]]
-    click.echo(f"  {', '.join(f'{name} {safe(str(value))}' for name, value in known)}")
+    print_wrapped(f"  {', '.join(f'{name} {safe(str(value))}' for name, value in known)}")
+    left_out = []
     for part, columns in _PARTS.items():
-        rows = [[_cell(app, column, value[column], currency) for column in columns] for value in story.get(part, ())]
+        known = story.get(part, ())
+        shown = known if whole else _in_short(part, known)
+        rows = [[_cell(app, column, _value(value, column), currency) for column in columns] for value in shown]
         if rows:
-            print_rows(_title(part).capitalize(), [_title(column) for column in columns], rows, "")
+            last = f", the last {len(rows)} of {len(known)}" if part == "history" and len(rows) < len(known) else ""
+            click.echo()
+            print_rows(f"{_title(part).capitalize()}{last}", [_title(column) for column in columns], rows, "")
+        if len(shown) < len(known):
+            left_out.append(f"{_title(part)} {len(known) - len(shown)}")
+    if left_out:
+        name = argument(safe(story["order"]))
+        click.echo()
+        print_wrapped(f"Not shown: {', '.join(left_out)}. aftersales show {name} --all, or --timeline")
+
+
+def _print_timeline(app: App, order: str, moments: Sequence[Moment], as_json: bool) -> None:
+    """Print what happened to an order, in turn."""
+    if as_json:
+        print_json({"timeline": [fields_of(one) | {"late_by": _seconds(one), "left": dict(one.left)} for one in moments]})
+        return
+    columns = ("when", "what", "by", "state", "leaves", "mark")
+    rows = [
+        (
+            app.stamp(one.at),
+            one.trigger,
+            one.actor,
+            _moved(one.source, one.target),
+            ", ".join(f"{kind} ({status})" for kind, status in one.left) or None,
+            Cell(_mark(app, one), "red" if one.late_by or one.out_of_order else None),
+        )
+        for one in moments
+    ]
+    print_rows(f"Timeline of {order} (in {app.zone()} time)", columns, rows, "")
+
+
+def _seconds(moment: Moment) -> float | None:
+    return moment.late_by.total_seconds() if moment.late_by else None
+
+
+def _mark(app: App, moment: Moment) -> str:
+    """Say what was not as it should be: late, out of order, taken back, or not applied."""
+    marks = (
+        f"{span(moment.late_by)} late" if moment.late_by else None,
+        f"out of order: known since {app.stamp(moment.recorded)}" if moment.out_of_order else None,
+        moment.verdict if moment.verdict != Verdict.applied else None,
+        moment.reason,
+    )
+    return "; ".join(filter(None, marks))
+
+
+def _value(row: Mapping[str, Any], column: str) -> Any:
+    """Return the value of a column: of a step's `moved` from which state to which, of a money row's deadline what runs."""
+    return _moved(row["source"], row["target"]) if column == "moved" else row[column]
+
+
+def _moved(source: str | None, target: str | None) -> str | None:
+    """Write from which state to which a step has moved its order."""
+    return target if source in (None, target) else f"{source} → {target}"
 
 
 def _title(name: str) -> str:
@@ -127,16 +228,17 @@ _TITLES = {
     "supplier_number": "its number there",
     "tracking_number": "tracking",
     "occurred": "when",
-    "source": "from",
-    "target": "to",
+    "moved": "state",
+    "actor": "by",
+    "due_at": "due",
 }
 
 
 def _cell(app: App, column: str, value: object, currency: str) -> object:
     if isinstance(value, datetime):
-        return app.when(value, how_far=False)
+        return app.stamp(value)
     if isinstance(value, int) and column in AMOUNTS:
-        return show_amount(value, currency)
+        return amount(value, currency)
     if isinstance(value, bool):
         return "yes" if value else None
     if column == "sha256":

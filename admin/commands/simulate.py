@@ -8,7 +8,8 @@ import click
 
 from admin.app import App, now
 from admin.options import Instant
-from admin.output import print_json, print_rows
+from admin.output import print_json
+from admin.tables import print_rows
 from engine.simulate import Scenario, Timeline, TimelineEntry, simulate
 from inbound.scenario import ScenarioReader
 from workflow.case.case import Line

@@ -11,8 +11,8 @@ import click
 from admin.app import App, now, on_terminal, person
 from admin.commands.timers import CHANGES, TRIGGER
 from admin.options import InstantOrDuration
-from admin.output import print_rows
 from admin.plans import check_plan, plan_of, planned, shown_at
+from admin.tables import print_rows
 from admin.text import safe
 from engine import views
 from engine.deciding import retry_timers

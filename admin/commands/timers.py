@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import click
 
-from admin.app import App
+from admin.app import App, now
 from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
+from admin.output import print_json
+from admin.tables import Cell, overdue, print_rows, wrong
 from engine import views
 from engine.views import Filter, TimerSummary
+from workflow.plurals import counted
 from workflow.process import CLOCKS
 
 CHANGES: dict[str, str] = {
@@ -42,13 +46,15 @@ TRIGGER = click.option(
     show_default=True,
     help="running: pending, paused and waiting (for a decision)",
 )
-@list_options("the timer is due", deadlines=True)
+@click.option("--by", type=click.Choice(("day",)), help="Count the deadlines of each day, instead of listing them")
+@list_options("the timer is due")
 @click.pass_context
 def timers_command(
     ctx: click.Context,
     identity: str | None,
     triggers: tuple[str, ...],
     status: str,
+    by: str | None,
     wanted: Filter,
     paging: Paging,
 ) -> None:
@@ -62,12 +68,42 @@ def timers_command(
     database = app.ready()
     order_id = views.order_id(database, identity) if identity else None
     wanted = replace(wanted, order_id=order_id, statuses=_STATUSES.get(status, (status,)), kinds=triggers)
+    if by:
+        if status not in ("running", "pending") or paging.after:
+            raise click.UsageError("--by day counts what is to fire: it goes with neither --status nor --after.")
+        _print_days(app, *views.list_days(database, wanted, app.zone(), paging.limit), paging)
+        return
     page = views.list_timers(database, wanted, paging.limit, paging.after)
 
     def cells(one: TimerSummary) -> Sequence[Any]:
-        return f"{one.order}#{one.number}", one.trigger, app.brief(one.due_at), _status(one), one.error
+        runs = one.status in _STATUSES["running"]
+        due = overdue(app.brief(one.due_at), one.due_at, now() if runs else one.due_at)
+        return f"{one.order}#{one.number}", one.trigger, due, _status(one), wrong(one.error)
 
     print_page("timers", page, paging, ("timer", "trigger", "due", "status", "error"), cells, "No such timers.")
+
+
+def _print_days(app: App, days: Sequence[views.Day], following: datetime | None, paging: Paging) -> None:
+    """Print how many deadlines each day has, by clock."""
+    if paging.as_json:
+        print_json(
+            {
+                "days": [{"date": f"{one.date:%Y-%m-%d}", "deadlines": one.deadlines} for one in days],
+                "next": following,
+            }
+        )
+        return
+    today = now().astimezone(app.zone()).date()
+    rows = []
+    for day in days:
+        past = day.date.date() < today
+        name = Cell(f"{day.date:%a %Y-%m-%d}{' (overdue)' if past else ''}", "red" if past else None, whole=True)
+        clocks = sorted(day.deadlines.items(), key=lambda one: (-one[1], one[0]))
+        rows.append((name, sum(day.deadlines.values()), ", ".join(f"{clock} {count}" for clock, count in clocks)))
+    print_rows("Deadlines by day", ("day", "deadlines", "of which"), rows, "No such timers.")
+    if following:
+        since = following.astimezone(app.zone())
+        click.echo(f"{counted(len(days), 'day')} shown: --since {since:%Y-%m-%d} shows the next ones.")
 
 
 _STATUSES: dict[str, tuple[str, ...]] = {"running": ("pending", "paused", "waiting"), "all": ()}

@@ -1,8 +1,5 @@
 """today: what needs a person, most urgent first, and the deadlines of the next days."""
 
-import shutil
-import sys
-import textwrap
 from datetime import timedelta
 
 import click
@@ -10,6 +7,7 @@ import click
 from admin.app import App, now
 from admin.options import JSON
 from admin.output import fields_of, print_json
+from admin.tables import terminal_width, wrapped
 from admin.text import safe
 from engine.today import Item, Today, in_words, today
 from workflow.case.money import show_amount
@@ -77,5 +75,5 @@ def _print_days(app: App, found: Today) -> None:
 
 def _wrapped(text: str, indent: int = 2) -> list[str]:
     """Break a sentence between words where the terminal ends."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    return textwrap.wrap(safe(text), max(width, 40) - indent) if width else [safe(text)]
+    width = terminal_width()
+    return wrapped(safe(text), width and width - indent)

@@ -61,7 +61,8 @@ def test_orders_show_and_explain_tell_the_story(shop):
     assert {row["number"] for row in shop("orders", "--json").json["orders"]} == {"1001", "1002", "1004"}
     assert "customs_hold" in shop("orders", "--state", "customs_hold").out
     assert shop("show", "main/1002", "--json").json["history"][-1]["trigger"] == "hold"
-    assert "Attempts" in shop("show", "1002").out
+    assert "Not shown: attempts 1, " in shop("show", "1002").out
+    assert "Attempts" in shop("show", "1002", "--all").out
     told = shop("explain", "1002")
     for words in ("is customs_hold: held by customs", "Next:", "remind_customs", "counts from", "You may report", "release"):
         assert words in told.out
@@ -149,6 +150,71 @@ def test_money_says_what_is_owed_and_what_was_lost_and_adds_no_two_currencies(sh
     assert "who declined it" in said
     assert shop("money", "--since", "2190-01-01").out.endswith("Nothing was lost since 2190-01-01.\n")
     assert shop("money", "--since", "soon").code == 2
+
+
+def test_money_of_one_supplier_leaves_out_what_others_owe(shop):
+    assert shop("report", "1004", "report_oversized").code == 0
+    assert shop("money", "--supplier", "YIWU", "--json").json["outstanding"] == []
+    assert "no order has the supplier 'nobody'" in shop("money", "--supplier", "nobody").out
+
+
+def test_show_is_short_and_names_what_it_leaves_out(shop):
+    for number in range(6):
+        shop("report", "1002", "note_transit", "--at", f"2025-03-{10 + number}T09:00:00Z", "--status", f"hub {number}")
+    short, whole = shop("show", "1002").out, shop("show", "1002", "--all").out
+    assert "History, the last 5 of " in short
+    assert "\nReports" not in short
+    assert "Not shown: " in short
+    assert "aftersales show main/1002 --all, or --timeline" in short
+    assert "\nReports" in whole
+    assert "Not shown" not in whole
+    assert len(shop("show", "1002", "--json").json["history"]) > 5
+
+
+def test_a_timeline_marks_what_was_late_and_what_came_out_of_order(shop):
+    shop("report", "1004", "deliver", "--at", "2025-03-08T10:00:00Z")
+    shop("report", "1004", "ship", "--at", "2025-03-06T10:00:00Z", "--anyway")
+    shop("report", "1004", "approve", "--at", "2025-03-09T10:00:00Z")
+    told = shop("show", "1004", "--timeline", "--json").json["timeline"]
+    marked = [(one["trigger"], one["verdict"], one["out_of_order"]) for one in told]
+    assert marked == [
+        ("place", "applied", False),
+        ("ship", "applied", True),
+        ("deliver", "applied", False),
+        ("approve", "refused", False),
+    ]
+    shop("once")
+    *_, close = shop("show", "1004", "--timeline", "--json").json["timeline"]
+    assert (close["trigger"], close["actor"]) == ("close", "timer")
+    assert close["late_by"] > 86_400
+    said = shop("show", "1004", "--timeline").out
+    assert " days late" in said
+    assert "out of order: known since " in said
+    assert "--timeline goes with neither" in shop("show", "1002", "--timeline", "--all").out
+
+
+def test_deadlines_are_counted_by_day_in_the_display_time_zone(shop):
+    days = shop("timers", "--by", "day", "--json").json["days"]
+    timers = shop("timers", "--status", "pending", "--json").json["timers"]
+    assert sum(sum(one["deadlines"].values()) for one in days) == len(timers)
+    assert [one["date"] for one in days] == sorted({one["due_at"][:10] for one in timers})
+    said = shop("timers", "--by", "day", "--limit", "1").out
+    assert "(overdue)" in said
+    assert f"1 day shown: --since {days[1]['date']} shows the next ones.\n" in said
+    later = shop("timers", "--by", "day", "--since", days[1]["date"], "--json").json["days"]
+    assert later == days[1:]
+    mine = shop("timers", "--by", "day", "--order", "1004", "--json").json["days"]
+    assert sum(sum(one["deadlines"].values()) for one in mine) == 1
+    assert "No such timers." in shop("timers", "--by", "day", "--trigger", "lapse_window").out
+    assert "no order has the shop 'nobody'" in shop("timers", "--by", "day", "--shop", "nobody").out
+    assert "it goes with neither --status nor --after" in shop("timers", "--by", "day", "--status", "fired").out
+
+
+@pytest.mark.parametrize("words", [("effects",), ("exceptions",), ("decisions",), ("claims",), ("orders",), ("timers",)])
+def test_every_list_takes_the_same_filters(shop, words):
+    filters = ("--shop", "MAIN", "--state", "placed", "--since", "2025-01-01", "--due-before", "2d")
+    assert shop(*words, *filters).code == 0
+    assert "no order has the supplier 'nobody'" in shop(*words, "--supplier", "nobody").out
 
 
 def test_a_decision_says_until_when_the_platform_gives_time_for_it(shop, asking, tmp_path):

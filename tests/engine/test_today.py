@@ -9,12 +9,15 @@ from effects.channel import NotSent
 from effects.letters import Letters
 from engine.composing import Messenger
 from engine.firing import fire_due
-from engine.money import lost, outstanding
+from engine.money import CAUSES, lost, outstanding
 from engine.sending import deliver_due
 from engine.today import today
+from engine.views import Filter
 from tests.factories import arrival, day, report, rules_of, take
 from workflow.case.case import Report
 from workflow.errors import UsageError
+from workflow.process import ROWS
+from workflow.vocabulary import ClaimKind
 
 RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
 ASKING = rules_of(
@@ -140,8 +143,9 @@ def test_money_is_summed_up_by_party_and_currency_and_by_age(database):
     platform = found["the platform", "CNY"]
     assert (platform.count, platform.amount, platform.younger, platform.older, platform.unknown) == (3, 1_100, 500, 600, 1)
     assert found["Yiwu", "CNY"].amount == 300
+    assert [one.amount for one in outstanding(database, day(41), Filter(suppliers=["yiwu"]))] == [300]
     with pytest.raises(UsageError, match="no order has the shop 'other'; known are main"):
-        outstanding(database, day(41), ["other"])
+        outstanding(database, day(41), Filter(shops=["other"]))
 
 
 def test_what_was_declined_is_lost(database):
@@ -150,3 +154,23 @@ def test_what_was_declined_is_lost(database):
     take(database, arrival("2", report("report_no_stock", 1), report("decline_recovery", 3), paid=300), now=3, rules=RULES)
     assert [(one.party, one.amount) for one in lost(database, day(0))] == [("the platform", 600), ("(no supplier named)", 300)]
     assert [one.party for one in lost(database, day(2.5))] == ["(no supplier named)"]
+    assert [one.why for one in lost(database, day(0))] == ["only a part came", "the supplier had no stock"]
+
+
+def test_what_was_lost_is_told_by_what_it_had_been_asked_for(database):
+    declined = report("decline_refund", 20)
+    take(database, arrival("1", report("report_oversized", 1), declined, paid=100), now=20, rules=RULES)
+    take(database, arrival("2", *APPROVED, report("choose_refund", 6), declined, paid=200), now=20, rules=RULES)
+    take(database, arrival("3", *APPROVED, report("choose_refund", 6), declined, paid=300), now=20, rules=RULES)
+    told = [(one.cause, one.amount, one.count, one.why) for one in lost(database, day(0))]
+    assert told == [
+        ("damaged", 500, 2, "claim: damaged"),
+        ("report_oversized", 100, 1, "it was too large or too heavy to ship"),
+    ]
+
+
+def test_every_step_that_asks_for_money_or_declines_it_has_words_for_what_was_lost():
+    by = {"ask_for_a_refund", "turn_to_the_next_supplier", "settle_refund", "settle_recovery", "decline_recovery"}
+    without_claim = {row.trigger for row in ROWS if by & {*row.changes} and "choose_refund" not in row.changes}
+    assert without_claim <= CAUSES.keys()
+    assert {*map(str, ClaimKind)} <= CAUSES.keys()
