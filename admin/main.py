@@ -39,7 +39,7 @@ COMMANDS: dict[str, str] = {
     "stats": "Counts, how late timers fired, and how each supplier does.",
     "check": "Check settings, policy, calendar, database and daemon.",
     "audit": "Check that no history was edited, deleted, reordered or cut off.",
-    "policy": "Show or check the policy; move running timers to it.",
+    "policy": "Show, check or try a policy; move running timers to it.",
     "diagram": "Print the state machine, drawn from the process table.",
     "db": "Make or upgrade the tables; back the database up and restore it; copy it to another.",
     "observe": "Go live after an observed import, or a restore.",

@@ -64,13 +64,16 @@ class CaseRun:
         clock = self.case.order.placed_at
         for report in reports:
             at = max(report.at, clock)
-            clock = self._fire(clock, at, rules, including=False)
+            clock = self.fire_until(clock, at, rules, including=False)
             self.report([report], at, rules)
             clock = at
-        self._fire(clock, until, rules, including=True)
+        self.fire_until(clock, until, rules)
 
-    def _fire(self, clock: datetime, end: datetime, rules: Rules, *, including: bool) -> datetime:
-        """Fire what is due before `end`, or at it too; reports of one instant go before its timers."""
+    def fire_until(self, clock: datetime, end: datetime, rules: Rules, *, including: bool = True) -> datetime:
+        """Fire what is due before `end`, or at it too, each timer at its own instant but not before `clock`.
+
+        Returns when the last one fired. Reports of one instant go before its timers: then `including` is False.
+        """
         while timer := _next_timer(self.case):
             at = max(clock, timer.due_at)
             if at > end or (at == end and not including):

@@ -1,18 +1,31 @@
-"""policy: show or check the policy; move running timers to it."""
+"""policy: show, check or try a policy; move running timers to it."""
 
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
-from admin.app import App, person
+from admin.app import App, now, person
 from admin.commands.timer_changes import How, changing, run_timer_command
-from admin.output import print_json
+from admin.options import JSON
+from admin.output import fields_of, print_json, print_wrapped
+from admin.tables import Cell, amount, print_rows
+from admin.text import span
 from engine.timer_commands import Selection, TimerCommand
+from engine.what_if import MovedDeadline, Outlook, Shift, WhatIf, what_if
+from workflow.case.money import show_amount
+from workflow.plurals import counted
+from workflow.policy.policy import Rules, calendar_of
+from workflow.process import EFFECTS
+from workflow.table import CLOCK_OF
 
 
 @click.group("policy")
 def policy_command() -> None:
-    """Show or check the policy; move running timers to it."""
+    """Show, check or try a policy; move running timers to it."""
 
 
 @policy_command.command("show")
@@ -40,6 +53,127 @@ def check_policy(ctx: click.Context, file: Path | None) -> None:
         settings = settings.model_copy(update={"policy": file})
     settings.read_policy()
     click.echo(f"{file or settings.policy or 'The policy that comes with the program'}: no errors")
+
+
+@policy_command.command("what-if")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--days", type=click.IntRange(1, 3_650), default=30, show_default=True, help="Over how many days from now")
+@click.option("--shop", "shops", multiple=True, help="Only the orders of this shop (repeatable)")
+@click.option("--supplier", "suppliers", multiple=True, help="Only the timers about this supplier's orders (repeatable)")
+@click.option("--limit", type=click.IntRange(0, 100_000), default=10, show_default=True, help="How many examples are shown")
+@JSON
+@click.pass_context
+def what_if_command(
+    ctx: click.Context,
+    file: Path,
+    days: int,
+    shops: tuple[str, ...],
+    suppliers: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Try the policy in FILE on all running orders, beside the one in force. Nothing is stored, sent or moved.
+
+    Every order lives on for some days as if nothing more were reported of it, once under each policy: which deadlines move,
+    which orders are urged, rerouted and refunded, how many messages leave, and how much money is asked for. Steps about
+    which you are asked are taken at once.
+    """
+    app, at = App(ctx), now()
+    policy = app.settings.model_copy(update={"policy": file}).read_policy()
+    in_force = app.rules_for_reading()
+    tried = Rules(in_force.version + 1, policy, calendar_of(policy))
+    wanted = Selection(shops=shops, suppliers=suppliers)
+    with _progress(as_json) as progress:
+        found = what_if(app.ready(), wanted, at, days, in_force, tried, shown=limit, progress=progress)
+    if as_json:
+        print_json(_what_if_json(found))
+    else:
+        _print_what_if(app, found, file)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Any]:
+    """Show how many orders are done, on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("orders", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _what_if_json(found: WhatIf) -> Mapping[str, Any]:
+    def outlook(one: Outlook) -> Mapping[str, Any]:
+        money = [{"side": side, "currency": currency, "amount": total} for (side, currency), total in one.money.items()]
+        return fields_of(one) | {"money": money}
+
+    def seconds(one: Shift) -> Mapping[str, Any]:
+        spans = {name: getattr(one, name).total_seconds() for name in ("most_earlier", "most_later")}
+        return {"earlier": one.earlier, "later": one.later, "ended": one.ended} | spans
+
+    return {
+        "until": found.until,
+        "running": found.running,
+        "orders_moved": found.orders_moved,
+        "shifts": {trigger: seconds(one) for trigger, one in found.shifts.items()},
+        "fare_otherwise": found.fare_otherwise,
+        "now": outlook(found.now),
+        "then": outlook(found.then),
+        "moved": [fields_of(one) for one in found.moved],
+        "otherwise": [fields_of(one) for one in found.otherwise],
+    }
+
+
+def _print_what_if(app: App, found: WhatIf, file: Path) -> None:
+    until, orders = app.when(found.until, how_far=False), counted(found.running, "running order")
+    print_wrapped(f"{orders} until {until}, as if nothing more were reported; now the policy in force, then {file}.")
+    click.echo()
+    shifts = [(trigger, *_shift(found.shifts[trigger])) for trigger in CLOCK_OF if trigger in found.shifts]
+    title = f"Deadlines that would move, of {counted(found.orders_moved, 'order')}"
+    print_rows(title, ("clock", "earlier", "by up to", "later", "by up to", "end"), shifts, "No deadline would move.")
+    moved = [(f"{one.order}#{one.number}", one.trigger, app.stamp(one.was_due), _then_due(app, one)) for one in found.moved]
+    if moved:
+        click.echo()
+        print_rows(f"The first {len(moved)} of them", ("timer", "clock", "due", "would be due"), moved, "")
+    click.echo()
+    print_rows("What would come of it", ("", "now", "then", "change"), [*_outlooks(found.now, found.then)], "")
+    if found.otherwise:
+        click.echo()
+        title = f"{counted(found.fare_otherwise, 'order')} would fare otherwise"
+        rows = [(one.order, ", ".join(one.now) or "none", ", ".join(one.then) or "none") for one in found.otherwise]
+        print_rows(title, ("order", "now", "then"), rows, "")
+        if found.fare_otherwise > len(rows):
+            click.echo(f"… and {found.fare_otherwise - len(rows)} more: --limit {found.fare_otherwise}")
+
+
+def _shift(one: Shift) -> tuple[Any, ...]:
+    earlier = span(one.most_earlier) if one.earlier else None
+    return one.earlier or None, earlier, one.later or None, span(one.most_later) if one.later else None, one.ended or None
+
+
+def _then_due(app: App, one: MovedDeadline) -> str:
+    return "it would end" if one.due_at is None else app.stamp(one.due_at)
+
+
+def _outlooks(now_: Outlook, then: Outlook) -> Iterator[tuple[Any, ...]]:
+    """Yield what is counted under both policies, line by line; what is nothing under both is left out."""
+    lines: list[tuple[str, int, int]] = [(f"orders with {kind}", now_.orders[kind], then.orders[kind]) for kind in KINDS]
+    lines += [("messages", now_.messages, then.messages), ("decisions of yours", now_.decisions, then.decisions)]
+    lines += [("sums that are not known", now_.unknown, then.unknown)]
+    for what, one, other in lines:
+        if one or other:
+            yield what, one, other, Cell(f"{other - one:+}" if one != other else "", right=True)
+    for side, currency in sorted(now_.money | then.money):
+        one, other = now_.money[side, currency], then.money[side, currency]
+        change = f"{'+' if other > one else '-'}{show_amount(abs(other - one), currency)}" if one != other else ""
+        yield f"{SIDES[side]} asked for", amount(one, currency), amount(other, currency), Cell(change, right=True, whole=True)
+
+
+SIDES = {"refund": "refunds", "recovery": "recoveries"}
+KINDS = tuple(effect.kind for effect in EFFECTS)
 
 
 @click.command("retime")

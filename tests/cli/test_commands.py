@@ -152,6 +152,24 @@ def test_money_says_what_is_owed_and_what_was_lost_and_adds_no_two_currencies(sh
     assert shop("money", "--since", "soon").code == 2
 
 
+def test_a_policy_that_is_not_in_force_is_tried_without_touching_anything(shop, tmp_path):
+    (tmp_path / "tried.toml").write_text("[overdue]\nurge_after = '1d'\n")
+    before = shop("timers", "--json").json
+    said = shop("policy", "what-if", "tried.toml", "--days", "3").out
+    assert "running orders until " in said
+    assert "What would come of it" in said
+    found = shop("policy", "what-if", "tried.toml", "--limit", "1", "--json").json
+    assert found["running"] == len({one["order"] for one in before["timers"]})
+    assert len(found["moved"]) <= 1
+    assert {"orders", "effects", "messages", "decisions", "money", "unknown"} == found["now"].keys() == found["then"].keys()
+    assert shop("timers", "--json").json == before
+    assert shop("policy", "show").out == shop("policy", "show", "--defaults").out
+    (tmp_path / "wrong.toml").write_text("[overdue]\nurge_after = 'soon'\n")
+    assert "[overdue.urge_after]: 'soon' is not a duration" in shop("policy", "what-if", "wrong.toml").out
+    assert "no order has the shop 'nobody'" in shop("policy", "what-if", "tried.toml", "--shop", "nobody").out
+    assert shop("policy", "what-if", "missing.toml").code == 2
+
+
 def test_money_of_one_supplier_leaves_out_what_others_owe(shop):
     assert shop("report", "1004", "report_oversized").code == 0
     assert shop("money", "--supplier", "YIWU", "--json").json["outstanding"] == []
