@@ -27,8 +27,9 @@ class Answered:
 
 @dataclass(frozen=True)
 class DecisionSummary:
-    """A decision in a list. `next` is the supplier that its step orders from, `amount` the sum that it requests.
+    """A decision in a list.
 
+    `would` are the effects of its step, `next` is the supplier that it orders from, `amount` the sum that it requests, and
     `ends` is when the time is over that the platform gives for it.
     """
 
@@ -38,6 +39,7 @@ class DecisionSummary:
     state: State
     since: datetime
     sleeps_until: datetime | None
+    would: tuple[str, ...]
     next: str | None
     amount: int | None
     currency: str
@@ -99,6 +101,19 @@ def list_decisions(
         for row in found.rows:
             stands = standing_on(unit.case(row["order_id"]), at, rules)
             assert stands is not None, "the list and the order are read in one view"
-            told = {"next": stands.next, "amount": stands.amount, "currency": stands.case.order.currency, "ends": stands.ends}
-            shown.append(filled(DecisionSummary, {**row, **told}))
+            told = {name: getattr(stands, name) for name in ("would", "next", "amount", "ends")}
+            shown.append(filled(DecisionSummary, {**row, **told, "currency": stands.case.order.currency}))
     return Page(shown, found.next)
+
+
+def yes_in_words(of: DecisionSummary | Standing) -> str:
+    """Say what `yes` does; of a step that cannot be taken any more nothing."""
+    said = []
+    if "place_supply" in of.would:
+        said.append(f"order from {of.next}" if of.next else "order from the next supplier")
+    if "request_refund" in of.would:
+        unknown = "" if of.amount is not None else ", whose sum is not known: say what was paid with `amend --paid` before"
+        said.append(f"request the money{unknown}")
+    if "place_reissue" in of.would:
+        said.append("have the replacement placed")
+    return "; ".join(said)

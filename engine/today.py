@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from engine.answering import DecisionSummary, list_decisions
+from engine.answering import list_decisions, yes_in_words
 from engine.views import Filter, Source
 from storage import cases, lists, overview
 from storage.database import reading
@@ -101,7 +101,7 @@ def _decisions(connection: Connection, at: datetime, rules: Rules, shops: Sequen
         Item(
             kind="decision",
             order=one.order,
-            what=f"{one.trigger} waits for your decision{_would(one)}",
+            what=f"{one.trigger} waits for your decision{f': {yes}' if (yes := yes_in_words(one)) else ''}",
             command=f"aftersales decide {argument(one.order)}",
             since=one.since,
             until=one.ends,
@@ -110,12 +110,6 @@ def _decisions(connection: Connection, at: datetime, rules: Rules, shops: Sequen
         )
         for one in found
     ]
-
-
-def _would(one: DecisionSummary) -> str:
-    if one.next is not None:
-        return f": order from {one.next}"
-    return "" if one.amount is None else ": request the money"
 
 
 def _claims(connection: Connection, at: datetime, shops: Sequence[str]) -> list[Item]:

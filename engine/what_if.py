@@ -96,13 +96,13 @@ class FaresOtherwise:
     """An order that fares otherwise: what would be done of it under each policy."""
 
     order: str
-    now: tuple[str, ...]
-    then: tuple[str, ...]
+    in_force: tuple[str, ...]
+    tried: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class WhatIf:
-    """How the running orders would fare until an instant, under the policy in force (`now`) and the other (`then`).
+    """How the running orders would fare until an instant, under the policy in force (`in_force`) and the other (`tried`).
 
     `moved` and `otherwise` have the first ones alone; `shifts` and `fare_otherwise` count all.
     """
@@ -112,8 +112,8 @@ class WhatIf:
     shifts: dict[str, Shift] = field(default_factory=dict)
     orders_moved: int = 0
     fare_otherwise: int = 0
-    now: Outlook = field(default_factory=Outlook)
-    then: Outlook = field(default_factory=Outlook)
+    in_force: Outlook = field(default_factory=Outlook)
+    tried: Outlook = field(default_factory=Outlook)
     moved: list[MovedDeadline] = field(default_factory=list)
     otherwise: list[FaresOtherwise] = field(default_factory=list)
 
@@ -123,8 +123,8 @@ def what_if(
     wanted: Selection,
     at: datetime,
     days: int,
-    now: Rules,
-    then: Rules,
+    in_force: Rules,
+    tried: Rules,
     *,
     shown: int = 10,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -145,7 +145,7 @@ def what_if(
     order_ids = [order_id for order_id, _ in groupby(selected_timers(database, wanted), key=lambda due: due[0])]
     for number, case in enumerate(_cases(database, order_ids, at), 1):
         found.running += 1
-        _compare(found, case, at, now, then, shown)
+        _compare(found, case, at, in_force, tried, shown)
         progress(number, len(order_ids))
     return found
 
@@ -159,29 +159,29 @@ def _cases(database: Database, order_ids: list[int], at: datetime) -> Iterator[C
             yield from [unit.case(order_id) for order_id in some if order_id in unit.orders]
 
 
-def _compare(found: WhatIf, case: Case, at: datetime, now: Rules, then: Rules, shown: int) -> None:
-    moved, retimed = _retimed(case, at, then)
+def _compare(found: WhatIf, case: Case, at: datetime, in_force: Rules, tried: Rules, shown: int) -> None:
+    moved, retimed = _retimed(case, at, tried)
     for one in moved:
         found.shifts.setdefault(one.trigger, Shift()).take(one)
     found.orders_moved += bool(moved)
     found.moved += moved[: max(0, shown - len(found.moved))]
-    kinds_now = found.now.take(case, _lived(case, at, found.until, now), now)
-    kinds_then = found.then.take(retimed, _lived(retimed, at, found.until, then), then)
-    apart = [tuple(kind for kind in TOLD_APART if kind in kinds) for kinds in (kinds_now, kinds_then)]
+    kinds_in_force = found.in_force.take(case, _lived(case, at, found.until, in_force), in_force)
+    kinds_tried = found.tried.take(retimed, _lived(retimed, at, found.until, tried), tried)
+    apart = [tuple(kind for kind in TOLD_APART if kind in kinds) for kinds in (kinds_in_force, kinds_tried)]
     if apart[0] != apart[1]:
         found.fare_otherwise += 1
         if len(found.otherwise) < shown:
             found.otherwise.append(FaresOtherwise(case.name, *apart))
 
 
-def _retimed(case: Case, at: datetime, then: Rules) -> tuple[list[MovedDeadline], Case]:
+def _retimed(case: Case, at: datetime, tried: Rules) -> tuple[list[MovedDeadline], Case]:
     """Return a case with its running timers as another policy has them, and which of them move."""
     moved = list[MovedDeadline]()
     for timer in case.timers:
         if timer.status is TimerStatus.waiting:
             continue
         try:
-            step = act(case, "retime", timer.number, at, "policy", then, {})
+            step = act(case, "retime", timer.number, at, "policy", tried, {})
         except OrderError:
             continue  # it ended with one before it
         if step is None:

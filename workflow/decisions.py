@@ -38,13 +38,14 @@ class Answer:
 class Standing:
     """A decision that stands on an order: how it can be answered, and what `yes` would do.
 
-    `next` is the supplier that it would order from, `amount` the sum that it would request, in minor units, and `ends` when
-    the time is over that the platform gives for it.
+    `would` are the kinds of effects that it would cause, `next` is the supplier that it would order from, `amount` the sum
+    that it would request, in minor units, and `ends` when the time is over that the platform gives for it.
     """
 
     case: Case
     decision: Decision
     ways: tuple[Way, ...]
+    would: tuple[str, ...] = ()
     next: str | None = None
     amount: int | None = None
     ends: datetime | None = None
@@ -106,7 +107,7 @@ def standing_on(case: Case, at: datetime, rules: Rules) -> Standing | None:
         passed_over = replace_fields(decision, passed_over=case.next_supplier())
         others = replace_fields(case, decisions=(*case.decisions[:-1], passed_over))
         ways += [Way.next, Way.refund] if others.next_supplier() else [Way.refund]
-    return Standing(case, decision, (*ways, Way.stay), *would_ask(case, row.effects), ends(case))
+    return Standing(case, decision, (*ways, Way.stay), row.effects, *would_ask(case, row.effects), ends(case))
 
 
 def report_of(case: Case, decision: Decision) -> Report | None:

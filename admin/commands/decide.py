@@ -8,7 +8,7 @@ from admin.app import App, now, on_terminal, person
 from admin.effect_summary import caused
 from admin.options import InstantOrDuration
 from admin.text import safe
-from engine.answering import Answered, decide, standing
+from engine.answering import Answered, decide, standing, yes_in_words
 from workflow.arguments import argument
 from workflow.case.money import show_amount
 from workflow.decisions import Answer, Standing
@@ -90,9 +90,9 @@ def _print_standing(app: App, found: Standing | None, identity: str) -> None:
 
 def _would(found: Standing) -> str:
     """Say what the step would do."""
-    if found.next is not None:
-        return f": order from {safe(found.next)}"
-    return "" if found.amount is None else f": request {show_amount(found.amount, found.case.order.currency)}"
+    asked = "" if found.amount is None else f" ({show_amount(found.amount, found.case.order.currency)})"
+    said = yes_in_words(found)
+    return f": {safe(said)}{asked}" if said else ""
 
 
 def _print_answered(app: App, answered: Answered, *, would: bool) -> None:

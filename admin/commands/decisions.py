@@ -25,7 +25,9 @@ def decisions_command(ctx: click.Context, sleeping: bool, wanted: Filter, paging
     page = list_decisions(database, wanted, paging.limit, paging.after, at, app.rules_for_reading())
 
     def cells(one: DecisionSummary) -> Sequence[Any]:
-        wanted = one.next or amount(one.amount, one.currency)
+        wanted = (
+            one.next or amount(one.amount, one.currency) or ("? " + one.currency if "request_refund" in one.would else None)
+        )
         ends = overdue(app.brief(one.ends), one.ends, now())
         return one.order, one.number, one.state, one.trigger, wanted, app.brief(one.since), ends
 

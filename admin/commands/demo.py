@@ -1,6 +1,8 @@
 """demo: two hundred sample orders on a virtual clock, then the real daemon."""
 
+import os
 import shutil
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +14,10 @@ import click
 from admin.app import App, now, person
 from admin.commands.run import stop_on_signals
 from admin.log import log_to_stderr
+from admin.sample_merchant import mornings, work
 from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
 from engine import views
+from engine.answering import list_decisions
 from engine.claim_evidence import Submission, add_evidence
 from engine.firing import fire_due
 from engine.health import Counts, counts_of
@@ -48,8 +52,8 @@ def demo_command(ctx: click.Context, directory: Path, seconds: int) -> None:
         _live(runtime, now())
         disputed = _add_photos(app, runtime)
         code = _run_daemon(runtime, seconds)
-        counts = counts_of(runtime.database)
-    _summary(directory, counts, disputed)
+        counts, decision = counts_of(runtime.database), _to_decide(runtime)
+    _summary(directory, counts, decision, disputed)
     ctx.exit(code)
 
 
@@ -64,17 +68,20 @@ def _fresh(directory: Path) -> None:
 
 
 def _live(runtime: Runtime, end: datetime) -> None:
-    """Apply each report and fire each timer at its very instant, up to now."""
+    """Apply each report and fire each timer at its very instant, up to now; the merchant works each morning."""
     from rich.console import Console
     from rich.live import Live
 
     by_moment: dict[datetime, list[Arrival]] = {}
     for arrival in sample_arrivals(end):
         by_moment.setdefault(arrival.reports[0].at, []).append(arrival)
+    worked = {*mornings(min(by_moment), end)}
     with Live(console=Console(), auto_refresh=False, transient=True) as screen:
-        for number, moment in enumerate(sorted(by_moment)):
+        for number, moment in enumerate(sorted({*by_moment, *worked})):
             _fire_until(runtime, moment)
-            apply(runtime.database, [_placing(one) for one in by_moment[moment]], moment, runtime.rules)
+            apply(runtime.database, [_placing(one) for one in by_moment.get(moment, ())], moment, runtime.rules)
+            if moment in worked:
+                work(runtime, moment)
             deliver_due(runtime.database, moment, runtime.rules, runtime.messenger)
             if number % 5 == 0:
                 screen.update(_picture(runtime, moment), refresh=True)
@@ -143,29 +150,45 @@ def _run_daemon(runtime: Runtime, seconds: int) -> int:
         end.cancel()
 
 
-def _summary(directory: Path, counts: Counts, disputed: str) -> None:
+def _summary(directory: Path, counts: Counts, decision: str | None, disputed: str) -> None:
+    """Say what there is, and lead through it: one command of each kind, on orders of this shop."""
     click.echo("\nSo far:")
     for name, by_status in counts.items():
         click.echo(f"  {name:>9}: {', '.join(f'{key} {count}' for key, count in by_status.items()) or '-'}")
-    command = f".venv/bin/aftersales --config {directory / 'aftersales.toml'}"
-    click.echo("\nLook around:")
-    for words in _NEXT:
-        click.echo(f"  {command} {words.format(disputed=disputed)}")
+    click.echo("\nLook around, in this order:")
+    click.echo(f"  cd {directory}")
+    command = os.path.relpath(sys.argv[0], directory) if os.sep in sys.argv[0] else Path(sys.argv[0]).name
+    rows = [(words, what) for words, what in _NEXT if decision or "{decision}" not in words]
+    longest = max(len(words.format(decision=decision, disputed=disputed)) for words, _ in rows)
+    for words, what in rows:
+        click.echo(f"  {command} {words.format(decision=decision, disputed=disputed):<{longest}}  # {what}")
 
 
-_NEXT: Sequence[str] = (
-    "orders --attention",
-    "claims",
-    "claims show {disputed} --images claims.html",
-    "explain {disputed}",
-    "show 1010",
-    "timers",
-    "effects --kind place_supply",
-    "exceptions",
-    "check",
-    "audit",
+def _to_decide(runtime: Runtime) -> str | None:
+    """Return the order of a decision that is left, of one with another supplier to turn to if there is any."""
+    left = list_decisions(runtime.database, Filter(), COUNT, None, now(), runtime.rules).rows
+    orders = [one.order for one in sorted(left, key=lambda one: one.next is None)]
+    return orders[0].partition("/")[2] if orders else None
+
+
+_NEXT: Sequence[tuple[str, str]] = (
+    ("today", "what needs you, most urgent first"),
+    ("explain {decision}", "why this order waits for you"),
+    ("decide {decision} yes", "let it go on"),
+    ("undo {decision}", "take that back, within a minute"),
+    ("money", "who owes you how much, and what was lost"),
+    ("timers --by day", "which deadlines come"),
+    ("show 1003 --timeline", "what has happened to an order"),
+    ("claims show {disputed} --images claims.html", "a claim with its photo, as a page"),
+    ("simulate --report ship@1d --report hold@8d", "what would become of an order"),
+    ("check", "whether all is well"),
 )
-_POLICY = """# The policy of the demo: messages go to outbox.jsonl as well; all else is as it comes.
+_POLICY = """# The policy of the demo: messages go to outbox.jsonl, and what moves goods or money is decided by the merchant.
 [effects]
 default_channels = ["file"]
+
+[effects.modes]
+place_supply = "ask"
+request_refund = "ask"
+place_reissue = "ask"
 """

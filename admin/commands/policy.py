@@ -120,8 +120,8 @@ def _what_if_json(found: WhatIf) -> Mapping[str, Any]:
         "orders_moved": found.orders_moved,
         "shifts": {trigger: seconds(one) for trigger, one in found.shifts.items()},
         "fare_otherwise": found.fare_otherwise,
-        "now": outlook(found.now),
-        "then": outlook(found.then),
+        "in_force": outlook(found.in_force),
+        "tried": outlook(found.tried),
         "moved": [fields_of(one) for one in found.moved],
         "otherwise": [fields_of(one) for one in found.otherwise],
     }
@@ -129,7 +129,7 @@ def _what_if_json(found: WhatIf) -> Mapping[str, Any]:
 
 def _print_what_if(app: App, found: WhatIf, file: Path) -> None:
     until, orders = app.when(found.until, how_far=False), counted(found.running, "running order")
-    print_wrapped(f"{orders} until {until}, as if nothing more were reported; now the policy in force, then {file}.")
+    print_wrapped(f"{orders} until {until}, as if nothing more were reported; `now` is the policy in force, `then` is {file}.")
     click.echo()
     shifts = [(trigger, *_shift(found.shifts[trigger])) for trigger in CLOCK_OF if trigger in found.shifts]
     title = f"Deadlines that would move, of {counted(found.orders_moved, 'order')}"
@@ -139,11 +139,11 @@ def _print_what_if(app: App, found: WhatIf, file: Path) -> None:
         click.echo()
         print_rows(f"The first {len(moved)} of them", ("timer", "clock", "due", "would be due"), moved, "")
     click.echo()
-    print_rows("What would come of it", ("", "now", "then", "change"), [*_outlooks(found.now, found.then)], "")
+    print_rows("What would come of it", ("", "now", "then", "change"), [*_outlooks(found.in_force, found.tried)], "")
     if found.otherwise:
         click.echo()
         title = f"{counted(found.fare_otherwise, 'order')} would fare otherwise"
-        rows = [(one.order, ", ".join(one.now) or "none", ", ".join(one.then) or "none") for one in found.otherwise]
+        rows = [(one.order, ", ".join(one.in_force) or "none", ", ".join(one.tried) or "none") for one in found.otherwise]
         print_rows(title, ("order", "now", "then"), rows, "")
         if found.fare_otherwise > len(rows):
             click.echo(f"… and {found.fare_otherwise - len(rows)} more: --limit {found.fare_otherwise}")
@@ -158,16 +158,16 @@ def _then_due(app: App, one: MovedDeadline) -> str:
     return "it would end" if one.due_at is None else app.stamp(one.due_at)
 
 
-def _outlooks(now_: Outlook, then: Outlook) -> Iterator[tuple[Any, ...]]:
+def _outlooks(in_force: Outlook, tried: Outlook) -> Iterator[tuple[Any, ...]]:
     """Yield what is counted under both policies, line by line; what is nothing under both is left out."""
-    lines: list[tuple[str, int, int]] = [(f"orders with {kind}", now_.orders[kind], then.orders[kind]) for kind in KINDS]
-    lines += [("messages", now_.messages, then.messages), ("decisions of yours", now_.decisions, then.decisions)]
-    lines += [("sums that are not known", now_.unknown, then.unknown)]
+    lines: list[tuple[str, int, int]] = [(f"orders with {kind}", in_force.orders[kind], tried.orders[kind]) for kind in KINDS]
+    lines += [("messages", in_force.messages, tried.messages), ("decisions of yours", in_force.decisions, tried.decisions)]
+    lines += [("sums that are not known", in_force.unknown, tried.unknown)]
     for what, one, other in lines:
         if one or other:
             yield what, one, other, Cell(f"{other - one:+}" if one != other else "", right=True)
-    for side, currency in sorted(now_.money | then.money):
-        one, other = now_.money[side, currency], then.money[side, currency]
+    for side, currency in sorted(in_force.money | tried.money):
+        one, other = in_force.money[side, currency], tried.money[side, currency]
         change = f"{'+' if other > one else '-'}{show_amount(abs(other - one), currency)}" if one != other else ""
         yield f"{SIDES[side]} asked for", amount(one, currency), amount(other, currency), Cell(change, right=True, whole=True)
 

@@ -161,7 +161,9 @@ def test_a_policy_that_is_not_in_force_is_tried_without_touching_anything(shop, 
     found = shop("policy", "what-if", "tried.toml", "--limit", "1", "--json").json
     assert found["running"] == len({one["order"] for one in before["timers"]})
     assert len(found["moved"]) <= 1
-    assert {"orders", "effects", "messages", "decisions", "money", "unknown"} == found["now"].keys() == found["then"].keys()
+    assert (
+        {"orders", "effects", "messages", "decisions", "money", "unknown"} == found["in_force"].keys() == found["tried"].keys()
+    )
     assert shop("timers", "--json").json == before
     assert shop("policy", "show").out == shop("policy", "show", "--defaults").out
     (tmp_path / "wrong.toml").write_text("[overdue]\nurge_after = 'soon'\n")

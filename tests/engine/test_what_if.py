@@ -45,8 +45,8 @@ def dump(database):
 def test_the_policy_in_force_tried_against_itself_changes_nothing(shop):
     found = what_if(shop, ALL, day(0.5), 30, RULES, RULES)
     assert (found.running, found.shifts, found.moved, found.fare_otherwise) == (5, {}, [], 0)
-    assert found.now == found.then
-    assert found.now.orders["urge_supplier"] == 3
+    assert found.in_force == found.tried
+    assert found.in_force.orders["urge_supplier"] == 3
 
 
 def test_nothing_is_stored(shop):
@@ -79,25 +79,25 @@ def test_what_is_foretold_comes_true_once_the_timers_are_moved(shop):
         fire_due(shop, wake, SOONER)
     with shop.read() as connection:
         kinds = [row.kind for row in connection.execute(select(table_of(EffectRow)).order_by(table_of(EffectRow).c.id))]
-    assert foretold.then.effects == Counter(kinds[before:])
-    assert foretold.then.messages == len(kinds) - before
+    assert foretold.tried.effects == Counter(kinds[before:])
+    assert foretold.tried.messages == len(kinds) - before
 
 
 def test_orders_that_fare_otherwise_are_named(shop):
     found = what_if(shop, ALL, day(0.5), 2, RULES, SOONER)  # until two and a half days: they are urged now, and left then
-    told = {one.order: (one.now, one.then) for one in found.otherwise}
+    told = {one.order: (one.in_force, one.tried) for one in found.otherwise}
     assert found.fare_otherwise == 3
     assert told["main/1"] == (("urge_supplier",), ("urge_supplier", "place_supply"))
     assert told["main/4"] == (("urge_supplier",), ("urge_supplier", "request_refund"))
-    assert found.then.money["recovery", "CNY"] == 900
-    assert found.then.unknown == 2
+    assert found.tried.money["recovery", "CNY"] == 900
+    assert found.tried.unknown == 2
 
 
 def test_steps_that_would_be_asked_about_are_taken_and_counted_and_what_is_off_is_no_message(shop):
     found = what_if(shop, ALL, day(0.5), 30, RULES, ASKING)
-    assert found.now.decisions == 0
-    assert found.then.decisions == found.then.orders["request_refund"] == 3
-    assert found.now.messages - found.then.messages == found.then.effects["urge_supplier"]
+    assert found.in_force.decisions == 0
+    assert found.tried.decisions == found.tried.orders["request_refund"] == 3
+    assert found.in_force.messages - found.tried.messages == found.tried.effects["urge_supplier"]
 
 
 def test_one_shop_or_supplier_can_be_tried_alone(shop):
@@ -114,7 +114,7 @@ def test_a_timer_that_the_other_policy_does_not_have_ends(database):
     found = what_if(database, ALL, day(2), 30, thrice, once)
     assert [(one.trigger, one.due_at) for one in found.moved] == [("chase_refund", None)]
     assert found.shifts["chase_refund"].ended == 1
-    assert (found.now.effects["chase_refund"], found.then.effects["chase_refund"]) == (2, 0)
+    assert (found.in_force.effects["chase_refund"], found.tried.effects["chase_refund"]) == (2, 0)
 
 
 def test_how_far_it_has_come_is_told(shop):
