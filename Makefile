@@ -3,12 +3,16 @@ BIN := .venv/bin
 
 .PHONY: setup demo test lint bench mutate lock clean
 
-setup: .venv/.ready
+setup: .venv/.ready .venv/.catalogs
 
 .venv/.ready: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/.catalogs: .venv/.ready hatch_build.py $(wildcard language/*/LC_MESSAGES/*.po)
+	$(BIN)/python hatch_build.py
 	touch $@
 
 demo: setup

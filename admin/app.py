@@ -16,6 +16,7 @@ from tzlocal import get_localzone
 from admin.tables import Cell
 from admin.text import relative_time
 from config.settings import Settings, load_settings
+from language import tr
 from storage.database import Database, DatabaseUnready
 from workflow.errors import UsageError
 
@@ -189,7 +190,7 @@ def zone_of(settings: Settings) -> ZoneInfo:
         return get_localzone() if settings.time_zone is None else ZoneInfo(settings.time_zone)
     except (ValueError, KeyError, OSError):
         named = settings.time_zone or os.environ.get("TZ")
-        raise UsageError(f"time_zone {named!r} is not a time zone: write one such as Asia/Shanghai") from None
+        raise UsageError(tr("time_zone {named!r} is not a time zone: write one such as Asia/Shanghai", named=named)) from None
 
 
 def settings_of(ctx: click.Context) -> Settings:

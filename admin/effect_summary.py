@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from admin.text import safe
+from language import tr
 from workflow.case.money import show_amount
 from workflow.table import EFFECT_OF
 from workflow.vocabulary import Mode, Party
@@ -18,7 +19,9 @@ def effect_summary(kind: str, details: Mapping[str, Any], currency: str) -> str:
     said = []
     if kind in ("request_refund", "chase_refund"):
         amount = details.get("amount")
-        said.append("the full amount paid; a person names the sum" if amount is None else show_amount(int(amount), currency))
+        said.append(
+            tr("the full amount paid; a person names the sum") if amount is None else show_amount(int(amount), currency)
+        )
     names = ("pieces", "supplier", "reason") if EFFECT_OF[kind].party is Party.supplier else ("pieces", "reason")
     said += [str(details[name]) for name in names if details.get(name)]
     return ", ".join(said)
@@ -28,8 +31,8 @@ def caused(effects: Sequence["EffectDraft"], currency: str, when: Callable[[date
     """Yield a line for each effect that a step causes, and until when it can be taken back."""
     for effect in effects:
         about = effect_summary(effect.kind, effect.details, currency)
-        by_hand = ", which the policy leaves to you" if effect.mode is Mode.off else ""
-        yield f"  causes {effect.kind}{f': {safe(about)}' if about else ''}{by_hand}"
+        by_hand = tr(", which the policy leaves to you") if effect.mode is Mode.off else ""
+        yield tr("  causes {kind}{word}{by_hand}", kind=effect.kind, word=f": {safe(about)}" if about else "", by_hand=by_hand)
     until = max((one.leaves_at for one in effects if one.leaves_at and one.mode is not Mode.off), default=None)
     if until is not None:
-        yield f"  leaves {when(until)}: until then `aftersales undo` takes it back"
+        yield tr("  leaves {until}: until then `aftersales undo` takes it back", until=when(until))

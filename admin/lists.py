@@ -12,7 +12,7 @@ from admin.options import JSON, Instant, InstantOrDuration
 from admin.output import fields_of, print_json, print_wrapped
 from admin.tables import print_rows
 from engine.views import Filter, Page
-from workflow.plurals import counted
+from language import counted, tr
 from workflow.reports import STATE_NAMES
 
 Row = TypeVar("Row")
@@ -87,7 +87,14 @@ def print_page(
     if paging.as_json:
         print_json({name: [fields_of(one) for one in page.rows], "next": page.next})
         return
-    print_rows(name.capitalize(), columns, [cells(one) for one in page.rows], empty)
+    print_rows(tr(name.capitalize()), columns, [cells(one) for one in page.rows], empty)
     if page.next:
         shown = counted(paging.limit, "row")
-        print_wrapped(f"{shown} shown: --limit {paging.limit * 10} shows more, --after {page.next} the next page.")
+        print_wrapped(
+            tr(
+                "{shown} shown: --limit {limit} shows more, --after {next} the next page.",
+                shown=shown,
+                limit=paging.limit * 10,
+                next=page.next,
+            )
+        )

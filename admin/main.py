@@ -9,8 +9,10 @@ from typing import NoReturn
 
 import click
 
-from admin.lazy import LazyGroup
+from admin.lazy import LazyGroup, translated
 from admin.text import safe, without_secrets
+from config.screen_language import language_of
+from language import tr, use
 from workflow.errors import AftersalesError, UsageError, describe_error
 
 COMMANDS: dict[str, str] = {
@@ -84,8 +86,11 @@ def main() -> None:
     gc.disable()  # until the command is imported: looking for garbage among new modules takes a tenth of the start
     os.umask(0o077)  # exports, copies and databases hold personal data
     try:
+        language = language_of(sys.argv[1:], os.environ)
+        use(language)
+        os.environ["LANGUAGE"] = language  # click looks its own texts up by gettext, in the language of the environment
         _check_arguments(sys.argv)
-        cli(prog_name="aftersales")
+        translated(cli)(prog_name="aftersales")
     except AftersalesError as error:
         _fail(str(error), 2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:
@@ -98,7 +103,10 @@ def main() -> None:
     except BaseException as error:  # a library written in Rust panics outside of Exception
         if "--traceback" in sys.argv:
             raise
-        _fail(f"unexpected error ({describe_error(error)}); `aftersales --traceback …` shows where it comes from", 1)
+        _fail(
+            tr("unexpected error ({error}); `aftersales --traceback …` shows where it comes from", error=describe_error(error)),
+            1,
+        )
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -112,4 +120,4 @@ def _check_arguments(words: Sequence[str]) -> None:
     """Refuse arguments that are not valid UTF-8 text."""
     for word in words:
         if not word.isprintable() and any("\ud800" <= character <= "\udfff" for character in word):
-            raise UsageError(f"{word!a} is not UTF-8 text")
+            raise UsageError(tr("{word!a} is not UTF-8 text", word=word))

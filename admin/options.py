@@ -12,6 +12,7 @@ from admin.app import (
 )
 from admin.plans import shown_at
 from inbound.times import BadInstant, read_instant
+from language import tr
 from workflow.policy.durations import Duration
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
@@ -26,7 +27,7 @@ class RowId(click.ParamType[int]):
         """Read a number from 1 to the highest that a database holds."""
         text = str(value)
         if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) < 2**63):
-            self.fail(f"{text!r} is not an id: write a number, as the list shows it", param, ctx)
+            self.fail(tr("{given!r} is not an id: write a number, as the list shows it", given=text), param, ctx)
         return int(text)
 
 
@@ -61,7 +62,12 @@ class InstantOrDuration(Instant):
                 return (shown_at(ctx) if ctx else now()) + Duration.parse(value.strip()).span()
             except (ValueError, OverflowError):
                 self.fail(
-                    f"{value!r} is neither an instant nor how far it lies ahead: write 2d, 36h, 30m or an instant", param, ctx
+                    tr(
+                        "{value!r} is neither an instant nor how far it lies ahead: write 2d, 36h, 30m or an instant",
+                        value=value,
+                    ),
+                    param,
+                    ctx,
                 )
         return super().convert(value, param, ctx)
 
@@ -75,5 +81,5 @@ class Note(click.ParamType[str]):
         """Read the word."""
         word = str(value).strip()
         if not word:
-            self.fail("say what was done", param, ctx)
+            self.fail(tr("say what was done"), param, ctx)
         return word

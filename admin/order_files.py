@@ -1,18 +1,15 @@
 """What the commands that read a file of orders share: opening it, its progress, and what was rejected."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.progress import Progress
 
 from admin.tables import print_rows
-from engine.replay import Progress as Report
 from inbound.files import columns_of
 from inbound.mapping import Mapping, load_mapping, own_mapping
 from inbound.orders import OrderFile, Rejection
+from language import tr
 from workflow.policy.policy import Orders
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -30,19 +27,6 @@ def open_orders(file: Path, mapping_file: Path | None, defaults: Orders) -> Orde
     """Open a file of orders with the mapping that was named, or with the one that its own column names give."""
     mapping: Mapping = load_mapping(mapping_file) if mapping_file else own_mapping(columns_of(file))
     return OrderFile(file, mapping, defaults)
-
-
-@contextmanager
-def progress_bar(orders: OrderFile, quiet: bool) -> Iterator[Report]:
-    """Show a progress bar on a terminal, and nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda rows: None
-        return
-    from rich.console import Console
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(orders.path.name, total=orders.rows)
-        yield lambda rows: bar.advance(task, rows)
 
 
 def rejection_json(one: Rejection) -> dict[str, object]:
@@ -64,4 +48,4 @@ def print_rejections(rejected: Sequence[Rejection]) -> None:
         rows = [(one.line, one.column, one.order, one.reason) for one in rejected[:SHOWN_REJECTIONS]]
         print_rows("Rejected rows", ("line", "column", "order", "reason"), rows, "")
         if len(rejected) > SHOWN_REJECTIONS:
-            click.echo(f"… and {len(rejected) - SHOWN_REJECTIONS} more: --json lists them all")
+            click.echo(tr("… and {count} more: --json lists them all", count=len(rejected) - SHOWN_REJECTIONS))

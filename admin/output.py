@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import click
 
 from admin.tables import GAP, terminal_width, wrapped
+from language import tr
 from workflow.errors import UsageError
 
 
@@ -38,7 +39,7 @@ def refuse_existing(target: Path) -> None:
 
     """
     if target.exists():
-        raise UsageError(f"{target} exists already: name a file that does not")
+        raise UsageError(tr("{target} exists already: name a file that does not", target=target))
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def new_file(target: Path) -> Iterator[BinaryIO]:
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             yield file
     except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+        raise UsageError(tr("{target} cannot be written: {strerror}", target=target, strerror=error.strerror)) from None
 
 
 def fields_of(value: object) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from admin.app import now
+from language import tr
 from workflow.case.canonical import ascii_json
 from workflow.errors import UsageError
 
@@ -31,7 +32,9 @@ def check_plan(plan: str | None, what: Any) -> None:
 
     """
     if plan is not None and plan != plan_of(what, _instant(plan)):
-        raise UsageError(f"the plan {plan} does not fit any more, and nothing was changed: look again with --dry-run")
+        raise UsageError(
+            tr("the plan {plan} does not fit any more, and nothing was changed: look again with --dry-run", plan=plan)
+        )
 
 
 def shown_at(ctx: click.Context) -> datetime:
@@ -42,7 +45,7 @@ def shown_at(ctx: click.Context) -> datetime:
 
 def planned(command: Callable[..., None]) -> Callable[..., None]:
     """Add the option by which a command does what a preview has shown."""
-    help_ = "Do exactly what --dry-run has shown under this name, or nothing; it does not ask"
+    help_ = tr("Do exactly what --dry-run has shown under this name, or nothing; it does not ask")
     option = click.option("--plan", metavar="PLAN", is_eager=True, callback=_remember, help=help_)
     return option(command)
 
@@ -56,4 +59,4 @@ def _instant(plan: str) -> datetime:
     try:
         return datetime.fromtimestamp(int(plan.partition("-")[0], 16) / 1_000, UTC)
     except (ValueError, OverflowError, OSError):
-        raise UsageError(f"{plan!r} is not the name of a plan: --dry-run prints one") from None
+        raise UsageError(tr("{plan!r} is not the name of a plan: --dry-run prints one", plan=plan)) from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from admin.text import safe
+from language import tr
 from workflow.case.money import show_amount
 
 if TYPE_CHECKING:
@@ -37,15 +38,18 @@ class Cell(str):
 
 
 def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
-    """Print a table, or a sentence when there is nothing to show. Columns without any cell are left out."""
+    """Print a table, or a sentence when there is nothing to show. Columns without any cell are left out.
+
+    Title, names of columns and the sentence are texts of the program: they are put into the language of the screens.
+    """
     if not rows:
-        click.echo(empty)
+        click.echo(tr(empty))
         return
     filled = [number for number in range(len(columns)) if any(row[number] not in (None, "") for row in rows)]
-    names = [columns[number] for number in filled]
+    names = [tr(columns[number]) for number in filled]
     cells = [[_cell(row[number]) for number in filled] for row in rows]
     width = terminal_width()
-    for line in wrapped(title, width):
+    for line in wrapped(tr(title), width):
         click.secho(line, bold=True)
     widths = _widths(names, cells, width)
     if widths is None:

@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from workflow.plurals import counted
+from language import counted, tr
 
 
 def safe(text: str) -> str:
@@ -16,7 +16,7 @@ _LONG = timedelta(days=2)
 
 def relative_time(far: timedelta) -> str:
     """Write how far off an instant is, rounded down: "in 8 days", "in 1 day 14 hours", "20 minutes ago"."""
-    return f"in {span(far)}" if far > timedelta(0) else f"{span(far)} ago"
+    return tr("in {far}", far=span(far)) if far > timedelta(0) else tr("{far} ago", far=span(far))
 
 
 def span(length: timedelta) -> str:
@@ -26,10 +26,10 @@ def span(length: timedelta) -> str:
     if seconds >= _LONG.total_seconds():
         return counted(days, "day")
     if days:
-        return f"1 day {counted(hours, 'hour')}"
+        return tr("1 day {hours}", hours=counted(hours, "hour"))
     if hours:
-        return f"{counted(hours, 'hour')} {minutes} min"
-    return f"{minutes} min" if minutes else f"{seconds} s"
+        return tr("{hours} {minutes} min", hours=counted(hours, "hour"), minutes=minutes)
+    return tr("{minutes} min", minutes=minutes) if minutes else f"{seconds} s"
 
 
 def without_secrets(text: str) -> str:

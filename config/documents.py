@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from language import tr
 from workflow.errors import UsageError
 
+DEFAULT_FILE = "aftersales.toml"
+"""The settings file that is taken where none is named."""
 LARGEST_BYTES = 1_000_000
 
 
@@ -16,11 +19,17 @@ def read_document(path: Path) -> str:
     """
     try:
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path} is not a file")
+            raise UsageError(tr("{path} is not a file", path=path))
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
         if len(content) > LARGEST_BYTES:
-            raise UsageError(f"{path} is larger than {LARGEST_BYTES:,} bytes: settings, policies and mappings are smaller")
+            raise UsageError(
+                tr(
+                    "{path} is larger than {largest_bytes:,} bytes: settings, policies and mappings are smaller",
+                    path=path,
+                    largest_bytes=LARGEST_BYTES,
+                )
+            )
         return content.decode("utf-8-sig")
     except (OSError, UnicodeError, ValueError) as error:
-        raise UsageError(f"{str(path)!r} cannot be read: {error}") from None
+        raise UsageError(tr("{path!r} cannot be read: {error}", path=str(path), error=error)) from None

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from config.documents import read_document
+from config.documents import DEFAULT_FILE, read_document
+from language import tr
 from workflow.errors import UsageError
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse
@@ -15,7 +16,6 @@ from workflow.toml import parse
 if TYPE_CHECKING:
     from workflow.policy.policy import Policy
 
-DEFAULT_FILE = "aftersales.toml"
 DEFAULT_POLICY = Path(__file__).parent / "policy.toml"
 PREFIX = "AFTERSALES_"
 NOT_SETTINGS = ("AFTERSALES_CONFIG", "AFTERSALES_TEST_POSTGRES")
@@ -62,6 +62,8 @@ class Settings(BaseModel):
     policy: Path | None = None
     time_zone: str | None = None
     """The display time zone; the machine's own where it is not set."""
+    language: Literal["en", "zh"] = "en"
+    """The language of the screens; letters have their own."""
     templates: Path | None = None
     outbox_file: Path = Path("outbox.jsonl")
     evidence: str = "evidence"
@@ -79,7 +81,7 @@ class Settings(BaseModel):
         try:
             return read_document(self.policy or DEFAULT_POLICY)
         except UsageError as error:
-            raise UsageError(f"the policy {error}") from None
+            raise UsageError(tr("the policy {error}", error=error)) from None
 
     def read_policy(self) -> "Policy":
         """Return the policy in force, checked.
@@ -93,7 +95,7 @@ class Settings(BaseModel):
         try:
             return read_policy(self.policy_text())
         except PolicyError as error:
-            raise PolicyError(f"{self.policy or 'the policy that comes with the program'}: {error}") from None
+            raise PolicyError(f"{self.policy or tr('the policy that comes with the program')}: {error}") from None
 
 
 def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings:
@@ -121,9 +123,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return parse(read_document(path))
     except UsageError as error:
-        raise UsageError(f"the settings {error}") from None
+        raise UsageError(tr("the settings {error}", error=error)) from None
     except ValueError as error:
-        raise UsageError(f"the settings {path} cannot be read: {error}") from None
+        raise UsageError(tr("the settings {path} cannot be read: {error}", path=path, error=error)) from None
 
 
 def _at_home(values: dict[str, Any], home: Path) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def _put(values: dict[str, Any], name: str, value: str) -> None:
     for table in tables:
         inner = values.setdefault(table, {})
         if not isinstance(inner, dict):
-            raise UsageError(f"{name}: {table} is not a table of settings")
+            raise UsageError(tr("{name}: {table} is not a table of settings", name=name, table=table))
         values = inner
     values[last] = value
 
@@ -153,5 +155,13 @@ def _explain(error: Any, path: Path) -> str:
     known = TABLES[tables[0]].model_fields if tables and tables[0] in TABLES else Settings.model_fields
     variable = PREFIX + "__".join([*tables, name]).upper()
     if error["type"] == "extra_forbidden":
-        return f"{'.'.join([*tables, name])} ({path}) or {variable} is not a setting{did_you_mean(name, known)}"
-    return f"{'.'.join([*tables, name])} ({path}) or {variable}: {error['msg']}"
+        return tr(
+            "{value} ({path}) or {variable} is not a setting{hint}",
+            value=".".join([*tables, name]),
+            path=path,
+            variable=variable,
+            hint=did_you_mean(name, known),
+        )
+    return tr(
+        "{value} ({path}) or {variable}: {msg}", value=".".join([*tables, name]), path=path, variable=variable, msg=error["msg"]
+    )

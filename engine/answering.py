@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from engine.unit_of_work import UnitOfWork
 from engine.views import Filter, Page, Source, filled
+from language import tr
 from storage import lists, queries
 from storage.database import Database, reading, repeated, writing
 from workflow.case.case import Case
@@ -110,10 +111,10 @@ def yes_in_words(of: DecisionSummary | Standing) -> str:
     """Say what `yes` does; of a step that cannot be taken any more nothing."""
     said = []
     if "place_supply" in of.would:
-        said.append(f"order from {of.next}" if of.next else "order from the next supplier")
+        said.append(tr("order from {next}", next=of.next) if of.next else tr("order from the next supplier"))
     if "request_refund" in of.would:
-        unknown = "" if of.amount is not None else ", whose sum is not known: say what was paid with `amend --paid` before"
-        said.append(f"request the money{unknown}")
+        unknown = "" if of.amount is not None else tr(", whose sum is not known: say what was paid with `amend --paid` before")
+        said.append(tr("request the money{unknown}", unknown=unknown))
     if "place_reissue" in of.would:
-        said.append("have the replacement placed")
+        said.append(tr("have the replacement placed"))
     return "; ".join(said)

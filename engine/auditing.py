@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from engine.evidence_keeping import changed_files
 from engine.rebuild import as_known
 from evidence.vault import Vault
+from language import tr
 from storage import audits, cases, policies, queries
 from storage.database import Database
 from workflow.errors import UsageError, describe_error
@@ -62,7 +63,7 @@ class Anchor:
                 raise ValueError(digest)
             return cls(datetime.fromisoformat(at).astimezone(UTC), int(orders), digest.lower())
         except ValueError:
-            raise UsageError("that is not an anchor: give the line that `aftersales audit --anchor` printed") from None
+            raise UsageError(tr("that is not an anchor: give the line that `aftersales audit --anchor` printed")) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +74,29 @@ class Deep:
     vault: Vault
 
 
-def audit(database: Database, deep: Deep | None = None) -> Audit:
-    """Verify every history, and hold each order's rows against what its steps sealed."""
+def audit(
+    database: Database, deep: Deep | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Audit:
+    """Verify every history, and hold each order's rows against what its steps sealed.
+
+    `progress` is told how many of all histories are done; a deep audit goes through them twice.
+    """
     with database.read() as connection:
         broken, unsealed = list[tuple[str, str]](), 0
-        for found in audits.findings(connection):
+        count = queries.count_orders(connection)
+        total = count * (1 if deep is None else 2)
+        for number, found in enumerate(audits.findings(connection), 1):
+            progress(number, total)
             broken += [(found.order, found.wrong)] if found.wrong else []
             unsealed += not found.is_sealed
         broken += audits.missing_orders(connection)
-        broken += [(f"policy {version}", "its text was changed") for version in policies.changed(connection)]
-        count = queries.count_orders(connection)
+        broken += [
+            (tr("policy {version}", version=version), tr("its text was changed")) for version in policies.changed(connection)
+        ]
         if deep is None:
             return Audit(count, broken, unsealed)
         untold, known = 0, {name for name, _ in broken}
-        for name, wrong in _retold(connection, deep.rules):
+        for name, wrong in _retold(connection, deep.rules, lambda done: progress(count + done, total)):
             if wrong is None:
                 untold += 1
             elif name not in known:
@@ -106,10 +116,14 @@ def changed_since(database: Database, kept: Anchor) -> str | None:
     with database.read() as connection:
         now = _anchor(connection, kept.at)
     if now.orders != kept.orders:
-        return f"the anchor counts {kept.orders:,} histories, and there are {now.orders:,} of that time"
+        return tr(
+            "the anchor counts {orders:,} histories, and there are {orders_2:,} of that time",
+            orders=kept.orders,
+            orders_2=now.orders,
+        )
     if now.digest == kept.digest:
         return None
-    return "a history of before the anchor is not what it was: it was changed, or an older backup was restored"
+    return tr("a history of before the anchor is not what it was: it was changed, or an older backup was restored")
 
 
 def _anchor(connection: Connection, at: datetime) -> Anchor:
@@ -120,18 +134,22 @@ def _anchor(connection: Connection, at: datetime) -> Anchor:
     return Anchor(at, orders, digest.hexdigest())
 
 
-def _retold(connection: Connection, rules: Rules) -> Iterator[tuple[str, str | None]]:
+def _retold(connection: Connection, rules: Rules, done: Callable[[int], None]) -> Iterator[tuple[str, str | None]]:
     """Yield orders whose rows are not what their histories tell, and with None those whose histories cannot be told again."""
-    for order_id in queries.order_ids(connection):
+    for number, order_id in enumerate(queries.order_ids(connection), 1):
+        done(number)
         try:
             stored = cases.load(connection, [order_id], lock=False)[order_id].case
             told = as_known(connection, order_id, EVER, rules)
         except Exception as error:
-            yield f"order row {order_id}", f"its rows cannot be read ({describe_error(error)})"
+            yield (
+                tr("order row {order_id}", order_id=order_id),
+                tr("its rows cannot be read ({error})", error=describe_error(error)),
+            )
             continue
         if told is None or not told.exact:
             yield stored.name, None
             continue
         differing = [name for name in FACTS if getattr(told.case, name) != getattr(stored, name)]
         if differing:
-            yield stored.name, f"not what its history tells: {', '.join(differing)}"
+            yield stored.name, tr("not what its history tells: {differing}", differing=", ".join(differing))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine import operations
 from evidence.vault import ORIGINALS, SHOWN, WORKSPACE, FileChanged, S3Access, Vault, VaultFailed
+from language import tr
 from storage import audits, evidence_files, outbox, queries, timers
 from storage import operations as stored
 from storage.database import Database, repeated
@@ -64,7 +65,7 @@ def back_up(database: Database, vault: Vault, target: Path) -> BackedUp:
         _remove(folder)  # killed between its two names
     for taken in (target, folder):
         if taken.exists():
-            raise UsageError(f"{taken} exists already: name a file that does not")
+            raise UsageError(tr("{taken} exists already: name a file that does not", taken=taken))
     try:
         with database.exclusive(Lock.evidence_files):  # so that no file goes that the copy of the table names
             database.copy_file(part)
@@ -76,7 +77,7 @@ def back_up(database: Database, vault: Vault, target: Path) -> BackedUp:
         os.rename(part, target)
         sync(target.parent.absolute())
     except OSError as error:
-        raise AftersalesError(f"the backup to {target} failed: {error.strerror}") from None
+        raise AftersalesError(tr("the backup to {target} failed: {strerror}", target=target, strerror=error.strerror)) from None
     finally:
         _remove(part, folder_part)
     return BackedUp(orders, len(digests) - len(missing), missing)
@@ -102,15 +103,22 @@ def restore(source: Path, database: Database, vault: Vault, by: str, at: datetim
             lost = [sha256 for sha256 in missing if not _is_kept(vault, sha256)]
             if lost:
                 raise AftersalesError(
-                    f"{evidence_beside(source)} lacks {len(lost)} of the files of evidence, the first {lost[0][:12]}…: "
-                    "put the folder that belongs to the backup beside it"
+                    tr(
+                        "{source} lacks {count} of the files of evidence, the first {lost}…: put the folder that belongs "
+                        "to the backup beside it",
+                        source=evidence_beside(source),
+                        count=len(lost),
+                        lost=lost[0][:12],
+                    )
                 )
         database.close()
         aside = _set_aside(place, at)
         os.rename(part, place)
         sync(place.parent)
     except OSError as error:
-        raise AftersalesError(f"{source} could not be restored: {error.strerror}") from None
+        raise AftersalesError(
+            tr("{source} could not be restored: {strerror}", source=source, strerror=error.strerror)
+        ) from None
     finally:
         _remove(part)
     return aside
@@ -146,9 +154,9 @@ def _prepare(source: Path, part: Path, by: str, at: datetime) -> None:
     backup = Database(f"sqlite:///{source}")
     try:
         if not backup.exists():
-            raise UsageError(f"there is no file {source}")
+            raise UsageError(tr("there is no file {source}", source=source))
         if backup.schema() is None:
-            raise UsageError(f"{source} is not a backup of an aftersales database")
+            raise UsageError(tr("{source} is not a backup of an aftersales database", source=source))
         backup.copy_file(part)
     finally:
         backup.close()
@@ -159,7 +167,14 @@ def _prepare(source: Path, part: Path, by: str, at: datetime) -> None:
         with copy.write() as connection:
             broken = next(audits.broken_orders(connection), None)
             if broken:
-                raise AftersalesError(f"the history of order {broken[0]} does not hold in {source}: {broken[1]}")
+                raise AftersalesError(
+                    tr(
+                        "the history of order {broken} does not hold in {source}: {broken_2}",
+                        broken=broken[0],
+                        source=source,
+                        broken_2=broken[1],
+                    )
+                )
             operations.begin(connection, operations.RESTORE, by, at, {})
     finally:
         copy.close()

@@ -11,13 +11,13 @@ from engine.reporting import apply
 from evidence.media import BadEvidence
 from evidence.uploads import Upload, examine, gather
 from evidence.vault import ORIGINALS, SHOWN, Vault, VaultFailed
+from language import counted, tr
 from storage import evidence_files as records
 from storage import queries
 from storage.database import Database, repeated
 from storage.evidence_files import EvidenceFile
 from storage.locks import Lock
 from workflow.case.case import Case, Report, own_key
-from workflow.plurals import counted
 from workflow.policy.policy import Rules
 from workflow.vocabulary import Verdict
 
@@ -53,7 +53,13 @@ def add_evidence(database: Database, vault: Vault, submission: Submission, at: d
     limits = rules.policy.evidence
     files = gather(submission.paths)
     if len(files) > limits.files_per_claim:
-        raise BadEvidence(f"{counted(len(files), 'file')}: more than a claim may have ({limits.files_per_claim})")
+        raise BadEvidence(
+            tr(
+                "{files}: more than a claim may have ({files_per_claim})",
+                files=counted(len(files), "file"),
+                files_per_claim=limits.files_per_claim,
+            )
+        )
     with vault.workspace() as folder:
         uploads = [examine(path, limits, folder, number) for number, path in enumerate(files, 1)]
         with database.exclusive(Lock.evidence_files):  # so that no other process removes them before they are reported
@@ -91,7 +97,7 @@ def _report(database: Database, submission: Submission, uploads: Sequence[Upload
         (outcome,) = apply(connection, [Arrival(stored.case.order, (report,))], at, rules)
         received = outcome.received[0]
         if received.verdict is not Verdict.applied:
-            raise received.error or BadEvidence("the same was reported a moment ago: nothing changed")
+            raise received.error or BadEvidence(tr("the same was reported a moment ago: nothing changed"))
         rows = [_row(one, outcome.case, at, actor) for one in uploads]
         new = records.add(connection, stored.order_id, rows)
         mine = {one.sha256 for one in uploads}
@@ -103,7 +109,12 @@ def _check_count(before: int, uploads: Sequence[Upload], rules: Rules) -> None:
     most = rules.policy.evidence.files_per_claim
     if before + len(uploads) > most:
         raise BadEvidence(
-            f"the claim has {counted(before, 'file')}; with {len(uploads)} more it would exceed the limit of {most}"
+            tr(
+                "the claim has {files}; with {count} more it would exceed the limit of {most}",
+                files=counted(before, "file"),
+                count=len(uploads),
+                most=most,
+            )
         )
 
 

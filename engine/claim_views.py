@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from language import tr
 from storage import evidence_files, queries
 from storage.database import Database
 from storage.evidence_files import EvidenceFile as EvidenceFile
@@ -46,7 +47,9 @@ def claims_of(database: Database, identity: str) -> OrderClaims:
         files = evidence_files.of_order(connection, stored.order_id)
     if not stored.case.claims:
         name = stored.case.name
-        raise AftersalesError(f"order {name} has no claims: aftersales report {argument(name)} open_claim --kind …")
+        raise AftersalesError(
+            tr("order {name} has no claims: aftersales report {name_2} open_claim --kind …", name=name, name_2=argument(name))
+        )
     return OrderClaims(stored.case, files)
 
 
@@ -63,7 +66,11 @@ def preview_remedies(database: Database, identity: str) -> ClaimPreview:
     claim = case.claim
     if claim is None:
         raise AftersalesError(
-            f"order {case.name} has no open claim: aftersales report {argument(case.name)} open_claim --kind …"
+            tr(
+                "order {name} has no open claim: aftersales report {name_2} open_claim --kind …",
+                name=case.name,
+                name_2=argument(case.name),
+            )
         )
     return ClaimPreview(
         case=case,
@@ -89,9 +96,16 @@ def file_of(database: Database, identity: str, digest: str) -> EvidenceFile:
         files = evidence_files.of_order(connection, queries.resolve_id(connection, identity))
     found = {one.sha256: one for one in files if digest and one.sha256.startswith(digest.lower())}
     if len(found) != 1:
-        many = "several files begin" if found else "no file of that order begins"
-        raise UsageError(f"{many} with {digest[:64]!r}: `aftersales claims show {identity}` lists them")
+        many = tr("several files begin") if found else tr("no file of that order begins")
+        raise UsageError(
+            tr(
+                "{many} with {digest!r}: `aftersales claims show {identity}` lists them",
+                many=many,
+                digest=digest[:64],
+                identity=identity,
+            )
+        )
     (one,) = found.values()
     if one.erased_at:
-        raise AftersalesError("that file was erased with its buyer")
+        raise AftersalesError(tr("that file was erased with its buyer"))
     return one

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from effects.channel import Channel
 from effects.letters import BadTemplate, LetterContext, Letters
 from engine.halves import in_halves
+from language import tr
 from storage import outbox, turns
 from storage.database import Database, repeated
 from storage.outbox import NewMessage, ReadyEffect
@@ -143,7 +144,11 @@ def _whose_address(effect: ReadyEffect) -> str:
         Party.merchant: "[contacts] merchant",
         Party.contact: "[contacts] escalation",
     }
-    return f"no email address of the {party} is known: set {where[party]} in the policy, then `aftersales effects retry`"
+    return tr(
+        "no email address of the {party} is known: set {where} in the policy, then `aftersales effects retry`",
+        party=party,
+        where=where[party],
+    )
 
 
 def address_of(kind: str, supplier: str | None, order: Order, policy: Policy) -> str | None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from engine.views import EffectSummary, Filter, Source, filled
+from language import tr
 from storage import attention, lists, outbox, queries, timers, turns
 from storage.database import Database, reading, repeated, writing
 from storage.notifications import notify_daemons
@@ -132,7 +133,13 @@ def decide_as_shown(
         decided = decide_effects(connection, action, shown, by, at)
         if decided.changed:
             one = decided.changed[0]
-            raise UsageError(f"effect {one.id} is {one.status} meanwhile, and nothing was changed: look again with --dry-run")
+            raise UsageError(
+                tr(
+                    "effect {id} is {status} meanwhile, and nothing was changed: look again with --dry-run",
+                    id=one.id,
+                    status=one.status,
+                )
+            )
 
 
 def _as_shown(shown: Mapping[EffectStatus, Sequence[int]], status: EffectStatus) -> list[int]:
@@ -176,7 +183,13 @@ def resolve(
         standing = [row["flag"] for row in queries.attention(connection, order_id)]
         for flag in flags or ():
             if flag not in standing:
-                raise UsageError(f"{flag!r} is not a flag of that order{did_you_mean(flag, standing or ['none'])}")
+                raise UsageError(
+                    tr(
+                        "{flag!r} is not a flag of that order{hint}",
+                        flag=flag,
+                        hint=did_you_mean(flag, standing or ["none"]),
+                    )
+                )
         resolved = attention.resolve_flags(connection, order_id, standing if flags is None else flags, by, note, at)
         turns.resume(connection, at)
         return resolved
@@ -197,9 +210,19 @@ def close_exception(target: Database | Connection, report_id: int, by: str, note
             return
         found = attention.exception(connection, report_id)
     if found is None:
-        raise UsageError(f"there is no exception {report_id}: `aftersales exceptions` lists those that are open")
+        raise UsageError(
+            tr("there is no exception {report_id}: `aftersales exceptions` lists those that are open", report_id=report_id)
+        )
     closed = f"{found['resolved_at']:%Y-%m-%d %H:%M} UTC"
-    raise AlreadyDecided(f"exception {report_id} was closed by {found['resolved_by']} at {closed}: {found['word']}")
+    raise AlreadyDecided(
+        tr(
+            "exception {report_id} was closed by {resolved_by} at {closed}: {word}",
+            report_id=report_id,
+            resolved_by=found["resolved_by"],
+            closed=closed,
+            word=found["word"],
+        )
+    )
 
 
 @repeated

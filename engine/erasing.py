@@ -13,6 +13,7 @@ from engine import operations
 from engine.operations import Operation
 from engine.unit_of_work import UnitOfWork
 from evidence.vault import Vault, VaultFailed
+from language import tr
 from storage import erasing, evidence_files, queries
 from storage import operations as stored
 from storage.database import Database, repeated
@@ -131,7 +132,7 @@ def _remove_files(vault: Vault, files: Sequence[str]) -> str | None:
         for sha256 in files:
             vault.remove(sha256)
     except VaultFailed as error:
-        return f"files of evidence are still kept ({error})"
+        return tr("files of evidence are still kept ({error})", error=error)
     return None
 
 
@@ -140,14 +141,14 @@ def _erase_lines(outbox: Path, plan: Mapping[str, Any]) -> tuple[int, str | None
     try:
         return erase_lines(outbox, set(plan["keys"]), ERASED, erasing.blotter(plan["texts"])), None
     except OSError as error:
-        return 0, f"{outbox} cannot be written ({error.strerror})"
+        return 0, tr("{outbox} cannot be written ({strerror})", outbox=outbox, strerror=error.strerror)
 
 
 def _still_leaving(database: Database, plan: Mapping[str, Any]) -> str | None:
     """Say that a message about the orders is being sent, with the text that it had before: its line is still to be erased."""
     with database.read() as connection:
         leaving = erasing.being_sent(connection, plan["orders"])
-    return "a message about them is being sent at this moment" if leaving else None
+    return tr("a message about them is being sent at this moment") if leaving else None
 
 
 def _note(connection: Connection, ids: Sequence[int], actor: str, at: datetime, rules: Rules) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from evidence.vault import ORIGINALS, SHOWN, FileChanged, Vault, VaultFailed
+from language import tr
 from storage import evidence_files
 from storage.database import Database
 from storage.locks import Lock
@@ -47,9 +48,9 @@ def changed_files(database: Database, vault: Vault) -> Iterator[tuple[str, str]]
         try:
             vault.original(sha256)
         except FileChanged:
-            yield f"evidence {sha256[:12]}…", "the file is not the one that was submitted"
+            yield tr("evidence {sha256}…", sha256=sha256[:12]), tr("the file is not the one that was submitted")
         except VaultFailed as error:
-            yield f"evidence {sha256[:12]}…", str(error)
+            yield tr("evidence {sha256}…", sha256=sha256[:12]), str(error)
 
 
 def remove_unclaimed(database: Database, vault: Vault, at: datetime) -> int:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from engine.money import PLATFORM
 from engine.rules import pinned_rules
+from language import tr
 from storage import evidence_files, queries
 from storage.database import Database
 from workflow.case import claims
@@ -87,12 +89,12 @@ class Explanation:
     def meaning(self) -> str:
         """What the state means."""
         assert self.case.state is not None, "a stored order has a state"
-        return STATE_MEANINGS[self.case.state]
+        return tr(STATE_MEANINGS[self.case.state])
 
     @property
     def supplier(self) -> str:
         """The current supplier's name, or the attempt where it has none."""
-        return self.case.attempt.supplier or f"attempt {self.case.current}"
+        return self.case.attempt.supplier or tr("attempt {current}", current=self.case.current)
 
 
 def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Explanation:
@@ -120,7 +122,7 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
         noted=tuple((row.trigger, row.occurred) for row in steps if case.historical and "noted" in row.details),
         timers=tuple(sorted(case.timers, key=lambda timer: (timer.status != "pending", timer.due_at))),
         allowed=allowed_now(case),
-        attention=tuple((row["flag"], FLAGS[row["flag"]], row["detail"]) for row in flags),
+        attention=tuple((row["flag"], tr(FLAGS[row["flag"]]), row["detail"]) for row in flags),
         exceptions=len(exceptions),
         waiting=tuple((row["id"], row["kind"]) for row in reversed(effects) if row["status"] in ("asked", "held")),
         refused=tuple((row["trigger"], row["occurred"], row["reason"]) for row in refused),
@@ -132,7 +134,7 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
         dispute=tuple(_pending_actions(case, rules)),
         meanwhile=tuple(_meanwhile(case, steps)),
         seen_elsewhere=tuple(
-            f"{one.name or one.sha256[:12]} is also in {location}"
+            tr("{name} is also in {location}", name=one.name or one.sha256[:12], location=location)
             for one in files
             for location in one.elsewhere
             if case.claim and one.claim == case.claim.number
@@ -156,37 +158,44 @@ def _pending_actions(case: Case, rules: Rules) -> Iterator[PendingAction]:
         return
     if claim.verdict is None:
         if "lapse_evidence" in due:
-            otherwise = f"the claim lapses and the order goes back to {case.returns_to}"
-            yield PendingAction("The customer has", "to send evidence.", due["lapse_evidence"], otherwise)
+            otherwise = tr("the claim lapses and the order goes back to {returns_to}", returns_to=case.returns_to)
+            yield PendingAction(tr("The customer has"), tr("to send evidence."), due["lapse_evidence"], otherwise)
         if "chase_verification" in due:
-            yield PendingAction("The platform has", "to give its verdict.", due["chase_verification"], "it is chased again")
+            yield PendingAction(
+                tr("The platform has"), tr("to give its verdict."), due["chase_verification"], tr("it is chased again")
+            )
         elif claim.evidence:
-            yield PendingAction("The platform", "has been asked for its verdict and is not chased any more.")
+            yield PendingAction(tr("The platform"), tr("has been asked for its verdict and is not chased any more."))
     elif case.state is State.refunding:
         next_chase = due.get("chase_refund")
-        yield PendingAction("The platform has", "to pay the refund.", next_chase, "it is chased" if next_chase else "")
-    else:
-        todo = "to choose a refund or a replacement." if claim.chosen is None else "to have the replacement confirmed."
         yield PendingAction(
-            "You have", todo, due.get("lapse_window"), _at_the_end(case, claim, rules) if "lapse_window" in due else ""
+            tr("The platform has"), tr("to pay the refund."), next_chase, tr("it is chased") if next_chase else ""
+        )
+    else:
+        todo = tr("to choose a refund or a replacement.") if claim.chosen is None else tr("to have the replacement confirmed.")
+        yield PendingAction(
+            tr("You have"), todo, due.get("lapse_window"), _at_the_end(case, claim, rules) if "lapse_window" in due else ""
         )
 
 
 def _at_the_end(case: Case, claim: Claim, rules: Rules) -> str:
     at_the_end = rules.of(case).claims.at_the_end
     if at_the_end == "escalate":
-        return "a person must decide"
+        return tr("a person must decide")
     if at_the_end == "requested" and claim.remedy is Remedy.reissue and claim.chosen is None:
-        return "the replacement that the customer asked for is requested"
+        return tr("the replacement that the customer asked for is requested")
     amount = claims.to_ask_for(case, claim)
-    what = "what was paid" if amount is None else show_amount(amount, case.order.currency)
-    return f"a refund of {what} is requested"
+    what = tr("what was paid") if amount is None else show_amount(amount, case.order.currency)
+    return tr("a refund of {what} is requested", what=what)
 
 
 def _movers(steps: Sequence[HistoryRow]) -> Iterator[tuple[int, str]]:
     for row in steps:
         if row.trigger in ("postpone_timer", "shift_timer") and row.details.get("timer"):
-            yield int(row.details["timer"] or 0), f"{row.actor}{f' ({row.reason})' if row.reason else ''}"
+            yield (
+                int(row.details["timer"] or 0),
+                f"{row.actor}{f' ({tr(row.reason)})' if row.reason else ''}",
+            )
 
 
 def _meanwhile(case: Case, steps: Sequence[HistoryRow]) -> Iterator[tuple[datetime, str]]:
@@ -216,9 +225,9 @@ def _money(case: Case) -> Iterator[Money]:
         mine = [row for row in case.ledger if row.side == side and (side == LedgerSide.refund or row.attempt == attempt)]
         open_rows = [row for row in mine if row.status == LedgerStatus.requested]
         missing = [claims.rest(row) for row in open_rows]
-        name = case.attempts[(attempt or 1) - 1].supplier or f"the supplier of attempt {attempt or 1}"
+        name = case.attempts[(attempt or 1) - 1].supplier or tr("the supplier of attempt {attempt}", attempt=attempt or 1)
         yield Money(
-            party="the platform" if side == LedgerSide.refund else name,
+            party=PLATFORM if side == LedgerSide.refund else name,
             came=sum(row.settled_amount or 0 for row in mine),
             missing=None if None in missing else sum(one for one in missing if one is not None),
             declined=sum(row.amount or 0 for row in mine if row.status == LedgerStatus.declined),

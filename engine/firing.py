@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 from engine.firing_grouped import Traces, fire_grouped
 from engine.halves import in_halves
 from engine.unit_of_work import UnitOfWork
+from language import counted, tr
 from storage import timers
 from storage.database import Database, DatabaseFailed, repeated
 from storage.timers import Due
 from workflow.errors import describe_error
-from workflow.plurals import counted
 from workflow.policy.policy import Rules
 from workflow.step import fire
 
@@ -105,7 +105,7 @@ def _fire_around_failures(database: Database, at: datetime, rules: Rules, limit:
         due = timers.due(connection, at, limit, lock=False)
     fired = _fire_halves(database, due, at, rules)
     if not fired.failures:
-        one_by_one = f"{counted(fired.count, 'timer')} could be fired only one by one"
+        one_by_one = tr("{timers} could be fired only one by one", timers=counted(fired.count, "timer"))
         fired.failures.append(f"{one_by_one} ({describe_error(error)})")
     with database.read() as connection:
         fired.next_wake = timers.next_wake(connection)
@@ -133,5 +133,11 @@ def _set_back(database: Database, timer: Due, at: datetime, error: Exception) ->
     why = describe_error(error)
     with database.write() as connection:
         set_aside = timers.set_back(connection, timer, at, why)
-    outcome = "is set aside; its order needs a person" if set_aside else "will be tried again"
-    return f"timer {number} of order row {order_id} could not be fired and {outcome} ({why})"
+    outcome = tr("is set aside; its order needs a person") if set_aside else tr("will be tried again")
+    return tr(
+        "timer {number} of order row {order_id} could not be fired and {outcome} ({why})",
+        number=number,
+        order_id=order_id,
+        outcome=outcome,
+        why=why,
+    )

@@ -11,6 +11,7 @@ from engine.outcomes import Tally
 from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
 from inbound.orders import Incoming, OrderFile, Rejection
+from language import tr
 from storage import cases, imports
 from storage.attention import raise_flags
 from storage.database import Database, repeated, without_cyclic_gc
@@ -103,7 +104,11 @@ class _Storing:
         """Reject an order, and if it is stored, say on it that its reports could not be processed."""
         (_, incoming), what = placed, describe_error(error)
         order = incoming.order
-        why = f"order {order.name} could not be processed ({what}): nothing of it was stored; import it again"
+        why = tr(
+            "order {name} could not be processed ({what}): nothing of it was stored; import it again",
+            name=order.name,
+            what=what,
+        )
         self.imported.rejected.append(Rejection(incoming.line, None, why, order.name))
         with self.database.write() as connection:
             known = cases.find(connection, [(order.shop, order.number)])
@@ -123,7 +128,7 @@ def _acceptable(
         imported.rejected += rejections
         if incoming is not None and incoming.order.placed_at > latest:
             at, name = incoming.order.placed_at, incoming.order.name
-            why = f"order {name} is placed at {at.isoformat()}, ahead of now: import it again later"
+            why = tr("order {name} is placed at {at}, ahead of now: import it again later", name=name, at=at.isoformat())
             imported.rejected.append(Rejection(incoming.line, None, why, name, at))
         elif incoming is not None:
             yield number, incoming

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from engine.outcomes import Arrival
 from engine.reporting import apply
+from language import tr
 from storage import attention, queries
 from storage.database import Database
 from workflow.case.case import Report
@@ -37,7 +38,9 @@ def judge_again(database: Database, report_ids: Collection[int] | None, now: dat
     missing = {*(report_ids or ())} - {row["id"] for row in found}
     if missing:
         named = ", ".join(map(str, sorted(missing)))
-        raise UsageError(f"no open exception has the number {named}: `aftersales exceptions` lists those that are open")
+        raise UsageError(
+            tr("no open exception has the number {named}: `aftersales exceptions` lists those that are open", named=named)
+        )
     by_order: dict[str, list[Report]] = {}
     for row in found:
         by_order.setdefault(row["order"], []).append(queries.report_of(row))

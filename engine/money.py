@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.views import Filter, Source
+from language import tr
 from storage import lists, money
 from storage.database import reading
 from workflow.vocabulary import ClaimKind, LedgerSide
@@ -103,7 +104,7 @@ def lost(source: Source, since: datetime, wanted: Filter = EVERYTHING) -> list[L
             int(row["amount"] or 0),
             int(row["unknown"]),
             cause := row["claim"] or row["trigger"],
-            CAUSES.get(cause, cause or "not known"),
+            tr(CAUSES.get(cause, cause or "not known")),
         )
         for row in rows
     ]

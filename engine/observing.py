@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.views import Source
+from language import tr
 from storage import lists, outbox
 from storage.database import Database, reading, repeated, writing
 from storage.notifications import notify_daemons
@@ -37,7 +38,7 @@ def observation(source: Source, shop: str | None, policy: Policy) -> Observation
     with reading(source) as connection:
         shops = outbox.observed_shops(connection)
         if shop is not None and shop not in shops:
-            raise UsageError(f"no order is of the shop {shop!r}{did_you_mean(shop, shops)}")
+            raise UsageError(tr("no order is of the shop {shop!r}{hint}", shop=shop, hint=did_you_mean(shop, shops)))
         held: dict[Mode, Counter[str]] = {mode: Counter() for mode in Mode}
         for kind, by_a_person, count in outbox.held_kinds(connection, shop):
             mode = policy.mode(kind)

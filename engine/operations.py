@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine.processes import Process, counts_as_ended, this_process
+from language import tr
 from storage import operations
 from storage.database import Database
 from storage.operations import Operation as Operation
@@ -66,7 +67,13 @@ def named(connection: Connection, operation_id: str, kind: str, plan: Mapping[st
     known = operations.find(connection, operation_id)
     if known and (known.kind != kind or known.plan.get("what") != plan.get("what")):
         was = known.plan.get("what") or known.kind
-        raise UsageError(f"{operation_id} is the name of another operation ({was}): choose another name")
+        raise UsageError(
+            tr(
+                "{operation_id} is the name of another operation ({was}): choose another name",
+                operation_id=operation_id,
+                was=was,
+            )
+        )
     return known
 
 
@@ -85,7 +92,7 @@ def advance(connection: Connection, operation: Operation, done: int, plan: Mappi
 
     """
     if not operations.advance(connection, operation.id, operation.done, done, plan):
-        raise OperationTaken(f"another process carries out the operation {operation.id}: nothing was done twice")
+        raise OperationTaken(tr("another process carries out the operation {id}: nothing was done twice", id=operation.id))
     return replace(operation, done=done, plan=operation.plan if plan is None else plan)
 
 

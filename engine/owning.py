@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping
 
 from engine.processes import Process, counts_as_ended, this_process
+from language import tr
 from storage import heartbeats
 from storage.database import Database, repeated
 from workflow.errors import AftersalesError
@@ -27,7 +28,7 @@ class OwnershipLost(AftersalesError):
     """The owner was taken for dead, because its row was not renewed in time; others may send what it has not begun."""
 
     def __init__(self, owner: str) -> None:
-        super().__init__(f"{owner} does not own the database any more: its row was not renewed in time")
+        super().__init__(tr("{owner} does not own the database any more: its row was not renewed in time", owner=owner))
         self.owner = owner
 
 
@@ -68,9 +69,16 @@ def refuse_owned(database: Database, connection: Connection, at: datetime) -> No
     """
     end_dead(database, connection, at)
     for other in heartbeats.alive(connection):
-        what = _NAMED.get(other["work"], f"`aftersales {other['work']}`")
-        where = f"process {other['pid']} on {other['host']}"
-        raise AlreadyRunning(f"{what} is already running on {database.location} ({where}): stop it first")
+        what = _NAMED.get(other["work"], tr("`aftersales {work}`", work=other["work"]))
+        where = tr("process {pid} on {host}", pid=other["pid"], host=other["host"])
+        raise AlreadyRunning(
+            tr(
+                "{what} is already running on {location} ({where}): stop it first",
+                what=what,
+                location=database.location,
+                where=where,
+            )
+        )
 
 
 def renew(connection: Connection, owner: str, at: datetime) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from effects.channel import Channel, NotSent, OutcomeUnknown, Outgoing
 from engine import owning
 from engine.composing import BATCH, Messenger, compose_due
+from language import tr
 from storage import outbox
 from storage.database import Database, repeated
 from storage.outbox import Ended, StoredMessage
@@ -109,7 +110,7 @@ class Sender:
     def _finish(self, connection: Connection, outcome: _Outcome, at: datetime) -> None:
         message, status, error = outcome.message, outcome.status, outcome.error
         if status is MessageStatus.waiting and message.tries >= self._policy.effects.tries:
-            status, error = MessageStatus.dead, f"given up after {message.tries} tries: {error}"
+            status, error = MessageStatus.dead, tr("given up after {tries} tries: {error}", tries=message.tries, error=error)
         again = at + back_off(message.tries, self._policy) if status is not MessageStatus.sent else None
         ended = Ended(message.id, self._owner, status, error, again)
         _finish(self._database, connection, ended, at)
@@ -136,7 +137,7 @@ class Sender:
         """
         channel = self._messenger.channels.get(message.channel)
         if channel is None:
-            raise NotSent(f"the channel {message.channel!r} is not set up", try_again=True)
+            raise NotSent(tr("the channel {channel!r} is not set up", channel=message.channel), try_again=True)
         return channel
 
 

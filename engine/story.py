@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from language import tr
 from storage import cases, evidence_files, queries
 from storage.database import Database
 from storage.evidence_files import EvidenceFile
@@ -89,8 +90,10 @@ def story_as_of(source: Database, identity: str, at: datetime, rules: Rules, *, 
         rebuilt = (as_occurred if by_occurrence else as_known)(connection, key, at, rules)
         evidence = [one for one in evidence_files.of_order(connection, key) if one.added_at <= at]
     if rebuilt is None:
-        missing = "had not been placed" if by_occurrence else "was not known"
-        raise AftersalesError(f"that order {missing} at {at.isoformat().replace('+00:00', 'Z')}")
+        missing = tr("had not been placed") if by_occurrence else tr("was not known")
+        raise AftersalesError(
+            tr("that order {missing} at {value}", missing=missing, value=at.isoformat().replace("+00:00", "Z"))
+        )
     return Story(
         **_of_case(rebuilt.case),
         history=rebuilt.history,
@@ -103,7 +106,9 @@ def story_as_of(source: Database, identity: str, at: datetime, rules: Rules, *, 
 
 def _where(parcel: Parcel) -> str:
     """Say where a parcel is, or which one it has turned out to be."""
-    return str(parcels.position(parcel.news)) if parcel.same_as is None else f"it is parcel {parcel.same_as}"
+    return (
+        str(parcels.position(parcel.news)) if parcel.same_as is None else tr("it is parcel {same_as}", same_as=parcel.same_as)
+    )
 
 
 def _of_case(case: Case) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from engine import operations
 from engine.operations import Operation
 from engine.rules import pinned_rules
 from engine.unit_of_work import UnitOfWork
+from language import counted, tr
 from storage import operations as stored
 from storage import timers
 from storage.database import Database, DatabaseFailed, reading, repeated
@@ -19,7 +20,6 @@ from storage.timers import Due as Due
 from storage.timers import Selection as Selection
 from workflow.case.case import Case, Detail, Timer
 from workflow.errors import AftersalesError, OrderError
-from workflow.plurals import counted
 from workflow.policy.policy import Rules
 from workflow.process import STOPPED_BY_CLOSURES
 from workflow.timer_commands import act
@@ -55,7 +55,7 @@ class TimerCommand:
         """Say what is done to which timers, without the instants, which a repeat of the same words may have moved."""
         chosen = {name: value for name, value in asdict(wanted).items() if value}
         narrowed = ", ".join(name if isinstance(value, datetime) else f"{name} {value}" for name, value in chosen.items())
-        by = f" by {self.by}" if self.by is not None else ""
+        by = tr(" by {by}", by=self.by) if self.by is not None else ""
         return f"timers {self.action}{by}: {narrowed or 'all'}"
 
     def as_kept(self) -> dict[str, Any]:
@@ -181,9 +181,14 @@ def resume(database: Database, operation: Operation, at: datetime, rules: Rules)
         with database.write() as connection:
             stored.end(connection, operation, at)
     except DatabaseFailed as error:
-        how_far = f"{operation.done:,} of {counted(total, 'timer')} were done before that"
+        how_far = tr("{done:,} of {timers} were done before that", done=operation.done, timers=counted(total, "timer"))
         raise CommandInterrupted(
-            f"{error}. {how_far}; the daemon goes on with the others, or the same command with --operation {operation.id}"
+            tr(
+                "{error}. {how_far}; the daemon goes on with the others, or the same command with --operation {id}",
+                error=error,
+                how_far=how_far,
+                id=operation.id,
+            )
         ) from error
     return results
 

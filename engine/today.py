@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from engine.answering import list_decisions, yes_in_words
 from engine.views import Filter, Source
+from language import counted, tr
 from storage import cases, lists, overview
 from storage.database import reading
 from workflow.arguments import argument
 from workflow.case import claims
-from workflow.plurals import counted
 from workflow.policy.policy import Rules
 from workflow.process import FLAGS, UNPLACED
 
@@ -101,7 +101,11 @@ def _decisions(connection: Connection, at: datetime, rules: Rules, shops: Sequen
         Item(
             kind="decision",
             order=one.order,
-            what=f"{one.trigger} waits for your decision{f': {yes}' if (yes := yes_in_words(one)) else ''}",
+            what=tr(
+                "{trigger} waits for your decision{word}",
+                trigger=one.trigger,
+                word=f": {yes}" if (yes := yes_in_words(one)) else "",
+            ),
             command=f"aftersales decide {argument(one.order)}",
             since=one.since,
             until=one.ends,
@@ -115,7 +119,7 @@ def _decisions(connection: Connection, at: datetime, rules: Rules, shops: Sequen
 def _claims(connection: Connection, at: datetime, shops: Sequence[str]) -> list[Item]:
     rows = overview.claims_that_end(connection, at + CLAIMS_END_WITHIN, shops, READ_AT_MOST)
     of_orders = cases.load(connection, {row["order_id"] for row in rows}, lock=False)
-    to_do = {"refund": "the refund has not come", "reissue": "the replacement is not confirmed"}
+    to_do = {"refund": tr("the refund has not come"), "reissue": tr("the replacement is not confirmed")}
     items = []
     for row in rows:
         case = of_orders[row["order_id"]].case
@@ -123,7 +127,11 @@ def _claims(connection: Connection, at: datetime, shops: Sequence[str]) -> list[
             Item(
                 kind="claim",
                 order=row["order"],
-                what=f"the time for claim {row['number']} ends: {to_do.get(row['chosen'], 'no remedy is chosen')}",
+                what=tr(
+                    "the time for claim {number} ends: {chosen}",
+                    number=row["number"],
+                    chosen=to_do.get(row["chosen"], tr("no remedy is chosen")),
+                ),
                 command=f"aftersales explain {argument(row['order'])}",
                 since=case.since or case.order.placed_at,
                 until=row["until"],
@@ -135,7 +143,7 @@ def _claims(connection: Connection, at: datetime, shops: Sequence[str]) -> list[
 
 
 def _stuck(connection: Connection, shops: Sequence[str]) -> list[Item]:
-    said = {"dead": "could not be sent", "parked": "may have been sent, or not"}
+    said = {"dead": tr("could not be sent"), "parked": tr("may have been sent, or not")}
     return [
         Item(
             kind="letter",
@@ -153,7 +161,9 @@ def _failing(connection: Connection, shops: Sequence[str]) -> list[Item]:
         Item(
             kind="letter",
             order=row["order"],
-            what=f"{row['kind']} could not be sent so far, and is tried again: {_line(row['error'])}",
+            what=tr(
+                "{kind} could not be sent so far, and is tried again: {error}", kind=row["kind"], error=_line(row["error"])
+            ),
             command=f"aftersales effects show {row['effect_id']}",
             since=row["next_try_at"],
         )
@@ -166,7 +176,7 @@ def _flags(connection: Connection, shops: Sequence[str]) -> list[Item]:
         Item(
             kind="flag",
             order=row["order"],
-            what=f"{FLAGS[row['flag']]} ({_line(row['detail'])})" if row["detail"] else FLAGS[row["flag"]],
+            what=tr(FLAGS[row["flag"]]) + (f" ({_line(row['detail'])})" if row["detail"] else ""),
             command=f'aftersales resolve {argument(row["order"])} --flag {row["flag"]} "…"',
             since=row["raised_at"],
         )
@@ -179,7 +189,7 @@ def _exceptions(connection: Connection, shops: Sequence[str]) -> list[Item]:
         Item(
             kind="exception",
             order=row["order"],
-            what=f"{row['trigger']} does not fit it: {_line(row['reason'])}",
+            what=tr("{trigger} does not fit it: {reason}", trigger=row["trigger"], reason=_line(row["reason"])),
             command=f'aftersales exceptions retry {row["id"]} (or close {row["id"]} "…")',
             since=row["received"],
         )
@@ -188,7 +198,7 @@ def _exceptions(connection: Connection, shops: Sequence[str]) -> list[Item]:
 
 
 def _line(told: str | None) -> str:
-    return " ".join((told or "no reason is known").split())
+    return " ".join((told or tr("no reason is known")).split())
 
 
 def _days(connection: Connection, at: datetime, zone: ZoneInfo, shops: Sequence[str]) -> Iterable[Day]:
@@ -205,4 +215,8 @@ def _days(connection: Connection, at: datetime, zone: ZoneInfo, shops: Sequence[
 def in_words(deadlines: dict[str, int]) -> str:
     """Write deadlines for people: "3 deadlines: urge 2, reroute 1"."""
     most_first = sorted(deadlines.items(), key=lambda one: (-one[1], one[0]))
-    return f"{counted(sum(deadlines.values()), 'deadline')}: {', '.join(f'{trigger} {count}' for trigger, count in most_first)}"
+    return tr(
+        "{deadlines}: {value}",
+        deadlines=counted(sum(deadlines.values()), "deadline"),
+        value=", ".join((f"{trigger} {count}" for trigger, count in most_first)),
+    )

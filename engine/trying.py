@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
 
+from language import tr
 from storage import clock, queries
 from storage.database import Database, DatabaseFailed
 from workflow.errors import UsageError
@@ -29,9 +30,9 @@ def give_clock(database: Database, at: datetime) -> None:
     """
     with database.write() as connection:
         if clock.read(connection) is not None:
-            raise UsageError(f"{database.location} has a test clock already")
+            raise UsageError(tr("{location} has a test clock already", location=database.location))
         if queries.count_orders(connection):
-            raise UsageError(f"{database.location} has orders: a test clock is given to a new database")
+            raise UsageError(tr("{location} has orders: a test clock is given to a new database", location=database.location))
         clock.begin(connection, at)
 
 

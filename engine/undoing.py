@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.unit_of_work import UnitOfWork
+from language import tr
 from storage import attention, outbox, queries, turns, undoing
 from storage.database import Database, reading, repeated, writing
 from storage.notifications import notify_daemons
@@ -65,7 +66,9 @@ def undo_last(
             raise Refused(case.name, case.state, "undo", _why_not(last))
         left, told = undoing.that_have_left(connection, order_id, kept.what, lock=not dry_run)
         if left:
-            raise Refused(case.name, case.state, "undo", f"{', '.join(left)} has left: what it caused cannot be taken back")
+            raise Refused(
+                case.name, case.state, "undo", tr("{left} has left: what it caused cannot be taken back", left=", ".join(left))
+            )
         replacement = _unlink(connection, unit, case, last, by, at, rules)
         made = undo(case, kept.what, at, by, reason, rules)
         unit.record(order_id, made, rules)
@@ -92,7 +95,11 @@ def _unlink(
     key, order = next((key, one) for key, one in unit.orders.items() if one.run.case.order.number == number)
     its_last = queries.history(connection, key)[-1]
     if its_last.recorded != last.recorded or not (its_last.trigger == "link" or "replaces" in its_last.details):
-        why = f"something has happened to {order.run.case.name} since, which it had placed ({its_last.trigger})"
+        why = tr(
+            "something has happened to {name} since, which it had placed ({trigger})",
+            name=order.run.case.name,
+            trigger=its_last.trigger,
+        )
         raise Refused(case.name, case.state, "undo", why)
     event = Event("unlink", at, at, by, {"of": case.order.number})
     target = None if its_last.trigger == "link" else State.closed
@@ -127,17 +134,18 @@ def _last_standing(history: Sequence[HistoryRow]) -> HistoryRow:
 
 def _why_not(last: HistoryRow) -> str:
     """Say why the last step of an order cannot be taken back."""
-    what = f"its last step is {last.trigger}, by {last.actor}"
+    what = tr("its last step is {trigger}, by {actor}", trigger=last.trigger, actor=last.actor)
     if last.trigger in ("link", "unlink") or "taken_up" in last.details:
-        return f"{what}: that goes with the order that it replaces, or did"
+        return tr("{what}: that goes with the order that it replaces, or did", what=what)
     if not last.actor.startswith(PERSON):
-        return f"{what}: only what a person has reported or decided last can be taken back"
+        return tr("{what}: only what a person has reported or decided last can be taken back", what=what)
     if last.trigger in STAYS_DONE:
-        return f"{what}: that stays"
+        return tr("{what}: that stays", what=what)
     if last.due is not None:
-        return f"{what}: a timer that a person has let fire stays fired (`override` moves the order)"
+        return tr("{what}: a timer that a person has let fire stays fired (`override` moves the order)", what=what)
     if last.trigger.endswith("_timer"):
-        return (
-            f"{what}: that is changed by `aftersales timers`, and a timer that was ended starts with a promise or an override"
+        return tr(
+            "{what}: that is changed by `aftersales timers`, and a timer that was ended starts with a promise or an override",
+            what=what,
         )
-    return f"{what}: it was taken by an older version of the program, or its buyer was erased"
+    return tr("{what}: it was taken by an older version of the program, or its buyer was erased", what=what)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping
 
+from language import tr
 from storage import cases, lists, queries
 from storage.database import Database, reading
 from storage.lists import COUNTED_AT_MOST, Rows
@@ -40,7 +41,7 @@ class Count:
     capped: bool = False
 
     def __str__(self) -> str:
-        return f"{self.value:,}{'+' if self.capped else ''}"
+        return tr("{value:,}{word}", value=self.value, word="+" if self.capped else "")
 
 
 @dataclass(frozen=True)
@@ -272,7 +273,7 @@ def effects_named(source: Source, ids: Sequence[int]) -> list[EffectSummary]:
     with reading(source) as connection:
         found = [filled(EffectSummary, row) for row in queries.effects_by_id(connection, ids)]
     if missing := set(ids) - {one.id for one in found}:
-        raise UsageError(f"there is no effect {min(missing)}: `aftersales effects` lists them")
+        raise UsageError(tr("there is no effect {missing}: `aftersales effects` lists them", missing=min(missing)))
     return found
 
 

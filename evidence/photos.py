@@ -10,6 +10,7 @@ from typing import BinaryIO
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from evidence.media import SHOWN_SIDE, BadEvidence, Seen
+from language import tr
 
 KINDS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 Image.MAX_IMAGE_PIXELS = None  # we count the pixels ourselves, before anything is decoded
@@ -37,9 +38,9 @@ def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
         except BadEvidence:
             raise
         except UnidentifiedImageError:
-            raise BadEvidence("it begins like a photo and is none") from None
+            raise BadEvidence(tr("it begins like a photo and is none")) from None
         except Exception as error:  # decoders raise any exception on hostile input
-            raise BadEvidence(f"it is damaged or cut off ({_said(error)})") from None
+            raise BadEvidence(tr("it is damaged or cut off ({error})", error=_said(error))) from None
     return Seen(kind, width, height, shown, "image/jpeg")
 
 
@@ -67,7 +68,9 @@ def _check_scans(file: BinaryIO) -> None:
             at += int.from_bytes(data[at : at + 2], "big")
         scans += kind == _SCAN
         if scans > MOST_SCANS:
-            raise BadEvidence(f"it has more than {MOST_SCANS} progressive scans, more than any camera writes")
+            raise BadEvidence(
+                tr("it has more than {most_scans} progressive scans, more than any camera writes", most_scans=MOST_SCANS)
+            )
 
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -76,7 +79,14 @@ _SCAN, _END, _ALONE = 0xDA, 0xD9, (0x01, 0xD8)
 
 def _check_pixels(width: int, height: int, most: int) -> None:
     if width * height > most:
-        raise BadEvidence(f"it has {width} × {height} pixels, and at most {most // 1_000_000} million are decoded")
+        raise BadEvidence(
+            tr(
+                "it has {width} × {height} pixels, and at most {most} million are decoded",
+                width=width,
+                height=height,
+                most=most // 1000000,
+            )
+        )
 
 
 def _check_webp_header(head: bytes, most: int) -> None:

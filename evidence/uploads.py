@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evidence import photos, videos
 from evidence.media import BadEvidence, Seen
+from language import tr
 from workflow.policy.policy import Evidence
 
 LONGEST_NAME = 100
@@ -39,7 +40,7 @@ def gather(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(one for one in path.iterdir() if _counts(one))
             if not inside:
-                raise BadEvidence(f"{path}: the folder holds no files")
+                raise BadEvidence(tr("{path}: the folder holds no files", path=path))
             found += inside
         else:
             found.append(path)
@@ -79,7 +80,7 @@ def _examine(path: Path, limits: Evidence, folder: Path, number: int) -> Upload:
         _check_size(size, limits.video_megabytes, "video")
         seen = videos.examine(original, shown, most_pixels)
     else:
-        raise BadEvidence(f"it is not a JPEG, PNG, WebP, MP4 or MOV by its content{_what_it_is(head)}")
+        raise BadEvidence(tr("it is not a JPEG, PNG, WebP, MP4 or MOV by its content{head}", head=_what_it_is(head)))
     return Upload(sha256, _plain_name(path), size, original, seen)
 
 
@@ -89,22 +90,24 @@ def _copy(path: Path, target: Path, largest: int) -> tuple[str, int]:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as source:
         if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-            raise BadEvidence("it is not a file")
+            raise BadEvidence(tr("it is not a file"))
         with target.open("wb") as copy:
             while block := source.read(BLOCK):
                 size += len(block)
                 if size > largest:
-                    raise BadEvidence(f"it is larger than {largest // MEGABYTE} MB")
+                    raise BadEvidence(tr("it is larger than {largest} MB", largest=largest // MEGABYTE))
                 digest.update(block)
                 copy.write(block)
     if size == 0:
-        raise BadEvidence("it is empty")
+        raise BadEvidence(tr("it is empty"))
     return digest.hexdigest(), size
 
 
 def _check_size(size: int, megabytes: int, what: str) -> None:
     if size > megabytes * MEGABYTE:
-        raise BadEvidence(f"it is larger than {megabytes} MB, which is the most for a {what}")
+        raise BadEvidence(
+            tr("it is larger than {megabytes} MB, which is the most for a {what}", megabytes=megabytes, what=what)
+        )
 
 
 def _is_photo(head: bytes) -> bool:
@@ -120,7 +123,7 @@ def _what_it_is(head: bytes) -> str:
     known = {
         b"GIF8": "GIF",
         b"%PDF": "PDF",
-        b"PK\x03\x04": "ZIP or an office document",
+        b"PK\x03\x04": tr("ZIP or an office document"),
         b"<svg": "SVG",
         b"<?xm": "XML",
         b"<htm": "HTML",
@@ -128,13 +131,13 @@ def _what_it_is(head: bytes) -> str:
         b"BM": "BMP",
         b"II*\x00": "TIFF",
         b"MM\x00*": "TIFF",
-        b"\x1aE\xdf\xa3": "Matroska or WebM",
+        b"\x1aE\xdf\xa3": tr("Matroska or WebM"),
         b"MZ": "a program",
         b"\x7fELF": "a program",
         b"#!": "a script",
     }
     found = next((name for start, name in known.items() if head.startswith(start)), None)
-    return f" (but {found})" if found else ""
+    return tr(" (but {found})", found=found) if found else ""
 
 
 def _plain_name(path: Path) -> str:

@@ -14,6 +14,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from language import tr
 from workflow.errors import AftersalesError, UsageError
 
 _UNFINISHED = "#"
@@ -57,7 +58,9 @@ class Vault:
         self.location = location
         self._s3 = s3
         if "://" in location and not location.startswith("s3://"):
-            raise UsageError(f"evidence is kept in a folder or in s3://BUCKET/PREFIX, not in {location!r}")
+            raise UsageError(
+                tr("evidence is kept in a folder or in s3://BUCKET/PREFIX, not in {location!r}", location=location)
+            )
 
     def put(self, folder: str, sha256: str, file: Path) -> bool:
         """Keep a file under a digest; return whether it was not there before.
@@ -84,7 +87,9 @@ class Vault:
             try:
                 return obstore.get(store, _key(folder, sha256)).bytes().to_bytes()
             except FileNotFoundError:
-                raise VaultFailed(f"the file {sha256[:12]}… is missing from {self.location}") from None
+                raise VaultFailed(
+                    tr("the file {sha256}… is missing from {location}", sha256=sha256[:12], location=self.location)
+                ) from None
 
     def original(self, sha256: str) -> bytes:
         """Return a kept original, held against its digest.
@@ -96,7 +101,13 @@ class Vault:
         """
         content = self.get(ORIGINALS, sha256)
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise FileChanged(f"the file {sha256[:12]}… of {self.location} is damaged: it is not what was added")
+            raise FileChanged(
+                tr(
+                    "the file {sha256}… of {location} is damaged: it is not what was added",
+                    sha256=sha256[:12],
+                    location=self.location,
+                )
+            )
         return content
 
     def remove(self, sha256: str) -> None:
@@ -155,7 +166,9 @@ class Vault:
             with TemporaryDirectory(prefix="aftersales-", dir=home) as folder:
                 yield Path(folder)
         except OSError as error:
-            raise VaultFailed(f"evidence cannot be looked at in {self.location}: {error.strerror}") from None
+            raise VaultFailed(
+                tr("evidence cannot be looked at in {location}: {strerror}", location=self.location, strerror=error.strerror)
+            ) from None
 
     def remove_left_behind(self, before: datetime) -> None:
         """Remove what processes that were killed have left before an instant: copies, and files that are not whole."""
@@ -177,11 +190,15 @@ class Vault:
         try:
             yield self._store()
         except (BaseError, OSError, ValueError) as error:
-            raise VaultFailed(f"evidence cannot be kept in or fetched from {self.location}: {_said(error)}") from None
+            raise VaultFailed(
+                tr("evidence cannot be kept in or fetched from {location}: {error}", location=self.location, error=_said(error))
+            ) from None
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # how a library written in Rust refuses an endpoint
                 raise
-            raise VaultFailed(f"evidence cannot be kept in {self.location}: look at [s3] in the settings") from None
+            raise VaultFailed(
+                tr("evidence cannot be kept in {location}: look at [s3] in the settings", location=self.location)
+            ) from None
 
     def _store(self) -> ObjectStore:
         if not self.location.startswith("s3://"):

@@ -8,6 +8,7 @@ from shutil import copyfile
 from typing import BinaryIO
 
 from evidence.media import BadEvidence, Seen
+from language import tr
 
 QUICKTIME = b"qt  "
 MP4 = {
@@ -67,7 +68,7 @@ def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
         brand = _brand(file, boxes)
         tracks = [box for box in boxes if box.kind == b"trak"]
         if len(tracks) > MOST_TRACKS:
-            raise BadEvidence(f"it has {len(tracks)} tracks, which no camera records")
+            raise BadEvidence(tr("it has {count} tracks, which no camera records", count=len(tracks)))
         pictures = [track for track in tracks if _handler(file, boxes, track) == b"vide"]
         _check_parts(boxes, pictures)
         _check_chunks(file, boxes, size)
@@ -77,7 +78,12 @@ def examine(path: Path, shown: Path, max_pixels: int) -> Seen:
         samples = _merged(span for track in others for span in _samples(file, boxes, track, size))
     if width * height > max_pixels:
         raise BadEvidence(
-            f"its pictures have {width} × {height} pixels, and at most {max_pixels // 1_000_000} million are taken"
+            tr(
+                "its pictures have {width} × {height} pixels, and at most {max_pixels} million are taken",
+                width=width,
+                height=height,
+                max_pixels=max_pixels // 1000000,
+            )
         )
     copyfile(path, shown)
     _empty(shown, [*others, *(box for box in boxes if box.kind not in KEPT)], samples)
@@ -91,7 +97,7 @@ def _boxes(file: BinaryIO, start: int, end: int, above: tuple[bytes, ...]) -> It
     while at < end:
         count += 1
         if count > MOST_BOXES or len(above) > DEEPEST:
-            raise BadEvidence("its container has too many or too deeply nested boxes")
+            raise BadEvidence(tr("its container has too many or too deeply nested boxes"))
         box = _box(file, at, end, above)
         yield box
         if box.kind in INSIDE:
@@ -105,16 +111,16 @@ def _box(file: BinaryIO, at: int, end: int, above: tuple[bytes, ...]) -> Box:
     file.seek(at)
     head = file.read(16)
     if len(head) < 8 or at + 8 > end:
-        raise BadEvidence("its container ends in the middle of a box: the file is cut off")
+        raise BadEvidence(tr("its container ends in the middle of a box: the file is cut off"))
     length, kind, content = int.from_bytes(head[:4], "big"), head[4:8], at + 8
     if length == 1 and len(head) == 16:
         length, content = int.from_bytes(head[8:16], "big"), at + 16
     elif length == 0 and not above:
         length = end - at
     if length < content - at:
-        raise BadEvidence(f"a box of its container ({_shown(kind)}) has an impossible length")
+        raise BadEvidence(tr("a box of its container ({kind}) has an impossible length", kind=_shown(kind)))
     if at + length > end:
-        raise BadEvidence(f"a box of its container ({_shown(kind)}) goes beyond its end: the file is cut off")
+        raise BadEvidence(tr("a box of its container ({kind}) goes beyond its end: the file is cut off", kind=_shown(kind)))
     return Box(kind, at, content, at + length, above)
 
 
@@ -128,18 +134,18 @@ def _brand(file: BinaryIO, boxes: list[Box]) -> bytes:
     if known and known[0] == QUICKTIME:
         return QUICKTIME
     if not any(brand in MP4 for brand in known):
-        raise BadEvidence(f"its container is of another kind ({_shown(known[0] if known else b'')})")
+        raise BadEvidence(tr("its container is of another kind ({known})", known=_shown(known[0] if known else b"")))
     return b"mp42"
 
 
 def _check_parts(boxes: list[Box], pictures: list[Box]) -> None:
     kinds = {box.kind for box in boxes if not box.above}
     if b"moov" not in kinds:
-        raise BadEvidence("it has no table of contents (moov): the recording was not finished, or the file is cut off")
+        raise BadEvidence(tr("it has no table of contents (moov): the recording was not finished, or the file is cut off"))
     if not pictures:
-        raise BadEvidence("it has no pictures, only sound or nothing")
+        raise BadEvidence(tr("it has no pictures, only sound or nothing"))
     if not any(box.kind == b"mdat" and box.end > box.content for box in boxes):
-        raise BadEvidence("it has no content (mdat)")
+        raise BadEvidence(tr("it has no content (mdat)"))
 
 
 def _inside(boxes: list[Box], outer: Box, kind: bytes) -> Iterator[Box]:
@@ -160,7 +166,7 @@ def _dimensions(file: BinaryIO, boxes: list[Box], track: Box) -> tuple[int, int]
             file.seek(box.end - 8)
             width, height = struct.unpack(">II", file.read(8))
             return width >> 16, height >> 16
-    raise BadEvidence("its picture track has no header")
+    raise BadEvidence(tr("its picture track has no header"))
 
 
 def _check_chunks(file: BinaryIO, boxes: list[Box], size: int) -> None:
@@ -171,11 +177,11 @@ def _check_chunks(file: BinaryIO, boxes: list[Box], size: int) -> None:
             file.seek(box.content + 4)
             count = int.from_bytes(file.read(4), "big")
             if count * width > box.end - box.content - 8:
-                raise BadEvidence("its table of contents is shorter than it says")
+                raise BadEvidence(tr("its table of contents is shorter than it says"))
             while count > 0:
                 some = file.read(min(count * width, BLOCK // width * width))
                 if any(int.from_bytes(some[at : at + width], "big") >= size for at in range(0, len(some), width)):
-                    raise BadEvidence("its table of contents points beyond its end: the file is cut off")
+                    raise BadEvidence(tr("its table of contents points beyond its end: the file is cut off"))
                 count -= len(some) // width
 
 
@@ -183,7 +189,7 @@ def _check_tables(boxes: list[Box], tracks: list[Box]) -> None:
     """Refuse tracks beside picture and sound whose tables are larger than any camera's: to follow them takes long."""
     tables = (box for track in tracks for kind in TABLES for box in _inside(boxes, track, kind))
     if sum(box.end - box.content for box in tables) > MOST_TABLE_BYTES:
-        raise BadEvidence("it has more tables beside its pictures than any camera writes")
+        raise BadEvidence(tr("it has more tables beside its pictures than any camera writes"))
 
 
 def _samples(file: BinaryIO, boxes: list[Box], track: Box, size: int) -> Iterator[tuple[int, int]]:
@@ -193,7 +199,7 @@ def _samples(file: BinaryIO, boxes: list[Box], track: Box, size: int) -> Iterato
     lengths = _lengths(file, tables.get(b"stsz"), size)
     runs = _numbers(file, tables.get(b"stsc"), 4, each=3)
     if runs[::3] != sorted(runs[::3]):
-        raise BadEvidence("its table of contents is out of order")
+        raise BadEvidence(tr("its table of contents is out of order"))
     sample = run = 0
     for chunk, place in enumerate(places, 1):
         while run + 3 < len(runs) and runs[run + 3] <= chunk:

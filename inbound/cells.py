@@ -9,6 +9,7 @@ from typing import Any
 
 from inbound.files import Cell
 from inbound.times import BadInstant, read_instant
+from language import tr
 from workflow.addresses import email_address
 from workflow.case.money import MoneyError, exponent, minor_units
 from workflow.reports import Field
@@ -27,15 +28,17 @@ class BadCell(ValueError):
 def text(cell: Cell) -> str:
     """Read one line of plain text."""
     if isinstance(cell, list):
-        raise BadCell("is a list where one value is expected")
+        raise BadCell(tr("is a list where one value is expected"))
     if len(cell) > LONGEST_TEXT:
-        raise BadCell(f"is {len(cell)} characters long; at most {LONGEST_TEXT} are kept")
+        raise BadCell(
+            tr("is {count} characters long; at most {longest_text} are kept", count=len(cell), longest_text=LONGEST_TEXT)
+        )
     if cell.isprintable():
         return cell
     if _CONTROL.search(cell):
-        raise BadCell(f"has a control character: {cell[:40]!a}")
+        raise BadCell(tr("has a control character: {cell!a}", cell=cell[:40]))
     if _TURNS.search(cell):
-        raise BadCell(f"contains a bidirectional control character: {cell[:40]!a}")
+        raise BadCell(tr("contains a bidirectional control character: {cell!a}", cell=cell[:40]))
     return cell
 
 
@@ -43,9 +46,11 @@ def identity(cell: Cell) -> str:
     """Read an order's number or a shop's name."""
     value = text(cell)
     if len(value) > 100:
-        raise BadCell(f"is {len(value)} characters long; at most 100 are an identity")
+        raise BadCell(tr("is {count} characters long; at most 100 are an identity", count=len(value)))
     if not value.isprintable() or unicodedata.normalize("NFKC", value) != value:
-        raise BadCell(f"has characters that only look like others, or cannot be seen: {value[:40]!a}; write it plainly")
+        raise BadCell(
+            tr("has characters that only look like others, or cannot be seen: {value!a}; write it plainly", value=value[:40])
+        )
     return value
 
 
@@ -53,7 +58,7 @@ def order_number(cell: Cell) -> str:
     """Read the number of an order of the same shop."""
     value = identity(cell)
     if "/" in value or " " in value:
-        raise BadCell(f"{value!r} is not the number of an order alone: leave out its shop and spaces")
+        raise BadCell(tr("{value!r} is not the number of an order alone: leave out its shop and spaces", value=value))
     return value
 
 
@@ -61,7 +66,7 @@ def shop(cell: Cell) -> str:
     """Read a shop's name, which may stand before a slash."""
     value = identity(cell)
     if "/" in value:
-        raise BadCell(f"{value!r} has a slash, which separates shop and number")
+        raise BadCell(tr("{value!r} has a slash, which separates shop and number", value=value))
     return value
 
 
@@ -84,7 +89,7 @@ def route(cell: Cell) -> str:
     """Read a route."""
     value = text(cell).lower()
     if value not in ("domestic", "international"):
-        raise BadCell(f"{value!r} is not a route: write domestic or international")
+        raise BadCell(tr("{value!r} is not a route: write domestic or international", value=value))
     return value
 
 
@@ -110,7 +115,7 @@ def count(cell: Cell) -> int:
     """Read a whole number from 1."""
     value = text(cell)
     if not _COUNT.fullmatch(value) or int(value) == 0:
-        raise BadCell(f"{value[:40]!r} is not a whole number from 1")
+        raise BadCell(tr("{value!r} is not a whole number from 1", value=value[:40]))
     return int(value)
 
 
@@ -122,9 +127,11 @@ def pieces(cell: Cell) -> str:
         line, colon, quantity = part.rpartition(":")
         if colon and line.strip() and _COUNT.fullmatch(quantity.strip()) and int(quantity) > 0:
             continue
-        raise BadCell(f"{part[:40]!r} is not a line and a quantity: write line number or SKU, and how many, as 1:2;MUG-22:1")
+        raise BadCell(
+            tr("{part!r} is not a line and a quantity: write line number or SKU, and how many, as 1:2;MUG-22:1", part=part[:40])
+        )
     if not parts:
-        raise BadCell("names no line: write line number or SKU, and how many, as 1:2;MUG-22:1")
+        raise BadCell(tr("names no line: write line number or SKU, and how many, as 1:2;MUG-22:1"))
     return ";".join(parts)
 
 
@@ -179,7 +186,7 @@ _OF_KIND: dict[str, Callable[[Cell], str]] = {
 
 def _one_of(value: str, known: tuple[str, ...]) -> str:
     if value not in known:
-        raise BadCell(f"{value[:40]!r} is not one of the known words{did_you_mean(value, known)}")
+        raise BadCell(tr("{value!r} is not one of the known words{hint}", value=value[:40], hint=did_you_mean(value, known)))
     return value
 
 

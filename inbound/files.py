@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from language import tr
 from workflow.errors import UsageError
 from workflow.values import value_class
 
@@ -41,20 +42,29 @@ def read_rows(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> 
 def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
     """Open a file of text; whatever is wrong with it is said as a usage error that names it."""
     if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is not a file that can be read twice: save it as one first")
+        raise UsageError(tr("{path} is not a file that can be read twice: save it as one first", path=path))
     try:
         with path.open(encoding=encoding, newline="") as file:
             yield file
     except RecursionError:
-        raise UsageError(f"{path}: its JSON is nested too deeply to be orders") from None
+        raise UsageError(tr("{path}: its JSON is nested too deeply to be orders", path=path)) from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeError as error:
-        raise UsageError(f"{path} is not {encoding} text ({error}): name its encoding in the mapping") from None
+        raise UsageError(
+            tr(
+                "{path} is not {encoding} text ({error}): name its encoding in the mapping",
+                path=path,
+                encoding=encoding,
+                error=error,
+            )
+        ) from None
     except (csv.Error, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
     except LookupError:
-        raise UsageError(f"{path}: {encoding!r} is not an encoding: correct it in the mapping") from None
+        raise UsageError(
+            tr("{path}: {encoding!r} is not an encoding: correct it in the mapping", path=path, encoding=encoding)
+        ) from None
 
 
 def columns_of(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") -> set[str]:
@@ -73,10 +83,10 @@ def columns_of(path: Path, encoding: str = "utf-8-sig", delimiter: str = ",") ->
 def _header(reader: Iterator[list[str]]) -> list[str]:
     header = [name.strip() for name in next(reader, [])]
     if not any(header):
-        raise ValueError("the file is empty: its first line must name the columns")
+        raise ValueError(tr("the file is empty: its first line must name the columns"))
     doubled = [name for name, count in Counter(header).items() if name and count > 1]
     if doubled:
-        raise ValueError(f"line 1 names the column {doubled[0]!r} twice: rename one")
+        raise ValueError(tr("line 1 names the column {doubled!r} twice: rename one", doubled=doubled[0]))
     return header
 
 
@@ -90,7 +100,7 @@ def _csv_rows(file: TextIO, delimiter: str) -> Iterator[Row]:
             if values:
                 yield _csv_row(start, header, values)
     except csv.Error as error:
-        raise ValueError(f"the row that begins in line {line + 1} cannot be read: {error}") from None
+        raise ValueError(tr("the row that begins in line {line} cannot be read: {error}", line=line + 1, error=error)) from None
 
 
 def _csv_row(line: int, header: list[str], values: list[str]) -> Row:
@@ -104,7 +114,7 @@ def _csv_row(line: int, header: list[str], values: list[str]) -> Row:
 def _json_rows(file: TextIO) -> Iterator[Row]:
     rows = _loads(file.read())
     if not isinstance(rows, list):
-        raise ValueError("the file must hold one JSON array of objects")
+        raise ValueError(tr("the file must hold one JSON array of objects"))
     for number, value in enumerate(rows, 1):
         yield _object_row(number, value)
 
@@ -127,7 +137,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         doubled = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise ValueError(f"an object names {doubled!r} twice")
+        raise ValueError(tr("an object names {doubled!r} twice", doubled=doubled))
     return made
 
 

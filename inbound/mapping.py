@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from config.documents import read_document
 from inbound.files import Cell, Row
+from language import tr
 from workflow.errors import UsageError
 from workflow.reports import FIELDS, PERSONS_ALONE
 from workflow.suggestions import did_you_mean
@@ -52,7 +53,7 @@ class Source:
     @property
     def location(self) -> str:
         """The column's name, for messages."""
-        return self.column or "a constant of the mapping"
+        return self.column or tr("a constant of the mapping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,18 @@ class Mapping:
         """
         have = set(columns)
         if len(have) == 1 and any(other in next(iter(have)) for other in ";\t|"):
-            raise UsageError(f"{file} has one column only: say in the mapping by what it is separated, such as delimiter = ';'")
+            raise UsageError(
+                tr("{file} has one column only: say in the mapping by what it is separated, such as delimiter = ';'", file=file)
+            )
         for missing in sorted(self.columns() - have):
-            raise UsageError(f"{file} has no column {missing!r}, which the mapping names{did_you_mean(missing, have)}")
+            raise UsageError(
+                tr(
+                    "{file} has no column {missing!r}, which the mapping names{hint}",
+                    file=file,
+                    missing=missing,
+                    hint=did_you_mean(missing, have),
+                )
+            )
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -125,7 +135,7 @@ def parse_mapping(table: dict[str, Any]) -> Mapping:
     order = _sources("order", _table(table, "order"), ORDER_FIELDS)
     for name in REQUIRED:
         if name not in order:
-            raise UsageError(f"[order] must say which column is {name!r}")
+            raise UsageError(tr("[order] must say which column is {name!r}", name=name))
     return Mapping(
         order=order,
         line=_sources("line", _table(table, "line"), LINE_FIELDS),
@@ -158,7 +168,7 @@ def own_mapping(columns: Iterable[str]) -> Mapping:
 def _table(parent: dict[str, Any], name: str) -> dict[str, Any]:
     table = parent.get(name, {})
     if not isinstance(table, dict):
-        raise UsageError(f"[{name}] must be a table")
+        raise UsageError(tr("[{name}] must be a table", name=name))
     return table
 
 
@@ -166,7 +176,14 @@ def _known(location: str, table: dict[str, Any], names: Iterable[str]) -> None:
     for name in table:
         if name not in names:
             where = f"[{location}] " if location else ""
-            raise UsageError(f"{where}{name!r} is not a name of a mapping{did_you_mean(name, names)}")
+            raise UsageError(
+                tr(
+                    "{where}{name!r} is not a name of a mapping{hint}",
+                    where=where,
+                    name=name,
+                    hint=did_you_mean(name, names),
+                )
+            )
 
 
 def _sources(location: str, table: dict[str, Any], names: Iterable[str]) -> dict[str, Source]:
@@ -182,16 +199,20 @@ def _source(location: str, value: Any) -> Source:
         if isinstance(constant, list):
             return Source(None, [str(one) for one in constant])
         return Source(None, str(constant).lower() if isinstance(constant, bool) else str(constant))
-    raise UsageError(f'[{location}] must be a column\'s name or {{ value = "…" }}')
+    raise UsageError(tr('[{location}] must be a column\'s name or {{ value = "…" }}', location=location))
 
 
 def _reports(table: dict[str, Any]) -> Iterable[ReportSource]:
     triggers = [trigger for trigger in FIELDS if trigger != "place" and trigger not in PERSONS_ALONE]
     for trigger, entries in table.items():
         if trigger in PERSONS_ALONE:
-            raise UsageError(f"[reports.{trigger}]: only a person may report that (`aftersales report ID {trigger}`)")
+            raise UsageError(
+                tr("[reports.{trigger}]: only a person may report that (`aftersales report ID {trigger}`)", trigger=trigger)
+            )
         if trigger not in triggers:
-            raise UsageError(f"[reports.{trigger}] is not a report{did_you_mean(trigger, triggers)}")
+            raise UsageError(
+                tr("[reports.{trigger}] is not a report{hint}", trigger=trigger, hint=did_you_mean(trigger, triggers))
+            )
         for entry in entries if isinstance(entries, list) else [entries]:
             yield _report(trigger, entry)
 
@@ -199,14 +220,16 @@ def _reports(table: dict[str, Any]) -> Iterable[ReportSource]:
 def _report(trigger: str, entry: Any) -> ReportSource:
     location = f"reports.{trigger}"
     if not isinstance(entry, dict) or "at" not in entry:
-        raise UsageError(f"[{location}] must be a table that says which column is 'at'")
+        raise UsageError(tr("[{location}] must be a table that says which column is 'at'", location=location))
     _known(location, entry, ["at", "when", "key", *FIELDS[trigger]])
     for name, known in FIELDS[trigger].items():
         if known.required and name not in entry:
-            raise UsageError(f"[{location}] must say which column is {name!r}: {known.help}")
+            raise UsageError(
+                tr("[{location}] must say which column is {name!r}: {help}", location=location, name=name, help=tr(known.help))
+            )
     when = entry.get("when", {})
     if not isinstance(when, dict):
-        raise UsageError(f"[{location}] when must be a table of columns and the values they must have")
+        raise UsageError(tr("[{location}] when must be a table of columns and the values they must have", location=location))
     fields = {name: _source(f"{location}.{name}", entry[name]) for name in FIELDS[trigger] if name in entry}
     key = _source(f"{location}.key", entry["key"]) if "key" in entry else None
     expected = {c.strip(): str(v).lower() if isinstance(v, bool) else str(v).strip() for c, v in when.items()}
@@ -216,14 +239,14 @@ def _report(trigger: str, entry: Any) -> ReportSource:
 def _word(table: dict[str, Any], name: str) -> str | None:
     value = table.get(name)
     if value is not None and not isinstance(value, str):
-        raise UsageError(f"{name} must be a text")
+        raise UsageError(tr("{name} must be a text", name=name))
     return value
 
 
 def _delimiter(table: dict[str, Any]) -> str:
     delimiter = _word(table, "delimiter") or ","
     if len(delimiter) != 1:
-        raise UsageError("delimiter must be one character, such as ';' or a tab")
+        raise UsageError(tr("delimiter must be one character, such as ';' or a tab"))
     return delimiter
 
 
@@ -233,4 +256,4 @@ def _zone(name: Any) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError, TypeError):
-        raise UsageError(f"time_zone {name!r} is not a time zone: write one such as Asia/Shanghai") from None
+        raise UsageError(tr("time_zone {name!r} is not a time zone: write one such as Asia/Shanghai", name=name)) from None

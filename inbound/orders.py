@@ -12,6 +12,7 @@ from inbound.cells import BadCell
 from inbound.files import Cell, Row, columns_of, read_rows
 from inbound.mapping import REQUIRED, Mapping, ReportSource, Source
 from inbound.times import read_instant
+from language import tr
 from workflow.case.case import Detail, Line, Order, Report, own_key
 from workflow.case.money import LARGEST
 from workflow.policy.policy import Orders
@@ -160,8 +161,15 @@ class OrderFile:
             if _is_of_another_parcel(report, told):
                 told.append(_with_own_key(report, told))
             else:
-                why = f"reports {report.trigger} otherwise than line {first.line}, the first of order {first.order.name}"
-                left_out = "the line of this row is kept, and its report left out (of another parcel it names another number)"
+                why = tr(
+                    "reports {trigger} otherwise than line {line}, the first of order {name}",
+                    trigger=report.trigger,
+                    line=first.line,
+                    name=first.order.name,
+                )
+                left_out = tr(
+                    "the line of this row is kept, and its report left out (of another parcel it names another number)"
+                )
                 rejections.append(_BadRow(row.line, None, f"{why}: {left_out}", values).rejection)
         return replace(first, lines=(*first.lines, *line), reports=tuple(told))
 
@@ -174,7 +182,7 @@ class OrderFile:
             read = partial(cells.amount, code=self._currency(values, first)) if name in SUMS else usual
             values[name] = value = self._cell(row, source, read, values)
             if value is None and name in REQUIRED and first is None:
-                raise _BadRow(row.line, source.location, f"is empty, and an order must have its {name}", values)
+                raise _BadRow(row.line, source.location, tr("is empty, and an order must have its {name}", name=name), values)
         return values
 
     def _fill_in(self, values: dict[str, Any]) -> set[str]:
@@ -207,7 +215,7 @@ class OrderFile:
                 found[name] = value
         line = Line(**found)
         if line.price is not None and line.price * line.quantity > LARGEST // MOST_LINES:
-            raise _BadRow(row.line, None, "quantity and price make more money than can be kept", values)
+            raise _BadRow(row.line, None, tr("quantity and price make more money than can be kept"), values)
         return (line,) if found else ()
 
     def _reports(self, row: Row, order: Order, rejections: list[Rejection]) -> tuple[Report, ...]:
@@ -231,7 +239,12 @@ class OrderFile:
             read = partial(cells.report_field, FIELDS[source.trigger][name], code=order.currency, read=self._instant)
             fields[name] = self._cell(row, where, read, known)
             if fields[name] is None and FIELDS[source.trigger][name].required:
-                raise _BadRow(row.line, where.location, f"is empty, and {source.trigger} needs its {name}", known)
+                raise _BadRow(
+                    row.line,
+                    where.location,
+                    tr("is empty, and {trigger} needs its {name}", trigger=source.trigger, name=name),
+                    known,
+                )
         key = self._cell(row, source.key, cells.identity, known) if source.key else None
         said = {name: value for name, value in fields.items() if value is not None}
         return Report(source.trigger, at, SOURCE, key or own_key(source.trigger, at), self._actor, said)
@@ -247,7 +260,7 @@ class OrderFile:
             value, stored = values.get(name), getattr(first.order, "number" if name == "id" else name)
             if value is not None and value != stored:
                 location = self._mapping.order[name].location
-                why = f"contradicts line {first.line}, the first of order {first.order.name}"
+                why = tr("contradicts line {line}, the first of order {name}", line=first.line, name=first.order.name)
                 raise _BadRow(row.line, location, why, values)
 
 

@@ -12,6 +12,7 @@ from inbound import cells
 from inbound.cells import BadCell
 from inbound.mapping import LINE_FIELDS, ORDER_FIELDS
 from inbound.times import read_instant
+from language import tr
 from workflow.case.case import Detail, Line, Order, Report
 from workflow.errors import UsageError
 from workflow.policy.calendars import WorkingCalendar
@@ -58,22 +59,32 @@ class ScenarioReader:
         readers = {"quantity": cells.count, **dict.fromkeys(("price", "sale"), partial(cells.amount, code=currency))}
         made = []
         for number, table in enumerate(tables, 1):
-            _known(f"line {number}", table, LINE_FIELDS)
-            values = {n: self._read(f"line {number}.{n}", value, readers.get(n, cells.text)) for n, value in table.items()}
+            _known(tr("line {number}", number=number), table, LINE_FIELDS)
+            values = {
+                n: self._read(tr("line {number}.{n}", number=number, n=n), value, readers.get(n, cells.text))
+                for n, value in table.items()
+            }
             made.append(Line(**values))
         return tuple(made)
 
     def report(self, trigger: str, when: str, fields: Mapping[str, Any], order: Order, number: int = 1) -> Report:
         """Read a report that comes `when`: an instant, or a duration after the placing such as 36h or 15wd."""
-        where = f"report {number} ({trigger})"
+        where = tr("report {number} ({trigger})", number=number, trigger=trigger)
         triggers = [name for name in FIELDS if name != "place"]
         if trigger not in triggers:
-            raise UsageError(f"report {number}: {trigger!r} is not a report{did_you_mean(trigger, triggers)}")
+            raise UsageError(
+                tr(
+                    "report {number}: {trigger!r} is not a report{hint}",
+                    number=number,
+                    trigger=trigger,
+                    hint=did_you_mean(trigger, triggers),
+                )
+            )
         _known(where, fields, FIELDS[trigger])
         said: dict[str, Detail] = {}
         for name, known in FIELDS[trigger].items():
             if known.required and name not in fields:
-                raise UsageError(f"{where} needs its {name}: {known.help}")
+                raise UsageError(tr("{where} needs its {name}: {help}", where=where, name=name, help=tr(known.help)))
             if name in fields:
                 read = partial(cells.report_field, known, code=order.currency, read=self._instant)
                 said[name] = self._read(f"{where}.{name}", fields[name], read)
@@ -84,7 +95,9 @@ class ScenarioReader:
         head, *rest = text.split() or [""]
         trigger, at, when = head.partition("@")
         if not at or not all("=" in one for one in rest):
-            raise UsageError(f"{text!r} is not a report: write TRIGGER@AFTER FIELD=VALUE …, as 'open_claim@12d kind=damaged'")
+            raise UsageError(
+                tr("{given!r} is not a report: write TRIGGER@AFTER FIELD=VALUE …, as 'open_claim@12d kind=damaged'", given=text)
+            )
         fields = dict(one.split("=", 1) for one in rest)
         return self.report(trigger, when, fields, order, number)
 
@@ -107,11 +120,16 @@ class ScenarioReader:
             fields = dict(one)
             trigger, when = fields.pop("trigger", None), fields.pop("after", None) or fields.pop("at", None)
             if trigger is None or when is None:
-                raise UsageError(f"report {number} must say its trigger, and after what time (or at which instant) it comes")
+                raise UsageError(
+                    tr(
+                        "report {number} must say its trigger, and after what time (or at which instant) it comes",
+                        number=number,
+                    )
+                )
             reports.append(self.report(str(trigger), str(when), fields, order, number))
         days = table.get("days")
         if days is not None and (not isinstance(days, int) or not 1 <= days <= 3_650):
-            raise UsageError("days must be a whole number from 1 to 3650")
+            raise UsageError(tr("days must be a whole number from 1 to 3650"))
         return order, lines, tuple(reports), days
 
     def _when(self, where: str, when: str, order: Order) -> datetime:
@@ -119,8 +137,10 @@ class ScenarioReader:
             return Duration.parse(when).after(order.placed_at, self._calendar)
         except ValueError:
             if len(when) < 8:
-                raise UsageError(f"{where}: {when!r} is not a time: write 36h, 3d, 15wd or an instant") from None
-            at: datetime = self._read(f"{where} after", when, partial(cells.instant, read=self._instant))
+                raise UsageError(
+                    tr("{where}: {when!r} is not a time: write 36h, 3d, 15wd or an instant", where=where, when=when)
+                ) from None
+            at: datetime = self._read(tr("{where} after", where=where), when, partial(cells.instant, read=self._instant))
             return at
 
     def _read(self, where: str, value: Any, read: Any) -> Any:
@@ -134,16 +154,18 @@ class ScenarioReader:
 def _known(where: str, given: Iterable[str], known: Iterable[str]) -> None:
     for name in given:
         if name not in known:
-            raise UsageError(f"{where}: {name!r} is not known there{did_you_mean(name, known)}")
+            raise UsageError(
+                tr("{where}: {name!r} is not known there{hint}", where=where, name=name, hint=did_you_mean(name, known))
+            )
 
 
 def _table(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise UsageError(f"[{name}] must be a table")
+        raise UsageError(tr("[{name}] must be a table", name=name))
     return value
 
 
 def _tables(name: str, value: Any) -> list[Mapping[str, Any]]:
     if not isinstance(value, list):
-        raise UsageError(f"write each {name} as [[{name}]]")
+        raise UsageError(tr("write each {name} as [[{name}]]", name=name))
     return [_table(name, one) for one in value]

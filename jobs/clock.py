@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+from language import tr
 from workflow.errors import AftersalesError
 
 JUMP_SECONDS = 0.5
@@ -45,10 +46,13 @@ class PlausibleClock:
     def why_not(self, at: datetime) -> str | None:
         """Return why an instant cannot be right, or None; one that can be is what later ones are held against."""
         if self._last is not None and at - self._last > self._longest_gap:
-            return (
-                f"this machine's clock says {at:%Y-%m-%d %H:%M} UTC, {(at - self._last).days:,} days after the last thing that "
-                f"was recorded ({self._last:%Y-%m-%d %H:%M} UTC): nothing fires and nothing leaves. If the clock is right, "
-                "start with --clock-is-right; if not, set it"
+            return tr(
+                "this machine's clock says {at:%Y-%m-%d %H:%M} UTC, {days:,} days after the last thing that was "
+                "recorded ({last:%Y-%m-%d %H:%M} UTC): nothing fires and nothing leaves. If the clock is right, "
+                "start with --clock-is-right; if not, set it",
+                at=at,
+                days=(at - self._last).days,
+                last=self._last,
             )
         self._last = at if self._last is None else max(at, self._last)
         return None

@@ -8,6 +8,7 @@ from filelock import FileLock, Timeout
 
 from engine import owning
 from engine.owning import AlreadyRunning as AlreadyRunning
+from language import tr
 from storage.database import Database, DatabaseFailed, DatabaseUnready
 from workflow.errors import AftersalesError
 
@@ -36,9 +37,17 @@ class FileGuard:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
-                raise AlreadyRunning(f"a daemon is already running on {self._location}: stop it first") from None
+                raise AlreadyRunning(
+                    tr("a daemon is already running on {location}: stop it first", location=self._location)
+                ) from None
             except OSError as error:
-                raise AftersalesError(f"the lock file beside {self._location} cannot be made: {error.strerror}") from None
+                raise AftersalesError(
+                    tr(
+                        "the lock file beside {location} cannot be made: {strerror}",
+                        location=self._location,
+                        strerror=error.strerror,
+                    )
+                ) from None
 
     def free(self) -> None:
         """Give the lock back."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, literal, select
 from sqlmodel import SQLModel
 
+from language import tr
 from storage import case_mapper
 from storage.tables import (
     AttemptRow,
@@ -66,7 +67,10 @@ def findings(connection: Connection) -> Iterator[Finding]:
                 try:
                     yield from findings_of(connection, [order_id])
                 except Exception as error:
-                    yield Finding(f"order row {order_id}", f"its rows cannot be read ({describe_error(error)})")
+                    yield Finding(
+                        tr("order row {order_id}", order_id=order_id),
+                        tr("its rows cannot be read ({error})", error=describe_error(error)),
+                    )
         last = page[-1]
 
 
@@ -83,9 +87,11 @@ def findings_of(connection: Connection, order_ids: Sequence[int]) -> list[Findin
         history = histories.get(key, [])
         wrong = broken_at(name, history, head["version"], head["last_hash"])
         if not history:
-            wrong = "its history is gone"
+            wrong = tr("its history is gone")
         elif wrong is None and history[-1].target != head["state"]:
-            wrong = f"its state is {head['state']}, and its history ends with {history[-1].target}"
+            wrong = tr(
+                "its state is {state}, and its history ends with {target}", state=head["state"], target=history[-1].target
+            )
         sealed = _sealed(history)
         wrong = wrong or _difference(sealed, {part: rows.get(key, {}) for part, rows in stored.items()}, files[key])
         found.append(Finding(name, wrong, sealed.is_whole))
@@ -102,12 +108,16 @@ def missing_orders(connection: Connection) -> Iterator[tuple[str, str]]:
     h, o = table_of(HistoryTableRow), table_of(OrderRow)
     left = select(h.c.order_id).where(~select(o.c.id).where(o.c.id == h.c.order_id).exists()).distinct()
     for (order_id,) in connection.execute(left.order_by(h.c.order_id)):
-        yield f"order row {order_id}", "the order is gone, and its history is left"
+        yield tr("order row {order_id}", order_id=order_id), tr("the order is gone, and its history is left")
     expected = 1
     for (order_id,) in connection.execute(select(o.c.id).order_by(o.c.id).execution_options(yield_per=10_000)):
         if order_id != expected:
-            gap = f"order row {expected}" if order_id == expected + 1 else f"order rows {expected} to {order_id - 1}"
-            yield gap, "deleted: ids of orders have no gaps"
+            gap = (
+                tr("order row {expected}", expected=expected)
+                if order_id == expected + 1
+                else tr("order rows {expected} to {order_id}", expected=expected, order_id=order_id - 1)
+            )
+            yield gap, tr("deleted: ids of orders have no gaps")
         expected = order_id + 1
 
 
@@ -136,7 +146,7 @@ def _difference(sealed: Sealed, stored: Mapping[str, Mapping[str, Values]], file
     for claim, sha256 in files:
         named = sealed.parts.get("claims", {}).get(claim, {}).get("evidence")
         if named is not None and sha256 not in named:
-            return f"the file {sha256[:12]}… of claim {claim} is not in its history"
+            return tr("the file {sha256}… of claim {claim} is not in its history", sha256=sha256[:12], claim=claim)
     return None
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Result, RowMapping, Table, func, insert, select, tuple_
 from sqlmodel import SQLModel
 
+from language import counted, tr
 from storage import audits, dialect
 from storage.database import Database
 from workflow.errors import AftersalesError
-from workflow.plurals import counted
 
 BATCH = 5_000
 """Rows in one transaction of the target."""
@@ -76,18 +76,36 @@ def verify(source: Database, target: Database) -> int:
             here, there = _count(one, table), _count(other, table)
             if here != there:
                 raise CopyFailed(
-                    f"{table.name} has {counted(here, 'row')} in {source.location} and {there} in {target.location}: copy again"
+                    tr(
+                        "{name} has {rows} in {location} and {there} in {location_2}: copy again",
+                        name=table.name,
+                        rows=counted(here, "row"),
+                        location=source.location,
+                        there=there,
+                        location_2=target.location,
+                    )
                 )
         broken = next(audits.broken_orders(other), None)
         if broken:
-            raise CopyFailed(f"the history of order {broken[0]} does not hold in {target.location}: {broken[1]}")
+            raise CopyFailed(
+                tr(
+                    "the history of order {broken} does not hold in {location}: {broken_2}",
+                    broken=broken[0],
+                    location=target.location,
+                    broken_2=broken[1],
+                )
+            )
         orders = SQLModel.metadata.tables["orders"]
         heads = select(orders.c.id, orders.c.version, orders.c.last_hash).order_by(orders.c.id)
         with _streamed(one, heads) as ours, _streamed(other, heads) as theirs:
             for mine, copied in zip(ours, theirs, strict=True):
                 if tuple(mine) != tuple(copied):
                     raise CopyFailed(
-                        f"order row {mine[0]} has moved on since: stop what works on {source.location}, and copy anew"
+                        tr(
+                            "order row {mine} has moved on since: stop what works on {location}, and copy anew",
+                            mine=mine[0],
+                            location=source.location,
+                        )
                     )
         return _count(other, orders)
 
@@ -105,7 +123,13 @@ def _where_it_stands(source: Database, target: Database, table: Table) -> tuple[
         for last in theirs.mappings():
             count += 1
             if last != next(mine, None):
-                raise CopyFailed(f"{target.location} holds other rows in {table.name} (an older copy?): name an empty database")
+                raise CopyFailed(
+                    tr(
+                        "{location} holds other rows in {name} (an older copy?): name an empty database",
+                        location=target.location,
+                        name=table.name,
+                    )
+                )
     return count, last
 
 

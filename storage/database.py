@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from language import tr
 from storage import sqlite
 from storage.dialect import DIALECTS
 from storage.locks import Lock
@@ -104,7 +105,9 @@ class Database:
             yield
             return
         if not self._writing.acquire(timeout=self.busy_timeout_ms / 1_000):
-            raise DatabaseFailed(f"the database {self.location} cannot be used now: another thread is still writing")
+            raise DatabaseFailed(
+                tr("the database {location} cannot be used now: another thread is still writing", location=self.location)
+            )
         try:
             yield
         finally:
@@ -130,7 +133,11 @@ class Database:
                 raise
             original: Any = error.orig if isinstance(error, DBAPIError) else error
             raise DatabaseFailed(
-                f"the database {self.location} cannot be used now: {' '.join(str(original).split())}"
+                tr(
+                    "the database {location} cannot be used now: {original}",
+                    location=self.location,
+                    original=" ".join(str(original).split()),
+                )
             ) from error
 
     @contextmanager
@@ -155,7 +162,9 @@ class Database:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
                 os.close(os.open(self.file, os.O_CREAT | os.O_RDWR, 0o600))
             except OSError as error:
-                raise DatabaseUnready(f"cannot make the database {self.file}: {error.strerror}") from None
+                raise DatabaseUnready(
+                    tr("cannot make the database {file}: {strerror}", file=self.file, strerror=error.strerror)
+                ) from None
 
     def schema(self) -> str | None:
         """Return the version of the tables, or None where there are none."""
@@ -166,7 +175,9 @@ class Database:
                 return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
         except DatabaseFailed as error:
             if "not a database" in str(error):
-                raise DatabaseUnready(f"{self.location} is not an aftersales database: {error}") from None
+                raise DatabaseUnready(
+                    tr("{location} is not an aftersales database: {error}", location=self.location, error=error)
+                ) from None
             raise
 
     def require(self) -> None:
@@ -177,19 +188,31 @@ class Database:
 
         """
         if not self.exists():
-            raise DatabaseUnready(f"there is no database at {self.location}: import a file, or run `aftersales db upgrade`")
+            raise DatabaseUnready(
+                tr("there is no database at {location}: import a file, or run `aftersales db upgrade`", location=self.location)
+            )
         if self.file and self.file.stat().st_nlink > 1:
             raise DatabaseUnready(
-                f"the database {self.location} has a second name (a hard link), and SQLite keeps its log by name: "
-                "two processes would damage it; remove one name (`find -samefile` lists them)"
+                tr(
+                    "the database {location} has a second name (a hard link), and SQLite keeps its log by name: two "
+                    "processes would damage it; remove one name (`find -samefile` lists them)",
+                    location=self.location,
+                )
             )
         found = self.schema()
         if found is None:
-            raise DatabaseUnready(f"the database {self.location} has no tables: run `aftersales db upgrade`")
+            raise DatabaseUnready(
+                tr("the database {location} has no tables: run `aftersales db upgrade`", location=self.location)
+            )
         if found != SCHEMA:
             raise DatabaseUnready(
-                f"the tables of {self.location} are of version {found}, this program wants {SCHEMA}: "
-                "run `aftersales db upgrade`, or use the program that made them"
+                tr(
+                    "the tables of {location} are of version {found}, this program wants {schema}: run `aftersales "
+                    "db upgrade`, or use the program that made them",
+                    location=self.location,
+                    found=found,
+                    schema=SCHEMA,
+                )
             )
 
     @property
@@ -205,11 +228,13 @@ class Database:
 
         """
         if self.file is None:
-            raise UsageError("`db backup` copies SQLite; use pg_dump for a PostgreSQL database")
+            raise UsageError(tr("`db backup` copies SQLite; use pg_dump for a PostgreSQL database"))
         try:
             sqlite.backup(self.file, target)
         except (OSError, sqlite3.Error) as error:
-            raise AftersalesError(f"{self.file} could not be copied to {target}: {error}") from None
+            raise AftersalesError(
+                tr("{file} could not be copied to {target}: {error}", file=self.file, target=target, error=error)
+            ) from None
 
     def has_tables(self) -> bool:
         """Say whether there are any tables, ours or others."""
@@ -232,8 +257,11 @@ class Database:
             pooled = self._kind.is_pooled(self.engine)
         if pooled:
             raise DatabaseUnready(
-                f"{self.location} is a pooler in transaction mode, where locks, time-outs and notifications of one client "
-                "meet others: connect to the server itself, or to a pool in session mode"
+                tr(
+                    "{location} is a pooler in transaction mode, where locks, time-outs and notifications of one "
+                    "client meet others: connect to the server itself, or to a pool in session mode",
+                    location=self.location,
+                )
             )
 
     def purge_deleted_data(self) -> str | None:
@@ -249,7 +277,7 @@ class Database:
                 remains = self._kind.purge(connection)
                 return f"{self.location} {remains}" if remains else None
         except DatabaseFailed as error:
-            return f"{self.location} could not be rewritten ({error})"
+            return tr("{location} could not be rewritten ({error})", location=self.location, error=error)
 
     def limit_statements(self, seconds: int) -> None:
         """Set PostgreSQL's statement timeout, in seconds; 0 means none."""
@@ -269,9 +297,11 @@ class Database:
         try:
             return self._kind.engine(self.url, scratch=scratch, limits=self._limits)
         except NoSuchModuleError:
-            raise UsageError(f"{self.url.drivername} is not a driver that is known: write postgresql://…") from None
+            raise UsageError(
+                tr("{drivername} is not a driver that is known: write postgresql://…", drivername=self.url.drivername)
+            ) from None
         except ModuleNotFoundError as error:
-            raise UsageError(f"PostgreSQL needs the extra `aftersales[postgres]`: {error}") from None
+            raise UsageError(tr("PostgreSQL needs the extra `aftersales[postgres]`: {error}", error=error)) from None
 
     def _limits(self) -> Mapping[str, int]:
         return {"busy_timeout_ms": self.busy_timeout_ms, "statement_seconds": self._statement_seconds}
@@ -361,13 +391,17 @@ def _checked(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise UsageError(
-            "`database` is not a database URL: write one such as sqlite:///aftersales.db or postgresql://USER@HOST/NAME "
-            "(it is not repeated here, as it may hold a password)"
+            tr(
+                "`database` is not a database URL: write one such as sqlite:///aftersales.db or "
+                "postgresql://USER@HOST/NAME (it is not repeated here, as it may hold a password)"
+            )
         ) from None
     kind = DIALECTS.get(parsed.get_backend_name())
     if kind is None:
         known = " or ".join(sorted(DIALECTS, reverse=True))
-        raise UsageError(f"{parsed.get_backend_name()} is not a database that is used here: use {known}")
+        raise UsageError(
+            tr("{parsed} is not a database that is used here: use {known}", parsed=parsed.get_backend_name(), known=known)
+        )
     if not kind.is_shared and parsed.database in (None, "", ":memory:"):
-        raise UsageError("the database must be a file: write sqlite:///aftersales.db")
+        raise UsageError(tr("the database must be a file: write sqlite:///aftersales.db"))
     return parsed

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import col
 
+from language import tr
 from storage.chunks import chunked
 from storage.tables import EvidenceRow, OrderRow, table_of
 
@@ -107,7 +108,9 @@ def _elsewhere(connection: Connection, digests: Iterable[str]) -> dict[str, list
     for some in chunked(digests):
         query = select(*columns).join(o, o.c.id == e.c.order_id).where(e.c.sha256.in_(some), e.c.erased_at.is_(None))
         for sha256, key, claim, shop, number in connection.execute(query.order_by(e.c.order_id, e.c.claim)):
-            found.setdefault(sha256, []).append((key, claim, f"claim {claim} of {shop}/{number}"))
+            found.setdefault(sha256, []).append(
+                (key, claim, tr("claim {claim} of {shop}/{number}", claim=claim, shop=shop, number=number))
+            )
     return found
 
 

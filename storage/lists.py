@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, literal, literal_column, or_, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from language import tr
 from storage.tables import (
     AttemptRow,
     AttentionRow,
@@ -212,7 +213,9 @@ def refuse_unknown_names(connection: Connection, shops: Sequence[str], suppliers
             known = [name for name in connection.execute(select(column).distinct()).scalars() if name is not None]
             for name in named:
                 if name.lower() not in map(str.lower, known):
-                    raise UsageError(f"no order has the {what} {name!r}{did_you_mean(name, known)}")
+                    raise UsageError(
+                        tr("no order has the {what} {name!r}{hint}", what=what, name=name, hint=did_you_mean(name, known))
+                    )
 
 
 def _is_open_exception() -> ColumnElement[bool]:
@@ -331,5 +334,7 @@ def _decoded(cursor: str, keys: Sequence[ColumnElement[Any]]) -> list[Any]:
         values = []
     if [*map(type, values)] != kinds:
         shortened = cursor if len(cursor) <= 60 else f"{cursor[:60]}…"
-        raise UsageError(f"{shortened!r} is not a cursor of this list: pass what `next` of its last page says")
+        raise UsageError(
+            tr("{shortened!r} is not a cursor of this list: pass what `next` of its last page says", shortened=shortened)
+        )
     return values

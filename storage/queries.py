@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, or_, select
 from sqlmodel import SQLModel, col
 
+from language import tr
 from storage import case_mapper, cases, chains
 from storage.case_reader import StoredCase
 from storage.chunks import chunked
@@ -44,11 +45,13 @@ def resolve_id(connection: Connection, identity: str) -> int:
     rows = rows or _named(connection, identity, lambda number: [number.removeprefix("#"), f"#{number}"])
     if not rows:
         near = get_close_matches(identity.rpartition("/")[2], _numbers_like(connection, identity), n=3, cutoff=0.6)
-        listed = f"did you mean {' or '.join(near)}?" if near else "`aftersales orders` lists them"
-        raise UnknownOrder(f"there is no order {identity!r}: {listed}")
+        listed = tr("did you mean {near}?", near=" or ".join(near)) if near else tr("`aftersales orders` lists them")
+        raise UnknownOrder(tr("there is no order {identity!r}: {listed}", identity=identity, listed=listed))
     if len(rows) > 1:
         names = ", ".join(f"{row.shop}/{row.number}" for row in rows)
-        raise UnknownOrder(f"{identity!r} is the number of several orders: name one of {names}")
+        raise UnknownOrder(
+            tr("{identity!r} is the number of several orders: name one of {names}", identity=identity, names=names)
+        )
     return int(rows[0].id)
 
 

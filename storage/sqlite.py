@@ -32,6 +32,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.schema import CreateTable
 
+from language import tr
 from storage.prepared import Prepared, prepare
 from storage.row_sets import Operation, RowSet, Shape, column_of, statement
 from storage.staging import MOST_COLUMNS, Write, expressions, layout_of, staged_table
@@ -118,7 +119,7 @@ class Sqlite:
         """Rewrite the file without erased data; return why its log still holds some, or None."""
         connection.exec_driver_sql("VACUUM")
         busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-        return "is being read, and its -wal file still holds erased data" if busy else None
+        return tr("is being read, and its -wal file still holds erased data") if busy else None
 
     def optimize(self, connection: Connection) -> None:
         """Let SQLite refresh its statistics."""
@@ -271,7 +272,7 @@ def backup(source: Path, target: Path) -> None:
         one.backup(other)
         other.execute("PRAGMA journal_mode = DELETE")  # no file beside it belongs to the copy
         if problem := damage(other):
-            raise sqlite3.DatabaseError(f"the copy is damaged: {problem}")
+            raise sqlite3.DatabaseError(tr("the copy is damaged: {problem}", problem=problem))
     sync(target)
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from language import tr
+
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", re.ASCII)
 
 
@@ -14,6 +16,9 @@ def email_address(text: str) -> str:
     """
     if len(text) > 254 or not _EMAIL.fullmatch(text):
         raise ValueError(
-            f"{text[:60]!r} is not an email address: write one such as kim@example.com (plain letters, digits, . _ + -)"
+            tr(
+                "{given!r} is not an email address: write one such as kim@example.com (plain letters, digits, . _ + -)",
+                given=text[:60],
+            )
         )
     return text

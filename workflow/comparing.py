@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from language import tr
 from workflow.case.case import PERSONAL, Case, Detail, Line, Order, Report, replace_fields
 from workflow.case.facts import FACTS, as_detail
 from workflow.case.money import show_amount
@@ -111,7 +112,9 @@ class _Lines:
             if name in known:
                 self._compare(known[name], line)
             elif self._case.claims:
-                self._contradict("lines", f"without {name[0]!r}", f"with {name[0]!r}, while something is claimed")
+                self._contradict(
+                    "lines", tr("without {name!r}", name=name[0]), tr("with {name!r}, while something is claimed", name=name[0])
+                )
             else:
                 self._lines.append(line)
         return tuple(self._lines) if (*self._lines,) != self._case.lines else None
@@ -122,13 +125,15 @@ class _Lines:
         if line.quantity > was.quantity and not self._case.claims:
             more["quantity"] = line.quantity
         elif line.quantity != was.quantity:
-            self._contradict(f"quantity of line {at + 1}", str(was.quantity), str(line.quantity))
+            self._contradict(tr("quantity of line {at}", at=at + 1), str(was.quantity), str(line.quantity))
         for name in ("price", "sale"):
             known, told = getattr(was, name), getattr(line, name)
             if known is None and told is not None:
                 more[name] = told
             elif told not in (None, known):
-                self._contradict(f"{name} of line {at + 1}", *(_shown(self._case, name, one) for one in (known, told)))
+                self._contradict(
+                    tr("{name} of line {at}", name=name, at=at + 1), *(_shown(self._case, name, one) for one in (known, told))
+                )
         if more:
             self._lines[at] = replace_fields(was, **more)
 

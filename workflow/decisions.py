@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from language import tr
 from workflow.case.case import Case, Decision, Details, Report, replace_fields
 from workflow.draft import Event
 from workflow.errors import OrderError, Refused
@@ -61,13 +62,15 @@ def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
     """
     found = standing_on(case, at, rules)
     if found is None or given.number not in (None, found.decision.number):
-        raise Refused(case.name, case.state, f"decide {given.way}", _other(case, given.number))
+        raise Refused(case.name, case.state, tr("decide {way}", way=given.way), _other(case, given.number))
     decision = found.decision
     if given.way not in found.ways:
-        why = f"it is no way out of {decision.trigger} here: there are {', '.join(found.ways)}"
-        raise Refused(case.name, case.state, f"decide {given.way}", why)
+        why = tr("it is no way out of {trigger} here: there are {ways}", trigger=decision.trigger, ways=", ".join(found.ways))
+        raise Refused(case.name, case.state, tr("decide {way}", way=given.way), why)
     if given.until is not None and given.until <= at:
-        raise Refused(case.name, case.state, f"decide {given.way}", "the instant until which it would sleep is past")
+        raise Refused(
+            case.name, case.state, tr("decide {way}", way=given.way), tr("the instant until which it would sleep is past")
+        )
     report, timer = report_of(case, decision), case.timer(decision.timer or 0)
     until = None if given.until is None else given.until.isoformat()
     told: Details = {
@@ -125,10 +128,19 @@ def _refunding_row(case: Case, event: Event, rules: Rules) -> Row:
 def _other(case: Case, number: int | None) -> str:
     """Say why an answer fits no decision that stands: who has decided what, or that nothing was asked."""
     if case.decision is not None:
-        return f"decision {number} does not stand any more; {case.decision.number} does: look at it again"
+        return tr(
+            "decision {number} does not stand any more; {number_2} does: look at it again",
+            number=number,
+            number_2=case.decision.number,
+        )
     if not case.decisions:
-        return "nothing waits for a decision"
+        return tr("nothing waits for a decision")
     last = case.decisions[-1]
     if last.way is None:
-        return f"nothing waits for a decision any more: the order has moved on without {last.trigger}"
-    return f"nothing waits for a decision any more: {last.decided_by} has decided {last.way} on {last.trigger}"
+        return tr("nothing waits for a decision any more: the order has moved on without {trigger}", trigger=last.trigger)
+    return tr(
+        "nothing waits for a decision any more: {decided_by} has decided {way} on {trigger}",
+        decided_by=last.decided_by,
+        way=last.way,
+        trigger=last.trigger,
+    )

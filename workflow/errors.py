@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
+from language import tr
+
 
 class AftersalesError(Exception):
     """Anything the application refuses or cannot do, said so that a person can act on it."""
@@ -25,8 +27,15 @@ class OrderError(AftersalesError):
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:
-        allowed = f" Allowed here: {', '.join(self.allowed)}." if self.allowed else ""
-        return f"Order {self.order} is {self.state}; {self.trigger} was not applied: {self.why}.{allowed}"
+        allowed = tr(" Allowed here: {allowed}.", allowed=", ".join(self.allowed)) if self.allowed else ""
+        return tr(
+            "Order {order} is {state}; {trigger} was not applied: {why}.{allowed}",
+            order=self.order,
+            state=self.state,
+            trigger=self.trigger,
+            why=self.why,
+            allowed=allowed,
+        )
 
 
 class InvalidTransition(OrderError):
@@ -73,4 +82,4 @@ def _place(trace: TracebackType | None) -> str | None:
     return found
 
 
-ROOMS = ("workflow", "tracing", "storage", "engine", "jobs", "inbound", "effects", "evidence", "admin", "config")
+ROOMS = ("workflow", "tracing", "language", "storage", "engine", "jobs", "inbound", "effects", "evidence", "admin", "config")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from language import tr
 from workflow.case import claims
 from workflow.case.case import Attempt, Case, Correction, Detail, Details, Report, replace_fields
 from workflow.case.facts import with_former_buyer
@@ -130,7 +131,9 @@ def _of_a_left_attempt(case: Case, event: Event, about: Attempt, report: Report,
     """Note a report on an attempt that is not current any more, and book the sum that it names."""
     came, owed = event.fields.get("amount"), claims.owed_for(case, about.number)
     if came is not None and owed is not None and int(came) > owed:
-        return _not_applicable(case, report, f"no more than was paid for attempt {about.number} can come back of it")
+        return _not_applicable(
+            case, report, tr("no more than was paid for attempt {number} can come back of it", number=about.number)
+        )
     event = replace(event, fields={**event.fields, "attempt": about.number})
     made = carry_out(case, event, rules, ABOUT_A_LEFT_ATTEMPT[event.trigger], None)
     return Received(report, Verdict.applied, step=made)
@@ -178,36 +181,41 @@ def _take(case: Case, event: Event, report: Report, rules: Rules) -> Received:
 def _may_not_be_told(case: Case, report: Report, now: datetime, rules: Rules) -> str | None:
     """Say why a report is not judged at all: it is dated ahead of now, mistyped, or a person's alone; None: it is."""
     if report.at > now + rules.policy.reports.ahead_of_now.span():
-        return f"it is dated {report.at.isoformat()}, ahead of now"
+        return tr("it is dated {at}, ahead of now", at=report.at.isoformat())
     if report.actor.startswith(PERSON):
         return None if report.fields.get("anyway") else _looks_mistyped(case, report)
     if report.trigger not in PERSONS_ALONE:
         return None
-    command = f"`aftersales report ID {report.trigger}`"
+    command = tr("`aftersales report ID {trigger}`", trigger=report.trigger)
     if "was" not in report.fields:
-        return f"only a person may do that: {command}"
+        return tr("only a person may do that: {command}", command=command)
     name, told = contradicted(report)
     what = (
-        f"a person may change that ({command}, then `exceptions retry`), or close this"
+        tr("a person may change that ({command}, then `exceptions retry`), or close this", command=command)
         if name in FIELDS["amend"]
-        else "that stays: close this"
+        else tr("that stays: close this")
     )
-    return f"{name} is {report.fields['was']}, and told as {told}: {what}"
+    return tr("{name} is {was}, and told as {told}: {what}", name=name, was=report.fields["was"], told=told, what=what)
 
 
 def _looks_mistyped(case: Case, report: Report) -> str | None:
     """Say why the date that a person has typed can hardly be right (rule 2.17)."""
     if report.at < case.order.placed_at:
-        return f"it is dated before the order was placed ({case.order.placed_at.isoformat()}): say `anyway` if that is right"
+        return tr(
+            "it is dated before the order was placed ({placed_at}): say `anyway` if that is right",
+            placed_at=case.order.placed_at.isoformat(),
+        )
     if report.trigger in ABOUT_PARCELS and case.attempts:
         number = report.fields.get("tracking_number")
         mine = [one for one in parcels.of_attempt(case.parcels, case.current) if number in (None, one.tracking_number)]
         last = max((one.news[-1][0] for one in mine if one.news), default=report.at)
         if report.at < last:
-            return f"it is dated before the last news of the parcel ({last.isoformat()}): say `anyway` if that is right"
+            return tr(
+                "it is dated before the last news of the parcel ({last}): say `anyway` if that is right", last=last.isoformat()
+            )
     ship_by = report.fields.get("ship_by")
     if ship_by is not None and datetime.fromisoformat(str(ship_by)) < case.order.placed_at:
-        return "that ship date is before the order was placed: say `anyway` if that is right"
+        return tr("that ship date is before the order was placed: say `anyway` if that is right")
     return None
 
 
@@ -249,7 +257,7 @@ def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Rec
     says = {name: value for name, value in says.items() if name != "reason" and value not in (None, was.get(name))}
     changed = [name for name in says if was.get(name) is not None]
     if report.trigger != told.trigger:
-        return _not_applicable(case, report, f"its sender has told {told.trigger} under the same key")
+        return _not_applicable(case, report, tr("its sender has told {trigger} under the same key", trigger=told.trigger))
     if not says:
         return Received(report, Verdict.applied)
     if _names_its_parcel(case, told, says):
@@ -257,7 +265,9 @@ def _correct(case: Case, report: Correction, now: datetime, rules: Rules) -> Rec
     if report.trigger not in CORRECTIONS or not {*changed} <= {*CORRECTED} or _waits(case, told):
         shown = "; ".join(_difference(case, report.trigger, name, was.get(name), says[name]) for name in changed or says)
         return _not_applicable(
-            case, report, f"it contradicts what was reported before: {shown} (another one needs another time: `--at`)"
+            case,
+            report,
+            tr("it contradicts what was reported before: {shown} (another one needs another time: `--at`)", shown=shown),
         )
     event = replace(_event(case, report, now), fields={**says, "correction": True})
     if report.trigger in SUPPLIER_REPORTS:
@@ -281,8 +291,8 @@ def _names_its_parcel(case: Case, told: Report, says: Details) -> bool:
 def _difference(case: Case, trigger: str, name: str, was: Detail, is_now: Detail) -> str:
     is_sum = name in FIELDS[trigger] and FIELDS[trigger][name].kind == "amount"
     values = (show_amount(int(one), case.order.currency) if is_sum and one is not None else one for one in (was, is_now))
-    before, now = ("not told" if one is None else one for one in values)
-    return f"{name} was {before} and is {now}"
+    before, now = (tr("not told") if one is None else one for one in values)
+    return tr("{name} was {before} and is {now}", name=name, before=before, now=now)
 
 
 def _is_further_news(report: Report, told: Report) -> bool:
@@ -318,7 +328,13 @@ def _of_another_attempt(case: Case, event: Event, about: Attempt, rules: Rules) 
     rows = ROWS_BY_STATE_AND_TRIGGER.get((str(case.state), event.trigger), ())
     if about.number > case.current or not any("earlier_attempt" in row.guards for row in rows):
         return _not_applicable(
-            case, report, f"it is about attempt {about.number} ({about.supplier}), which is not current any more"
+            case,
+            report,
+            tr(
+                "it is about attempt {number} ({supplier}), which is not current any more",
+                number=about.number,
+                supplier=about.supplier,
+            ),
         )
     news = parcels.take_in(case, event, about)
     if news is None:
@@ -344,7 +360,7 @@ def _of_parcels(case: Case, event: Event, report: Report, rules: Rules) -> Recei
         return _take(case, event, report, rules)
     was_allowed, where = parcels.in_order(case, event, case.attempt, news.about)
     if not was_allowed:
-        return _not_applicable(case, report, "it is older news, and was not allowed when it occurred")
+        return _not_applicable(case, report, tr("it is older news, and was not allowed when it occurred"))
     received = Received(report, Verdict.refused) if where is stands else _take(case, event, report, rules)
     if received.step is not None:
         return received

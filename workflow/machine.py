@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from transitions import Machine
 
 import workflow.checks  # noqa: F401  (the process is checked before it is used)
+from language import tr
 from workflow.case.case import Case, Details, Parcel
 from workflow.errors import InvalidTransition, Refused
 from workflow.rules.guards import GUARDS, GuardContext
@@ -83,7 +84,7 @@ def decide(
     here = str(case.state or NEW)
     rows = ROWS_BY_STATE_AND_TRIGGER.get((here, trigger))
     if rows is None:
-        raise InvalidTransition(case.name, case.state, trigger, f"it is not allowed in {here}", allowed_now(case))
+        raise InvalidTransition(case.name, case.state, trigger, tr("it is not allowed in {here}", here=here), allowed_now(case))
     if not rows[0].guards and (known := _DECIDED.get((here, trigger, 0))):
         return known  # nothing is to be asked
     question = GuardContext(case, fields, rules, at, case.parcels if parcels is None else parcels)
@@ -115,5 +116,5 @@ def _why_not(rows: tuple[Row, ...], question: GuardContext) -> str:
     passed = [list(takewhile(lambda name: GUARDS[name].allows(question), row.guards)) for row in rows]
     furthest = max(map(len, passed))
     closest = [row.guards[len(names) :] for row, names in zip(rows, passed, strict=True) if len(names) == furthest]
-    reasons = (GUARDS[left[0]].refusal if left else "it has nowhere to go back to" for left in closest)
+    reasons = (tr(GUARDS[left[0]].refusal) if left else tr("it has nowhere to go back to") for left in closest)
     return "; ".join(dict.fromkeys(reasons))

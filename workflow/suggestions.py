@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from language import tr
+
 MOST_NAMED = 40
 """Names that are listed where none is near."""
 
@@ -16,6 +18,6 @@ def did_you_mean(typed: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(typed, names, n=1, cutoff=0.68)
     if near:
-        return f"; did you mean {near[0]}?"
-    others = f" and {len(names) - MOST_NAMED} others" if len(names) > MOST_NAMED else ""
-    return f"; known are {', '.join(names[:MOST_NAMED])}{others}"
+        return tr("; did you mean {near}?", near=near[0])
+    others = tr(" and {count} others", count=len(names) - MOST_NAMED) if len(names) > MOST_NAMED else ""
+    return tr("; known are {names}{others}", names=", ".join(names[:MOST_NAMED]), others=others)

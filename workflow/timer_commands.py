@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from language import tr
 from workflow.case.case import Case, Details, Timer
 from workflow.decisions import Answer, answer
 from workflow.draft import Event
@@ -33,11 +34,16 @@ def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: R
     """
     timer = case.timer(number)
     if timer is None:
-        raise Refused(case.name, case.state, f"{action} of timer {number}", "it does not run any more")
+        raise Refused(
+            case.name,
+            case.state,
+            tr("{action} of timer {number}", action=action, number=number),
+            tr("it does not run any more"),
+        )
     if timer.status is TimerStatus.waiting:
         return _decide(case, timer, action, at, actor, rules, fields)
     if why := _why_not(timer, action) or _beyond(fields):
-        raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
+        raise Refused(case.name, case.state, tr("{action} of {trigger}", action=action, trigger=timer.trigger), why)
     if action == "fire":
         return step(case, Event(timer.trigger, at, at, actor, fields, timer=timer), rules)
     if action == "retime" and retimed(case, timer, rules) == timer:
@@ -55,11 +61,11 @@ def _decide(case: Case, timer: Timer, action: str, at: datetime, actor: str, rul
 
     """
     if case.decision is None or case.decision.timer != timer.number:
-        why = "it waits behind another decision: answer that one first (`decide`)"
-        raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
+        why = tr("it waits behind another decision: answer that one first (`decide`)")
+        raise Refused(case.name, case.state, tr("{action} of {trigger}", action=action, trigger=timer.trigger), why)
     if action not in _ANSWERS:
-        why = "it waits for a decision: decide yes, or stay with --until"
-        raise Refused(case.name, case.state, f"{action} of {timer.trigger}", why)
+        why = tr("it waits for a decision: decide yes, or stay with --until")
+        raise Refused(case.name, case.state, tr("{action} of {trigger}", action=action, trigger=timer.trigger), why)
     due_at, reason = fields.get("due_at"), fields.get("reason")
     until = datetime.fromisoformat(str(due_at)) if due_at else None
     given = Answer(_ANSWERS[action], actor, case.decision.number, until, None if reason is None else str(reason))
@@ -74,16 +80,22 @@ def _beyond(fields: Details) -> str | None:
     due_at = fields.get("due_at")
     if due_at is None or FIRST_YEAR <= datetime.fromisoformat(str(due_at)).year <= LAST_YEAR:
         return None
-    return f"it would be due outside the years {FIRST_YEAR}-{LAST_YEAR}"
+    return tr("it would be due outside the years {first_year}-{last_year}", first_year=FIRST_YEAR, last_year=LAST_YEAR)
 
 
 def _why_not(timer: Timer, action: str) -> str | None:
     if action == "fire" and timer.status != TimerStatus.pending:
-        return "it is paused: resume it first" if timer.paused_by or timer.paused_at else f"it waits: {_RESTS}"
+        return (
+            tr("it is paused: resume it first") if timer.paused_by or timer.paused_at else tr("it waits: {rests}", rests=_RESTS)
+        )
     if action == "pause" and timer.paused_by is not None:
-        return f"{timer.paused_by} has paused it already"
+        return tr("{paused_by} has paused it already", paused_by=timer.paused_by)
     if action == "resume" and timer.paused_by is None:
-        return "no person has paused it" if timer.status is TimerStatus.pending else f"no person has paused it: {_RESTS}"
+        return (
+            tr("no person has paused it")
+            if timer.status is TimerStatus.pending
+            else tr("no person has paused it: {rests}", rests=_RESTS)
+        )
     return None
 
 

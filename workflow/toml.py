@@ -3,6 +3,8 @@
 import tomllib
 from typing import Any
 
+from language import tr
+
 
 def parse(text: str) -> dict[str, Any]:
     """Return the tables of a document.
@@ -16,4 +18,4 @@ def parse(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError:
         raise
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(tr("it is nested too deeply")) from None

@@ -3,9 +3,11 @@
 import click
 
 from admin.app import App, now
+from admin.output import print_wrapped
+from admin.progress import progress
 from admin.text import safe
 from engine.auditing import Anchor, Deep, anchor, audit, changed_since
-from workflow.plurals import counted
+from language import counted, tr
 
 
 @click.command("audit")
@@ -20,28 +22,54 @@ def audit_command(ctx: click.Context, deep: bool, make_anchor: bool, since: str 
     A person with write access can also recompute a whole chain: only a check against an anchor shows that.
     """
     if make_anchor and (deep or since is not None):
-        raise click.UsageError("--anchor prints a digest and checks nothing: give it alone.")
+        raise click.UsageError(tr("--anchor prints a digest and checks nothing: give it alone."))
     kept = Anchor.parse(since) if since is not None else None
     app = App(ctx)
     database = app.ready()
     if make_anchor:
         made = anchor(database, now())
         click.echo(str(made))
-        covers = f"{counted(made.orders, 'history', 'histories')} as recorded by {app.when(made.at, how_far=False)}"
-        click.echo(f"It covers {covers}; what is younger may still be written by a transaction that is open.", err=True)
+        covers = tr(
+            "{histories} as recorded by {at}",
+            histories=counted(made.orders, "history", "histories"),
+            at=app.when(made.at, how_far=False),
+        )
+        click.echo(
+            tr("It covers {covers}; what is younger may still be written by a transaction that is open.", covers=covers),
+            err=True,
+        )
         return
-    found = audit(database, Deep(app.rules_for_reading(), app.vault()) if deep else None)
+    with progress(tr("histories")) as bar:
+        found = audit(database, Deep(app.rules_for_reading(), app.vault()) if deep else None, bar.reach)
     for name, wrong in found.broken:
         click.echo(f"{safe(name)}: {wrong}")
-    click.echo(f"{counted(found.orders, 'history', 'histories')} checked, {len(found.broken)} broken.")
+    print_wrapped(
+        tr(
+            "{histories} checked, {count} broken.",
+            histories=counted(found.orders, "history", "histories"),
+            count=len(found.broken),
+        )
+    )
     if found.unsealed:
         begun = counted(found.unsealed, "history", "histories")
-        more = "" if deep else ": audit --deep tells them again"
-        click.echo(f"Of {begun} that an older program began, only what was written since could be compared{more}.")
+        more = "" if deep else tr(": audit --deep tells them again")
+        print_wrapped(
+            tr(
+                "Of {begun} that an older program began, only what was written since could be compared{more}.",
+                begun=begun,
+                more=more,
+            )
+        )
     if found.untold:
         untold = counted(found.untold, "history", "histories")
-        click.echo(f"{untold} could not be told again (older programs, erased buyers, orders of a chain).")
+        print_wrapped(tr("{untold} could not be told again (older programs, erased buyers, orders of a chain).", untold=untold))
     changed = changed_since(database, kept) if kept else None
     if kept:
-        click.echo(f"Since the anchor of {app.when(kept.at)}: {changed or 'nothing recorded before it was changed'}.")
+        print_wrapped(
+            tr(
+                "Since the anchor of {at}: {changed}.",
+                at=app.when(kept.at),
+                changed=changed or tr("nothing recorded before it was changed"),
+            )
+        )
     ctx.exit(1 if found.broken or changed else 0)

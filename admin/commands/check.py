@@ -6,15 +6,15 @@ from datetime import timedelta
 import click
 
 from admin.app import App, has_test_clock, now
-from admin.output import iso, print_json
+from admin.output import iso, print_json, print_wrapped
 from admin.text import safe
 from effects.letters import Letters
 from engine.evidence_keeping import compare
 from engine.health import RESTORE, Health, Overdue, health
 from evidence.vault import VaultFailed
 from jobs.clock import PlausibleClock
+from language import counted, tr
 from workflow.errors import AftersalesError
-from workflow.plurals import counted
 from workflow.policy.policy import calendar_of
 
 Finding = tuple[str, str, str]
@@ -50,6 +50,7 @@ CHECKS = {
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
+LEVELS = ("error", "warning", "info")
 
 
 @click.command("check")
@@ -64,10 +65,13 @@ def check_command(ctx: click.Context, as_json: bool, deep: bool) -> None:
         print_json([{"id": key, "level": level, "message": text} for key, level, text in found])
     else:
         for key, level, text in found:
-            click.echo(f"{level:>7} {key}  {safe(text)}")
-        click.echo(
-            f"{counted(sum(level == 'error' for _, level, _ in found), 'error')}, "
-            f"{counted(sum(level == 'warning' for _, level, _ in found), 'warning')}"
+            print_wrapped(f"{tr(level):>7} {key}  {safe(text)}")
+        print_wrapped(
+            tr(
+                "{errors}, {warnings}",
+                errors=counted(sum((level == "error" for _, level, _ in found)), "error"),
+                warnings=counted(sum((level == "warning" for _, level, _ in found)), "warning"),
+            )
         )
     ctx.exit(1 if any(level == "error" for _, level, _ in found) else 0)
 
@@ -112,25 +116,29 @@ def _policy_findings(app: App) -> Iterator[Finding]:
         yield (
             "A011",
             "warning",
-            f"the working days of {soon.year} are not announced yet: deadlines there are provisional",
+            tr("the working days of {year} are not announced yet: deadlines there are provisional", year=soon.year),
         )
     used = {channel for effect in policy.effects.channels.values() for channel in effect} | {*policy.effects.default_channels}
     if used == {"log"}:
-        yield "A012", "warning", "no message leaves this machine: all channels of the policy are 'log'"
+        yield "A012", "warning", tr("no message leaves this machine: all channels of the policy are 'log'")
     if "email" in used and app.settings.smtp.host is None:
-        yield "A013", "error", "the policy sends email and no SMTP server is set up: set [smtp] host"
+        yield "A013", "error", tr("the policy sends email and no SMTP server is set up: set [smtp] host")
 
 
 def _daemon_findings(found: Health) -> Iterator[Finding]:
     beat = found.heartbeat
     if has_test_clock():
-        yield "A014", "info", "the database has a test clock: `aftersales once --until INSTANT` moves it"
+        yield "A014", "info", tr("the database has a test clock: `aftersales once --until INSTANT` moves it")
     elif beat is None or beat.stopped_at:
-        yield "A014", "warning", "no daemon is running: `aftersales run`, or `aftersales once` from cron"
+        yield "A014", "warning", tr("no daemon is running: `aftersales run`, or `aftersales once` from cron")
     elif now() - beat.last_tick > timedelta(seconds=60):
-        yield "A004", "error", f"daemon {beat.daemon} has written no heartbeat since {iso(beat.last_tick)}"
+        yield (
+            "A004",
+            "error",
+            tr("daemon {daemon} has written no heartbeat since {last_tick}", daemon=beat.daemon, last_tick=iso(beat.last_tick)),
+        )
     if found.overdue:
-        yield "A015", "warning", f"{counted(found.overdue, 'timer')} overdue for more than 30 seconds"
+        yield "A015", "warning", tr("{timers} overdue for more than 30 seconds", timers=counted(found.overdue, "timer"))
 
 
 def _work_findings(found: Health) -> Iterator[Finding]:
@@ -139,7 +147,10 @@ def _work_findings(found: Health) -> Iterator[Finding]:
         yield (
             "A016",
             "warning",
-            f"{counted(counts['timers']['failed'], 'timer')} set aside after failing: aftersales timers --status failed",
+            tr(
+                "{timers} set aside after failing: aftersales timers --status failed",
+                timers=counted(counts["timers"]["failed"], "timer"),
+            ),
         )
     yield from _unsent_findings(found.unsent)
     for status in ("dead", "parked"):
@@ -147,19 +158,31 @@ def _work_findings(found: Health) -> Iterator[Finding]:
             yield (
                 "A017",
                 "warning",
-                f"{counted(counts['effects'][status], 'effect')} {status}: aftersales effects --status {status}",
+                tr(
+                    "{effects} {status}: aftersales effects --status {status}",
+                    effects=counted(counts["effects"][status], "effect"),
+                    status=status,
+                ),
             )
-    for status, then in (("held", "; to go live, aftersales observe end"), ("asked", "")):
+    for status, then in (("held", tr("; to go live, aftersales observe end")), ("asked", "")):
         if count := counts["effects"].get(status):
-            what = f"{counted(count, 'effect')} awaiting a decision: aftersales effects --status {status}"
+            what = tr(
+                "{effects} awaiting a decision: aftersales effects --status {status}",
+                effects=counted(count, "effect"),
+                status=status,
+            )
             yield "A018", "warning", f"{what}{then}"
     if standing := counts["decisions"].get("standing"):
-        yield "A028", "warning", f"{counted(standing, 'step')} waiting for a decision: aftersales decisions --sleeping"
+        yield (
+            "A028",
+            "warning",
+            tr("{steps} waiting for a decision: aftersales decisions --sleeping", steps=counted(standing, "step")),
+        )
     if counts["attention"]:
         yield (
             "A019",
             "warning",
-            f"{counted(sum(counts['attention'].values()), 'flag')} for a person: aftersales orders --attention",
+            tr("{flags} for a person: aftersales orders --attention", flags=counted(sum(counts["attention"].values()), "flag")),
         )
 
 
@@ -167,20 +190,37 @@ _CARRIED = "--status written --status leaving"
 
 
 def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
-    waits = "for more than ten minutes"
+    waits = tr("for more than ten minutes")
     if unsent.effects:
         yield (
             "A021",
             "warning",
-            f"{counted(unsent.effects, 'effect')} ready {waits}: aftersales effects --status ready",
+            tr(
+                "{effects} ready {waits}: aftersales effects --status ready",
+                effects=counted(unsent.effects, "effect"),
+                waits=waits,
+            ),
         )
     if unsent.messages:
-        yield "A021", "warning", f"{counted(unsent.messages, 'message')} due {waits}: aftersales effects {_CARRIED}"
+        yield (
+            "A021",
+            "warning",
+            tr(
+                "{messages} due {waits}: aftersales effects {carried}",
+                messages=counted(unsent.messages, "message"),
+                waits=waits,
+                carried=_CARRIED,
+            ),
+        )
     if unsent.carried:
         yield (
             "A021",
             "warning",
-            f"{counted(unsent.carried, 'effect')} leaving whose messages have all ended: aftersales effects {_CARRIED}",
+            tr(
+                "{effects} leaving whose messages have all ended: aftersales effects {carried}",
+                effects=counted(unsent.carried, "effect"),
+                carried=_CARRIED,
+            ),
         )
 
 
@@ -189,14 +229,22 @@ def _damage_findings(app: App, deep: bool) -> Iterator[Finding]:
         return
     size = app.database.file.stat().st_size
     if size > LOOKED_THROUGH_BYTES and not deep:
-        yield "A025", "info", f"the file of {size / 1_000_000:,.0f} MB was not looked through for damage: check --deep does"
+        yield (
+            "A025",
+            "info",
+            tr("the file of {size:,.0f} MB was not looked through for damage: check --deep does", size=size / 1000000),
+        )
         return
     try:
         problem = app.database.damage()
     except AftersalesError as error:
         problem = str(error)
     if problem:
-        yield "A025", "error", f"the database file is damaged ({problem}): stop the daemon, and restore a backup"
+        yield (
+            "A025",
+            "error",
+            tr("the database file is damaged ({problem}): stop the daemon, and restore a backup", problem=problem),
+        )
 
 
 def _clock_findings(app: App, found: Health) -> Iterator[Finding]:
@@ -207,16 +255,37 @@ def _clock_findings(app: App, found: Health) -> Iterator[Finding]:
         yield "A027", "error", why
     elif found.last_recorded - now() > AHEAD_OF_NOW:
         recorded = iso(found.last_recorded)
-        yield "A027", "warning", f"things were recorded at {recorded}, which is ahead of this machine's clock: is it set right?"
+        yield (
+            "A027",
+            "warning",
+            tr(
+                "things were recorded at {recorded}, which is ahead of this machine's clock: is it set right?",
+                recorded=recorded,
+            ),
+        )
 
 
 def _operation_findings(found: Health) -> Iterator[Finding]:
     for one in found.operations:
         if one.kind == RESTORE:
-            yield "A024", "warning", f"restored by {one.by} at {iso(one.begun_at)}, and held since: aftersales observe end"
+            yield (
+                "A024",
+                "warning",
+                tr(
+                    "restored by {by} at {begun_at}, and held since: aftersales observe end",
+                    by=one.by,
+                    begun_at=iso(one.begun_at),
+                ),
+            )
         elif one.interrupted:
-            what = f"{one.kind} {one.id}, begun by {one.by} at {iso(one.begun_at)}, was interrupted"
-            yield "A022", "warning", f"{what}: a daemon finishes it, or `aftersales once`"
+            what = tr(
+                "{kind} {id}, begun by {by} at {begun_at}, was interrupted",
+                kind=one.kind,
+                id=one.id,
+                by=one.by,
+                begun_at=iso(one.begun_at),
+            )
+            yield "A022", "warning", tr("{what}: a daemon finishes it, or `aftersales once`", what=what)
 
 
 def _evidence_findings(app: App) -> Iterator[Finding]:
@@ -231,12 +300,30 @@ def _evidence_findings(app: App) -> Iterator[Finding]:
     if found.missing:
         named = ", ".join(sorted(sha256[:12] for sha256 in found.missing)[:3])
         more = ", …" if len(found.missing) > 3 else ""
-        yield "A023", "error", f"{counted(len(found.missing), 'file')} of evidence missing from {vault.location}: {named}{more}"
+        yield (
+            "A023",
+            "error",
+            tr(
+                "{files} of evidence missing from {location}: {named}{more}",
+                files=counted(len(found.missing), "file"),
+                location=vault.location,
+                named=named,
+                more=more,
+            ),
+        )
     if found.unclaimed:
-        yield "A023", "warning", f"{counted(len(found.unclaimed), 'file')} of evidence that no claim has: a daemon removes them"
+        yield (
+            "A023",
+            "warning",
+            tr("{files} of evidence that no claim has: a daemon removes them", files=counted(len(found.unclaimed), "file")),
+        )
 
 
 def _size_finding(app: App, found: Health) -> Finding:
     about = "about " if app.database.is_shared else ""
     told = ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
-    return "A020", "info", f"{found.bytes_used / 1_000_000:,.1f} MB; {about}rows: {told}"
+    return (
+        "A020",
+        "info",
+        tr("{bytes_used:,.1f} MB; {about}rows: {told}", bytes_used=found.bytes_used / 1000000, about=about, told=told),
+    )

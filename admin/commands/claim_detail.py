@@ -10,15 +10,15 @@ import click
 from admin.app import App, now, person
 from admin.commands.claims import stage
 from admin.options import JSON
-from admin.output import fields_of, new_file, print_json, refuse_existing
+from admin.output import fields_of, new_file, print_json, print_wrapped, refuse_existing
 from admin.tables import print_rows
 from admin.text import safe
 from engine.claim_views import EvidenceFile, claims_of, file_of, preview_remedies
+from language import counted, tr
 from workflow.case import claims
 from workflow.case.case import Case, Claim
 from workflow.case.money import show_amount
 from workflow.errors import AftersalesError, OrderError, UsageError
-from workflow.plurals import counted
 
 if TYPE_CHECKING:
     from evidence.vault import Vault
@@ -40,9 +40,9 @@ def show_command(ctx: click.Context, identity: str, images: Path | None, as_json
     if as_json:
         print_json({"order": case.name, "state": case.state, "claims": [_claim_json(case, one, files) for one in case.claims]})
         return
-    click.echo(f"Order {safe(case.name)} is {case.state}.")
+    print_wrapped(tr("Order {name} is {state}.", name=safe(case.name), state=case.state))
     for claim in case.claims:
-        click.echo(f"\nClaim {claim.number}: {claim.kind}")
+        print_wrapped(tr("\nClaim {number}: {kind}", number=claim.number, kind=claim.kind))
         for name, value in _facts(app, case, claim, files):
             click.echo(f"  {name}: {safe(value)}")
         _print_files([one for one in files if one.claim == claim.number])
@@ -57,27 +57,27 @@ def _claim_json(case: Case, claim: Claim, files: Sequence[EvidenceFile]) -> dict
 def _facts(app: App, case: Case, claim: Claim, files: Sequence[EvidenceFile]) -> Iterator[tuple[str, str]]:
     kept = {one.sha256 for one in files}
     value = claims.worth(case, dict(claim.pieces))
-    yield "claimed", claims.written(case, dict(claim.pieces))
-    yield "worth", "not known: no price" if value is None else show_amount(value, case.order.currency)
-    yield "the customer asks for", claim.remedy
-    yield "opened", app.when(claim.opened_at)
-    yield "stage", stage(claim)
+    yield tr("claimed"), claims.written(case, dict(claim.pieces))
+    yield tr("worth"), tr("not known: no price") if value is None else show_amount(value, case.order.currency)
+    yield tr("the customer asks for"), claim.remedy
+    yield tr("opened"), app.when(claim.opened_at)
+    yield tr("stage"), stage(claim)
     if claim.decided_at:
-        yield "verdict", f"{claim.verdict}, {app.when(claim.decided_at)}"
+        yield tr("verdict"), f"{claim.verdict}, {app.when(claim.decided_at)}"
     named = [one for one in claim.evidence if one not in kept]
     if named:
-        yield "evidence that is not kept here", ", ".join(named)
+        yield tr("evidence that is not kept here"), ", ".join(named)
     for timer in case.timers:
         if timer.claim == claim.number and timer.status == "pending":
-            yield f"deadline ({timer.trigger})", app.when(timer.due_at)
+            yield tr("deadline ({trigger})", trigger=timer.trigger), app.when(timer.due_at)
     if claim.replacement:
-        yield "replacement", f"order {case.order.shop}/{claim.replacement}"
+        yield tr("replacement"), tr("order {shop}/{replacement}", shop=case.order.shop, replacement=claim.replacement)
 
 
 def _print_files(files: Sequence[EvidenceFile]) -> None:
     rows = [
         (
-            one.name or "(erased)",
+            one.name or tr("(erased)"),
             one.kind,
             f"{one.width} × {one.height}",
             f"{one.bytes:,} B",
@@ -108,7 +108,14 @@ def _write_page(app: App, case: Case, files: Sequence[EvidenceFile], target: Pat
     text = page.render(order=safe(case.name), state=case.state, written=written, claims=told)
     with new_file(target) as file:
         file.write(text.encode())
-    click.echo(f"Wrote {target}: {counted(len(files), 'file')} of {counted(len(case.claims), 'claim')}.")
+    print_wrapped(
+        tr(
+            "Wrote {target}: {files} of {claims}.",
+            target=target,
+            files=counted(len(files), "file"),
+            claims=counted(len(case.claims), "claim"),
+        )
+    )
 
 
 def _picture(app: App, vault: "Vault", one: EvidenceFile) -> dict[str, Any]:
@@ -126,12 +133,22 @@ def _picture(app: App, vault: "Vault", one: EvidenceFile) -> dict[str, Any]:
     return {
         "image": image,
         "instead": instead,
-        "name": safe(one.name or "(erased)"),
-        "size": f"{one.kind}, {one.width} × {one.height} pixels, {one.bytes:,} bytes",
-        "added": f"{app.when(one.added_at, how_far=False)} by {safe(one.added_by)}",
+        "name": safe(one.name or tr("(erased)")),
+        "size": tr(
+            "{kind}, {width} × {height} pixels, {bytes:,} bytes",
+            kind=one.kind,
+            width=one.width,
+            height=one.height,
+            bytes=one.bytes,
+        ),
+        "added": tr("{added_at} by {added_by}", added_at=app.when(one.added_at, how_far=False), added_by=safe(one.added_by)),
         "sha256": one.sha256,
         "elsewhere": [safe(location) for location in one.elsewhere],
     }
+
+
+PREVIEWED = ("claimed", "worth", "refund would ask for", "could still come back", "replacement", "left to claim")
+"""What a preview tells, as --json names it."""
 
 
 @click.command("preview")
@@ -143,24 +160,25 @@ def preview_command(ctx: click.Context, identity: str, as_json: bool) -> None:
     found = preview_remedies(App(ctx).ready(), identity)
     case, claim, currency = found.case, found.claim, found.case.order.currency
     asks_for = _sum(found.refund_asks_for, currency)
-    told = {
-        "claimed": claims.written(case, dict(claim.pieces)),
-        "worth": _sum(found.worth, currency),
-        "refund would ask for": "the full amount paid; a person names the sum" if found.worth is None else asks_for,
-        "could still come back": _sum(found.may_still_come_back, currency),
-        "replacement": "possible" if found.replacement_possible else "no: it is the second one already",
-        "left to claim": found.left_to_claim or "nothing",
-    }
+    values = (
+        claims.written(case, dict(claim.pieces)),
+        _sum(found.worth, currency),
+        tr("the full amount paid; a person names the sum") if found.worth is None else asks_for,
+        _sum(found.may_still_come_back, currency),
+        tr("possible") if found.replacement_possible else tr("no: it is the second one already"),
+        found.left_to_claim or tr("nothing"),
+    )
+    told = dict(zip(PREVIEWED, values, strict=True))
     if as_json:
         print_json({"order": case.name, "claim": claim.number, **told})
         return
-    click.echo(f"Order {safe(case.name)}, claim {claim.number} ({claim.kind}):")
+    print_wrapped(tr("Order {name}, claim {number} ({kind}):", name=safe(case.name), number=claim.number, kind=claim.kind))
     for name, text in told.items():
-        click.echo(f"  {name}: {safe(text)}")
+        click.echo(f"  {tr(name)}: {safe(text)}")
 
 
 def _sum(amount: int | None, currency: str) -> str:
-    return "not known" if amount is None else show_amount(amount, currency)
+    return tr("not known") if amount is None else show_amount(amount, currency)
 
 
 @click.group("evidence")
@@ -185,7 +203,7 @@ def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reop
     database = app.ready()
     for path in paths:
         if not path.exists():
-            raise UsageError(f"{path} does not exist")
+            raise UsageError(tr("{path} does not exist", path=path))
     trigger = "reopen_claim" if reopen else "submit_evidence"
     submission = Submission(identity, paths, person(), trigger, reason)
     try:
@@ -193,13 +211,25 @@ def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reop
     except OrderError as error:
         if reopen or "reopen_claim" not in error.allowed:
             raise
-        raise AftersalesError(f"{error} To open the rejected claim again with these files: --reopen.") from error
+        raise AftersalesError(
+            tr("{error} To open the rejected claim again with these files: --reopen.", error=error)
+        ) from error
     case = added.outcome.case
-    click.echo(f"Order {safe(case.name)} is {case.state}; claim {len(case.claims)} has {counted(added.new, 'more file')}.")
+    print_wrapped(
+        tr(
+            "Order {name} is {state}; claim {count} has {more_files}.",
+            name=safe(case.name),
+            state=case.state,
+            count=len(case.claims),
+            more_files=counted(added.new, tr("more file")),
+        )
+    )
     _print_files(added.files)
     for one in added.files:
         for location in one.elsewhere:
-            click.echo(f"Look twice: {safe(one.name or one.sha256[:12])} is also in {safe(location)}.")
+            print_wrapped(
+                tr("Look twice: {name} is also in {location}.", name=safe(one.name or one.sha256[:12]), location=safe(location))
+            )
 
 
 @evidence_command.command("save")
@@ -218,4 +248,11 @@ def save_command(ctx: click.Context, identity: str, digest: str, target: Path, o
     content = app.vault().get(ORIGINALS if original else SHOWN, one.sha256)
     with new_file(target) as file:
         file.write(content)
-    click.echo(f"Saved {target} ({one.kind if original else one.shown}, {len(content):,} bytes).")
+    print_wrapped(
+        tr(
+            "Saved {target} ({kind}, {count:,} bytes).",
+            target=target,
+            kind=one.kind if original else one.shown,
+            count=len(content),
+        )
+    )

@@ -12,6 +12,7 @@ from admin.lists import Paging, list_options, print_page
 from admin.tables import overdue
 from engine import views
 from engine.views import ClaimSummary, Filter
+from language import tr
 from workflow.case.case import Claim
 from workflow.vocabulary import ClaimStatus, ClaimVerdict, Remedy
 
@@ -46,7 +47,7 @@ def claims_command(
         due = overdue(app.brief(one.next_due), one.next_due, now())
         return one.order, one.number, one.kind, one.written, stage(one), due
 
-    columns = ("order", "claim", "kind", "pieces", "stage", "next deadline")
+    columns = ("order", "claim", "kind", "pieces", "stage", tr("next deadline"))
     print_page("claims", page, paging, columns, cells, "No such claims.")
 
 
@@ -55,9 +56,12 @@ def stage(claim: Claim | ClaimSummary) -> str:
     if claim.status is not ClaimStatus.open:
         return claim.status
     if claim.verdict is ClaimVerdict.approved:
-        choices = {Remedy.refund: "approved: the refund is awaited", Remedy.reissue: "approved: the replacement is awaited"}
-        return choices[claim.chosen] if claim.chosen else "approved: choose refund or reissue"
+        choices = {
+            Remedy.refund: tr("approved: the refund is awaited"),
+            Remedy.reissue: tr("approved: the replacement is awaited"),
+        }
+        return choices[claim.chosen] if claim.chosen else tr("approved: choose refund or reissue")
     evidence, verification_due = bool(claim.evidence), claim.verification_due
     if evidence and not verification_due:
-        return "the platform's verdict is awaited"
-    return "more evidence is awaited" if evidence else "evidence is awaited"
+        return tr("the platform's verdict is awaited")
+    return tr("more evidence is awaited") if evidence else tr("evidence is awaited")

@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from admin.app import App, now, person
-from admin.output import iso
+from admin.output import iso, print_wrapped
+from admin.progress import progress
 from jobs.ownership import AlreadyRunning, unowned
+from language import counted, tr
 from storage.database import Database
 from workflow.errors import UsageError
-from workflow.plurals import counted
 
 
 @click.group("db")
@@ -35,14 +36,21 @@ def upgrade_command(ctx: click.Context, test_clock: bool) -> None:
             with unowned(database, now()):
                 before = upgrade(database)
         except AlreadyRunning as error:
-            raise AlreadyRunning(f"{error}, then upgrade") from None
+            raise AlreadyRunning(tr("{error}, then upgrade", error=error)) from None
     else:
         before = upgrade(database)
     if test_clock:
         trying.give_clock(database, now())
-    click.echo(f"{database.location}: version {before or 'none'} -> {database.schema()}")
+    print_wrapped(
+        tr(
+            "{location}: version {before} -> {database}",
+            location=database.location,
+            before=before or tr("none"),
+            database=database.schema(),
+        )
+    )
     if test_clock:
-        click.echo(f"Its test clock stands at {iso(now())}; `aftersales once --until 2d` moves it.")
+        print_wrapped(tr("Its test clock stands at {value}; `aftersales once --until 2d` moves it.", value=iso(now())))
 
 
 @db_command.command("copy")
@@ -60,18 +68,26 @@ def copy_command(ctx: click.Context, target: str) -> None:
     source, copied_to = App(ctx).ready(), Database(target)
     ctx.call_on_close(copied_to.close)
     if copied_to.url == source.url or (copied_to.file and copied_to.file == source.file):
-        raise UsageError("that is the same database")
+        raise UsageError(tr("that is the same database"))
     with ExitStack() as both:
         for database in (source, copied_to):
             if database.exists():
                 both.enter_context(unowned(database, now()))
         upgrade(copied_to)
-        for one in copy(source, copied_to):
-            resumed = f", {one.before} were there" if one.before else ""
-            click.echo(f"{one.table:>16}  {counted(one.rows, 'row')}{resumed}")
+        with progress(tr("rows")) as bar:
+            copied = copy(source, copied_to, lambda _, rows: bar.advance(rows))
+        for one in copied:
+            resumed = tr(", {before} were there", before=one.before) if one.before else ""
+            print_wrapped(tr("{table:>16}  {rows}{resumed}", table=one.table, rows=counted(one.rows, "row"), resumed=resumed))
         orders = verify(source, copied_to)
-    click.echo(f"Copied to {copied_to.location}, and checked: {counted(orders, 'order')}, every history holds.")
-    click.echo("To work with it, set `database` in the settings, or AFTERSALES_DATABASE.")
+    print_wrapped(
+        tr(
+            "Copied to {location}, and checked: {orders}, every history holds.",
+            location=copied_to.location,
+            orders=counted(orders, "order"),
+        )
+    )
+    print_wrapped(tr("To work with it, set `database` in the settings, or AFTERSALES_DATABASE."))
 
 
 @db_command.command("backup")
@@ -85,14 +101,24 @@ def backup_command(ctx: click.Context, target: Path) -> None:
     from engine.backups import back_up, evidence_beside
 
     if not target.parent.is_dir():
-        raise UsageError(f"there is no folder {target.parent}")
+        raise UsageError(tr("there is no folder {parent}", parent=target.parent))
     app = App(ctx)
     done = back_up(app.ready(), app.vault(), target)
-    files = f" and {counted(done.files, 'file')} of evidence to {evidence_beside(target)}" if done.files else ""
-    click.echo(f"Backed up {counted(done.orders, 'order')} to {target}{files}; checked.")
+    files = (
+        tr(" and {files} of evidence to {target}", files=counted(done.files, "file"), target=evidence_beside(target))
+        if done.files
+        else ""
+    )
+    print_wrapped(
+        tr("Backed up {orders} to {target}{files}; checked.", orders=counted(done.orders, "order"), target=target, files=files)
+    )
     if done.missing:
         click.echo(
-            f"Missing from the store before: {counted(len(done.missing), 'file')} of evidence (aftersales check)", err=True
+            tr(
+                "Missing from the store before: {files} of evidence (aftersales check)",
+                files=counted(len(done.missing), "file"),
+            ),
+            err=True,
         )
 
 
@@ -110,17 +136,21 @@ def restore_command(ctx: click.Context, source: Path, replace: bool) -> None:
     app = App(ctx)
     database = app.database
     if database.file is None:
-        raise UsageError("`db restore` restores SQLite; use pg_restore for a PostgreSQL database")
+        raise UsageError(tr("`db restore` restores SQLite; use pg_restore for a PostgreSQL database"))
     if not source.is_file():
-        raise UsageError(f"{source} is a folder" if source.is_dir() else f"there is no file {source}")
+        raise UsageError(
+            tr("{source} is a folder", source=source) if source.is_dir() else tr("there is no file {source}", source=source)
+        )
     if database.file.exists() and source.samefile(database.file):
-        raise UsageError("that is the database itself: name a backup of it")
+        raise UsageError(tr("that is the database itself: name a backup of it"))
     if database.exists() and not replace:
-        raise UsageError(f"there is a database at {database.location}: --replace keeps it under another name")
+        raise UsageError(
+            tr("there is a database at {location}: --replace keeps it under another name", location=database.location)
+        )
     with unowned(database, now()) if database.exists() else nullcontext():
         aside = restore(source, database, app.vault(), person(), now())
-    click.echo(f"Restored {source} to {database.location}.")
+    print_wrapped(tr("Restored {source} to {location}.", source=source, location=database.location))
     if aside:
-        click.echo(f"The database that was there is now {aside}.")
-    click.echo("Buyers that were erased since the backup was made are in it again: erase them once more.")
-    click.echo("Timers and effects are held: look, then go live with `aftersales observe end`.")
+        print_wrapped(tr("The database that was there is now {aside}.", aside=aside))
+    print_wrapped(tr("Buyers that were erased since the backup was made are in it again: erase them once more."))
+    print_wrapped(tr("Timers and effects are held: look, then go live with `aftersales observe end`."))

@@ -7,8 +7,10 @@ import click
 from admin.app import App, now, on_terminal, person
 from admin.effect_summary import caused
 from admin.options import InstantOrDuration
+from admin.output import print_wrapped
 from admin.text import safe
 from engine.answering import Answered, decide, standing, yes_in_words
+from language import tr
 from workflow.arguments import argument
 from workflow.case.money import show_amount
 from workflow.decisions import Answer, Standing
@@ -16,7 +18,7 @@ from workflow.errors import UsageError
 from workflow.process import FLAGS
 from workflow.vocabulary import Way
 
-_MEANING = {
+MEANINGS = {
     Way.yes: "take the step",
     Way.next: "take it with the supplier after that one",
     Way.refund: "request a refund instead",
@@ -54,11 +56,11 @@ def decide_command(
     rules = app.rules_for_reading() if dry_run or way is None else app.rules()
     if way is None:
         if number or until or reason or at_once or dry_run or agreed:
-            raise UsageError("these options go with an answer: yes, next, refund or stay")
+            raise UsageError(tr("these options go with an answer: yes, next, refund or stay"))
         _print_standing(app, standing(database, identity, moment, rules), identity)
         return
     if until is not None and way != Way.stay:
-        raise UsageError("--until is for stay: until then the decision sleeps")
+        raise UsageError(tr("--until is for stay: until then the decision sleeps"))
     given = Answer(Way(way), person(), number, until, reason, at_once)
     asks = on_terminal() and not agreed
     if dry_run or asks:
@@ -68,24 +70,32 @@ def decide_command(
         _print_answered(app, decide(database, identity, given, moment, rules, dry_run=True), would=True)
         if dry_run:
             return
-        click.confirm("Decide so?", abort=True)
+        click.confirm(tr("Decide so?"), abort=True)
     _print_answered(app, decide(database, identity, given, moment, rules), would=False)
 
 
 def _print_standing(app: App, found: Standing | None, identity: str) -> None:
     if found is None:
-        click.echo("Nothing waits for a decision.")
+        print_wrapped(tr("Nothing waits for a decision."))
         return
     one, case = found.decision, found.case
-    sleeps = f"; it sleeps until {app.when(one.sleeps_until)}" if one.sleeps(now()) else ""
-    click.echo(
-        f"Order {safe(case.name)} is {case.state}. Decision {one.number}: {one.trigger} waits, {app.when(one.since)}{sleeps}."
+    sleeps = tr("; it sleeps until {sleeps_until}", sleeps_until=app.when(one.sleeps_until)) if one.sleeps(now()) else ""
+    print_wrapped(
+        tr(
+            "Order {name} is {state}. Decision {number}: {trigger} waits, {since}{sleeps}.",
+            name=safe(case.name),
+            state=case.state,
+            number=one.number,
+            trigger=one.trigger,
+            since=app.when(one.since),
+            sleeps=sleeps,
+        )
     )
     if found.ends:
-        click.echo(f"  The time for it ends {app.when(found.ends)}: then the policy decides.")
+        print_wrapped(tr("  The time for it ends {ends}: then the policy decides.", ends=app.when(found.ends)))
     for way in found.ways:
         would = _would(found) if way is Way.yes else ""
-        click.echo(f"  aftersales decide {argument(safe(identity))} {way:<8}{_MEANING[way]}{would}")
+        click.echo(f"  aftersales decide {argument(safe(identity))} {way:<8}{tr(MEANINGS[way])}{would}")
 
 
 def _would(found: Standing) -> str:
@@ -102,16 +112,33 @@ def _print_answered(app: App, answered: Answered, *, would: bool) -> None:
         until = row.details.get("until")
         if until:
             at = app.when(datetime.fromisoformat(str(until)), how_far=False)
-            asked = f"{'would sleep' if would else 'sleeps'} until {at}"
+            asked = tr("{sleeps} until {at}", sleeps=tr("would sleep") if would else tr("sleeps"), at=at)
         else:
-            taken = "would not be taken" if would else "is not taken"
-            asked = f"{taken}, and not asked about again (a new promise of the supplier starts its clock anew)"
-        click.echo(f"Order {safe(case.name)} {'would stay' if would else 'stays'} {case.state}: {row.trigger} {asked}.")
+            taken = tr("would not be taken") if would else tr("is not taken")
+            asked = tr("{taken}, and not asked about again (a new promise of the supplier starts its clock anew)", taken=taken)
+        print_wrapped(
+            tr(
+                "Order {name} {be} {state}: {trigger} {asked}.",
+                name=safe(case.name),
+                be=tr("would stay") if would else tr("stays"),
+                state=case.state,
+                trigger=row.trigger,
+                asked=asked,
+            )
+        )
     else:
-        click.echo(f"Order {safe(case.name)} {'would be' if would else 'is'} {case.state} after {row.trigger}.")
+        print_wrapped(
+            tr(
+                "Order {name} {be} {state} after {trigger}.",
+                name=safe(case.name),
+                be=tr("would be") if would else tr("is"),
+                state=case.state,
+                trigger=row.trigger,
+            )
+        )
     for line in caused(made.effects, case.order.currency, app.when):
         click.echo(line)
     for flag in made.flags:
-        click.echo(f"  needs a person: {FLAGS[flag]}")
+        print_wrapped(tr("  needs a person: {flags}", flags=tr(FLAGS[flag])))
     if case.decision and (not made.case.decision or case.decision.number != made.case.decision.number):
-        click.echo(f"  next decision: {case.decision.trigger}")
+        print_wrapped(tr("  next decision: {trigger}", trigger=case.decision.trigger))

@@ -11,6 +11,7 @@ from admin.lists import Paging, list_options, print_page
 from admin.tables import amount, overdue
 from engine.answering import DecisionSummary, list_decisions
 from engine.views import Filter
+from language import tr
 
 
 @click.command("decisions")
@@ -31,5 +32,5 @@ def decisions_command(ctx: click.Context, sleeping: bool, wanted: Filter, paging
         ends = overdue(app.brief(one.ends), one.ends, now())
         return one.order, one.number, one.state, one.trigger, wanted, app.brief(one.since), ends
 
-    columns = ("order", "decision", "state", "step", "supplier or sum", "since", "ends")
+    columns = ("order", "decision", "state", "step", tr("supplier or sum"), "since", "ends")
     print_page("decisions", page, paging, columns, cells, "Nothing waits for a decision.")

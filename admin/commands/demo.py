@@ -14,6 +14,7 @@ import click
 from admin.app import App, now, person
 from admin.commands.run import stop_on_signals
 from admin.log import log_to_stderr
+from admin.output import print_wrapped
 from admin.sample_merchant import mornings, work
 from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
 from engine import views
@@ -26,7 +27,7 @@ from engine.reporting import apply
 from engine.sending import deliver_due
 from engine.views import Filter
 from jobs.passes import Runtime, next_wake
-from workflow.plurals import counted
+from language import counted, tr
 from workflow.vocabulary import State
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _fresh(directory: Path) -> None:
     policy = directory / "policy.toml"
     ours = policy.is_file() and policy.read_text() == _POLICY
     if directory.exists() and not ours:
-        raise click.UsageError(f"{directory} holds other things: name a folder that does not exist")
+        raise click.UsageError(tr("{directory} holds other things: name a folder that does not exist", directory=directory))
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
 
@@ -137,7 +138,7 @@ def _run_daemon(runtime: Runtime, seconds: int) -> int:
     from jobs.daemon import Daemon
 
     log_to_stderr()
-    click.echo(f"\nThe daemon, for {counted(seconds, 'second')}:")
+    print_wrapped(tr("\nThe daemon, for {seconds}:", seconds=counted(seconds, "second")))
     begun = now()
     apply(runtime.database, [_placing(one) for one in overdue_arrivals(begun, seconds)], begun, runtime.rules)
     stop = threading.Event()
@@ -152,16 +153,16 @@ def _run_daemon(runtime: Runtime, seconds: int) -> int:
 
 def _summary(directory: Path, counts: Counts, decision: str | None, disputed: str) -> None:
     """Say what there is, and lead through it: one command of each kind, on orders of this shop."""
-    click.echo("\nSo far:")
+    print_wrapped(tr("\nSo far:"))
     for name, by_status in counts.items():
         click.echo(f"  {name:>9}: {', '.join(f'{key} {count}' for key, count in by_status.items()) or '-'}")
-    click.echo("\nLook around, in this order:")
+    print_wrapped(tr("\nLook around, in this order:"))
     click.echo(f"  cd {directory}")
     command = os.path.relpath(sys.argv[0], directory) if os.sep in sys.argv[0] else Path(sys.argv[0]).name
-    rows = [(words, what) for words, what in _NEXT if decision or "{decision}" not in words]
+    rows = [(words, what) for words, what in NEXT if decision or "{decision}" not in words]
     longest = max(len(words.format(decision=decision, disputed=disputed)) for words, _ in rows)
     for words, what in rows:
-        click.echo(f"  {command} {words.format(decision=decision, disputed=disputed):<{longest}}  # {what}")
+        click.echo(f"  {command} {words.format(decision=decision, disputed=disputed):<{longest}}  # {tr(what)}")
 
 
 def _to_decide(runtime: Runtime) -> str | None:
@@ -171,7 +172,7 @@ def _to_decide(runtime: Runtime) -> str | None:
     return orders[0].partition("/")[2] if orders else None
 
 
-_NEXT: Sequence[tuple[str, str]] = (
+NEXT: Sequence[tuple[str, str]] = (
     ("today", "what needs you, most urgent first"),
     ("explain {decision}", "why this order waits for you"),
     ("decide {decision} yes", "let it go on"),

@@ -8,13 +8,14 @@ from admin.app import App, now, on_terminal, person
 from admin.commands.effects import DECISIONS, KIND
 from admin.effect_summary import effect_summary
 from admin.options import ROW
+from admin.output import print_wrapped
 from admin.plans import check_plan, plan_of, planned, shown_at
 from admin.text import safe
 from engine import views
 from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_as_shown, decide_effects, effects_for
 from engine.effect_detail import effect_detail
 from engine.views import EffectSummary, Filter
-from workflow.plurals import counted
+from language import counted, tr
 from workflow.table import EFFECT_OF
 
 SHOWN = 20
@@ -28,14 +29,36 @@ def show_command(ctx: click.Context, effect_id: int) -> None:
     app = App(ctx)
     detail = effect_detail(app.ready(), effect_id, app.rules_for_reading().policy, app.messenger())
     one = detail.effect
-    by = f" by {safe(one.decided_by)}, {app.when(one.decided_at)}" if one.decided_by else ""
-    about = effect_summary(one.kind, one.details, one.currency) or "no details"
-    click.echo(f"Effect {one.id} of order {safe(one.order)}: {one.kind}, {one.status}{by}; {about}")
+    by = (
+        tr(" by {decided_by}, {decided_at}", decided_by=safe(one.decided_by), decided_at=app.when(one.decided_at))
+        if one.decided_by
+        else ""
+    )
+    about = effect_summary(one.kind, one.details, one.currency) or tr("no details")
+    print_wrapped(
+        tr(
+            "Effect {id} of order {order}: {kind}, {status}{by}; {about}",
+            id=one.id,
+            order=safe(one.order),
+            kind=one.kind,
+            status=one.status,
+            by=by,
+            about=about,
+        )
+    )
     if one.error:
-        click.echo(f"The last failure: {safe(one.error)}")
+        print_wrapped(tr("The last failure: {error}", error=safe(one.error)))
     for message in detail.messages:
-        status = message.status or ("never written" if detail.never_leaves else "not written yet")
-        click.echo(f"\nby {message.channel} to {safe(message.recipient or '-')} ({status})\n{safe(message.subject)}\n")
+        status = message.status or (tr("never written") if detail.never_leaves else tr("not written yet"))
+        print_wrapped(
+            tr(
+                "\nby {channel} to {recipient} ({status})\n{subject}\n",
+                channel=message.channel,
+                recipient=safe(message.recipient or "-"),
+                status=status,
+                subject=safe(message.subject),
+            )
+        )
         click.echo(safe(message.body))
 
 
@@ -69,7 +92,13 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
         preview = f"{len(chosen)} {would_be}{_skipped(skipped)}."
         if dry_run:
             _print_chosen(chosen)
-            click.echo(f"{preview}\nPlan {plan_of(what, shown_at(ctx))}: with --plan exactly this is done, or nothing.")
+            print_wrapped(
+                tr(
+                    "{preview}\nPlan {what}: with --plan exactly this is done, or nothing.",
+                    preview=preview,
+                    what=plan_of(what, shown_at(ctx)),
+                )
+            )
         elif plan:
             decide_as_shown(database, action, shown, person(), now())
             click.echo(f"{len(shown)} {done}.")
@@ -86,15 +115,20 @@ def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:
 
 
 def _help(action: EffectAction) -> str:
-    asked = "On a terminal you are shown first, and asked, what is more than one, or moves goods or money."
-    return f"{DECISIONS[action]}\n\nThose that are {', '.join(DECIDABLE[action])}. {asked}"
+    asked = tr("On a terminal you are shown first, and asked, what is more than one, or moves goods or money.")
+    return tr(
+        "{decisions}\n\nThose that are {decidable}. {asked}",
+        decisions=tr(DECISIONS[action]),
+        decidable=", ".join(DECIDABLE[action]),
+        asked=asked,
+    )
 
 
 def _check_choice(ids: Sequence[int], chosen_by: object) -> None:
     if not (ids or chosen_by):
-        raise click.UsageError("Name effects by id, --order or --kind, or say --all.")
+        raise click.UsageError(tr("Name effects by id, --order or --kind, or say --all."))
     if ids and chosen_by:
-        raise click.UsageError("Name effects by id, or choose them by --order, --kind or --all: not both.")
+        raise click.UsageError(tr("Name effects by id, or choose them by --order, --kind or --all: not both."))
 
 
 def _chosen(
@@ -113,36 +147,57 @@ def _ask(chosen: Sequence[EffectSummary], preview: str) -> None:
     """Show what is chosen and ask, on a terminal, where it is more than one effect or moves goods or money."""
     if chosen and on_terminal() and (len(chosen) > 1 or EFFECT_OF[chosen[0].kind].moves):
         _print_chosen(chosen)
-        click.confirm(f"{preview} Go on?", abort=True)
+        click.confirm(tr("{preview} Go on?", preview=preview), abort=True)
 
 
 def _skipped(skipped: Sequence[EffectSummary]) -> str:
-    return f"; {len(skipped)} skipped (wrong status)" if skipped else ""
+    return tr("; {count} skipped (wrong status)", count=len(skipped)) if skipped else ""
 
 
 def _print_skipped(skipped: Sequence[EffectSummary], action: EffectAction) -> None:
     """Say which effects do not take an action, and why."""
     for one in skipped[:SHOWN]:
-        click.echo(f"Effect {one.id} is {one.status}; {action} takes those that are {', '.join(DECIDABLE[action])}.", err=True)
+        click.echo(
+            tr(
+                "Effect {id} is {status}; {action} takes those that are {decidable}.",
+                id=one.id,
+                status=one.status,
+                action=action,
+                decidable=", ".join(DECIDABLE[action]),
+            ),
+            err=True,
+        )
     if len(skipped) > SHOWN:
-        click.echo(f"… and {counted(len(skipped) - SHOWN, 'other')}", err=True)
+        click.echo(tr("… and {others}", others=counted(len(skipped) - SHOWN, "other")), err=True)
 
 
 def _print_chosen(chosen: Sequence[EffectSummary]) -> None:
     for one in chosen[:SHOWN]:
         about = effect_summary(one.kind, one.details, one.currency)
-        click.echo(f"{one.id}  {safe(one.order)}  {one.kind}  {one.status}{f'  {safe(about)}' if about else ''}")
+        print_wrapped(
+            tr(
+                "{id}  {order}  {kind}  {status}{word}",
+                id=one.id,
+                order=safe(one.order),
+                kind=one.kind,
+                status=one.status,
+                word=f"  {safe(about)}" if about else "",
+            )
+        )
     if len(chosen) > SHOWN:
-        click.echo(f"… and {len(chosen) - SHOWN} more")
+        print_wrapped(tr("… and {count} more", count=len(chosen) - SHOWN))
 
 
 def _print_changed(decided: Decided) -> None:
     """Say which effects were not decided on, because they changed after they were read."""
     for one in decided.changed[:SHOWN]:
-        by = f" by {safe(one.by)}" if one.by else ""
-        click.echo(f"Effect {one.id} is {one.status}{by} meanwhile: nothing was done with it.", err=True)
+        by = tr(" by {by}", by=safe(one.by)) if one.by else ""
+        click.echo(
+            tr("Effect {id} is {status}{by} meanwhile: nothing was done with it.", id=one.id, status=one.status, by=by),
+            err=True,
+        )
     if len(decided.changed) > SHOWN:
-        click.echo(f"… and {counted(len(decided.changed) - SHOWN, 'other')}", err=True)
+        click.echo(tr("… and {others}", others=counted(len(decided.changed) - SHOWN, "other")), err=True)
 
 
 approve_command = _decision(EffectAction.approve, "approved", "would be approved")

@@ -3,9 +3,10 @@
 import click
 
 from admin.app import App, now, person
+from admin.output import print_wrapped
 from admin.tables import print_rows
 from engine.erasing import BuyerSelection, Erased, erase, find, finish_interrupted
-from workflow.plurals import counted
+from language import counted, tr
 
 
 @click.command("erase")
@@ -24,39 +25,50 @@ def erase_command(
     files that you imported are not touched.
     """
     if not (buyer or identities or finish):
-        raise click.UsageError("Name the buyer by --buyer EMAIL_OR_NAME, or by --order ID.")
+        raise click.UsageError(tr("Name the buyer by --buyer EMAIL_OR_NAME, or by --order ID."))
     if finish and (buyer or identities):
-        raise click.UsageError("--finish finishes what was begun: give it alone.")
+        raise click.UsageError(tr("--finish finishes what was begun: give it alone."))
     app = App(ctx)
     database = app.ready()
     done = [] if dry_run else finish_interrupted(database, app.places(), now(), app.rules())
     for one in done:
-        _print(database.erased_rows_stay, one, "Finished an erasure that was interrupted: the buyer of")
+        _print(database.erased_rows_stay, one, tr("Finished an erasure that was interrupted: the buyer of"))
     if buyer or identities:
         found = find(database, BuyerSelection(buyer, identities))
         rows = [(one.name, one.buyer, one.state) for one in found]
         print_rows("Orders", ("order", "buyer", "state"), rows, "No order has that buyer.")
         if found and dry_run:
-            click.echo(f"Nothing was erased. It would be the buyer of {counted(len(found), 'order')}.")
+            print_wrapped(tr("Nothing was erased. It would be the buyer of {orders}.", orders=counted(len(found), "order")))
         elif found:
             if not yes:
-                click.confirm(f"Erase the buyer of {counted(len(found), 'order')} for good?", abort=True)
+                click.confirm(tr("Erase the buyer of {orders} for good?", orders=counted(len(found), "order")), abort=True)
             done.append(erase(database, app.places(), found, person(), now(), app.rules()))
-            _print(database.erased_rows_stay, done[-1], "Erased the buyer of")
+            _print(database.erased_rows_stay, done[-1], tr("Erased the buyer of"))
     elif not done:
-        click.echo("No erasure is open.")
+        print_wrapped(tr("No erasure is open."))
     if any(one.remains for one in done):
         ctx.exit(1)
 
 
 def _print(rows_stay: str | None, done: Erased, what: str) -> None:
-    click.echo(
-        f"{what} {counted(done.orders, 'order')}: {counted(done.messages, 'message')}, "
-        f"{counted(done.reports, 'report')}, {counted(done.files, 'file')}, {counted(done.lines, 'line')} of the outbox file."
+    print_wrapped(
+        tr(
+            "{what} {orders}: {messages}, {reports}, {files}, {lines} of the outbox file.",
+            what=what,
+            orders=counted(done.orders, "order"),
+            messages=counted(done.messages, "message"),
+            reports=counted(done.reports, "report"),
+            files=counted(done.files, "file"),
+            lines=counted(done.lines, "line"),
+        )
     )
     if done.shared:
-        click.echo(f"Kept without a name here: {counted(done.shared, 'file')}; another buyer's claim has the same.")
+        print_wrapped(
+            tr("Kept without a name here: {files}; another buyer's claim has the same.", files=counted(done.shared, "file"))
+        )
     if done.remains:
-        click.echo(f"Not yet: {done.remains}. The daemon finishes it, or `aftersales erase --finish`.", err=True)
+        click.echo(
+            tr("Not yet: {remains}. The daemon finishes it, or `aftersales erase --finish`.", remains=done.remains), err=True
+        )
     elif rows_stay:
-        click.echo(f"Note: {rows_stay}.")
+        print_wrapped(tr("Note: {rows_stay}.", rows_stay=rows_stay))

@@ -7,12 +7,14 @@ import click
 from admin.app import App, now, person
 from admin.commands.exceptions import DECISIONS
 from admin.options import ROW, Note
+from admin.output import print_wrapped
 from admin.text import safe
 from engine import deciding
 from engine.judging_again import judge_again
+from language import tr
 from workflow.vocabulary import Verdict
 
-_BECAME = {
+BECAME = {
     Verdict.applied: "was applied",
     Verdict.refused: "was refused",
     Verdict.waiting: "waits for your decision",
@@ -27,14 +29,25 @@ _BECAME = {
 def retry_command(ctx: click.Context, report_ids: Sequence[int], everything: bool) -> None:
     """Judge exceptions again."""
     if bool(report_ids) == everything:
-        raise click.UsageError("Name exceptions by id, or say --all.")
+        raise click.UsageError(tr("Name exceptions by id, or say --all."))
     app = App(ctx)
     judged = judge_again(app.ready(), None if everything else {*report_ids}, now(), app.rules())
     for one in judged:
         why = f": {one.why}" if one.why else ""
-        click.echo(safe(f"{one.id} ({one.trigger} of {one.order}) {_BECAME[one.verdict]}{why}"))
+        click.echo(
+            safe(
+                tr(
+                    "{id} ({trigger} of {order}) {became}{why}",
+                    id=one.id,
+                    trigger=one.trigger,
+                    order=one.order,
+                    became=tr(BECAME[one.verdict]),
+                    why=why,
+                )
+            )
+        )
     if not judged:
-        click.echo("No exceptions wait.")
+        print_wrapped(tr("No exceptions wait."))
 
 
 @click.command("close", help=DECISIONS["close"])
@@ -44,4 +57,4 @@ def retry_command(ctx: click.Context, report_ids: Sequence[int], everything: boo
 def close_command(ctx: click.Context, report_id: int, note: str) -> None:
     """Close an exception."""
     deciding.close_exception(App(ctx).ready(), report_id, person(), note, now())
-    click.echo("Closed.")
+    print_wrapped(tr("Closed."))

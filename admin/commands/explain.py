@@ -10,12 +10,12 @@ from admin.options import JSON
 from admin.output import fields_of, print_json, print_wrapped
 from admin.text import safe
 from engine.explain import Explanation, explain
+from language import counted, tr
 from workflow.arguments import argument
 from workflow.case import claims
 from workflow.case.case import Timer
 from workflow.case.history import HistoryRow
 from workflow.case.money import show_amount
-from workflow.plurals import counted
 from workflow.rules import parcels
 from workflow.table import CLOCK_OF
 
@@ -63,51 +63,85 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
 
 def _why(app: App, told: Explanation) -> Iterator[str]:
     case = told.case
-    yield f"Order {safe(case.name)} is {case.state}: {told.meaning}."
+    yield tr("Order {name} is {state}: {meaning}.", name=safe(case.name), state=case.state, meaning=told.meaning)
     cause, supplier = safe(_cause(app, told.why)), safe(told.supplier)
-    yield f"Since {app.when(case.since)}, by {cause}; current supplier: {supplier}."
+    yield tr(
+        "Since {since}, by {cause}; current supplier: {supplier}.", since=app.when(case.since), cause=cause, supplier=supplier
+    )
     if case.historical:
-        yield "It was old when it was imported: until you move it, nobody but you is written to, and nothing is ordered anew."
+        yield tr(
+            "It was old when it was imported: until you move it, nobody but you is written to, and nothing is ordered anew."
+        )
     for trigger, at in told.noted:
-        yield f"{trigger} of {app.when(at, how_far=False)} was noted, and the order stays: report it yourself to move it."
+        yield tr(
+            "{trigger} of {at} was noted, and the order stays: report it yourself to move it.",
+            trigger=trigger,
+            at=app.when(at, how_far=False),
+        )
     sent = parcels.of_attempt(case.parcels, case.current)
     if len(sent) > 1:
-        where = (f"{one.tracking_number or f'parcel {one.number}'} is {parcels.position(one.news)}" for one in sent)
-        yield f"It was sent in {counted(len(sent), 'parcel')}: {safe(', '.join(where))}."
+        where = (
+            tr(
+                "{tracking_number} is {news}",
+                tracking_number=one.tracking_number or tr("parcel {number}", number=one.number),
+                news=parcels.position(one.news),
+            )
+            for one in sent
+        )
+        yield tr("It was sent in {parcels}: {where}.", parcels=counted(len(sent), "parcel"), where=safe(", ".join(where)))
     yield from _how_it_ended(app, told)
     for claim in case.claims:
         if claim.replacement:
-            yield f"It was replaced by order {safe(case.order.shop)}/{safe(claim.replacement)} (claim {claim.number})."
+            yield tr(
+                "It was replaced by order {shop}/{replacement} (claim {number}).",
+                shop=safe(case.order.shop),
+                replacement=safe(claim.replacement),
+                number=claim.number,
+            )
     if case.order.replaces:
-        yield f"It replaces order {safe(case.order.shop)}/{safe(case.order.replaces)}."
+        yield tr("It replaces order {shop}/{replaces}.", shop=safe(case.order.shop), replaces=safe(case.order.replaces))
     if case.returns_to:
-        yield f"It goes back to {case.returns_to} if that comes to nothing."
+        yield tr("It goes back to {returns_to} if that comes to nothing.", returns_to=case.returns_to)
 
 
 def _how_it_ended(app: App, told: Explanation) -> Iterator[str]:
     """Say which steps led to the end of an order, who has decided them, and what has come of the money."""
     if told.why.trigger == "unlink":
-        yield "It was called off: the step that had placed it as a replacement was taken back, and nothing came of it."
+        yield tr("It was called off: the step that had placed it as a replacement was taken back, and nothing came of it.")
     if told.led:
-        yield "How it came to this:" if told.has_ended else "You have decided since:"
+        yield tr("How it came to this:") if told.has_ended else tr("You have decided since:")
     for row in told.led:
-        decided = f" (decided: {row.details['way']})" if "way" in row.details else ""
-        yield f"      {app.when(row.occurred, how_far=False)}  {row.target}: {safe(_cause(app, row))}{decided}"
+        decided = tr(" (decided: {way})", way=row.details["way"]) if "way" in row.details else ""
+        yield tr(
+            "      {occurred}  {target}: {app}{decided}",
+            occurred=app.when(row.occurred, how_far=False),
+            target=row.target,
+            app=safe(_cause(app, row)),
+            decided=decided,
+        )
     currency = told.case.order.currency
     for one in told.money:
-        missing = "a sum that is not known" if one.missing is None else show_amount(one.missing, currency)
+        missing = tr("a sum that is not known") if one.missing is None else show_amount(one.missing, currency)
         parts = (
-            f"{show_amount(one.came, currency)} has come" if one.came or (one.missing == 0 and not one.declined) else None,
-            f"{missing} is asked for" if one.missing != 0 else None,
-            f"{show_amount(one.declined, currency)} was declined" if one.declined else None,
+            tr("{came} has come", came=show_amount(one.came, currency))
+            if one.came or (one.missing == 0 and not one.declined)
+            else None,
+            tr("{missing} is asked for", missing=missing) if one.missing != 0 else None,
+            tr("{declined} was declined", declined=show_amount(one.declined, currency)) if one.declined else None,
         )
-        yield f"Money of {safe(one.party)}: {', '.join(filter(None, parts))}."
+        yield tr("Money of {party}: {value}.", party=safe(tr(one.party)), value=", ".join(filter(None, parts)))
 
 
 def _cause(app: App, step: HistoryRow) -> str:
-    late = f", due {app.when(step.due, how_far=False)}" if step.due and step.due != step.occurred else ""
+    late = tr(", due {due}", due=app.when(step.due, how_far=False)) if step.due and step.due != step.occurred else ""
     reason = f" ({step.reason})" if step.reason else ""
-    return f"{step.trigger} by {'its timer' if step.actor == 'timer' else step.actor}{late}{reason}"
+    return tr(
+        "{trigger} by {word}{late}{reason}",
+        trigger=step.trigger,
+        word=tr("its timer") if step.actor == "timer" else step.actor,
+        late=late,
+        reason=reason,
+    )
 
 
 def _claim(app: App, told: Explanation) -> Iterator[str]:
@@ -116,63 +150,102 @@ def _claim(app: App, told: Explanation) -> Iterator[str]:
     if claim is None:
         return
     pieces = safe(claims.written(case, dict(claim.pieces)))
-    asked = f"the customer asks for {claim.remedy}; {counted(len(claim.evidence), 'piece')} of evidence"
-    yield f"Claim {claim.number} ({claim.kind}): {pieces}; {asked}."
+    asked = tr(
+        "the customer asks for {remedy}; {pieces} of evidence",
+        remedy=claim.remedy,
+        pieces=counted(len(claim.evidence), "piece"),
+    )
+    yield tr("Claim {number} ({kind}): {pieces}; {asked}.", number=claim.number, kind=claim.kind, pieces=pieces, asked=asked)
     for line in told.dispute:
-        moment = f" until {app.when(line.until)}" if line.until else ""
-        yield f"{line.party}{moment} {line.what}{f' If nothing happens: {line.otherwise}.' if line.otherwise else ''}"
+        moment = tr(" until {until}", until=app.when(line.until)) if line.until else ""
+        yield tr(
+            "{party}{moment} {what}{word}",
+            party=line.party,
+            moment=moment,
+            what=line.what,
+            word=tr(" If nothing happens: {otherwise}.", otherwise=line.otherwise) if line.otherwise else "",
+        )
     for moment_of, trigger in told.meanwhile:
-        yield f"Meanwhile the parcel: {trigger} of {app.when(moment_of, how_far=False)}."
+        yield tr(
+            "Meanwhile the parcel: {trigger} of {moment_of}.", trigger=trigger, moment_of=app.when(moment_of, how_far=False)
+        )
     for location in told.seen_elsewhere:
-        yield f"Look twice: {safe(location)}."
+        yield tr("Look twice: {location}.", location=safe(location))
 
 
 def _next(app: App, told: Explanation) -> Iterator[str]:
     for timer in told.timers:
-        provisional = "; provisional: that year's working days are not announced yet" if timer.provisional else ""
+        provisional = tr("; provisional: that year's working days are not announced yet") if timer.provisional else ""
         moment = app.when(timer.due_at) if timer.status == "pending" else _stopped(app, timer)
-        by = f" by {safe(told.moved_by[timer.number])}" if timer.number in told.moved_by else ""
+        by = tr(" by {moved_by}", moved_by=safe(told.moved_by[timer.number])) if timer.number in told.moved_by else ""
         planned, due = (app.when(at, how_far=False) for at in (timer.planned_at, timer.due_at))
-        moved = f"; moved from {planned}{by}" if planned != due else ""
-        counts = f"counts from {app.when(timer.counts_from, how_far=False)}"
+        moved = tr("; moved from {planned}{by}", planned=planned, by=by) if planned != due else ""
+        counts = tr("counts from {counts_from}", counts_from=app.when(timer.counts_from, how_far=False))
         lines = "; ".join(told.decided_by[timer.number])
-        yield f"Next: {moment}: {CLOCK_OF[timer.trigger].meaning}"
+        yield tr("Next: {moment}: {meaning}", moment=moment, meaning=tr(CLOCK_OF[timer.trigger].meaning))
         for first, last in told.closed[timer.number]:
-            yield f"      its supplier is closed from {first} to {last}: these days do not count"
-        yield f"      [{timer.trigger}#{timer.number}; {counts}; policy {timer.policy}: {safe(lines)}{moved}{provisional}]"
+            yield tr("      its supplier is closed from {first} to {last}: these days do not count", first=first, last=last)
+        yield tr(
+            "      [{trigger}#{number}; {counts}; policy {policy}: {lines}{moved}{provisional}]",
+            trigger=timer.trigger,
+            number=timer.number,
+            counts=counts,
+            policy=timer.policy,
+            lines=safe(lines),
+            moved=moved,
+            provisional=provisional,
+        )
     if not told.timers:
-        yield "Next: nothing fires by itself any more."
+        yield tr("Next: nothing fires by itself any more.")
 
 
 def _stopped(app: App, timer: Timer) -> str:
     if timer.status == "waiting":
-        return f"due {app.when(timer.due_at, how_far=False)}, when you decide so"
+        return tr("due {due_at}, when you decide so", due_at=app.when(timer.due_at, how_far=False))
     if timer.paused_by:
-        return f"paused by {safe(timer.paused_by)}"
-    return "paused" if timer.paused_at else f"waits (due {app.when(timer.due_at, how_far=False)})"
+        return tr("paused by {paused_by}", paused_by=safe(timer.paused_by))
+    return tr("paused") if timer.paused_at else tr("waits (due {due_at})", due_at=app.when(timer.due_at, how_far=False))
 
 
 def _your_turn(app: App, told: Explanation) -> Iterator[str]:
     name = argument(safe(told.case.name))
     if told.standing:
         one = told.standing.decision
-        asleep = f", and sleeps until {app.when(one.sleeps_until)}" if one.sleeps(now()) else ""
-        ends = f"; the time for it ends {app.when(told.standing.ends)}" if told.standing.ends else ""
-        yield f"Waits for your decision {one.number}: {one.trigger}, {app.when(one.since)}{asleep}{ends}."
+        asleep = tr(", and sleeps until {sleeps_until}", sleeps_until=app.when(one.sleeps_until)) if one.sleeps(now()) else ""
+        ends = tr("; the time for it ends {ends}", ends=app.when(told.standing.ends)) if told.standing.ends else ""
+        yield tr(
+            "Waits for your decision {number}: {trigger}, {since}{asleep}{ends}.",
+            number=one.number,
+            trigger=one.trigger,
+            since=app.when(one.since),
+            asleep=asleep,
+            ends=ends,
+        )
         first, *others = told.standing.ways
-        otherwise = f" (or {', '.join(others)})" if others else ""
+        otherwise = tr(" (or {others})", others=", ".join(others)) if others else ""
         yield f"      aftersales decide {name} {first}{otherwise}"
     for effect_id, kind in told.waiting:
-        yield f"Awaiting approval: {kind} (aftersales effects approve {effect_id}, or drop {effect_id})"
+        yield tr(
+            "Awaiting approval: {kind} (aftersales effects approve {effect_id}, or drop {effect_id})",
+            kind=kind,
+            effect_id=effect_id,
+        )
     for _, meaning, detail in told.attention:
         why = f" ({safe(detail)})" if detail else ""
-        yield f'Needs a person: {meaning}{why}. When it is dealt with: aftersales resolve {name} "…"'
+        yield tr(
+            'Needs a person: {meaning}{why}. When it is dealt with: aftersales resolve {name} "…"',
+            meaning=meaning,
+            why=why,
+            name=name,
+        )
     if told.exceptions:
-        yield f"{counted(told.exceptions, 'report')} could not be applied: aftersales exceptions"
+        yield tr("{reports} could not be applied: aftersales exceptions", reports=counted(told.exceptions, "report"))
     if len(told.refused) > SHOWN_REFUSED:
-        yield f"{counted(len(told.refused), 'report')} refused; the last ones:"
+        yield tr("{reports} refused; the last ones:", reports=counted(len(told.refused), "report"))
     for trigger, at, reason in told.refused[-SHOWN_REFUSED:]:
-        yield f"Refused: {trigger} of {app.when(at, how_far=False)}: {safe(reason)}."
+        yield tr(
+            "Refused: {trigger} of {at}: {reason}.", trigger=trigger, at=app.when(at, how_far=False), reason=safe(tr(reason))
+        )
     if told.observed:
-        yield "It is observed: its effects are held until you go live (aftersales observe end), or approve or drop them."
-    yield f"You may report (aftersales report {name} …): {', '.join(told.allowed)}."
+        yield tr("It is observed: its effects are held until you go live (aftersales observe end), or approve or drop them.")
+    yield tr("You may report (aftersales report {name} …): {allowed}.", name=name, allowed=", ".join(told.allowed))

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 import click
 
 from admin.app import App
-from admin.output import iso, new_file, refuse_existing
+from admin.output import iso, new_file, print_wrapped, refuse_existing
 from engine.health import histories
-from workflow.plurals import counted
+from language import counted, tr
 
 HISTORY = (
     "order",
@@ -59,7 +59,7 @@ def export_command(ctx: click.Context, target: Path | None, identity: str | None
         return
     with new_file(target) as file, TextIOWrapper(file, "utf-8", newline="") as text:
         count = _write(text, rows, form)
-    click.echo(f"Wrote {counted(count, 'row')} to {target}.")
+    print_wrapped(tr("Wrote {rows} to {target}.", rows=counted(count, "row"), target=target))
 
 
 def _write(file: TextIO, rows: Iterator[dict[str, Any]], form: str) -> int:

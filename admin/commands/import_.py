@@ -6,11 +6,12 @@ import click
 
 from admin.app import App, now
 from admin.options import JSON
-from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, progress_bar, rejection_json
-from admin.output import print_json
+from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejection_json
+from admin.output import print_json, print_wrapped
+from admin.progress import progress
 from config.documents import read_document
 from engine.importing import Imported, import_orders
-from workflow.plurals import counted
+from language import counted, tr
 
 
 @click.command("import")
@@ -33,7 +34,7 @@ def import_command(
     orders = open_orders(file, mapping_file, policy.orders)
     database = app.made()
     text = read_document(mapping_file) if mapping_file else ""
-    with progress_bar(orders, as_json) as progress:
+    with progress(orders.path.name, orders.rows, quiet=as_json) as bar:
         done = import_orders(
             database,
             orders,
@@ -42,7 +43,7 @@ def import_command(
             mapping_text=text,
             observed=observe,
             urge_historical=urge_historical,
-            progress=progress,
+            progress=bar.advance,
         )
     if as_json:
         print_json({**_import_json(done), "rejections": [rejection_json(one) for one in done.rejected]})
@@ -50,12 +51,21 @@ def import_command(
         print_summary(_import_json(done))
         print_rejections(done.rejected)
         if done.tally.waiting:
-            click.echo(f"{counted(done.tally.waiting, 'report')} to be decided by you: aftersales decisions")
+            print_wrapped(
+                tr("{reports} to be decided by you: aftersales decisions", reports=counted(done.tally.waiting, "report"))
+            )
         if done.tally.exceptions:
-            click.echo(f"{counted(done.tally.exceptions, 'report')} kept as exceptions for you: aftersales exceptions")
+            print_wrapped(
+                tr(
+                    "{reports} kept as exceptions for you: aftersales exceptions",
+                    reports=counted(done.tally.exceptions, "report"),
+                )
+            )
         if done.tally.historical:
             old = counted(done.tally.historical, "order is", "orders are")
-            click.echo(f"{old} historical: nobody is urged, chased or asked for money (--urge-historical changes that).")
+            print_wrapped(
+                tr("{old} historical: nobody is urged, chased or asked for money (--urge-historical changes that).", old=old)
+            )
     ctx.exit(3 if done.rejected else 0)
 
 

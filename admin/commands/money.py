@@ -7,10 +7,11 @@ import click
 
 from admin.app import App, now
 from admin.options import JSON, Instant
-from admin.output import fields_of, print_json
+from admin.output import fields_of, print_json, print_wrapped
 from admin.tables import Cell, amount, print_rows
 from engine.money import OLD, Lost, Owed, lost, outstanding
 from engine.views import Filter
+from language import tr
 from workflow.case.money import show_amount
 
 LOST_WITHIN = timedelta(days=90)
@@ -38,7 +39,7 @@ def money_command(
             (
                 _sum(one),
                 amount(one.older or None, one.currency),
-                one.party,
+                tr(one.party),
                 one.shop if shop_of else None,
                 one.count,
                 one.unknown or None,
@@ -46,18 +47,20 @@ def money_command(
             )
             for one in owed
         ]
-        columns = ("sum", f"> {OLD.days} d", "who owes it", "shop", "rows", "unknown", "oldest")
-        print_rows(f"Outstanding: {_in_all(owed)}", columns, rows, "")
+        columns = ("sum", f"> {OLD.days} d", tr("who owes it"), "shop", "rows", "unknown", "oldest")
+        print_rows(tr("Outstanding: {owed}", owed=_in_all(owed)), columns, rows, "")
     else:
-        click.echo("Nothing is owed to you.")
-    declined = f"since {since.astimezone(app.zone()):%Y-%m-%d}"
+        print_wrapped(tr("Nothing is owed to you."))
+    declined = tr("since {app:%Y-%m-%d}", app=since.astimezone(app.zone()))
     if gone:
-        lines = [(_sum(one), one.party, one.why, one.shop if shop_of else None, one.count, one.unknown or None) for one in gone]
-        titles = ("sum", "who declined it", "why it was asked for", "shop", "rows", "unknown")
+        lines = [
+            (_sum(one), tr(one.party), one.why, one.shop if shop_of else None, one.count, one.unknown or None) for one in gone
+        ]
+        titles = ("sum", tr("who declined it"), tr("why it was asked for"), "shop", "rows", "unknown")
         click.echo()
-        print_rows(f"Lost {declined}: {_in_all(gone)}", titles, lines, "")
+        print_rows(tr("Lost {declined}: {gone}", declined=declined, gone=_in_all(gone)), titles, lines, "")
     else:
-        click.echo(f"Nothing was lost {declined}.")
+        print_wrapped(tr("Nothing was lost {declined}.", declined=declined))
 
 
 def _sum(one: Owed | Lost) -> Cell:

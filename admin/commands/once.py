@@ -8,14 +8,14 @@ from admin.app import App, has_test_clock, move_test_clock, now
 from admin.commands.run import CLOCK_IS_RIGHT
 from admin.log import log_to_stderr
 from admin.options import InstantOrDuration
-from admin.output import iso
+from admin.output import iso, print_wrapped
 from engine.firing import Fired
 from engine.sending import Sent
 from engine.trying import move
 from jobs.ownership import AlreadyRunning, owned
 from jobs.passes import Runtime, passes_until, plausible_clock, single_pass
+from language import counted, tr
 from workflow.errors import AftersalesError, UsageError
-from workflow.plurals import counted
 
 
 @click.command("once")
@@ -36,11 +36,18 @@ def once_command(ctx: click.Context, clock_is_right: bool, until: datetime | Non
         with owned(runtime.database, "once", now()) as owner:
             fired, sent = _step_until(ctx, runtime, owner, until) if until else single_pass(runtime, owner, now)
     except AlreadyRunning as error:
-        click.echo(f"Nothing was done: {error.args[0].removesuffix(': stop it first')}.")
+        print_wrapped(tr("Nothing was done: {value}.", value=error.args[0].removesuffix(tr(": stop it first"))))
         return
-    asked = f" ({fired.asked} to be decided by you: aftersales decisions)" if fired.asked else ""
-    timers = f"Fired {counted(fired.count, 'timer')}{asked}"
-    click.echo(f"{timers}, sent {counted(sent.sent, 'message')}, {sent.failed} could not be sent.")
+    asked = tr(" ({asked} to be decided by you: aftersales decisions)", asked=fired.asked) if fired.asked else ""
+    timers = tr("Fired {timers}{asked}", timers=counted(fired.count, "timer"), asked=asked)
+    print_wrapped(
+        tr(
+            "{timers}, sent {messages}, {failed} could not be sent.",
+            timers=timers,
+            messages=counted(sent.sent, "message"),
+            failed=sent.failed,
+        )
+    )
     if fired.failures:
         ctx.exit(1)
 
@@ -48,9 +55,9 @@ def once_command(ctx: click.Context, clock_is_right: bool, until: datetime | Non
 def _check_until(until: datetime) -> None:
     """Refuse to move a clock that is not a test's, or to move it back."""
     if not has_test_clock():
-        raise UsageError("--until moves a test clock: make a new database with `aftersales db upgrade --test-clock`")
+        raise UsageError(tr("--until moves a test clock: make a new database with `aftersales db upgrade --test-clock`"))
     if until < now():
-        raise UsageError(f"the test clock stands at {iso(now())}, and only goes forward")
+        raise UsageError(tr("the test clock stands at {value}, and only goes forward", value=iso(now())))
 
 
 def _step_until(ctx: click.Context, runtime: Runtime, owner: str, until: datetime) -> tuple[Fired, Sent]:

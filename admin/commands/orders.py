@@ -8,9 +8,11 @@ import click
 
 from admin.app import App, now
 from admin.lists import Paging, list_options, print_page
+from admin.output import print_wrapped
 from admin.tables import Cell, overdue
 from engine import views
 from engine.views import Filter, OrderSummary
+from language import counted, tr
 
 
 @click.command("orders")
@@ -32,10 +34,15 @@ def orders_command(
     database = app.ready()
     wanted = replace(wanted, text=text, tracking_numbers=tracking_numbers, attention=attention)
     page = views.list_orders(database, replace(wanted, awake_at=now()), paging.limit, paging.after)
-    columns = ("order", "state", "next deadline", "supplier", "needs a person")
+    columns = ("order", "state", tr("next deadline"), "supplier", tr("needs a person"))
 
     def cells(one: OrderSummary) -> Sequence[Any]:
-        person = ", ".join(word for word in (one.decision and f"to decide: {one.decision}", one.attention) if word) or None
+        person = (
+            ", ".join(
+                word for word in (one.decision and tr("to decide: {decision}", decision=one.decision), one.attention) if word
+            )
+            or None
+        )
         due = overdue(app.brief(one.next_due), one.next_due, now())
         return f"{one.shop}/{one.number}", one.state, due, one.supplier, Cell(person or "", "yellow")
 
@@ -44,4 +51,5 @@ def orders_command(
         return
     waiting = views.count_exceptions(database)  # of all orders, so that no other filter may be set
     if waiting.value:
-        click.echo(f"{waiting} {'report' if waiting.value == 1 else 'reports'} kept as exceptions: aftersales exceptions")
+        reports = counted(waiting.value, "report") if not waiting.capped else tr("{count} reports", count=waiting)
+        print_wrapped(tr("{reports} kept as exceptions: aftersales exceptions", reports=reports))

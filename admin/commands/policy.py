@@ -1,8 +1,6 @@
 """policy: show, check or try a policy; move running timers to it."""
 
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,13 @@ from admin.app import App, now, person
 from admin.commands.timer_changes import How, changing, run_timer_command
 from admin.options import JSON
 from admin.output import fields_of, print_json, print_wrapped
+from admin.progress import progress
 from admin.tables import Cell, amount, print_rows
 from admin.text import span
 from engine.timer_commands import Selection, TimerCommand
 from engine.what_if import MovedDeadline, Outlook, Shift, WhatIf, what_if
+from language import counted, tr
 from workflow.case.money import show_amount
-from workflow.plurals import counted
 from workflow.policy.policy import Rules, calendar_of
 from workflow.process import EFFECTS
 from workflow.table import CLOCK_OF
@@ -52,7 +51,7 @@ def check_policy(ctx: click.Context, file: Path | None) -> None:
     if file:
         settings = settings.model_copy(update={"policy": file})
     settings.read_policy()
-    click.echo(f"{file or settings.policy or 'The policy that comes with the program'}: no errors")
+    print_wrapped(tr("{file}: no errors", file=file or settings.policy or tr("The policy that comes with the program")))
 
 
 @policy_command.command("what-if")
@@ -83,26 +82,12 @@ def what_if_command(
     in_force = app.rules_for_reading()
     tried = Rules(in_force.version + 1, policy, calendar_of(policy))
     wanted = Selection(shops=shops, suppliers=suppliers)
-    with _progress(as_json) as progress:
-        found = what_if(app.ready(), wanted, at, days, in_force, tried, shown=limit, progress=progress)
+    with progress(tr("orders"), quiet=as_json) as bar:
+        found = what_if(app.ready(), wanted, at, days, in_force, tried, shown=limit, progress=bar.reach)
     if as_json:
         print_json(_what_if_json(found))
     else:
         _print_what_if(app, found, file)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Any]:
-    """Show how many orders are done, on a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("orders", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _what_if_json(found: WhatIf) -> Mapping[str, Any]:
@@ -129,24 +114,37 @@ def _what_if_json(found: WhatIf) -> Mapping[str, Any]:
 
 def _print_what_if(app: App, found: WhatIf, file: Path) -> None:
     until, orders = app.when(found.until, how_far=False), counted(found.running, "running order")
-    print_wrapped(f"{orders} until {until}, as if nothing more were reported; `now` is the policy in force, `then` is {file}.")
+    print_wrapped(
+        tr(
+            "{orders} until {until}, as if nothing more were reported; `now` is the policy in force, `then` is {file}.",
+            orders=orders,
+            until=until,
+            file=file,
+        )
+    )
     click.echo()
     shifts = [(trigger, *_shift(found.shifts[trigger])) for trigger in CLOCK_OF if trigger in found.shifts]
-    title = f"Deadlines that would move, of {counted(found.orders_moved, 'order')}"
+    title = tr("Deadlines that would move, of {orders}", orders=counted(found.orders_moved, "order"))
     print_rows(title, ("clock", "earlier", "by up to", "later", "by up to", "end"), shifts, "No deadline would move.")
     moved = [(f"{one.order}#{one.number}", one.trigger, app.stamp(one.was_due), _then_due(app, one)) for one in found.moved]
     if moved:
         click.echo()
-        print_rows(f"The first {len(moved)} of them", ("timer", "clock", "due", "would be due"), moved, "")
+        print_rows(tr("The first {count} of them", count=len(moved)), ("timer", "clock", "due", "would be due"), moved, "")
     click.echo()
     print_rows("What would come of it", ("", "now", "then", "change"), [*_outlooks(found.in_force, found.tried)], "")
     if found.otherwise:
         click.echo()
-        title = f"{counted(found.fare_otherwise, 'order')} would fare otherwise"
+        title = tr("{orders} would fare otherwise", orders=counted(found.fare_otherwise, "order"))
         rows = [(one.order, ", ".join(one.in_force) or "none", ", ".join(one.tried) or "none") for one in found.otherwise]
         print_rows(title, ("order", "now", "then"), rows, "")
         if found.fare_otherwise > len(rows):
-            click.echo(f"… and {found.fare_otherwise - len(rows)} more: --limit {found.fare_otherwise}")
+            print_wrapped(
+                tr(
+                    "… and {fare_otherwise} more: --limit {fare_otherwise_2}",
+                    fare_otherwise=found.fare_otherwise - len(rows),
+                    fare_otherwise_2=found.fare_otherwise,
+                )
+            )
 
 
 def _shift(one: Shift) -> tuple[Any, ...]:
@@ -155,21 +153,31 @@ def _shift(one: Shift) -> tuple[Any, ...]:
 
 
 def _then_due(app: App, one: MovedDeadline) -> str:
-    return "it would end" if one.due_at is None else app.stamp(one.due_at)
+    return tr("it would end") if one.due_at is None else app.stamp(one.due_at)
 
 
 def _outlooks(in_force: Outlook, tried: Outlook) -> Iterator[tuple[Any, ...]]:
     """Yield what is counted under both policies, line by line; what is nothing under both is left out."""
-    lines: list[tuple[str, int, int]] = [(f"orders with {kind}", in_force.orders[kind], tried.orders[kind]) for kind in KINDS]
-    lines += [("messages", in_force.messages, tried.messages), ("decisions of yours", in_force.decisions, tried.decisions)]
-    lines += [("sums that are not known", in_force.unknown, tried.unknown)]
+    lines: list[tuple[str, int, int]] = [
+        (tr("orders with {kind}", kind=kind), in_force.orders[kind], tried.orders[kind]) for kind in KINDS
+    ]
+    lines += [
+        (tr("messages"), in_force.messages, tried.messages),
+        (tr("decisions of yours"), in_force.decisions, tried.decisions),
+    ]
+    lines += [(tr("sums that are not known"), in_force.unknown, tried.unknown)]
     for what, one, other in lines:
         if one or other:
             yield what, one, other, Cell(f"{other - one:+}" if one != other else "", right=True)
     for side, currency in sorted(in_force.money | tried.money):
         one, other = in_force.money[side, currency], tried.money[side, currency]
         change = f"{'+' if other > one else '-'}{show_amount(abs(other - one), currency)}" if one != other else ""
-        yield f"{SIDES[side]} asked for", amount(one, currency), amount(other, currency), Cell(change, right=True, whole=True)
+        yield (
+            tr("{sides} asked for", sides=tr(SIDES[side])),
+            amount(one, currency),
+            amount(other, currency),
+            Cell(change, right=True, whole=True),
+        )
 
 
 SIDES = {"refund": "refunds", "recovery": "recoveries"}

@@ -8,9 +8,11 @@ import click
 
 from admin.app import App, now
 from admin.options import JSON, Instant
-from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, progress_bar
+from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary
 from admin.output import iso, print_json
+from admin.progress import progress
 from engine.replay import Replayed, replay
+from language import tr
 
 
 @click.command("replay")
@@ -28,14 +30,14 @@ def replay_command(
     Steps that the policy asks you about are taken at once.
     """
     if keep and keep.exists():
-        raise click.UsageError(f"{keep} exists already: name a file that does not")
+        raise click.UsageError(tr("{keep} exists already: name a file that does not", keep=keep))
     app = App(ctx)
     policy = app.settings.read_policy()
     started = time.perf_counter()
     orders = open_orders(file, mapping_file, policy.orders)
-    with progress_bar(orders, as_json) as progress:
+    with progress(orders.path.name, orders.rows, quiet=as_json) as bar:
         text = app.settings.policy_text()
-        replayed = replay(orders, until or now(), policy, text, keep=keep, progress=progress)
+        replayed = replay(orders, until or now(), policy, text, keep=keep, progress=bar.advance)
     seconds = time.perf_counter() - started
     if as_json:
         print_json(_replay_json(replayed, seconds))

@@ -9,13 +9,16 @@ import click
 
 from admin.app import App, now, on_terminal, person
 from admin.effect_summary import caused
+from admin.lazy import translated
 from admin.options import Instant
+from admin.output import print_wrapped
 from admin.text import safe
 from engine import views
 from engine.outcomes import Outcome
 from engine.reporting import report
 from inbound.cells import BadCell, report_field
 from inbound.times import read_instant
+from language import tr
 from workflow.case.case import Detail, Report, own_key
 from workflow.case.claims import rest
 from workflow.case.money import show_amount
@@ -42,13 +45,13 @@ class Triggers(click.Group):
             click.echo(ctx.get_help())
             ctx.exit()
         if cmd_name not in TRIGGERS:
-            ctx.fail(f"{cmd_name!r} is not a report{did_you_mean(cmd_name, TRIGGERS)}")
+            ctx.fail(tr("{cmd_name!r} is not a report{hint}", cmd_name=cmd_name, hint=did_you_mean(cmd_name, TRIGGERS)))
         at = click.Option(["--at"], type=Instant(), help="When it occurred (default: now)")
         fields = [_option(name, field) for name, field in FIELDS[cmd_name].items()]
         dry = click.Option(["--dry-run", "dry_run"], is_flag=True, help="Only say what would come of it")
         yes = click.Option(["--yes", "agreed"], is_flag=True, help="Do not ask")
         params: list[click.Parameter] = [at, *fields, dry, yes]
-        return click.Command(cmd_name, params=params, callback=partial(_report, cmd_name), help=MEANINGS[cmd_name])
+        return translated(click.Command(cmd_name, params=params, callback=partial(_report, cmd_name), help=MEANINGS[cmd_name]))
 
 
 def _option(name: str, field: Field) -> click.Option:
@@ -82,7 +85,7 @@ def _report(trigger: str, at: datetime | None, dry_run: bool, agreed: bool, **gi
         would = report(database, identity, reported, moment, rules, dry_run=True)
         if _is_to_be_asked(would[0], reported):
             _print_outcomes(app, would, reported, would=True)
-            click.confirm("Report it?", abort=True)
+            click.confirm(tr("Report it?"), abort=True)
     _print_outcomes(app, report(database, identity, reported, moment, rules, dry_run=dry_run), reported, would=dry_run)
 
 
@@ -97,43 +100,64 @@ def _print_outcomes(app: App, outcomes: Sequence[Outcome], reported: Report, *, 
     order = outcome.case.order
     first = outcome.received[0]
     if first.verdict is Verdict.duplicate:
-        click.echo("That was reported before: nothing changed. If it is another one of that time, give it another time (--at).")
+        print_wrapped(
+            tr("That was reported before: nothing changed. If it is another one of that time, give it another time (--at).")
+        )
     elif first.error is not None:
         raise first.error
     else:
-        click.echo(f"Order {safe(order.name)} {'would be' if would else 'is'} {outcome.case.state} after {trigger}.")
+        print_wrapped(
+            tr(
+                "Order {name} {be} {state} after {trigger}.",
+                name=safe(order.name),
+                be=tr("would be") if would else tr("is"),
+                state=outcome.case.state,
+                trigger=trigger,
+            )
+        )
         if when < order.placed_at:
-            click.echo(f"  {app.when(when, how_far=False)} is before it was placed: taken as the instant of placing")
+            told = app.when(when, how_far=False)
+            print_wrapped(tr("  {told} is before it was placed: taken as the instant of placing", told=told))
         _print_consequences(app, outcome)
         for other in outcomes[1:]:
-            click.echo(
-                f"  order {safe(other.case.name)} {'would be' if would else 'is'} {other.case.state}, with clocks of its own"
+            print_wrapped(
+                tr(
+                    "  order {name} {be} {state}, with clocks of its own",
+                    name=safe(other.case.name),
+                    be=tr("would be") if would else tr("is"),
+                    state=other.case.state,
+                )
             )
 
 
 def _print_consequences(app: App, outcome: Outcome) -> None:
     if not outcome.steps:
-        click.echo("  It is noted: it adds nothing to what was reported before.")
+        print_wrapped(tr("  It is noted: it adds nothing to what was reported before."))
         return
     told = outcome.steps[0].history.details
     if told.get("noted"):
         supplier = f" ({told['supplier']})" if told.get("supplier") else ""
-        whose = f"attempt {told['attempt']}{supplier}"
-        click.echo(f"  It is noted of {safe(whose)}, which the order has left: nothing moves. --attempt names another one.")
+        whose = tr("attempt {attempt}{supplier}", attempt=told["attempt"], supplier=supplier)
+        print_wrapped(
+            tr(
+                "  It is noted of {whose}, which the order has left: nothing moves. --attempt names another one.",
+                whose=safe(whose),
+            )
+        )
     currency = outcome.case.order.currency
     for line in caused(outcome.steps[0].effects, currency, app.when):
         click.echo(line)
     if outcome.steps[0].history.trigger == "open_claim":
-        click.echo(f"  claims {safe(str(outcome.steps[0].history.details['pieces']))}")
+        print_wrapped(tr("  claims {pieces}", pieces=safe(str(outcome.steps[0].history.details["pieces"]))))
     if missing := told.get("rest") or _missing_after_a_correction(outcome):
         is_declined = told.get("final") or outcome.steps[0].history.trigger.startswith("decline")
-        what = "are declined" if is_declined else "are still missing"
+        what = tr("are declined") if is_declined else tr("are still missing")
         click.echo(f"  {show_amount(int(missing), currency)} {what}")
     for flag in outcome.steps[0].flags:
-        click.echo(f"  needs a person: {FLAGS[flag]}")
+        print_wrapped(tr("  needs a person: {flags}", flags=tr(FLAGS[flag])))
     for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:
         if timer.status == "pending":
-            click.echo(f"  next: {timer.trigger}, {app.when(timer.due_at)}")
+            print_wrapped(tr("  next: {trigger}, {due_at}", trigger=timer.trigger, due_at=app.when(timer.due_at)))
 
 
 def _missing_after_a_correction(outcome: Outcome) -> int | None:
@@ -150,7 +174,9 @@ def _fields(trigger: str, given: dict[str, str | None], currency: str, zone: Zon
     instants = partial(read_instant, zone=zone)
     for name, value in given.items():
         if FIELDS[trigger][name].required and not (value or "").strip():
-            raise UsageError(f"--{name.replace('_', '-')} is empty: {FIELDS[trigger][name].help}")
+            raise UsageError(
+                tr("--{value} is empty: {help}", value=name.replace("_", "-"), help=tr(FIELDS[trigger][name].help))
+            )
         if value is not None and value.strip():
             try:
                 fields[name] = report_field(FIELDS[trigger][name], value.strip(), currency, instants)

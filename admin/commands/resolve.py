@@ -5,7 +5,7 @@ import click
 from admin.app import App, now, person
 from admin.options import Note
 from engine.deciding import resolve
-from workflow.plurals import counted
+from language import counted, tr
 
 
 @click.command("resolve")
@@ -16,4 +16,8 @@ from workflow.plurals import counted
 def resolve_command(ctx: click.Context, identity: str, note: str, flag: str | None) -> None:
     """Clear what makes the order ID need a person, with a NOTE on what was done."""
     resolved = resolve(App(ctx).ready(), identity, [flag] if flag else None, person(), note, now())
-    click.echo(f"{counted(len(resolved), 'flag')} resolved: {', '.join(resolved)}." if resolved else "Nothing to resolve.")
+    click.echo(
+        tr("{flags} resolved: {resolved}.", flags=counted(len(resolved), "flag"), resolved=", ".join(resolved))
+        if resolved
+        else tr("Nothing to resolve.")
+    )

@@ -13,6 +13,7 @@ import click
 
 from admin.app import App, has_test_clock
 from admin.log import log_to_stderr
+from language import tr
 from workflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def run_command(ctx: click.Context, verbose: bool, clock_is_right: bool) -> None
     log_to_stderr(verbose)
     app = App(ctx)
     if has_test_clock():
-        raise UsageError("the database has a test clock, which a daemon cannot wait for: `aftersales once --until` moves it")
+        raise UsageError(
+            tr("the database has a test clock, which a daemon cannot wait for: `aftersales once --until` moves it")
+        )
 
     def runtime() -> "Runtime":
         app.made()

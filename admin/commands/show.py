@@ -14,6 +14,7 @@ from admin.tables import Cell, amount, print_rows
 from admin.text import safe, span
 from engine.story import Story, story, story_as_of
 from engine.timeline import Moment, timeline
+from language import tr
 from workflow.arguments import argument
 from workflow.vocabulary import ClaimStatus, EffectStatus, LedgerStatus, TimerStatus, Verdict
 
@@ -40,9 +41,9 @@ def show_command(
     --json prints all that is known.
     """
     if occurred and as_of is None:
-        raise click.UsageError("--occurred needs --as-of: at which instant?")
+        raise click.UsageError(tr("--occurred needs --as-of: at which instant?"))
     if as_timeline and (everything or as_of):
-        raise click.UsageError("--timeline goes with neither --all nor --as-of: it is a story of its own.")
+        raise click.UsageError(tr("--timeline goes with neither --all nor --as-of: it is a story of its own."))
     app = App(ctx)
     database = app.ready()
     if as_timeline:
@@ -70,7 +71,7 @@ def _plain(value: Any) -> Any:
     return fields_of(value) if is_dataclass(value) else value
 
 
-_PARTS = {
+PARTS = {
     "history": ("occurred", "trigger", "moved", "actor", "reason"),
     "attempts": (
         "number",
@@ -120,7 +121,7 @@ def _in_short(part: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[
     return [one for one in rows if _IS_OPEN[part](one)] if part in _IS_OPEN else ()
 
 
-_FACTS = (
+FACTS = (
     "replaces",
     "placed_at",
     "supplier",
@@ -143,35 +144,55 @@ AMOUNTS = ("price", "sale", "amount", "settled_amount", "paid")
 def _print_story(app: App, story: dict[str, Any], *, whole: bool) -> None:
     """Print the facts that are known, then each part that has rows: all of them if `whole`, else what is recent or open."""
     if "as_of" in story:
-        click.echo(f"As of {app.when(story['as_of'], how_far=False)}:")
-        click.echo(f"{safe(story['order'])} was {story['state']} since {app.when(story['since'], how_far=False)}")
+        print_wrapped(tr("As of {as_of}:", as_of=app.when(story["as_of"], how_far=False)))
+        print_wrapped(
+            tr(
+                "{order} was {state} since {since}",
+                order=safe(story["order"]),
+                state=story["state"],
+                since=app.when(story["since"], how_far=False),
+            )
+        )
         if not story["exact"]:
-            click.echo(
-                "Reconstructed from the history only: a replayed step differs from the stored one, or the buyer was erased."
+            print_wrapped(
+                tr("Reconstructed from the history only: a replayed step differs from the stored one, or the buyer was erased.")
             )
     else:
-        click.echo(f"{safe(story['order'])} is {story['state']} since {app.when(story['since'])}")
+        print_wrapped(
+            tr(
+                "{order} is {state} since {since}",
+                order=safe(story["order"]),
+                state=story["state"],
+                since=app.when(story["since"]),
+            )
+        )
     facts, currency = story["facts"], story["facts"]["currency"]
     for one in story.get("attempts", ())[:1]:
         one["paid"] = facts["paid"]  # what was paid for the order is what its first supplier got
-    titles = {name: "first supplier" if name == "supplier" else _title(name) for name in _FACTS}
-    known = [(titles[name], _cell(app, name, facts[name], currency)) for name in _FACTS if facts[name]]
+    titles = {name: tr("first supplier") if name == "supplier" else title_of(name) for name in FACTS}
+    known = [(titles[name], _cell(app, name, facts[name], currency)) for name in FACTS if facts[name]]
     print_wrapped(f"  {', '.join(f'{name} {safe(str(value))}' for name, value in known)}")
     left_out = []
-    for part, columns in _PARTS.items():
+    for part, columns in PARTS.items():
         known = story.get(part, ())
         shown = known if whole else _in_short(part, known)
         rows = [[_cell(app, column, _value(value, column), currency) for column in columns] for value in shown]
         if rows:
-            last = f", the last {len(rows)} of {len(known)}" if part == "history" and len(rows) < len(known) else ""
+            last = (
+                tr(", the last {count} of {count_2}", count=len(rows), count_2=len(known))
+                if part == "history" and len(rows) < len(known)
+                else ""
+            )
             click.echo()
-            print_rows(f"{_title(part).capitalize()}{last}", [_title(column) for column in columns], rows, "")
+            print_rows(f"{tr(part.capitalize())}{last}", [title_of(column) for column in columns], rows, "")
         if len(shown) < len(known):
-            left_out.append(f"{_title(part)} {len(known) - len(shown)}")
+            left_out.append(f"{title_of(part)} {len(known) - len(shown)}")
     if left_out:
         name = argument(safe(story["order"]))
         click.echo()
-        print_wrapped(f"Not shown: {', '.join(left_out)}. aftersales show {name} --all, or --timeline")
+        print_wrapped(
+            tr("Not shown: {left_out}. aftersales show {name} --all, or --timeline", left_out=", ".join(left_out), name=name)
+        )
 
 
 def _print_timeline(app: App, order: str, moments: Sequence[Moment], as_json: bool) -> None:
@@ -191,7 +212,7 @@ def _print_timeline(app: App, order: str, moments: Sequence[Moment], as_json: bo
         )
         for one in moments
     ]
-    print_rows(f"Timeline of {order} (in {app.zone()} time)", columns, rows, "")
+    print_rows(tr("Timeline of {order} (in {app} time)", order=order, app=app.zone()), columns, rows, "")
 
 
 def _seconds(moment: Moment) -> float | None:
@@ -201,8 +222,8 @@ def _seconds(moment: Moment) -> float | None:
 def _mark(app: App, moment: Moment) -> str:
     """Say what was not as it should be: late, out of order, taken back, or not applied."""
     marks = (
-        f"{span(moment.late_by)} late" if moment.late_by else None,
-        f"out of order: known since {app.stamp(moment.recorded)}" if moment.out_of_order else None,
+        tr("{late_by} late", late_by=span(moment.late_by)) if moment.late_by else None,
+        tr("out of order: known since {recorded}", recorded=app.stamp(moment.recorded)) if moment.out_of_order else None,
         moment.verdict if moment.verdict != Verdict.applied else None,
         moment.reason,
     )
@@ -219,8 +240,9 @@ def _moved(source: str | None, target: str | None) -> str | None:
     return target if source in (None, target) else f"{source} → {target}"
 
 
-def _title(name: str) -> str:
-    return _TITLES.get(name, name.removesuffix("_at").replace("_", " "))
+def title_of(name: str) -> str:
+    """Return what a part or a column is called."""
+    return tr(_TITLES.get(name, name.removesuffix("_at").replace("_", " ")))
 
 
 _TITLES = {
@@ -240,7 +262,7 @@ def _cell(app: App, column: str, value: object, currency: str) -> object:
     if isinstance(value, int) and column in AMOUNTS:
         return amount(value, currency)
     if isinstance(value, bool):
-        return "yes" if value else None
+        return tr("yes") if value else None
     if column == "sha256":
         return str(value)[:12]
     return ", ".join(value) if isinstance(value, tuple) else value

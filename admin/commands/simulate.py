@@ -8,10 +8,11 @@ import click
 
 from admin.app import App, now
 from admin.options import Instant
-from admin.output import print_json
+from admin.output import print_json, print_wrapped
 from admin.tables import print_rows
 from engine.simulate import Scenario, Timeline, TimelineEntry, simulate
 from inbound.scenario import ScenarioReader
+from language import tr
 from workflow.case.case import Line
 from workflow.case.money import show_amount
 from workflow.policy.policy import Rules, calendar_of
@@ -90,18 +91,25 @@ def _print(app: App, scenario: Scenario, timeline: Timeline) -> None:
     columns = ("day", "when", *(("order",) if several else ()), "what", "state", "leaves")
     print_rows("Timeline", columns, rows, "")
     for case in timeline.cases:
-        name = f"Order {case.name}" if several else "It"
-        click.echo(f"{name} is {case.state} on {app.when(timeline.until, how_far=False)}.")
+        name = tr("Order {name}", name=case.name) if several else tr("It")
+        print_wrapped(
+            tr("{name} is {state} on {until}.", name=name, state=case.state, until=app.when(timeline.until, how_far=False))
+        )
         for timer in sorted(case.timers, key=lambda one: one.due_at):
             if timer.status == "pending":
-                click.echo(
-                    f"  then: {app.when(timer.due_at, how_far=False)}: {CLOCK_OF[timer.trigger].meaning} [{timer.trigger}]"
+                print_wrapped(
+                    tr(
+                        "  then: {due_at}: {meaning} [{trigger}]",
+                        due_at=app.when(timer.due_at, how_far=False),
+                        meaning=tr(CLOCK_OF[timer.trigger].meaning),
+                        trigger=timer.trigger,
+                    )
                 )
 
 
 def _what(moment: TimelineEntry) -> str:
     if moment.refused is not None:
-        return f"{moment.trigger} is not taken: {moment.refused}"
+        return tr("{trigger} is not taken: {refused}", trigger=moment.trigger, refused=moment.refused)
     return f"⏰ {moment.trigger}" if moment.by_timer else moment.trigger
 
 
@@ -113,7 +121,7 @@ def _where(moment: TimelineEntry) -> str | None:
 
 def _effects(moment: TimelineEntry) -> str:
     kinds = [effect.kind for effect in moment.effects]
-    return ", ".join([*kinds, *(f"needs a person ({flag})" for flag in moment.needs_a_person)])
+    return ", ".join([*kinds, *(tr("needs a person ({flag})", flag=flag) for flag in moment.needs_a_person)])
 
 
 def _json(timeline: Timeline) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from admin.app import App
 from admin.output import fields_of, print_json
 from admin.tables import print_rows
 from engine.health import statistics_of
+from language import tr
 
 
 @click.command("stats")
@@ -25,6 +26,6 @@ def stats_command(ctx: click.Context, as_json: bool) -> None:
     click.echo()
     print_rows("Lateness", ("clock", "fired", "late on average", "at most"), rows, "No timer has fired yet.")
     click.echo()
-    columns = ("supplier", "attempts", "shipped", "days to ship", "urged", "left", "claims")
+    columns = ("supplier", "attempts", "shipped", tr("days to ship"), "urged", "left", "claims")
     card = [(s.supplier, s.attempts, s.shipped, s.days_to_ship, s.urged, s.left, s.claims) for s in scores]
     print_rows("Suppliers", columns, card, "No supplier has had an order yet.")

@@ -11,14 +11,15 @@ import click
 from admin.app import App, now, on_terminal, person
 from admin.commands.timers import CHANGES, TRIGGER
 from admin.options import InstantOrDuration
+from admin.output import print_wrapped
 from admin.plans import check_plan, plan_of, planned, shown_at
 from admin.tables import print_rows
 from admin.text import safe
 from engine import views
 from engine.deciding import retry_timers
 from engine.timer_commands import Due, Selection, TimerCommand, TimerResult, apply_as_shown, apply_command, selected_timers
+from language import counted, tr
 from workflow.errors import UsageError
-from workflow.plurals import counted
 from workflow.policy.durations import Duration
 
 SHOWN = 20
@@ -51,9 +52,9 @@ def changing(command: Callable[..., None]) -> Callable[..., None]:
     def changed(*args: Any, **options: Any) -> None:
         how = How(**{one.name: options.pop(one.name) for one in fields(How)})
         if how.operation is not None and not how.operation.strip():
-            raise click.UsageError("--operation is empty: give the change a name, or leave the option out.")
+            raise click.UsageError(tr("--operation is empty: give the change a name, or leave the option out."))
         if how.plan and (how.dry_run or how.operation):
-            raise click.UsageError("--plan is done at once or not at all: it goes with neither --dry-run nor --operation.")
+            raise click.UsageError(tr("--plan is done at once or not at all: it goes with neither --dry-run nor --operation."))
         command(*args, how=how, **options)
 
     return changed
@@ -89,7 +90,7 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
         app = App(click.get_current_context())
         wanted = _selection(app, timers, identities, narrowed)
         if wanted.everything and not everything:
-            raise click.UsageError("Name timers as ORDER#NUMBER, choose them by options, or say --all.")
+            raise click.UsageError(tr("Name timers as ORDER#NUMBER, choose them by options, or say --all."))
         command(*args, app=app, wanted=wanted, **options)
 
     return chosen
@@ -102,14 +103,22 @@ def _selection(app: App, timers: Sequence[str], identities: Sequence[str], narro
     running |= set(selected_timers(database, Selection(timers=named, status="failed"))) if named else set[Due]()
     for text, timer in zip(timers, named, strict=True):
         if timer not in running:
-            raise UsageError(f"{text} does not run: `aftersales timers --order {text.rpartition('#')[0]}` lists what does")
+            raise UsageError(
+                tr(
+                    "{given} does not run: `aftersales timers --order {value}` lists what does",
+                    given=text,
+                    value=text.rpartition("#")[0],
+                )
+            )
     return Selection(order_ids=tuple(views.order_id(database, one) for one in identities), timers=named, **narrowed)
 
 
 def _timer(source: views.Source, text: str) -> Due:
     order, mark, number = text.rpartition("#")
     if not mark or not (number.isascii() and number.isdigit()):
-        raise UsageError(f"{text!r} is not a timer: write ORDER#NUMBER as `aftersales timers` lists them, such as 1003#2")
+        raise UsageError(
+            tr("{given!r} is not a timer: write ORDER#NUMBER as `aftersales timers` lists them, such as 1003#2", given=text)
+        )
     return views.order_id(source, order), int(number[:9])
 
 
@@ -119,7 +128,7 @@ def _timer(source: views.Source, text: str) -> Due:
 def postpone_command(app: App, wanted: Selection, until: datetime, how: How) -> None:
     """Give timers another due instant, which must lie ahead."""
     if until <= now():
-        raise UsageError("that instant is past: `aftersales timers fire` lets a timer fire now")
+        raise UsageError(tr("that instant is past: `aftersales timers fire` lets a timer fire now"))
     run_timer_command(app, wanted, TimerCommand("postpone", person(), how.reason, to=until), how)
 
 
@@ -135,7 +144,9 @@ def _span(text: str) -> timedelta:
     try:
         span = Duration.parse(text.removeprefix("-").removeprefix("+")).span()
     except ValueError as error:
-        raise UsageError(f"--by: {text!r} is not a span of time: write 3d, 12h or 30m, and -3d for earlier") from error
+        raise UsageError(
+            tr("--by: {given!r} is not a span of time: write 3d, 12h or 30m, and -3d for earlier", given=text)
+        ) from error
     return -span if text.startswith("-") else span
 
 
@@ -161,7 +172,11 @@ def retry_command(app: App, wanted: Selection) -> None:
     """Try timers again that could not be fired and were set aside."""
     database = app.ready()
     retried = retry_timers(database, selected_timers(database, replace(wanted, status="failed")))
-    click.echo(f"{counted(len(retried), 'timer')} will be tried again." if retried else "No such timers were set aside.")
+    click.echo(
+        tr("{timers} will be tried again.", timers=counted(len(retried), "timer"))
+        if retried
+        else tr("No such timers were set aside.")
+    )
 
 
 def run_timer_command(app: App, wanted: Selection, command: TimerCommand, how: How) -> None:
@@ -179,7 +194,7 @@ def run_timer_command(app: App, wanted: Selection, command: TimerCommand, how: H
         changes = [one for one in would if one.refused is None]
         if len(changes) > 1 or (changes and command.action == "fire"):
             _print_results(app, would, command, replace(how, dry_run=True), moment)
-            click.confirm("Go on?", abort=True)
+            click.confirm(tr("Go on?"), abort=True)
     done = apply_command(app.ready(), wanted, command, moment, rules, dry_run=how.dry_run, operation_id=how.operation)
     _print_results(app, done, command, how, moment)
     if done and all(one.refused is not None for one in done):
@@ -205,21 +220,35 @@ def _print_results(app: App, done: Sequence[TimerResult], command: TimerCommand,
         (f"{one.order}#{one.number}", one.trigger, app.brief(one.was_due), _becomes(app, one, command))
         for one in in_turn[:SHOWN]
     ]
-    nothing = f"Nothing is left to do under the name {safe(how.operation)}." if how.operation else NOTHING_TO_CHANGE
+    nothing = (
+        tr("Nothing is left to do under the name {operation}.", operation=safe(how.operation))
+        if how.operation
+        else NOTHING_TO_CHANGE
+    )
     print_rows("Timers", ("timer", "trigger", "due", "becomes"), rows, nothing)
     if len(done) > SHOWN:
-        click.echo(f"… and {len(done) - SHOWN} more")
-    left = f"; {len(refused)} left alone" if refused else ""
-    click.echo(f"{counted(len(changed), 'timer')} {'would be ' if how.dry_run else ''}{_PAST_TENSE[command.action]}{left}.")
+        print_wrapped(tr("… and {count} more", count=len(done) - SHOWN))
+    left = tr("; {count} left alone", count=len(refused)) if refused else ""
+    print_wrapped(
+        tr(
+            "{timers} {word}{past_tense}{left}.",
+            timers=counted(len(changed), "timer"),
+            word=tr("would be ") if how.dry_run else "",
+            past_tense=tr(PAST_TENSE[command.action]),
+            left=left,
+        )
+    )
     at_once = sum(one.due_at is not None and one.stands == "pending" and one.due_at <= moment for one in changed)
     if at_once:
-        click.echo(f"Of these {'would be ' if how.dry_run else ''}due at once: {at_once}.")
+        print_wrapped(
+            tr("Of these {word}due at once: {at_once}.", word=tr("would be ") if how.dry_run else "", at_once=at_once)
+        )
     if how.dry_run and changed:
         plan = plan_of(_what(command, done), shown_at(click.get_current_context()))
-        click.echo(f"Plan {plan}: with --plan exactly this is done, or nothing.")
+        print_wrapped(tr("Plan {plan}: with --plan exactly this is done, or nothing.", plan=plan))
 
 
-_PAST_TENSE = {
+PAST_TENSE = {
     "postpone": "postponed",
     "shift": "shifted",
     "pause": "paused",
@@ -232,9 +261,9 @@ _PAST_TENSE = {
 
 def _becomes(app: App, one: TimerResult, command: TimerCommand) -> str:
     if one.refused is not None:
-        return f"left alone: {safe(one.refused)}"
+        return tr("left alone: {refused}", refused=safe(one.refused))
     if one.due_at is None:
-        return "fires now" if command.action == "fire" else "ends"
+        return tr("fires now") if command.action == "fire" else tr("ends")
     if one.stands == "waiting":
-        return f"waits for a decision, which sleeps until {app.brief(command.to)}"
+        return tr("waits for a decision, which sleeps until {to}", to=app.brief(command.to))
     return f"{'' if one.stands == 'pending' else f'{one.stands}, '}{app.brief(one.due_at)}"

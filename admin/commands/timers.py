@@ -10,11 +10,11 @@ import click
 from admin.app import App, now
 from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
-from admin.output import print_json
+from admin.output import print_json, print_wrapped
 from admin.tables import Cell, overdue, print_rows, wrong
 from engine import views
 from engine.views import Filter, TimerSummary
-from workflow.plurals import counted
+from language import counted, tr
 from workflow.process import CLOCKS
 
 CHANGES: dict[str, str] = {
@@ -70,7 +70,7 @@ def timers_command(
     wanted = replace(wanted, order_id=order_id, statuses=_STATUSES.get(status, (status,)), kinds=triggers)
     if by:
         if status not in ("running", "pending") or paging.after:
-            raise click.UsageError("--by day counts what is to fire: it goes with neither --status nor --after.")
+            raise click.UsageError(tr("--by day counts what is to fire: it goes with neither --status nor --after."))
         _print_days(app, *views.list_days(database, wanted, app.zone(), paging.limit), paging)
         return
     page = views.list_timers(database, wanted, paging.limit, paging.after)
@@ -97,18 +97,24 @@ def _print_days(app: App, days: Sequence[views.Day], following: datetime | None,
     rows = []
     for day in days:
         past = day.date.date() < today
-        name = Cell(f"{day.date:%a %Y-%m-%d}{' (overdue)' if past else ''}", "red" if past else None, whole=True)
+        name = Cell(
+            tr("{date:%a %Y-%m-%d}{word}", date=day.date, word=" (overdue)" if past else ""),
+            "red" if past else None,
+            whole=True,
+        )
         clocks = sorted(day.deadlines.items(), key=lambda one: (-one[1], one[0]))
         rows.append((name, sum(day.deadlines.values()), ", ".join(f"{clock} {count}" for clock, count in clocks)))
     print_rows("Deadlines by day", ("day", "deadlines", "of which"), rows, "No such timers.")
     if following:
         since = following.astimezone(app.zone())
-        click.echo(f"{counted(len(days), 'day')} shown: --since {since:%Y-%m-%d} shows the next ones.")
+        print_wrapped(
+            tr("{days} shown: --since {since:%Y-%m-%d} shows the next ones.", days=counted(len(days), "day"), since=since)
+        )
 
 
 _STATUSES: dict[str, tuple[str, ...]] = {"running": ("pending", "paused", "waiting"), "all": ()}
 
 
 def _status(timer: TimerSummary) -> str:
-    by = f" by {timer.paused_by}" if timer.paused_by else ""
-    return f"{timer.status}{by}{', provisional' if timer.provisional else ''}"
+    by = tr(" by {paused_by}", paused_by=timer.paused_by) if timer.paused_by else ""
+    return f"{timer.status}{by}{tr(', provisional') if timer.provisional else ''}"

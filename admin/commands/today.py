@@ -6,12 +6,12 @@ import click
 
 from admin.app import App, now
 from admin.options import JSON
-from admin.output import fields_of, print_json
+from admin.output import fields_of, print_json, print_wrapped
 from admin.tables import terminal_width, wrapped
 from admin.text import safe
 from engine.today import Item, Today, in_words, today
+from language import counted, tr
 from workflow.case.money import show_amount
-from workflow.plurals import counted
 
 
 @click.command("today")
@@ -36,18 +36,21 @@ def today_command(ctx: click.Context, shops: tuple[str, ...], limit: int, as_jso
 
 
 def _print_items(app: App, found: Today, limit: int) -> None:
-    count = f"{len(found.items)}{'+' if found.has_more else ''}"
-    things = "thing needs" if count == "1" else "things need"
-    click.secho(f"{now().astimezone(app.zone()):%A %Y-%m-%d}: {count if found.items else 'no'} {things} you.", bold=True)
+    day, many = now().astimezone(app.zone()), counted(len(found.items), "thing needs", "things need")
+    more = tr(" (and there are more)") if found.has_more else ""
+    told = tr("{day:%A %Y-%m-%d}: {many} you{more}.", day=day, many=many, more=more)
+    click.secho(told if found.items else tr("{day:%A %Y-%m-%d}: nothing needs you.", day=day), bold=True)
     for item in found.items[:limit]:
         _print_item(app, item)
     if (left := len(found.items) - limit) > 0:
-        click.echo(f"\n… and {left} more: aftersales today --limit {min(len(found.items), 1_000)}")
+        print_wrapped(
+            tr("\n… and {left} more: aftersales today --limit {count}", left=left, count=min(len(found.items), 1_000))
+        )
 
 
 def _print_item(app: App, item: Item) -> None:
     amount = show_amount(item.amount, item.currency or "") if item.amount is not None else None
-    until = f"by {app.brief(item.until)}" if item.until else None
+    until = tr("by {until}", until=app.brief(item.until)) if item.until else None
     urgent = item.until is not None and item.until - now() < _SOON
     order, *rest = _wrapped(f"{item.order}: {item.what}")
     click.echo()
@@ -63,14 +66,14 @@ _SOON = timedelta(days=2)
 
 def _print_days(app: App, found: Today) -> None:
     if found.days:
-        click.secho("\nDeadlines", bold=True)
+        click.secho(tr("\nDeadlines"), bold=True)
     for day in found.days:
-        name = f"{day.date.astimezone(app.zone()):%a %d %b}" if day.date else "overdue"
+        name = tr("{day:%a %d %b}", day=day.date.astimezone(app.zone())) if day.date else tr("overdue")
         for number, line in enumerate(_wrapped(in_words(day.deadlines), 14)):
             click.echo(f"  {name if number == 0 else '':<12}{line}")
     if found.provisional:
         what = counted(found.provisional, "deadline")
-        click.echo(f"{what} in a year whose working days are not announced yet: aftersales timers")
+        print_wrapped(tr("{what} in a year whose working days are not announced yet: aftersales timers", what=what))
 
 
 def _wrapped(text: str, indent: int = 2) -> list[str]:

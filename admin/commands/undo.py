@@ -3,8 +3,10 @@
 import click
 
 from admin.app import App, now, on_terminal, person
+from admin.output import print_wrapped
 from admin.text import safe
 from engine.undoing import Undone, undo_last
+from language import tr
 
 
 @click.command("undo")
@@ -28,21 +30,38 @@ def undo_command(ctx: click.Context, identity: str, reason: str | None, dry_run:
         _print(app, undo_last(database, identity, person(), moment, rules, reason=reason, dry_run=True), would=True)
         if dry_run:
             return
-        click.confirm("Take it back?", abort=True)
+        click.confirm(tr("Take it back?"), abort=True)
     _print(app, undo_last(database, identity, person(), moment, rules, reason=reason), would=False)
 
 
 def _print(app: App, undone: Undone, *, would: bool) -> None:
-    taken = f"{'would be' if would else 'is'} taken back"
-    click.echo(f"{undone.trigger} of {safe(undone.by)}, {app.when(undone.recorded)}, {taken}.")
+    taken = tr("{be} taken back", be=tr("would be") if would else tr("is"))
+    print_wrapped(
+        tr(
+            "{trigger} of {by}, {recorded}, {taken}.",
+            trigger=undone.trigger,
+            by=safe(undone.by),
+            recorded=app.when(undone.recorded),
+            taken=taken,
+        )
+    )
     case = undone.case
-    click.echo(f"Order {safe(case.name)} {'would be' if would else 'is'} {case.state}.")
+    print_wrapped(
+        tr("Order {name} {be} {state}.", name=safe(case.name), be=tr("would be") if would else tr("is"), state=case.state)
+    )
     for timer in sorted(case.timers, key=lambda one: one.due_at)[:3]:
         if timer.status == "pending":
-            click.echo(f"  next: {timer.trigger}, {app.when(timer.due_at)}")
+            print_wrapped(tr("  next: {trigger}, {due_at}", trigger=timer.trigger, due_at=app.when(timer.due_at)))
     if undone.told:
-        click.echo(f"  you have been told of that step already ({', '.join(undone.told)}): it counts no more")
+        print_wrapped(tr("  you have been told of that step already ({told}): it counts no more", told=", ".join(undone.told)))
     if (other := undone.replacement) is not None:
-        click.echo(f"Order {safe(other.name)} {'would be' if would else 'is'} {other.state}, and no replacement of it.")
+        print_wrapped(
+            tr(
+                "Order {name} {be} {state}, and no replacement of it.",
+                name=safe(other.name),
+                be=tr("would be") if would else tr("is"),
+                state=other.state,
+            )
+        )
     if case.decision:
-        click.echo(f"  {case.decision.trigger} waits for your decision")
+        print_wrapped(tr("  {trigger} waits for your decision", trigger=case.decision.trigger))

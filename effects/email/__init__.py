@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
+from language import tr
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HEADERS = {"date", "from", "to", "subject", "message-id", "x-aftersales-key", "auto-submitted"}
@@ -45,7 +46,7 @@ class EmailChannel:
 
         """
         if self._server is None:
-            raise NotSent("no SMTP server is set up: set [smtp] host in the settings", try_again=True)
+            raise NotSent(tr("no SMTP server is set up: set [smtp] host in the settings"), try_again=True)
         mail = compose(message, self._server.sender)
         with self._connected() as smtp:
             _hand_over(smtp, mail, self._server.sender, str(message.recipient))
@@ -57,9 +58,14 @@ class EmailChannel:
         try:
             smtp = self._open(server)
         except smtplib.SMTPAuthenticationError as error:
-            raise NotSent(f"{server.host} refused the password: {_said(error)}", try_again=True) from None
+            raise NotSent(
+                tr("{host} refused the password: {error}", host=server.host, error=_said(error)), try_again=True
+            ) from None
         except (OSError, smtplib.SMTPException) as error:
-            raise NotSent(f"{server.host}:{server.port} cannot be reached: {_said(error)}", try_again=True) from None
+            raise NotSent(
+                tr("{host}:{port} cannot be reached: {error}", host=server.host, port=server.port, error=_said(error)),
+                try_again=True,
+            ) from None
         try:
             yield smtp
         finally:
@@ -90,7 +96,7 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
 
     """
     if not message.recipient:
-        raise NotSent("no email address is known for its recipient: add it to [contacts] in the policy", try_again=False)
+        raise NotSent(tr("no email address is known for its recipient: add it to [contacts] in the policy"), try_again=False)
     digest = hashlib.sha256(message.key.encode()).hexdigest()[:32]
     heads = {
         "From": sender,
@@ -105,7 +111,7 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
     mail = EmailMessage(policy=policy.SMTP)
     for name, value in heads.items():
         if _CONTROL.search(value):
-            raise NotSent(f"the {name} header holds a control character", try_again=False)
+            raise NotSent(tr("the {name} header holds a control character", name=name), try_again=False)
         mail[name] = value
     mail.set_content(message.body)
     _check_head(mail)
@@ -117,7 +123,9 @@ def _check_head(mail: EmailMessage) -> None:
     read_back = message_from_bytes(mail.as_bytes(), policy=policy.SMTP)
     smuggled = {name.lower() for name in read_back} - allowed
     if smuggled or any(_CONTROL.search(str(value)) for value in read_back.values()):
-        raise NotSent(f"its headers would contain more than they should: {sorted(smuggled)}", try_again=False)
+        raise NotSent(
+            tr("its headers would contain more than they should: {smuggled}", smuggled=sorted(smuggled)), try_again=False
+        )
 
 
 def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: str) -> None:
@@ -127,16 +135,16 @@ def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: s
         _expect(smtp.mail(sender))
         _expect(smtp.rcpt(recipient))
     except (smtplib.SMTPServerDisconnected, OSError) as error:
-        raise NotSent(f"the connection broke: {_said(error)}", try_again=True) from None
+        raise NotSent(tr("the connection broke: {error}", error=_said(error)), try_again=True) from None
     try:
         code, answer = smtp.data(mail.as_bytes())
     except smtplib.SMTPDataError as error:
         raise _refusal(int(error.smtp_code), error.smtp_error) from None
     except (smtplib.SMTPServerDisconnected, OSError) as error:
-        raise OutcomeUnknown(f"the connection broke while the text was handed over: {_said(error)}") from None
+        raise OutcomeUnknown(tr("the connection broke while the text was handed over: {error}", error=_said(error))) from None
     if not 200 <= code < 300:
         if not 400 <= code < 600:
-            raise OutcomeUnknown(f"the server answered {code} to the text, which is neither a yes nor a no")
+            raise OutcomeUnknown(tr("the server answered {code} to the text, which is neither a yes nor a no", code=code))
         raise _refusal(code, answer)
 
 
@@ -148,7 +156,7 @@ def _expect(answer: tuple[int, bytes]) -> None:
 
 def _refusal(code: int, words: bytes | str) -> NotSent:
     text = words.decode(errors="replace") if isinstance(words, bytes) else words
-    return NotSent(f"the server refused it: {code} {text}"[:300], try_again=code < 500)
+    return NotSent(tr("the server refused it: {code} {given}", code=code, given=text)[:300], try_again=code < 500)
 
 
 def _said(error: Exception) -> str:

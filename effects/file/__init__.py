@@ -10,6 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
+from language import tr
 
 
 class FileChannel:
@@ -37,7 +38,9 @@ class FileChannel:
                 finally:
                     os.close(handle)
         except OSError as error:
-            raise NotSent(f"cannot write {self._path}: {error.strerror}", try_again=True) from None
+            raise NotSent(
+                tr("cannot write {path}: {strerror}", path=self._path, strerror=error.strerror), try_again=True
+            ) from None
 
 
 def _append(handle: int, line: bytes) -> None:
@@ -52,12 +55,12 @@ def _append(handle: int, line: bytes) -> None:
         try:
             os.ftruncate(handle, size)
         except OSError:
-            raise OutcomeUnknown(f"part of the line may be in the file: {error.strerror}") from None
+            raise OutcomeUnknown(tr("part of the line may be in the file: {strerror}", strerror=error.strerror)) from None
         raise
     try:
         os.fsync(handle)
     except OSError as error:
-        raise OutcomeUnknown(f"the line may not have reached the disk: {error.strerror}") from None
+        raise OutcomeUnknown(tr("the line may not have reached the disk: {strerror}", strerror=error.strerror)) from None
 
 
 def erase_lines(path: Path, keys: Set[str], instead: str, blot: Callable[[str], str]) -> int:

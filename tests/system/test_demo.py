@@ -1,5 +1,6 @@
 """The sample shop: lived through by its merchant, with a few things left, and a tour whose every line works."""
 
+import json
 import os
 import re
 import shlex
@@ -48,3 +49,32 @@ def test_the_shop_is_run_well_and_a_handful_of_things_is_left(demo):
     assert "\nLost since " in money
     _, audited = call(folder, ["audit", "--deep"])
     assert " 0 broken." in audited
+
+
+def test_every_line_of_the_tour_works_in_chinese_too(demo):
+    folder, said = demo
+    (folder / "zh.toml").write_text((folder / "aftersales.toml").read_text() + "language = 'zh'\n")
+    chinese = re.compile(r"[\u4e00-\u9fff]")
+    for line in re.findall(r"^  \S*aftersales (.*?) +# \S", said, re.MULTILINE):
+        words = shlex.split(line)
+        if words[0] not in ("decide", "undo", "claims"):
+            code, told = call(folder, ["--config", "zh.toml", *words])
+            assert code == 0, told
+            assert chinese.search(told), told
+    _, told = call(folder, ["--config", "zh.toml", "explain", "7777777"])
+    assert told.startswith("aftersales: 没有订单 '7777777'")
+    assert "用法：" in call(folder, ["--config", "zh.toml", "today", "--help"])[1]
+
+
+def test_what_scripts_read_is_the_same_in_every_language(demo):
+    folder, _ = demo
+    for words in (["orders", "--limit", "3"], ["timers", "--limit", "3"], ["today"], ["money"], ["show", "1003"], ["stats"]):
+        read = [json.loads(call(folder, ["--config", file, *words, "--json"])[1]) for file in ("aftersales.toml", "zh.toml")]
+        assert keys(read[0]) == keys(read[1])
+
+
+def keys(value):
+    """Return the keys of JSON, whatever stands under them."""
+    if isinstance(value, list):
+        return [keys(one) for one in value]
+    return {name: keys(one) for name, one in value.items()} if isinstance(value, dict) else None

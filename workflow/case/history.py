@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from language import counted, tr
 from tracing.per_input import per_input
 from workflow.case.canonical import ascii_json
 from workflow.case.case import Details, made
-from workflow.plurals import counted
 from workflow.values import value_class
 from workflow.vocabulary import State
 
@@ -77,12 +77,12 @@ def broken_at(order: str, rows: Iterable[HistoryRow], count: int, last_hash: str
     previous, expected = "", 1
     for row in rows:
         if row.sequence != expected:
-            return f"row {expected} is missing or out of order"
+            return tr("row {expected} is missing or out of order", expected=expected)
         if chain(order, previous, row) != row.hash:
-            return f"row {row.sequence} was changed after it was written"
+            return tr("row {sequence} was changed after it was written", sequence=row.sequence)
         previous, expected = row.hash, expected + 1
     if expected - 1 != count or previous != last_hash:
-        return f"the order counts {counted(count, 'row')} and the history has {expected - 1}"
+        return tr("the order counts {rows} and the history has {expected}", rows=counted(count, "row"), expected=expected - 1)
     return None
 
 

@@ -6,6 +6,8 @@ from functools import cache
 
 from iso4217 import Currency
 
+from language import tr
+
 _PLAIN = re.compile(r"\d{1,15}(\.\d{1,30})?", re.ASCII)
 
 
@@ -28,9 +30,9 @@ def exponent(currency: str) -> int:
     try:
         digits = Currency(currency).exponent
     except ValueError:
-        raise MoneyError(f"{currency!r} is not an ISO 4217 currency code") from None
+        raise MoneyError(tr("{currency!r} is not an ISO 4217 currency code", currency=currency)) from None
     if digits is None:
-        raise MoneyError(f"{currency} is not a currency that goods are paid in")
+        raise MoneyError(tr("{currency} is not a currency that goods are paid in", currency=currency))
     return int(digits)
 
 
@@ -45,14 +47,21 @@ def minor_units(text: str, currency: str) -> int:
 
     """
     if not _PLAIN.fullmatch(text):
-        raise MoneyError(f"{text[:40]!r} is not an amount: write digits with a point, such as 12.50")
+        raise MoneyError(tr("{given!r} is not an amount: write digits with a point, such as 12.50", given=text[:40]))
     digits, _, decimals = text.partition(".")
     places, decimals = exponent(currency), decimals.rstrip("0")
     if len(decimals) > places:
-        raise MoneyError(f"{text[:40]} has more decimals than {currency} ({exponent(currency)})")
+        raise MoneyError(
+            tr(
+                "{given} has more decimals than {currency} ({currency_2})",
+                given=text[:40],
+                currency=currency,
+                currency_2=exponent(currency),
+            )
+        )
     minor = int(digits + decimals.ljust(places, "0"))
     if minor > LARGEST:
-        raise MoneyError(f"{text[:40]} {currency} is more than can be kept")
+        raise MoneyError(tr("{given} {currency} is more than can be kept", given=text[:40], currency=currency))
     return minor
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from language import tr
 from workflow.case.canonical import ascii_json
 from workflow.case.case import LINKS, Attempt, Case, Claim, Decision, LedgerRow, Order, Parcel, Timer
 from workflow.vocabulary import TimerStatus
@@ -174,13 +175,19 @@ class Sealed:
         sealed = self.parts.get(part, {})
         for number, told in sealed.items():
             if number not in stored:
-                return f"{_called(part, number)} is gone"
+                return tr("{part} is gone", part=_called(part, number))
             for name, value in told.items():
                 if stored[number][name] != value:
-                    return f"{_called(part, number)}: {name} is {stored[number][name]}, and its history wrote {value}"
+                    return tr(
+                        "{part}: {name} is {stored}, and its history wrote {value}",
+                        part=_called(part, number),
+                        name=name,
+                        stored=stored[number][name],
+                        value=value,
+                    )
         is_whole = self.is_whole and part not in _SEALED_SINCE
         added = next((number for number in stored if number not in sealed), None) if is_whole else None
-        return None if added is None else f"{_called(part, added)} is not in its history"
+        return None if added is None else tr("{part} is not in its history", part=_called(part, added))
 
 
 def _of_new(part: str, told: Sequence[Any]) -> dict[str, Any]:

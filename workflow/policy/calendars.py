@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from holidays import HolidayBase, country_holidays
 from holidays.registry import COUNTRIES
 
+from language import tr
 from tracing.per_input import per_input
 
 _DAY = timedelta(days=1)
@@ -30,9 +31,11 @@ class WorkingCalendar:
     ) -> None:
         both = sorted(set(closures) & set(extra_working_days))
         if both:
-            raise ValueError(f"{both[0]} is both a closure and an extra working day: keep one")
+            raise ValueError(tr("{both} is both a closure and an extra working day: keep one", both=both[0]))
         if not any(country in codes for _, *codes in COUNTRIES.values()):
-            raise ValueError(f"no holiday calendar for country {country!r}: use an ISO 3166 code such as CN")
+            raise ValueError(
+                tr("no holiday calendar for country {country!r}: use an ISO 3166 code such as CN", country=country)
+            )
         self.country = country
         self.zone = ZoneInfo(time_zone)
         self._closures = frozenset(closures)

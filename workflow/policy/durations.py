@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from language import tr
+
 if TYPE_CHECKING:
     from workflow.policy.calendars import WorkingCalendar
 
@@ -34,7 +36,7 @@ class Duration:
         """
         found = _FORM.fullmatch(text)
         if not found:
-            raise ValueError(f"{text!r} is not a duration: write 2d, 36h, 5m or 15wd (working days)")
+            raise ValueError(tr("{given!r} is not a duration: write 2d, 36h, 5m or 15wd (working days)", given=text))
         return cls(int(found[1]), found[2])
 
     def after(self, start: datetime, calendar: WorkingCalendar) -> datetime:
@@ -51,7 +53,7 @@ class Duration:
 
         """
         if self.unit == "wd":
-            raise ValueError(f"{self} has no fixed length: write days, hours or minutes")
+            raise ValueError(tr("{duration} has no fixed length: write days, hours or minutes", duration=self))
         return self._fixed
 
     @cached_property

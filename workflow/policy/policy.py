@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from language import tr
 from tracing.per_input import per_input
 from workflow.addresses import email_address
 from workflow.case.case import Case
@@ -43,19 +44,19 @@ def _fixed(duration: Duration) -> Duration:
 
 def _longer_than_nothing(duration: Duration) -> Duration:
     if duration.count == 0:
-        raise ValueError(f"{duration} would never end: write a duration longer than nothing")
+        raise ValueError(tr("{duration} would never end: write a duration longer than nothing", duration=duration))
     return duration
 
 
 def _distinct(channels: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(channels)) < len(channels):
-        raise ValueError("name each channel once")
+        raise ValueError(tr("name each channel once"))
     return channels
 
 
 def _rising(chases: tuple[Duration, ...]) -> tuple[Duration, ...]:
     if len({one.unit for one in chases}) > 1 or any(a.count >= b.count for a, b in itertools.pairwise(chases)):
-        raise ValueError("write rising durations of one unit, such as 15wd, 20wd, 25wd")
+        raise ValueError(tr("write rising durations of one unit, such as 15wd, 20wd, 25wd"))
     return chases
 
 
@@ -230,7 +231,9 @@ class Closure(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "Closure":
         if self.last < self.first:
-            raise ValueError(f"it ends on {self.last}, before it begins on {self.first}: both days are included")
+            raise ValueError(
+                tr("it ends on {last}, before it begins on {first}: both days are included", last=self.last, first=self.first)
+            )
         return self
 
 
@@ -310,7 +313,14 @@ class Policy(Section):
         for number, one in reversed(self.matching_overrides(order)):
             if name in one.changes.get(section, {}):
                 whose = ", ".join(f"{key} {known}" for key, known in one.whose.items())
-                return f"{section}.{name} = {shown} (overrides {number}: {whose})"
+                return tr(
+                    "{section}.{name} = {shown} (overrides {number}: {whose})",
+                    section=section,
+                    name=name,
+                    shown=shown,
+                    number=number,
+                    whose=whose,
+                )
         return f"{section}.{name} = {shown}"
 
     def mode(self, kind: str) -> Mode:
@@ -385,7 +395,7 @@ def read_policy(text: str) -> Policy:
     except ValidationError as error:
         raise PolicyError("; ".join(_explain(one) for one in error.errors())) from None
     except ValueError as error:
-        raise PolicyError(f"the policy is not TOML: {error}") from None
+        raise PolicyError(tr("the policy is not TOML: {error}", error=error)) from None
     _check_kinds(policy)
     _check_overrides(policy)
     calendar_of(policy)
@@ -414,14 +424,20 @@ def digest(text: str) -> str:
 def _check_overrides(policy: Policy) -> None:
     """Validate every override against its tables when the policy is read."""
     for number, one in enumerate(policy.overrides, 1):
-        where = f"overrides {number}"
+        where = tr("overrides {number}", number=number)
         if not one.whose:
-            raise PolicyError(f"[{where}] names no shop, supplier or route: it would be for every order")
+            raise PolicyError(tr("[{where}] names no shop, supplier or route: it would be for every order", where=where))
         if not one.changes:
-            raise PolicyError(f'[{where}] changes nothing: give it a number, such as overdue.urge_after = "3d"')
+            raise PolicyError(tr('[{where}] changes nothing: give it a number, such as overdue.urge_after = "3d"', where=where))
         for earlier, other in enumerate(policy.overrides[: number - 1], 1):
             if other.whose == one.whose:
-                raise PolicyError(f"[{where}] is for the same orders as overrides {earlier}: write them as one")
+                raise PolicyError(
+                    tr(
+                        "[{where}] is for the same orders as overrides {earlier}: write them as one",
+                        where=where,
+                        earlier=earlier,
+                    )
+                )
         for name, table in one.changes.items():
             section = getattr(policy, name)
             try:
@@ -444,7 +460,7 @@ def _explain(error: Any, *above: str) -> str:
     model: Any = Policy
     for parent in parents:
         model = _LISTED[path[0]] if isinstance(parent, int) else model.model_fields[parent].annotation
-    return f"[{where}] is not a setting of the policy{did_you_mean(str(name), model.model_fields)}"
+    return tr("[{where}] is not a setting of the policy{hint}", where=where, hint=did_you_mean(str(name), model.model_fields))
 
 
 def _check_kinds(policy: Policy) -> None:
@@ -452,8 +468,17 @@ def _check_kinds(policy: Policy) -> None:
     for table, named in (("modes", policy.effects.modes), ("channels", policy.effects.channels)):
         for kind in named:
             if kind not in kinds:
-                raise PolicyError(f"[effects.{table}.{kind}] is not a kind of effect{did_you_mean(kind, kinds)}")
+                raise PolicyError(
+                    tr(
+                        "[effects.{table}.{kind}] is not a kind of effect{hint}",
+                        table=table,
+                        kind=kind,
+                        hint=did_you_mean(kind, kinds),
+                    )
+                )
     may_ask = [effect.kind for effect in EFFECTS if effect.may_ask]
     for kind, mode in policy.effects.modes.items():
         if mode is Mode.ask and kind not in may_ask:
-            raise PolicyError(f"[effects.modes.{kind}]: ask is for {', '.join(may_ask)}; write auto or off")
+            raise PolicyError(
+                tr("[effects.modes.{kind}]: ask is for {may_ask}; write auto or off", kind=kind, may_ask=", ".join(may_ask))
+            )

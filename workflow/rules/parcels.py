@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from language import tr
 from workflow.case.case import Attempt, Case, Parcel, replace_fields
 from workflow.process import CORRECTED, PARCEL_FILLS, PARCEL_MOVES, PARCEL_POSITIONS
 from workflow.values import value_class
@@ -166,19 +167,19 @@ def amend(case: Case, event: Event) -> tuple[Parcel, ...] | str:
     fitting = [one for one in mine if named in (None, one.number)]
     number = event.fields.get("tracking_number")
     if not fitting:
-        return f"the order has no parcel{f' {named}' if mine else ''} (`show` lists them)"
+        return tr("the order has no parcel{word} (`show` lists them)", word=f" {named}" if mine else "")
     if len(fitting) > 1:
-        return f"it has {len(fitting)} parcels: say which one is meant as `parcel` (`show` lists them)"
+        return tr("it has {count} parcels: say which one is meant as `parcel` (`show` lists them)", count=len(fitting))
     others = [one for one in mine if one is not fitting[0]]
     if holder := next((one for one in others if one.tracking_number == number is not None), None):
-        return f"parcel {holder.number} has that number: if they are one parcel, say so with `same_as`"
+        return tr("parcel {number} has that number: if they are one parcel, say so with `same_as`", number=holder.number)
     amended = {fitting[0].number: _named(fitting[0], event)}
     if same is not None:
         kept = next((one for one in others if one.number == same), None)
         if kept is None:
-            return f"there is no other parcel {same} that it could be (`show` lists them)"
+            return tr("there is no other parcel {same} that it could be (`show` lists them)", same=same)
         if kept.attempt != fitting[0].attempt:
-            return f"parcel {same} was sent by another supplier: they cannot be one"
+            return tr("parcel {same} was sent by another supplier: they cannot be one", same=same)
         amended[kept.number] = _merged(kept, fitting[0])
         amended[fitting[0].number] = replace_fields(amended[fitting[0].number], same_as=kept.number)
     return tuple(amended.get(one.number, one) for one in case.parcels)
