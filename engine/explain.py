@@ -64,7 +64,7 @@ class Explanation:
     """Effects that wait for a person: id and kind."""
     exceptions: int
     refused: tuple[tuple[str, datetime, str], ...]
-    """Reports that a guard turned down: trigger, instant and reason."""
+    """Reports that a guard turned down since the order is in its state: trigger, instant and reason."""
     standing: "Standing | None"
     """The decision that stands on it."""
     observed: bool
@@ -125,7 +125,11 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
         attention=tuple((row["flag"], tr(FLAGS[row["flag"]]), row["detail"]) for row in flags),
         exceptions=len(exceptions),
         waiting=tuple((row["id"], row["kind"]) for row in reversed(effects) if row["status"] in ("asked", "held")),
-        refused=tuple((row["trigger"], row["occurred"], row["reason"]) for row in refused),
+        refused=tuple(
+            (row["trigger"], row["occurred"], row["reason"])
+            for row in refused
+            if case.since is None or row["received"] >= case.since
+        ),
         standing=_standing(case, at, rules),
         observed=stored.observed,
         decided_by={one.number: deciding_lines(case, pinned.get(one.policy, rules), one) for one in case.timers},

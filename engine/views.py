@@ -252,6 +252,12 @@ def order_id(source: Source, identity: str) -> int:
         return queries.resolve_id(connection, identity)
 
 
+def named(source: Source, number: str) -> list[str]:
+    """Return the orders with a number, as SHOP/NUMBER, of whichever shop."""
+    with reading(source) as connection:
+        return queries.named(connection, number)
+
+
 def currency_of(source: Source, identity: str) -> str:
     """Return the currency of an order.
 

@@ -55,6 +55,13 @@ def resolve_id(connection: Connection, identity: str) -> int:
     return int(rows[0].id)
 
 
+def named(connection: Connection, number: str) -> list[str]:
+    """Return the orders with a number, as SHOP/NUMBER, of whichever shop."""
+    o = table_of(OrderRow)
+    found = connection.execute(select(o.c.shop, o.c.number).where(o.c.number == number).order_by(o.c.shop))
+    return [f"{row.shop}/{row.number}" for row in found]
+
+
 def _named(connection: Connection, identity: str, ways: Callable[[str], list[str]]) -> Sequence[Any]:
     """Return id, shop and number of the orders with a name, whose number may be written in several ways."""
     o = table_of(OrderRow)

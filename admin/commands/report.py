@@ -1,6 +1,6 @@
 """report: report something about an order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -14,20 +14,23 @@ from admin.options import Instant
 from admin.output import print_wrapped
 from admin.text import safe
 from engine import views
+from engine.money import PLATFORM
 from engine.outcomes import Outcome
 from engine.reporting import report
+from engine.views import Filter
 from inbound.cells import BadCell, report_field
 from inbound.times import read_instant
 from language import tr
 from workflow.case.case import Detail, Report, own_key
 from workflow.case.claims import rest
+from workflow.case.history import HistoryRow
 from workflow.case.money import show_amount
 from workflow.errors import UsageError
 from workflow.process import FLAGS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
 from workflow.table import EFFECT_OF
-from workflow.vocabulary import LedgerStatus, Verdict
+from workflow.vocabulary import LedgerSide, LedgerStatus, Verdict
 
 TRIGGERS = tuple(trigger for trigger in FIELDS if trigger != "place")
 
@@ -86,7 +89,10 @@ def _report(trigger: str, at: datetime | None, dry_run: bool, agreed: bool, **gi
         if _is_to_be_asked(would[0], reported):
             _print_outcomes(app, would, reported, would=True)
             click.confirm(tr("Report it?"), abort=True)
-    _print_outcomes(app, report(database, identity, reported, moment, rules, dry_run=dry_run), reported, would=dry_run)
+    outcomes = report(database, identity, reported, moment, rules, dry_run=dry_run)
+    _print_outcomes(app, outcomes, reported, would=dry_run)
+    _hint_at_the_same_number(app, outcomes[0], reported)
+    _hint_at_another_shop(app, reported)
 
 
 def _is_to_be_asked(outcome: Outcome, reported: Report) -> bool:
@@ -144,8 +150,8 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
                 whose=safe(whose),
             )
         )
-    currency = outcome.case.order.currency
-    for line in caused(outcome.steps[0].effects, currency, app.when):
+    currency, step = outcome.case.order.currency, outcome.steps[0].history
+    for line in (*_changes(step, currency), *_withdrawn(outcome), *caused(outcome.steps[0].effects, currency, app.when)):
         click.echo(line)
     if outcome.steps[0].history.trigger == "open_claim":
         print_wrapped(tr("  claims {pieces}", pieces=safe(str(outcome.steps[0].history.details["pieces"]))))
@@ -158,6 +164,56 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
     for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:
         if timer.status == "pending":
             print_wrapped(tr("  next: {trigger}, {due_at}", trigger=timer.trigger, due_at=app.when(timer.due_at)))
+
+
+def _changes(step: HistoryRow, currency: str) -> Iterator[str]:
+    """Yield what an amendment has changed; of what tells of the buyer only that it has."""
+    amended = str(step.details.get("amended") or "").split(";") if step.trigger == "amend" else []
+    for fact in amended:
+        if fact not in FIELDS["amend"] or fact == "parcel":
+            continue
+        if FIELDS["amend"][fact].personal:
+            yield tr("  {fact} was changed", fact=fact)
+            continue
+        before, after = (_shown(fact, step.details.get(name), currency) for name in (f"was_{fact}", fact))
+        yield tr("  {fact}: {before} → {after}", fact=fact, before=before, after=after)
+
+
+def _shown(fact: str, value: Detail, currency: str) -> str:
+    if value is None or value == "":
+        return tr("not known")
+    is_amount = FIELDS["amend"][fact].kind == "amount"
+    return show_amount(int(value), currency) if is_amount else safe(str(value))
+
+
+def _withdrawn(outcome: Outcome) -> Iterator[str]:
+    """Yield the sums that are not asked for any more because of a step."""
+    at = outcome.steps[0].history.occurred
+    for row in outcome.case.ledger:
+        if row.status is LedgerStatus.withdrawn and row.decided_at == at:
+            supplier = outcome.case.attempts[(row.attempt or 1) - 1].supplier
+            party = tr(PLATFORM) if row.side is LedgerSide.refund else supplier or tr("the supplier")
+            amount = tr("a sum that is not known") if row.amount is None else show_amount(row.amount, row.currency)
+            yield tr("  no longer asked for: {amount} of {party}", amount=amount, party=safe(party))
+
+
+def _hint_at_the_same_number(app: App, outcome: Outcome, reported: Report) -> None:
+    """Say which other orders have a parcel with the number that was reported: one of them may be mistyped."""
+    number = reported.fields.get("tracking_number")
+    if not outcome.steps or number is None:
+        return
+    found = views.list_orders(app.database, Filter(tracking_numbers=(str(number),)), 5).rows
+    others = [f"{one.shop}/{one.number}" for one in found if f"{one.shop}/{one.number}" != outcome.case.name]
+    if others:
+        print_wrapped(tr("  {number} is also a parcel of {others}", number=safe(str(number)), others=safe(", ".join(others))))
+
+
+def _hint_at_another_shop(app: App, reported: Report) -> None:
+    """Say that the number of a new order is one of another shop too."""
+    number = reported.fields.get("new_order")
+    names = views.named(app.database, str(number)) if number is not None else []
+    if len(names) > 1:
+        print_wrapped(tr("  several shops have that number: {names}", names=safe(", ".join(names))))
 
 
 def _missing_after_a_correction(outcome: Outcome) -> int | None:

@@ -237,6 +237,36 @@ def test_every_list_takes_the_same_filters(shop, words):
     assert "no order has the supplier 'nobody'" in shop(*words, "--supplier", "nobody").out
 
 
+def test_an_amendment_says_what_it_has_changed_and_of_the_buyer_only_that(shop):
+    said = shop("report", "1004", "amend", "--paid", "12.50", "--supplier", "Canton", "--buyer-name", "Kim Lee").out
+    assert "  paid: 1.00 CNY → 12.50 CNY\n" in said
+    assert "  supplier: Yiwu → Canton\n" in said
+    assert "  buyer_name was changed\n" in said
+    assert "Kim" not in said
+
+
+def test_a_tracking_number_that_another_order_has_is_pointed_out(shop):
+    assert "is also" not in shop("report", "1004", "ship", "--tracking-number", "LP7").out
+    said = shop("report", "1001", "ship", "--at", "2025-03-06", "--tracking-number", "LP7").out
+    assert "  LP7 is also a parcel of main/1004\n" in said
+
+
+def test_a_parcel_of_a_former_supplier_says_that_its_money_is_not_asked_for_any_more(shop):
+    shop("report", "1001", "amend", "--alternatives", "Canton", "--paid", "9.00")
+    shop("report", "1001", "report_no_stock")
+    said = shop("report", "1001", "ship", "--attempt", "1").out
+    assert "  no longer asked for: 9.00 " in said
+    assert " of Yiwu\n" in said
+
+
+def test_explain_tells_the_refusals_since_the_order_is_in_its_state(shop):
+    shop("report", "1004", "approve")
+    assert "Refused: approve" in shop("explain", "1004").out
+    shop("report", "1004", "ship", "--at", "2190-01-01")
+    shop("report", "1004", "ship")
+    assert "Refused: approve" not in shop("explain", "1004").out
+
+
 def test_a_decision_says_until_when_the_platform_gives_time_for_it(shop, asking, tmp_path):
     told = {"ship": 4, "deliver": 5, "open_claim": 6, "submit_evidence": 7, "approve": 8, "choose_refund": 9}
     (tmp_path / "out.csv").write_text(
