@@ -17,6 +17,7 @@ from workflow.suggestions import did_you_mean
 
 LONGEST_TEXT = 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_BREAKS = re.compile(r"\s*[\r\n\t\v\f]\s*")
 _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -26,7 +27,7 @@ class BadCell(ValueError):
 
 
 def text(cell: Cell) -> str:
-    """Read one line of plain text."""
+    """Read plain text; line breaks and tabs in it become spaces."""
     if isinstance(cell, list):
         raise BadCell(tr("is a list where one value is expected"))
     if len(cell) > LONGEST_TEXT:
@@ -35,6 +36,7 @@ def text(cell: Cell) -> str:
         )
     if cell.isprintable():
         return cell
+    cell = _BREAKS.sub(" ", cell).strip()
     if _CONTROL.search(cell):
         raise BadCell(tr("has a control character: {cell!a}", cell=cell[:40]))
     if _TURNS.search(cell):
@@ -45,6 +47,8 @@ def text(cell: Cell) -> str:
 def identity(cell: Cell) -> str:
     """Read an order's number or a shop's name."""
     value = text(cell)
+    if isinstance(cell, str) and _BREAKS.search(cell):
+        raise BadCell(tr("has a control character: {cell!a}", cell=cell[:40]))
     if len(value) > 100:
         raise BadCell(tr("is {count} characters long; at most 100 are an identity", count=len(value)))
     if not value.isprintable() or unicodedata.normalize("NFKC", value) != value:
@@ -135,12 +139,49 @@ def pieces(cell: Cell) -> str:
     return ";".join(parts)
 
 
-def amount(cell: Cell, code: str) -> int:
-    """Read an amount of the currency `code` as minor units."""
+def amount(cell: Cell, code: str, decimal: str | None = None) -> int:
+    """Read an amount of the currency `code` as minor units.
+
+    With `decimal`, the mark before its decimals, it is read as people write sums: with the sign or code of its currency, and
+    thousands set apart; without it digits and a point stand alone.
+    """
+    written = text(cell)
     try:
-        return minor_units(text(cell), code)
+        return minor_units(_plain_sum(written, code, decimal) if decimal else written, code)
     except MoneyError as error:
         raise BadCell(str(error)) from None
+
+
+_SUM = re.compile(r"(?P<before>[^\d+().,-]*)(?P<number>\d[\d.,'’ \u00a0\u202f]*)(?P<after>[^\d+().,-]*)", re.ASCII)
+_CODE = re.compile(r"\b[A-Z]{3}\b")
+
+
+def _plain_sum(written: str, code: str, decimal: str) -> str:
+    """Return a sum as digits with a point.
+
+    Raises:
+        BadCell: it is negative, is of another currency, or its thousands are not set apart as thousands are.
+
+    """
+    found = _SUM.fullmatch(written)
+    if found is None:
+        raise BadCell(tr("{written!r} is not a sum, or is one below nothing", written=written[:40]))
+    others = {one for one in _CODE.findall(f"{found['before']} {found['after']}".upper()) if one != code and _is_currency(one)}
+    if others:
+        raise BadCell(tr("{written!r} is not in {code}", written=written[:40], code=code))
+    whole, _, decimals = found["number"].strip().partition(decimal)
+    groups = re.split(r"[.,'’ \u00a0\u202f]", whole)
+    if (len(groups) > 1 and any(len(one) != 3 for one in groups[1:])) or len(groups[0]) > 3 < len(whole) != len(groups[0]):
+        raise BadCell(tr("{written!r} does not have {decimal!r} before its decimals", written=written[:40], decimal=decimal))
+    return f"{''.join(groups)}.{decimals}" if decimals else "".join(groups)
+
+
+def _is_currency(code: str) -> bool:
+    try:
+        exponent(code)
+    except MoneyError:
+        return False
+    return True
 
 
 Instants = Callable[[str], datetime]
@@ -155,11 +196,11 @@ def instant(cell: Cell, read: Instants = read_instant) -> datetime:
         raise BadCell(str(error)) from None
 
 
-def report_field(known: Field, cell: Cell, code: str, read: Instants = read_instant) -> str | int:
+def report_field(known: Field, cell: Cell, code: str, read: Instants = read_instant, decimal: str | None = None) -> str | int:
     """Read a field of a report as its kind says; instants become ISO 8601 text in UTC."""
     match known.kind:
         case "amount":
-            return amount(cell, code)
+            return amount(cell, code, decimal)
         case "instant":
             return instant(cell, read).isoformat()
         case "choice":

@@ -10,7 +10,8 @@ from typing import Any
 from inbound import cells
 from inbound.cells import BadCell
 from inbound.files import Cell, Row, columns_of, read_rows
-from inbound.mapping import REQUIRED, Mapping, ReportSource, Source
+from inbound.mapping import REQUIRED, Mapping, ReportSource
+from inbound.sources import Source, all_met
 from inbound.times import read_instant
 from language import tr
 from workflow.case.case import Detail, Line, Order, Report, own_key
@@ -26,6 +27,8 @@ _DEFAULTS = ("route", "currency", "language")
 """Facts that the policy has defaults of."""
 SUMS = ("paid", "sale")
 """Facts that are amounts in the order's currency."""
+LINE_SUMS = ("price", "sale")
+"""What a line has of these."""
 MOST_LINES = 1_000_000
 """Lines of one order whose sum must still be a sum that can be kept."""
 SOURCE = "import"
@@ -69,15 +72,27 @@ class OrderFile:
     def __init__(self, path: Path, mapping: Mapping, defaults: Orders) -> None:
         self.path, self._mapping, self._defaults = path, mapping, defaults
         self._actor = f"import:{path.name}"
-        self._instant = partial(read_instant, zone=mapping.zone, time_format=mapping.time_format)
-        instant = partial(cells.instant, read=self._instant)
-        readers: dict[str, Callable[[Cell], Any]] = {**cells.ORDER_READERS, "placed_at": instant, "ship_by": instant}
         first = dict.fromkeys(name for name in (*REQUIRED, "currency", *mapping.order) if name in mapping.order)
-        self._order_cells = tuple((name, mapping.order[name], readers.get(name, cells.text)) for name in first)
+        self._order_cells = tuple((name, mapping.order[name], self._reader(name, mapping.order[name])) for name in first)
         """The order-level values in the order of reading: the currency before what is an amount in it."""
         self._given = frozenset(mapping.order)
-        self._shop, self._number = (mapping.order.get(name, Source(None)) for name in ("shop", "id"))
+        self._shop, self._number = (mapping.order.get(name, Source()) for name in ("shop", "id"))
         self.rows, self._scattered = self._survey()
+
+    def _reader(self, name: str, source: Source) -> Callable[[Cell], Any]:
+        """Return what reads the cells of an order's fact."""
+        if name in ("placed_at", "ship_by"):
+            return partial(cells.instant, read=self._instants(source))
+        return cells.ORDER_READERS.get(name, cells.text)
+
+    def _instants(self, source: Source) -> cells.Instants:
+        """Return what reads the instants of a source."""
+        how, usual = source.writing, self._mapping
+        return partial(read_instant, zone=how.zone or usual.zone, formats=how.formats or usual.time_formats)
+
+    def _money(self, source: Source, code: str) -> Callable[[Cell], int]:
+        """Return what reads the sums of a source, in a currency."""
+        return partial(cells.amount, code=code, decimal=source.writing.decimal or self._mapping.decimal)
 
     def __iter__(self) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
         """Yield each order of the file, or None, with what was rejected on the way to it and how many rows it had."""
@@ -90,14 +105,16 @@ class OrderFile:
         return any("new_order" in source.fields for source in self._mapping.reports)
 
     def _read(self) -> Iterator[Row]:
-        return read_rows(self.path, self._mapping.encoding, self._mapping.delimiter)
+        rows = read_rows(self.path, self._mapping.layout)
+        wanted = self._mapping.when
+        return (row for row in rows if row.problem or all_met(wanted, row)) if wanted else rows
 
     def _key(self, row: Row) -> str:
         return f"{self._shop.of(row) or DEFAULT_SHOP}/{self._number.of(row)}"
 
     def _survey(self) -> tuple[int, set[str]]:
         """Check the columns, count the rows, and find the orders whose rows do not follow each other."""
-        columns = columns_of(self.path, self._mapping.encoding, self._mapping.delimiter)
+        columns = columns_of(self.path, self._mapping.layout)
         if columns:
             self._mapping.check_columns(columns, self.path)
         rows, seen, scattered = 0, set[str](), set[str]()
@@ -179,7 +196,7 @@ class OrderFile:
             raise _BadRow(row.line, None, row.problem)
         values: dict[str, Any] = {"since": first.order.placed_at} if first else {}
         for name, source, usual in self._order_cells:
-            read = partial(cells.amount, code=self._currency(values, first)) if name in SUMS else usual
+            read = self._money(source, self._currency(values, first)) if name in SUMS else usual
             values[name] = value = self._cell(row, source, read, values)
             if value is None and name in REQUIRED and first is None:
                 raise _BadRow(row.line, source.location, tr("is empty, and an order must have its {name}", name=name), values)
@@ -207,10 +224,12 @@ class OrderFile:
             raise _BadRow(row.line, source.location, str(bad), values) from None
 
     def _line(self, row: Row, values: dict[str, Any], currency: str) -> tuple[Line, ...]:
-        found, money = dict[str, Any](), partial(cells.amount, code=currency)
-        readers: dict[str, Callable[[Cell], Any]] = {"quantity": cells.count, **dict.fromkeys(("price", "sale"), money)}
+        found = dict[str, Any]()
+        if not all_met(self._mapping.line_when, row):
+            return ()
         for name, source in self._mapping.line.items():
-            value = self._cell(row, source, readers.get(name, cells.text), values)
+            read = self._money(source, currency) if name in LINE_SUMS else cells.count if name == "quantity" else cells.text
+            value = self._cell(row, source, read, values)
             if value is not None:
                 found[name] = value
         line = Line(**found)
@@ -221,8 +240,7 @@ class OrderFile:
     def _reports(self, row: Row, order: Order, rejections: list[Rejection]) -> tuple[Report, ...]:
         reports = []
         for source in self._mapping.reports:
-            met = all(row.cells.get(column, "") == value for column, value in source.when.items())
-            if not met or not source.at.of(row):
+            if not all_met(source.when, row) or not source.at.of(row):
                 continue
             try:
                 reports.append(self._report(row, source, order))
@@ -232,11 +250,18 @@ class OrderFile:
 
     def _report(self, row: Row, source: ReportSource, order: Order) -> Report:
         known = {"id": order.number, "since": order.placed_at}
-        at: datetime = self._cell(row, source.at, partial(cells.instant, read=self._instant), known)
+        at: datetime = self._cell(row, source.at, partial(cells.instant, read=self._instants(source.at)), known)
         known["since"] = max(at, order.placed_at)
         fields: dict[str, Detail] = {}
         for name, where in source.fields.items():
-            read = partial(cells.report_field, FIELDS[source.trigger][name], code=order.currency, read=self._instant)
+            decimal = where.writing.decimal or self._mapping.decimal
+            read = partial(
+                cells.report_field,
+                FIELDS[source.trigger][name],
+                code=order.currency,
+                read=self._instants(where),
+                decimal=decimal,
+            )
             fields[name] = self._cell(row, where, read, known)
             if fields[name] is None and FIELDS[source.trigger][name].required:
                 raise _BadRow(

@@ -14,7 +14,7 @@ ALLOWED = {
     "language": set(),
     "workflow": {"tracing", "language", "transitions", "holidays", "pydantic", "iso4217", "orjson"},
     "storage": {"language", "tracing", "workflow", "sqlalchemy", "sqlmodel", "alembic", "filelock"},
-    "inbound": {"language", "workflow", "config"},
+    "inbound": {"language", "workflow", "config", "python_calamine"},
     "effects": {"language", "workflow", "jinja2", "filelock"},
     "evidence": {"language", "workflow", "PIL", "obstore"},
     "config": {"language", "workflow", "pydantic"},

@@ -1,10 +1,14 @@
+import gzip
+import json
 import os
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
 
 from inbound.mapping import load_mapping, own_mapping, parse_mapping
 from inbound.orders import OrderFile
+from tests.unit.workbooks import write_workbook
 from workflow.errors import UsageError
 from workflow.policy.policy import Orders
 
@@ -128,9 +132,9 @@ def test_when_and_constants_and_keys_and_several_reports_of_one_kind(tmp_path):
     ("content", "words"),
     [
         ("", "the file is empty"),
-        ("id,id,at\n1,1,2026-01-01\n", "names the column 'id' twice"),
+        ("id,id,at\n1,1,2026-01-01\n", "has the column 'id' twice, and the mapping names it"),
         ("id,wrong\n1,2026-01-01\n", "has no column 'at'"),
-        ('id,at\n1,2026-01-01\n2,"2026-01-01\n3,', "begins in line 3 cannot be read: unexpected end of data"),
+        ('id,at\n1,2026-01-01\n2,"2026-01-01\n3,', "row 3 cannot be read: unexpected end of data"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_whole(tmp_path, content, words):
@@ -249,12 +253,12 @@ def test_json_and_json_lines_are_read_with_every_digit(tmp_path):
         ({"ordr": {}}, "did you mean order"),
         ({"order": {"id": "id", "placed_at": "at", "piad": "x"}}, "did you mean paid"),
         ({"order": 3}, "must be a table"),
-        ({"order": {"id": 3, "placed_at": "at"}}, "must be a column's name"),
+        ({"order": {"id": 3, "placed_at": "at"}}, "must be a column, several, or a table"),
         ({"reports": {"shipp": {"at": "x"}}}, "did you mean ship"),
         ({"reports": {"ship": {"carrier": "x"}}}, "which column is 'at'"),
         ({"reports": {"ship": {"at": "x", "carier": "y"}}}, "did you mean carrier"),
         ({"reports": {"promise": {"at": "x"}}}, "must say which column is 'ship_by'"),
-        ({"reports": {"ship": {"at": "x", "when": "y"}}}, "when must be a table"),
+        ({"reports": {"ship": {"at": "x", "when": "y"}}}, "when\\] must be a table"),
         ({"time_zone": "Mars"}, "is not a time zone"),
         ({"delimiter": ";;"}, "one character"),
         ({"encoding": 3}, "must be a text"),
@@ -310,3 +314,321 @@ def test_what_the_buyer_paid_and_the_suppliers_number_are_read_of_orders_and_lin
 def test_a_mapping_names_nothing_that_only_a_person_may_report(trigger):
     with pytest.raises(UsageError, match=f"only a person may report that .`aftersales report ID {trigger}`"):
         parse_mapping({**BASE, "reports": {trigger: {"at": "at"}}})
+
+
+def order_of(tmp_path, header, row, order=None, **mapping):
+    """Read one order of a file with one row."""
+    told = {"time_zone": "Asia/Shanghai", **mapping, "order": {"id": "id", "placed_at": "at", **(order or {})}}
+    (incoming,), rejected = read(tmp_path, f"id,at,{header}\n1,2026-01-01,{row}\n", told)
+    assert rejected == []
+    return incoming.order
+
+
+@pytest.mark.parametrize(
+    ("source", "row", "expected"),
+    [
+        (["a", "b"], "Yiwu,Canton", "Yiwu"),
+        (["a", "b"], ",Canton", "Canton"),
+        ({"column": ["a", "b"], "empty": ["n/a", "-"]}, "N/A,Canton", "Canton"),
+        ({"template": "{a}/{b}"}, "Yiwu,7", "Yiwu/7"),
+        ({"template": "{a} {b}"}, "Yiwu,", "Yiwu"),
+        ({"template": "{a}/{b}"}, ",", None),
+        ({"column": "a", "strip": "No:"}, "no: 17,", "17"),
+        ({"column": "a", "strip": ["A-", "AB-"]}, "AB-17,", "17"),
+        ({"column": "a", "map": {"YW": "Yiwu"}}, "yw,", "Yiwu"),
+        ({"column": "a", "map": {"YW": "Yiwu"}}, "Canton,", "Canton"),
+        ({"column": "a", "map": {"YW": "Yiwu"}, "else": "others"}, "Canton,", "others"),
+        ({"column": "a", "map": {"YW": "Yiwu"}, "else": "others"}, ",", None),
+        ({"value": "Yiwu"}, "Canton,", "Yiwu"),
+    ],
+)
+def test_a_value_is_a_column_the_first_filled_one_a_template_or_a_constant_and_is_cleaned(tmp_path, source, row, expected):
+    assert order_of(tmp_path, "a,b", row, {"supplier": source}).supplier == expected
+
+
+@pytest.mark.parametrize(("cell", "expected"), [('"=""0012"""', "0012"), ("'0012", "0012"), ("0012", "0012")])
+def test_what_spreadsheets_put_around_a_number_is_no_part_of_it(tmp_path, cell, expected):
+    assert order_of(tmp_path, "no", cell, {"supplier_number": "no"}).supplier_number == expected
+
+
+def test_words_for_empty_count_in_the_whole_file_unless_a_value_has_its_own(tmp_path):
+    order = order_of(tmp_path, "a,b", "-,-", {"supplier": "a", "group": {"column": "b", "empty": []}}, empty=["-", "NA"])
+    assert (order.supplier, order.group) == (None, "-")
+
+
+@pytest.mark.parametrize(
+    ("decimal", "cell", "paid"),
+    [
+        (".", "1234.5", 123_450),
+        (".", '"1,234.50"', 123_450),
+        (".", "$900", 90_000),
+        (".", "US $12.30", 1_230),
+        (".", "12.30 USD", 1_230),
+        (".", "1 234.50", 123_450),
+        (".", "1'234'567.00", 123_456_700),
+        (",", '"1.234,50"', 123_450),
+        (",", '"4,99 €"', 499),
+        (",", '"R$ 1.234.567,00"', 123_456_700),
+        (",", "12", 1_200),
+    ],
+)
+def test_sums_are_read_as_people_write_them_where_the_mark_of_decimals_is_told(tmp_path, decimal, cell, paid):
+    order = order_of(tmp_path, "paid", cell, {"paid": {"column": "paid", "decimal": decimal}, "currency": {"value": "USD"}})
+    assert order.paid == paid
+    assert order_of(tmp_path, "paid", cell, {"paid": "paid", "currency": {"value": "USD"}}, decimal=decimal).paid == paid
+
+
+@pytest.mark.parametrize("cell", ["-5", "(5)", "12.30 EUR", "12.34.56", "1.2345", "12 34", "free", "1,2.3", "$-"])
+def test_what_is_no_sum_in_that_writing_rejects_its_row(tmp_path, cell):
+    told = {"time_zone": "UTC", "decimal": ".", "order": {**BASE["order"], "paid": "paid", "currency": {"value": "USD"}}}
+    orders, (rejection,) = read(tmp_path, f'id,at,paid\n1,2026-01-01,"{cell}"\n', told)
+    assert (orders, rejection.column) == ([], "paid")
+
+
+@pytest.mark.parametrize(
+    ("source", "row", "instant"),
+    [
+        ({"column": "a", "format": "%d/%m/%Y"}, "03/04/2026,", datetime(2026, 4, 2, 16, tzinfo=UTC)),
+        ({"column": "a", "format": ["%d/%m/%Y", "%d/%m/%Y %H:%M"]}, "03/04/2026 09:00,", datetime(2026, 4, 3, 1, tzinfo=UTC)),
+        ({"column": "a", "zone": "UTC"}, "2026-04-03 09:00,", datetime(2026, 4, 3, 9, tzinfo=UTC)),
+        ({"template": "{a} {b}", "format": "%d.%m.%y %H:%M"}, "03.04.26,09:30", datetime(2026, 4, 3, 1, 30, tzinfo=UTC)),
+        ({"column": "a", "format": "epoch"}, "1775178000,", datetime(2026, 4, 3, 1, tzinfo=UTC)),
+        ({"column": "a", "format": "epoch_ms"}, "1775178000500,", datetime(2026, 4, 3, 1, 0, 0, 500_000, tzinfo=UTC)),
+        ("a", "2026-04-03 09:00:00 UTC,", datetime(2026, 4, 3, 9, tzinfo=UTC)),
+        ("a", "2026-04-03 09:00:00 GMT+8,", datetime(2026, 4, 3, 1, tzinfo=UTC)),
+        ("a", "2026-04-03 09:00 -0300,", datetime(2026, 4, 3, 12, tzinfo=UTC)),
+        ("a", "2026-04-03 09:00 America/Sao_Paulo,", datetime(2026, 4, 3, 12, tzinfo=UTC)),
+        ({"column": "a", "format": "%d/%m/%Y %H:%M"}, "03/04/2026 09:00 UTC,", datetime(2026, 4, 3, 9, tzinfo=UTC)),
+        ({"column": "a", "format": "%d/%m/%Y %H:%M CST"}, "03/04/2026 09:00 CST,", datetime(2026, 4, 3, 1, tzinfo=UTC)),
+    ],
+)
+def test_instants_have_formats_and_zones_of_their_own_and_a_zone_that_the_text_names_counts(tmp_path, source, row, instant):
+    assert order_of(tmp_path, "a,b", row, {"ship_by": source}).ship_by == instant
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("2026-04-03 09:00 CST", "names the zone CST, which is one of several"),
+        ("2026-04-03 09:00 Europe/Nowhere", "names no zone that is known"),
+        ("2026-04-03 09:00 UTC+22:00", "names no zone that is known"),
+        ("99999999999999999", "is not a time"),
+    ],
+)
+def test_a_zone_that_is_not_known_is_told(tmp_path, cell, why):
+    _, (rejection,) = read(tmp_path, f"id,at\n1,{cell}\n", {**BASE, "time_format": "%d/%m/%Y %H:%M"})
+    assert why in rejection.reason
+
+
+WHEN = "id,at,status,sum\n1,2026-01-01,Shipped,3\n2,2026-01-01,Delivered,0\n3,2026-01-01,Open,\n4,2026-01-01,,-1\n"
+
+
+@pytest.mark.parametrize(
+    ("when", "numbers"),
+    [
+        ({"status": "shipped"}, "1"),
+        ({"status": ["Shipped", "Delivered"]}, "12"),
+        ({"status": {"not": "Open"}}, "124"),
+        ({"status": {"not": ["Open", ""]}}, "12"),
+        ({"status": {"filled": True}}, "123"),
+        ({"status": {"filled": False}}, "4"),
+        ({"sum": {"above": 0}}, "1"),
+        ({"sum": {"above": -2}}, "124"),
+        ({"status": {"filled": True, "not": "Open"}, "sum": {"above": 0}}, "1"),
+    ],
+)
+def test_conditions_choose_rows_reports_and_lines(tmp_path, when, numbers):
+    rows, rejected = read(tmp_path, WHEN, {**BASE, "when": when})
+    assert ("".join(one.order.number for one in rows), rejected) == (numbers, [])
+    reporting = {**BASE, "reports": {"ship": {"at": "at", "when": when}}}
+    shipped, _ = read(tmp_path, WHEN, reporting)
+    assert "".join(one.order.number for one in shipped if one.reports) == numbers
+    lines, _ = read(tmp_path, WHEN, {**BASE, "line": {"sku": "id", "when": when}})
+    assert "".join(one.order.number for one in lines if one.lines) == numbers
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"order": {"id": "id", "placed_at": []}}, r"\[order.placed_at\] must name a column"),
+        ({"order": {"id": "id", "placed_at": {"colum": "at"}}}, r"\[order.placed_at\] 'colum' .*did you mean column"),
+        ({"order": {"id": "id", "placed_at": {"column": "at", "value": "x"}}}, "must say one of column, template and value"),
+        ({"order": {"id": "id", "placed_at": {"value": "x", "zone": "UTC"}}}, "value is a constant: zone has no meaning"),
+        ({"order": {"id": {"template": "x"}, "placed_at": "at"}}, "template names no column"),
+        ({"order": {"id": "id", "placed_at": {"column": "at", "format": "DD/MM/YYYY"}}}, "is no format of times"),
+        ({"order": {"id": "id", "placed_at": {"column": "at", "format": "%d %Z"}}}, "leave %Z out"),
+        (
+            {"order": {"id": "id", "placed_at": {"column": "at", "zone": "CST6"}}},
+            "order.placed_at.zone 'CST6' is not a time zone",
+        ),
+        ({"order": {"id": {"column": "id", "map": "x"}, "placed_at": "at"}}, "map must be a table of words"),
+        ({"order": {"id": {"column": "id", "else": "x"}, "placed_at": "at"}}, "else goes with map"),
+        ({"order": {"id": {"column": "id", "strip": 7}, "placed_at": "at"}}, "strip must be a text or a list of texts"),
+        ({"decimal": ";"}, r"\[decimal\] must be"),
+        ({"when": ["status"]}, r"\[when\] must be a table of columns"),
+        ({"when": {"status": {}}}, "write a word, a list of words"),
+        ({"when": {"status": {"above": "much"}}}, "write a word, a list of words"),
+        ({"when": {"status": {"nott": "Open"}}}, "did you mean not"),
+    ],
+)
+def test_what_is_wrong_in_a_mapping_is_told_with_its_place_and_what_may_stand_there(change, why):
+    with pytest.raises(UsageError, match=why):
+        parse_mapping({**BASE, **change})
+
+
+def numbers(path, **mapping):
+    """Return the numbers of the orders of a file, and what was rejected."""
+    found = list(OrderFile(path, parse_mapping({**BASE, **mapping}), Orders()))
+    return [one.order.number for one, _, _ in found if one], [r for _, rejected, _ in found for r in rejected]
+
+
+def test_blank_rows_a_preamble_and_the_mark_of_separators_are_no_orders(tmp_path):
+    content = "\nsep=,\n\nid,at\n1,2026-01-01\n\n,,\n  ,\n2,2026-01-01\n3,soon\n"
+    (tmp_path / "f.csv").write_text(content.replace("sep=,\n", ""))
+    read_, (rejection,) = numbers(tmp_path / "f.csv")
+    assert (read_, rejection.line) == (["1", "2"], 9)
+    (tmp_path / "g.csv").write_text("sep=;\nid;at\n1;2026-01-01\n")
+    assert numbers(tmp_path / "g.csv", delimiter=";") == (["1"], [])
+    (tmp_path / "h.csv").write_text("Orders of 2026\nof the shop\nid,at\n1,2026-01-01\n")
+    assert numbers(tmp_path / "h.csv", header=3) == (["1"], [])
+    (tmp_path / "i.csv").write_text("id,at\n\n1,2026-01-01\n")
+    with pytest.raises(UsageError, match="row 2 is blank, and the mapping says that it names the columns"):
+        numbers(tmp_path / "i.csv", header=2)
+
+
+def test_rows_have_the_numbers_that_a_spreadsheet_gives_them(tmp_path):
+    (tmp_path / "f.csv").write_text('id,at,address\n1,2026-01-01,"a\nb\nc"\n2,soon,x\n')
+    _, (rejection,) = numbers(tmp_path / "f.csv")
+    assert rejection.line == 3
+
+
+def test_cells_without_quotation_marks(tmp_path):
+    (tmp_path / "f.txt").write_text('id\tat\ttitle\n1\t2026-01-01\t"12 inch pan\n2\t2026-01-01\tx\n')
+    assert numbers(tmp_path / "f.txt", delimiter="\t", quote="") == (["1", "2"], [])
+    (tmp_path / "g.txt").write_text('id\tat\ttitle\n1\t2026-01-01\t"12" pan\n')
+    with pytest.raises(UsageError, match=r"row 2 cannot be read: a tab is expected after a quotation mark.* write quote = ''"):
+        numbers(tmp_path / "g.txt", delimiter="\t")
+
+
+def test_an_empty_cell_may_be_that_of_the_row_above(tmp_path):
+    content = "id,at,sku\n1,2026-01-01,a\n,,b\n2,2026-01-02,c\n"
+    orders, rejected = read(tmp_path, content, {**BASE, "line": {"sku": "sku"}, "fill": ["id"]})
+    assert ([[line.sku for line in one.lines] for one in orders], rejected) == ([["a", "b"], ["c"]], [])
+
+
+def test_a_column_that_is_there_twice_matters_only_where_the_mapping_names_it(tmp_path):
+    orders, rejected = read(tmp_path, "id,at,note,note\n1,2026-01-01,x,y\n")
+    assert (len(orders), rejected) == (1, [])
+
+
+def test_line_breaks_in_texts_are_spaces_and_in_numbers_they_are_refused(tmp_path):
+    order = order_of(
+        tmp_path, "who,where", '"Kim\r\nLee","1 Main St\n\tSpringfield"', {"buyer_name": "who", "buyer_address": "where"}
+    )
+    assert (order.buyer_name, order.buyer_address) == ("Kim Lee", "1 Main St Springfield")
+    orders, (rejection,) = read(tmp_path, 'id,at\n"1\n2",2026-01-01\n')
+    assert (orders, rejection.column) == ([], "id")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "gbk", "gb2312"])
+def test_an_encoding_holds_what_a_program_writes_in_its_name(tmp_path, encoding):
+    written = "gb18030" if encoding.startswith("gb") else "utf-8-sig"
+    (tmp_path / "f.csv").write_bytes("id,at,who\n1,2026-01-01,㐀😀\n".encode(written))
+    assert numbers(tmp_path / "f.csv", encoding=encoding) == (["1"], [])
+
+
+def test_compressed_files_are_read_as_they_come(tmp_path):
+    content = b"id,at\n1,2026-01-01\n"
+    (tmp_path / "f.csv.gz").write_bytes(gzip.compress(content))
+    assert numbers(tmp_path / "f.csv.gz") == (["1"], [])
+    with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
+        archive.writestr("orders.jsonl", '{"id": "7", "at": "2026-01-01"}\n')
+        archive.writestr("__MACOSX/._orders.jsonl", "x")
+    assert numbers(tmp_path / "f.zip") == (["7"], [])
+
+
+def test_compressed_files_that_cannot_be_read_say_why(tmp_path):
+    (tmp_path / "f.csv.gz").write_bytes(b"id,at\n1,2026-01-01\n")
+    with pytest.raises(UsageError, match="is damaged, or not what its name says"):
+        numbers(tmp_path / "f.csv.gz")
+    (tmp_path / "g.csv.gz").write_bytes(gzip.compress(b"id,at\n1,2026-01-01\n")[:-12])
+    with pytest.raises(UsageError, match="is damaged, or not what its name says"):
+        numbers(tmp_path / "g.csv.gz")
+    with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
+        archive.writestr("a.csv", "id,at\n")
+        archive.writestr("b.csv", "id,at\n")
+    with pytest.raises(UsageError, match=r"it holds 2 files \(a.csv, b.csv\): unpack it, and name one"):
+        numbers(tmp_path / "f.zip")
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"id,at\n" + b"\n" * 5_000_000))
+    with pytest.raises(UsageError, match="grows far beyond its size"):
+        numbers(tmp_path / "bomb.csv.gz")
+
+
+SHEET = (
+    ("id", "at", "paid", "n", "sku", "gift"),
+    ("1001", datetime(2026, 1, 2, 3, 4, 5), 12.5, 2, 17, True),
+    (None, None, None, None, None, None),
+    (1002, "2026-01-03", 7, 1.0, "B-1", False),
+)
+
+
+def test_a_workbook_is_read_with_its_dates_and_whole_numbers(tmp_path):
+    path = tmp_path / "orders.xlsx"
+    write_workbook(path, Notes=(), Orders=SHEET)
+    told = {**BASE, "order": {**BASE["order"], "paid": "paid", "group": "gift"}, "line": {"sku": "sku", "quantity": "n"}}
+    first, second = (one for one, _, _ in OrderFile(path, parse_mapping(told), Orders()))
+    assert (first.order.number, first.order.placed_at) == ("1001", datetime(2026, 1, 2, 6, 4, 5, tzinfo=UTC))
+    assert (first.order.paid, first.lines[0].sku, first.lines[0].quantity, first.order.group) == (1_250, "17", 2, "true")
+    assert (second.order.number, second.lines[0].quantity, second.line) == ("1002", 1, 4)
+    assert numbers(path, sheet="Orders") == (["1001", "1002"], [])
+    with pytest.raises(UsageError, match="it has no sheet 'Oders': there are Notes, Orders"):
+        numbers(path, sheet="Oders")
+    (tmp_path / "text.xlsx").write_text("id,at\n")
+    with pytest.raises(UsageError, match="it is not a workbook that can be read"):
+        numbers(tmp_path / "text.xlsx")
+
+
+SHOP_JSON = """{"data": {"orders": [
+  {"id": 1001, "at": "2026-01-02", "customer": {"name": "Kim"}, "paid": "12.50",
+   "line_items": [{"sku": "A", "quantity": 2}, {"sku": "B", "quantity": 1}],
+   "fulfillments": [{"created_at": "2026-01-03", "tracking_number": "LP1"}]},
+  {"id": 1002, "at": "2026-01-02", "customer": null, "paid": null, "line_items": [], "fulfillments": []}
+]}, "next": null}"""
+SHOP_MAPPING = {
+    **BASE,
+    "records": "data.orders",
+    "lines": "line_items",
+    "order": {**BASE["order"], "buyer_name": "customer.name", "paid": "paid"},
+    "line": {"sku": "line_items.sku", "quantity": "line_items.quantity"},
+    "reports": {"ship": {"at": "fulfillments.0.created_at", "tracking_number": "fulfillments.0.tracking_number"}},
+}
+
+
+def test_orders_of_a_platform_are_read_from_their_wrapper_with_their_lines_and_parcels(tmp_path):
+    (first, second), rejected = read(tmp_path, SHOP_JSON, SHOP_MAPPING, name="orders.json")
+    assert rejected == []
+    assert ([(one.sku, one.quantity) for one in first.lines], first.order.buyer_name) == ([("A", 2), ("B", 1)], "Kim")
+    assert [(one.trigger, one.fields) for one in first.reports] == [("ship", {"tracking_number": "LP1"})]
+    assert (second.lines, second.reports, second.order.buyer_name, second.order.paid) == ((), (), None, None)
+    lines = "\n".join(map(json.dumps, json.loads(SHOP_JSON)["data"]["orders"]))
+    told = {name: value for name, value in SHOP_MAPPING.items() if name != "records"}
+    again, _ = read(tmp_path, lines, told, name="orders.jsonl")
+    assert [one.order for one in again] == [first.order, second.order]
+
+
+def test_a_wrapper_that_the_mapping_does_not_open_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"stand in a list of an object: say records = … \(data.orders\)"):
+        read(tmp_path, SHOP_JSON, BASE, name="orders.json")
+    with pytest.raises(UsageError, match="its JSON has no 'orders' where records says so: there is data, next"):
+        read(tmp_path, SHOP_JSON, {**BASE, "records": "orders"}, name="orders.json")
+    with pytest.raises(UsageError, match="must hold one JSON array"):
+        read(tmp_path, '{"a": 1}', BASE, name="orders.json")
+
+
+def test_what_is_empty_in_every_order_of_a_file_is_not_missed_and_what_is_unknown_is(tmp_path):
+    only_open = '[{"id": 1, "at": "2026-01-02", "shipment": null}]'
+    told = {**BASE, "reports": {"ship": {"at": "shipment.at"}}}
+    orders, rejected = read(tmp_path, only_open, told, name="f.json")
+    assert (len(orders), rejected) == (1, [])
+    with pytest.raises(UsageError, match=r"has no column 'shipmen\.at'"):
+        read(tmp_path, only_open, {**BASE, "reports": {"ship": {"at": "shipmen.at"}}}, name="f.json")
