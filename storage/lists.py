@@ -96,16 +96,16 @@ def timers(connection: Connection, wanted: Filter, limit: int, after: str | None
 
 
 def deadlines(connection: Connection, wanted: Filter, begin: datetime, end: datetime) -> dict[str, int]:
-    """Count the pending timers that are due from `begin` until before `end`, by their triggers."""
+    """Count the pending timers that are due, or tried again, from `begin` until before `end`, by their triggers."""
     t = table_of(TimerRow)
-    query = _pending(wanted, t.c.trigger, func.count()).where(t.c.due_at >= begin, t.c.due_at < end)
+    query = _pending(wanted, t.c.trigger, func.count()).where(t.c.wake_at >= begin, t.c.wake_at < end)
     return {row[0]: row[1] for row in connection.execute(query.group_by(t.c.trigger))}
 
 
 def next_deadline(connection: Connection, wanted: Filter, begin: datetime) -> datetime | None:
-    """Return when the first pending timer at or after an instant is due."""
+    """Return when the first pending timer at or after an instant is due, or tried again."""
     t = table_of(TimerRow)
-    due: datetime | None = connection.execute(_pending(wanted, func.min(t.c.due_at)).where(t.c.due_at >= begin)).scalar()
+    due: datetime | None = connection.execute(_pending(wanted, func.min(t.c.wake_at)).where(t.c.wake_at >= begin)).scalar()
     return due
 
 
