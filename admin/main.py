@@ -111,8 +111,13 @@ def main() -> None:
 
 def _fail(message: str, code: int) -> NoReturn:
     """Print an error in one line, without anything secret, and leave."""
-    line = " ".join(without_secrets(safe(message)).split())
-    click.secho(f"aftersales: {line}", err=True, fg="red" if sys.stderr.isatty() else None)
+    line = f"aftersales: {' '.join(without_secrets(safe(message)).split())}"
+    if sys.stderr.isatty():
+        from admin.tables import GAP, terminal_width, wrapped  # a mistake in a script is told without a terminal
+
+        first, *others = wrapped(line, terminal_width(sys.stderr) - GAP)
+        line = click.style("\n".join((first, *(f"{' ' * GAP}{other}" for other in others))), fg="red")
+    click.echo(line, err=True)
     sys.exit(code)
 
 

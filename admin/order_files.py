@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from admin.tables import print_rows
+from admin.output import print_wrapped
+from admin.tables import padded, print_rows
 from inbound.files import columns_of
 from inbound.mapping import Mapping, load_mapping, own_mapping
 from inbound.orders import OrderFile, Rejection
@@ -21,6 +22,10 @@ MAPPING = click.option(
 
 
 SHOWN_REJECTIONS = 20
+MAY_BE_NOTHING = ("historical", "reported", "refused", "waiting", "exceptions", "duplicates", "resumed_after")
+"""Counts of a summary that are left out where there are none."""
+COUNTED = ("orders", "new", "rejected", "fired", "states", "from", "until", "seconds", "steps per second", *MAY_BE_NOTHING)
+"""What a summary counts."""
 
 
 def open_orders(file: Path, mapping_file: Path | None, defaults: Orders) -> OrderFile:
@@ -38,8 +43,9 @@ def print_summary(summary: dict[str, object]) -> None:
     """Print names with their counts, one a line."""
     for name, value in summary.items():
         if isinstance(value, dict):
-            value = ", ".join(f"{key} {count}" for key, count in value.items()) or "-"
-        click.echo(f"{name:>18}  {value}")
+            value = ", ".join(f"{key} {count}" for key, count in value.items())
+        if value or name not in MAY_BE_NOTHING:
+            print_wrapped(f"  {padded(tr(name.replace('_', ' ')), 16)}  {value}")
 
 
 def print_rejections(rejected: Sequence[Rejection]) -> None:

@@ -4,7 +4,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -73,9 +73,16 @@ def amount(minor: int | None, currency: str) -> Cell:
     return Cell("" if minor is None else show_amount(minor, currency), "bold", right=True, whole=True)
 
 
-def terminal_width() -> int:
+def padded(text: str, width: int) -> str:
+    """Return a text with spaces behind it up to so many columns of a terminal; a Chinese character is two wide."""
+    from rich.cells import cell_len
+
+    return text + " " * max(0, width - cell_len(text))
+
+
+def terminal_width(of: TextIO | None = None) -> int:
     """Return how many columns the terminal has; 0 where nobody looks, and nothing need be broken."""
-    return max(shutil.get_terminal_size().columns, LEAST_WIDTH) if sys.stdout.isatty() else 0
+    return max(shutil.get_terminal_size().columns, LEAST_WIDTH) if (of or sys.stdout).isatty() else 0
 
 
 def wrapped(text: str, width: int) -> list[str]:

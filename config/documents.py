@@ -31,5 +31,7 @@ def read_document(path: Path) -> str:
                 )
             )
         return content.decode("utf-8-sig")
-    except (OSError, UnicodeError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(tr("{path!r} cannot be read: {error}", path=str(path), error=error.strerror or error)) from None
+    except (UnicodeError, ValueError) as error:
         raise UsageError(tr("{path!r} cannot be read: {error}", path=str(path), error=error)) from None

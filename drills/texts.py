@@ -13,7 +13,7 @@ import click
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from admin import lazy
+from admin import lazy, order_files
 from admin.commands import check, claim_detail, decide, demo, exception_decisions, observe, policy, report, show, timer_changes
 from admin.main import cli
 from engine import money
@@ -64,6 +64,8 @@ def _of_source(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
                 yield f"{{count}} {one}", f"{{count}} {one}s"
             case ast.Call(func=ast.Name("counted"), args=[_, ast.Constant(str(one)), ast.Constant(str(several))]):
                 yield f"{{count}} {one}", f"{{count}} {several}"
+            case ast.Call(func=ast.Name("counted")):
+                raise AssertionError(f"nouns are counted as they stand in the program: {ast.unparse(node)}")
             case ast.Call(func=ast.Name("print_rows"), args=[title, columns, _, empty]):
                 yield from ((one, None) for part in (title, columns, empty) for one in _strings(part))
             case ast.Call(func=ast.Name("print_page"), args=[name, _, _, columns, _, empty]):
@@ -92,6 +94,8 @@ def _constants() -> Iterator[str]:
     yield from (field.help for fields in FIELDS.values() for field in fields.values())
     yield from (*decide.MEANINGS.values(), *exception_decisions.BECAME.values(), *observe.BECOMES.values())
     yield from (*policy.SIDES.values(), *timer_changes.PAST_TENSE.values(), *(what for _, what in demo.NEXT))
+    yield from (name.replace("_", " ") for name in order_files.COUNTED)
+    yield from ("shop", "supplier")
     yield from (*claim_detail.PREVIEWED, *check.LEVELS)
     for part, columns in show.PARTS.items():
         yield from (part.capitalize(), *map(show.title_of, (part, *columns)))

@@ -34,7 +34,7 @@ class Audit:
     broken: Sequence[tuple[str, str]]
     unsealed: int = 0
     """Histories that an older program began: of their orders' rows only what was written since could be compared."""
-    untold: int = 0
+    untold: Sequence[str] = ()
     """Histories that could not be told again."""
 
 
@@ -95,14 +95,14 @@ def audit(
         ]
         if deep is None:
             return Audit(count, broken, unsealed)
-        untold, known = 0, {name for name, _ in broken}
+        untold, known = list[str](), {name for name, _ in broken}
         for name, wrong in _retold(connection, deep.rules, lambda done: progress(count + done, total)):
             if wrong is None:
-                untold += 1
+                untold.append(name)
             elif name not in known:
                 broken.append((name, wrong))
         broken += changed_files(database, deep.vault)
-        return Audit(count, broken, unsealed, untold)
+        return Audit(count, broken, unsealed, tuple(untold))
 
 
 def anchor(database: Database, at: datetime) -> Anchor:

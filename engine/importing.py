@@ -1,7 +1,7 @@
 """A file's orders and reports stored in batches, with a point to resume from."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,7 +12,7 @@ from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
 from inbound.orders import Incoming, OrderFile, Rejection
 from language import tr
-from storage import cases, imports
+from storage import cases, imports, queries
 from storage.attention import raise_flags
 from storage.database import Database, repeated, without_cyclic_gc
 from workflow.errors import AftersalesError, describe_error
@@ -49,11 +49,12 @@ def import_orders(
     digest = _digest(file, mapping_text)
     with database.write() as connection:
         done, begun = imports.begin(connection, digest, file.path.name, now)
+        shops = {name.lower() for name in queries.shops(connection)}
     imported.resumed_after = done
     stored_before = begun + rules.policy.reports.ahead_of_now.span()
     orders = (
         (number, order)
-        for number, order in _acceptable(file, now, rules, imported, progress)
+        for number, order in _acceptable(file, now, rules, imported, progress, shops)
         if number > done or order.order.placed_at > stored_before  # the run that was interrupted left these to a later one
     )
     storing = _Storing(database, digest, done, now, rules, imported, observed=observed, older_than=older_than)
@@ -116,11 +117,12 @@ class _Storing:
 
 
 def _acceptable(
-    file: OrderFile, now: datetime, rules: Rules, imported: Imported, progress: Progress
+    file: OrderFile, now: datetime, rules: Rules, imported: Imported, progress: Progress, shops: Set[str]
 ) -> Iterator[tuple[int, Incoming]]:
     """Yield the orders that can be stored, with their place in the file.
 
-    One that is dated ahead of now waits in its file (rule 7.4).
+    One that is dated ahead of now waits in its file (rule 7.4). A number that begins with the name of one of the `shops`, in a
+    file that names no shop, is the name of an order as screens show it, and would make a second order of it.
     """
     latest = now + rules.policy.reports.ahead_of_now.span()
     for number, (incoming, rejections, rows) in enumerate(file, 1):
@@ -130,8 +132,19 @@ def _acceptable(
             at, name = incoming.order.placed_at, incoming.order.name
             why = tr("order {name} is placed at {at}, ahead of now: import it again later", name=name, at=at.isoformat())
             imported.rejected.append(Rejection(incoming.line, None, why, name, at))
+        elif incoming is not None and "shop" not in incoming.given and (shop := _shop_in(incoming.order.number)) in shops:
+            name = incoming.order.number
+            why = tr(
+                "{name} is how screens name an order of the shop {shop}: write the shop into a column", name=name, shop=shop
+            )
+            imported.rejected.append(Rejection(incoming.line, None, why, name, incoming.order.placed_at))
         elif incoming is not None:
             yield number, incoming
+
+
+def _shop_in(number: str) -> str | None:
+    """Return what stands before a slash in a number, in small letters."""
+    return number.partition("/")[0].lower() if "/" in number else None
 
 
 def _digest(file: OrderFile, mapping_text: str) -> str:

@@ -70,7 +70,7 @@ def timeline(database: Database, identity: str) -> tuple[str, list[Moment]]:
 def _steps(steps: Sequence[HistoryRow], left: dict[int, list[tuple[str, str]]]) -> Iterator[Moment]:
     gone, latest = taken_back(steps), None
     for row in steps:
-        late_by = row.occurred - row.due if row.due else timedelta(0)
+        late_by = row.occurred - row.due if row.due and row.actor == "timer" else timedelta(0)  # else a person decided so
         yield Moment(
             at=row.occurred,
             trigger=row.trigger,

@@ -214,7 +214,7 @@ def refuse_unknown_names(connection: Connection, shops: Sequence[str], suppliers
             for name in named:
                 if name.lower() not in map(str.lower, known):
                     raise UsageError(
-                        tr("no order has the {what} {name!r}{hint}", what=what, name=name, hint=did_you_mean(name, known))
+                        tr("no order has the {what} {name!r}{hint}", what=tr(what), name=name, hint=did_you_mean(name, known))
                     )
 
 

@@ -42,6 +42,8 @@ def resolve_id(connection: Connection, identity: str) -> int:
 
     """
     rows = _named(connection, identity, lambda number: [number])
+    whole = [row for row in rows if f"{row.shop}/{row.number}".lower() == identity.lower()]
+    rows = whole if len(whole) == 1 else rows  # a number of another shop may look like the name of this order
     rows = rows or _named(connection, identity, lambda number: [number.removeprefix("#"), f"#{number}"])
     if not rows:
         near = get_close_matches(identity.rpartition("/")[2], _numbers_like(connection, identity), n=3, cutoff=0.6)
@@ -53,6 +55,11 @@ def resolve_id(connection: Connection, identity: str) -> int:
             tr("{identity!r} is the number of several orders: name one of {names}", identity=identity, names=names)
         )
     return int(rows[0].id)
+
+
+def shops(connection: Connection) -> list[str]:
+    """Return the names of all shops."""
+    return [*connection.execute(select(table_of(OrderRow).c.shop).distinct()).scalars()]
 
 
 def named(connection: Connection, number: str) -> list[str]:

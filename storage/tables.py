@@ -143,7 +143,8 @@ class ParcelRow(SQLModel, table=True):
 class UndoableRow(SQLModel, table=True):
     """Steps of an order that a person brought about: what they have changed as it was, and verdicts of their reports.
 
-    `was` is JSON by field of the case; `reports` a JSON list of [source, key, nth, verdict before or null].
+    `was` is JSON by field of the case; `reports` JSON of the reports ([source, key, nth, verdict before or null]), the flags
+    raised and cleared, and the effects dropped. Of older programs it is the list of the reports alone.
     """
 
     __tablename__ = "undoable"

@@ -44,11 +44,18 @@ _u, _e, _r, _a = (table_of(model) for model in (UndoableRow, EffectRow, ReportRo
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The last steps of an order that can be taken back, when they were recorded, and their reports with earlier verdicts."""
+    """The last steps of an order that can be taken back, when they were recorded, and their reports with earlier verdicts.
+
+    `raised` and `cleared` are the flags that they raised and cleared, `dropped` the effects that they let drop, by id; None
+    where an older program took the steps: then what has changed at their instant counts as theirs.
+    """
 
     what: Taken
     recorded: datetime
     reports: Sequence[tuple[str, str, int, str | None]]
+    raised: Sequence[str] | None = None
+    cleared: Sequence[str] | None = None
+    dropped: Sequence[int] | None = None
 
 
 def keep(connection: Connection, changes: Iterable[tuple[int, "CaseChange"]]) -> None:
@@ -58,10 +65,31 @@ def keep(connection: Connection, changes: Iterable[tuple[int, "CaseChange"]]) ->
             continue
         assert change.before is not None, "a new order is placed, and that stays"
         what = taken(change.before, change.after, change.steps)
-        reports = [_with_verdict(connection, one.report) for one in change.received]
+        told = {
+            "reports": [_with_verdict(connection, one.report) for one in change.received],
+            **_flags_of(connection, key, change),
+            "dropped": _effects_of(connection, key, change),
+        }
         row = {"trigger": what.trigger, "first": what.first, "last": what.last, "recorded": change.at}
-        values = {"order_id": key, **row, "was": kept_json(as_kept(what.was)), "reports": kept_json(reports)}
+        values = {"order_id": key, **row, "was": kept_json(as_kept(what.was)), "reports": kept_json(told)}
         connection.execute(insert(_u).values(values))
+
+
+def _flags_of(connection: Connection, order_id: int, change: "CaseChange") -> dict[str, list[str]]:
+    """Return which flags the steps of a change raise, and which of those that stand they clear."""
+    stands = {*connection.execute(select(_a.c.flag).where(_a.c.order_id == order_id, _a.c.resolved_at.is_(None))).scalars()}
+    raised = {flag for step in change.steps for flag in step.flags} - stands
+    cleared = {flag for step in change.steps for flag in step.cleared} & stands
+    return {"raised": sorted(raised), "cleared": sorted(cleared)}
+
+
+def _effects_of(connection: Connection, order_id: int, change: "CaseChange") -> list[int]:
+    """Return the effects, not yet left, that the steps of a change let drop."""
+    kinds = {kind for step in change.steps for kind, _ in step.obsolete}
+    if not kinds:
+        return []
+    unsent = select(_e.c.id).where(_e.c.order_id == order_id, _e.c.kind.in_(kinds), _e.c.status.in_(UNSENT))
+    return [*connection.execute(unsent.order_by(_e.c.id)).scalars()]
 
 
 def _with_verdict(connection: Connection, report: Any) -> tuple[str, str, int, str | None]:
@@ -78,7 +106,10 @@ def find(connection: Connection, order_id: int, last: int) -> Kept | None:
     if row is None:
         return None
     what = Taken(row["trigger"], row["first"], row["last"], as_read(json.loads(row["was"])))
-    return Kept(what, row["recorded"], [(source, key, nth, before) for source, key, nth, before in json.loads(row["reports"])])
+    told = json.loads(row["reports"])
+    told = told if isinstance(told, dict) else {"reports": told}
+    reports = [(source, key, nth, before) for source, key, nth, before in told["reports"]]
+    return Kept(what, row["recorded"], reports, *(told.get(name) for name in ("raised", "cleared", "dropped")))
 
 
 def forget(connection: Connection, order_ids: Iterable[int]) -> None:
@@ -127,7 +158,8 @@ def revive_effects(connection: Connection, order_id: int, kept: Kept, *, observe
     is_carried = carrying.where(member.c.effect_id == _e.c.id, m.c.status == MessageStatus.waiting).exists()
     status = case((is_carried, EffectStatus.written), else_=EffectStatus.held if observed else EffectStatus.ready)
     values = {"status": status, "decided_by": None, "decided_at": None}
-    mine = (_e.c.order_id == order_id, _e.c.status == EffectStatus.dropped)
+    mine = [_e.c.order_id == order_id, _e.c.status == EffectStatus.dropped]
+    mine += [] if kept.dropped is None else [_e.c.id.in_(kept.dropped)]
     connection.execute(update(_e).where(*mine, *by_them).values(values))
 
 
@@ -135,8 +167,10 @@ def restore_flags(connection: Connection, order_id: int, kept: Kept, by: str, at
     """Clear the flags that steps had raised which are taken back, and raise those again that they had cleared."""
     mine, stands = _a.c.order_id == order_id, _a.c.resolved_at.is_(None)
     undone = {"resolved_at": at, "resolved_by": by, "word": "the step was taken back"}
-    connection.execute(update(_a).where(mine, stands, _a.c.raised_at == kept.recorded).values(undone))
-    by_them = _a.c.resolved_at == kept.recorded, _a.c.resolved_by == "the process"
+    raised = [] if kept.raised is None else [_a.c.flag.in_(kept.raised)]
+    connection.execute(update(_a).where(mine, stands, _a.c.raised_at == kept.recorded, *raised).values(undone))
+    by_them = [_a.c.resolved_at == kept.recorded, _a.c.resolved_by == "the process"]
+    by_them += [] if kept.cleared is None else [_a.c.flag.in_(kept.cleared)]
     cleared = connection.execute(select(_a.c.id, _a.c.flag).where(mine, *by_them)).all()
     known = {*connection.execute(select(_a.c.flag).where(mine, stands)).scalars()}
     again = {"resolved_at": None, "resolved_by": None, "word": None}

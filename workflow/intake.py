@@ -202,7 +202,7 @@ def _looks_mistyped(case: Case, report: Report) -> str | None:
     """Say why the date that a person has typed can hardly be right (rule 2.17)."""
     if report.at < case.order.placed_at:
         return tr(
-            "it is dated before the order was placed ({placed_at}): say `anyway` if that is right",
+            "it is dated before the order was placed ({placed_at}): add `--anyway` if that is right",
             placed_at=case.order.placed_at.isoformat(),
         )
     if report.trigger in ABOUT_PARCELS and case.attempts:
@@ -211,11 +211,12 @@ def _looks_mistyped(case: Case, report: Report) -> str | None:
         last = max((one.news[-1][0] for one in mine if one.news), default=report.at)
         if report.at < last:
             return tr(
-                "it is dated before the last news of the parcel ({last}): say `anyway` if that is right", last=last.isoformat()
+                "it is dated before the last news of the parcel ({last}): add `--anyway` if that is right",
+                last=last.isoformat(),
             )
     ship_by = report.fields.get("ship_by")
     if ship_by is not None and datetime.fromisoformat(str(ship_by)) < case.order.placed_at:
-        return tr("that ship date is before the order was placed: say `anyway` if that is right")
+        return tr("that ship date is before the order was placed: add `--anyway` if that is right")
     return None
 
 

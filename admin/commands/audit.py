@@ -61,8 +61,16 @@ def audit_command(ctx: click.Context, deep: bool, make_anchor: bool, since: str 
             )
         )
     if found.untold:
-        untold = counted(found.untold, "history", "histories")
-        print_wrapped(tr("{untold} could not be told again (older programs, erased buyers, orders of a chain).", untold=untold))
+        untold, first = counted(len(found.untold), "history", "histories"), ", ".join(found.untold[:5])
+        print_wrapped(
+            tr(
+                "{untold} could not be told again (older programs, erased buyers, orders of a chain, steps that were taken back"
+                " twice in one instant): {first}{more}",
+                untold=untold,
+                first=safe(first),
+                more=", …" if len(found.untold) > 5 else "",
+            )
+        )
     changed = changed_since(database, kept) if kept else None
     if kept:
         print_wrapped(

@@ -7,6 +7,7 @@ import click
 
 from admin.app import App, has_test_clock, now
 from admin.output import iso, print_json, print_wrapped
+from admin.tables import padded
 from admin.text import safe
 from effects.letters import Letters
 from engine.evidence_keeping import compare
@@ -65,7 +66,7 @@ def check_command(ctx: click.Context, as_json: bool, deep: bool) -> None:
         print_json([{"id": key, "level": level, "message": text} for key, level, text in found])
     else:
         for key, level, text in found:
-            print_wrapped(f"{tr(level):>7} {key}  {safe(text)}")
+            print_wrapped(f"{padded(tr(level), 7)} {key}  {safe(text)}")
         print_wrapped(
             tr(
                 "{errors}, {warnings}",

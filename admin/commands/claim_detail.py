@@ -221,7 +221,7 @@ def add_command(ctx: click.Context, identity: str, paths: tuple[Path, ...], reop
             name=safe(case.name),
             state=case.state,
             count=len(case.claims),
-            more_files=counted(added.new, tr("more file")),
+            more_files=counted(added.new, "more file") if added.new else tr("these files already"),
         )
     )
     _print_files(added.files)

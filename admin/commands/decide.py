@@ -95,7 +95,7 @@ def _print_standing(app: App, found: Standing | None, identity: str) -> None:
         print_wrapped(tr("  The time for it ends {ends}: then the policy decides.", ends=app.when(found.ends)))
     for way in found.ways:
         would = _would(found) if way is Way.yes else ""
-        click.echo(f"  aftersales decide {argument(safe(identity))} {way:<8}{tr(MEANINGS[way])}{would}")
+        print_wrapped(f"  aftersales decide {argument(safe(identity))} {way:<8}{tr(MEANINGS[way])}{would}")
 
 
 def _would(found: Standing) -> str:
@@ -137,7 +137,7 @@ def _print_answered(app: App, answered: Answered, *, would: bool) -> None:
             )
         )
     for line in caused(made.effects, case.order.currency, app.when):
-        click.echo(line)
+        print_wrapped(line)
     for flag in made.flags:
         print_wrapped(tr("  needs a person: {flags}", flags=tr(FLAGS[flag])))
     if case.decision and (not made.case.decision or case.decision.number != made.case.decision.number):

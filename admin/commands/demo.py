@@ -17,6 +17,7 @@ from admin.log import log_to_stderr
 from admin.output import print_wrapped
 from admin.sample_merchant import mornings, work
 from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
+from admin.tables import terminal_width
 from engine import views
 from engine.answering import list_decisions
 from engine.claim_evidence import Submission, add_evidence
@@ -160,9 +161,11 @@ def _summary(directory: Path, counts: Counts, decision: str | None, disputed: st
     click.echo(f"  cd {directory}")
     command = os.path.relpath(sys.argv[0], directory) if os.sep in sys.argv[0] else Path(sys.argv[0]).name
     rows = [(words, what) for words, what in NEXT if decision or "{decision}" not in words]
-    longest = max(len(words.format(decision=decision, disputed=disputed)) for words, _ in rows)
-    for words, what in rows:
-        click.echo(f"  {command} {words.format(decision=decision, disputed=disputed):<{longest}}  # {tr(what)}")
+    lines = [(f"  {command} {words.format(decision=decision, disputed=disputed)}", tr(what)) for words, what in rows]
+    longest = max(len(line) for line, _ in lines)
+    fits = not 0 < terminal_width() < longest + max(len(what) for _, what in lines) + 4
+    for line, what in lines:
+        click.echo(f"{line:<{longest}}  # {what}" if fits else f"  # {what}\n{line}")
 
 
 def _to_decide(runtime: Runtime) -> str | None:

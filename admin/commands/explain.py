@@ -121,6 +121,8 @@ def _how_it_ended(app: App, told: Explanation) -> Iterator[str]:
         )
     currency = told.case.order.currency
     for one in told.money:
+        if not (one.came or one.declined) and one.missing == 0:
+            continue  # it was asked for, and is not any more
         missing = tr("a sum that is not known") if one.missing is None else show_amount(one.missing, currency)
         parts = (
             tr("{came} has come", came=show_amount(one.came, currency))

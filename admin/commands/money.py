@@ -69,8 +69,8 @@ def _sum(one: Owed | Lost) -> Cell:
 
 
 def _in_all(owed: Iterable[Owed | Lost]) -> str:
-    """Write the sum of each currency."""
+    """Write the sum of each currency; one of which no sum is known has a question mark."""
     sums: dict[str, int] = {}
     for one in owed:
         sums[one.currency] = sums.get(one.currency, 0) + one.amount
-    return ", ".join(show_amount(amount, currency) for currency, amount in sums.items())
+    return ", ".join(show_amount(amount, currency) if amount else f"? {currency}" for currency, amount in sums.items())

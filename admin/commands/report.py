@@ -56,10 +56,17 @@ class Triggers(click.Group):
         params: list[click.Parameter] = [at, *fields, dry, yes]
         return translated(click.Command(cmd_name, params=params, callback=partial(_report, cmd_name), help=MEANINGS[cmd_name]))
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the triggers with what each of them says, whole."""
+        with formatter.section(tr("Commands")):
+            formatter.write_dl([(trigger, tr(MEANINGS[trigger])) for trigger in TRIGGERS])
+
 
 def _option(name: str, field: Field) -> click.Option:
     is_flag, names = field.kind == "flag", [f"--{name.replace('_', '-')}", name]
-    return click.Option(names, required=field.required, help=field.help, is_flag=is_flag, flag_value="yes" if is_flag else None)
+    if is_flag:
+        return click.Option(names, required=field.required, help=field.help, is_flag=True, flag_value="yes")
+    return click.Option(names, required=field.required, help=field.help)  # a flag_value would let the value be left out
 
 
 @click.command("report", cls=Triggers)
@@ -151,8 +158,13 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
             )
         )
     currency, step = outcome.case.order.currency, outcome.steps[0].history
-    for line in (*_changes(step, currency), *_withdrawn(outcome), *caused(outcome.steps[0].effects, currency, app.when)):
-        click.echo(line)
+    for line in (*_changes(step, currency), *_money(outcome), *caused(outcome.steps[0].effects, currency, app.when)):
+        print_wrapped(line)
+    if outcome.steps[0].history.trigger == "ship" and len(outcome.case.parcels) > 1:
+        parcel = outcome.case.parcels[-1].number
+        print_wrapped(
+            tr("  parcel {parcel} of this order (a number that was wrong is corrected by amend --parcel)", parcel=parcel)
+        )
     if outcome.steps[0].history.trigger == "open_claim":
         print_wrapped(tr("  claims {pieces}", pieces=safe(str(outcome.steps[0].history.details["pieces"]))))
     if missing := told.get("rest") or _missing_after_a_correction(outcome):
@@ -186,10 +198,14 @@ def _shown(fact: str, value: Detail, currency: str) -> str:
     return show_amount(int(value), currency) if is_amount else safe(str(value))
 
 
-def _withdrawn(outcome: Outcome) -> Iterator[str]:
-    """Yield the sums that are not asked for any more because of a step."""
+def _money(outcome: Outcome) -> Iterator[str]:
+    """Yield the sums that are not asked for any more because of a step, and which one has settled what was not known."""
     at = outcome.steps[0].history.occurred
     for row in outcome.case.ledger:
+        if row.status is LedgerStatus.settled and row.decided_at == at and row.amount is None:
+            yield tr(
+                "  taken for all that was asked for, whose sum is not known (correct_settlement --row {row})", row=row.number
+            )
         if row.status is LedgerStatus.withdrawn and row.decided_at == at:
             supplier = outcome.case.attempts[(row.attempt or 1) - 1].supplier
             party = tr(PLATFORM) if row.side is LedgerSide.refund else supplier or tr("the supplier")

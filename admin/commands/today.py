@@ -7,7 +7,7 @@ import click
 from admin.app import App, now
 from admin.options import JSON
 from admin.output import fields_of, print_json, print_wrapped
-from admin.tables import terminal_width, wrapped
+from admin.tables import padded, terminal_width, wrapped
 from admin.text import safe
 from engine.today import Item, Today, in_words, today
 from language import counted, tr
@@ -70,7 +70,7 @@ def _print_days(app: App, found: Today) -> None:
     for day in found.days:
         name = tr("{day:%a %d %b}", day=day.date.astimezone(app.zone())) if day.date else tr("overdue")
         for number, line in enumerate(_wrapped(in_words(day.deadlines), 14)):
-            click.echo(f"  {name if number == 0 else '':<12}{line}")
+            click.echo(f"  {padded(name if number == 0 else '', 12)}{line}")
     if found.provisional:
         what = counted(found.provisional, "deadline")
         print_wrapped(tr("{what} in a year whose working days are not announced yet: aftersales timers", what=what))

@@ -35,7 +35,7 @@ def undo_command(ctx: click.Context, identity: str, reason: str | None, dry_run:
 
 
 def _print(app: App, undone: Undone, *, would: bool) -> None:
-    taken = tr("{be} taken back", be=tr("would be") if would else tr("is"))
+    taken = tr("would be taken back") if would else tr("is taken back")
     print_wrapped(
         tr(
             "{trigger} of {by}, {recorded}, {taken}.",

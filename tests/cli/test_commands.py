@@ -92,7 +92,7 @@ def test_a_person_reports_and_is_told_why_not(shop):
 def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop):
     assert "1 row shown: --limit 10 shows more, --after " in shop("orders", "--limit", "1").out
     mistyped = shop("report", "1004", "ship", "--at", "2025-01-01")
-    assert (mistyped.code, "say `anyway` if that is right" in mistyped.out) == (1, True)
+    assert (mistyped.code, "add `--anyway` if that is right" in mistyped.out) == (1, True)
     assert "is before it was placed" in shop("report", "1004", "ship", "--at", "2025-01-01", "--anyway").out
 
 
@@ -265,6 +265,38 @@ def test_explain_tells_the_refusals_since_the_order_is_in_its_state(shop):
     shop("report", "1004", "ship", "--at", "2190-01-01")
     shop("report", "1004", "ship")
     assert "Refused: approve" not in shop("explain", "1004").out
+
+
+def test_an_option_without_its_value_is_refused(shop):
+    for words in (("ship", "--tracking-number"), ("amend", "--paid"), ("ship", "--tracking-number", "LP1", "--carrier")):
+        said = shop("report", "1004", *words)
+        assert (said.code, "requires an argument" in said.out) == (2, True)
+    assert shop("show", "1004", "--json").json["state"] == "placed"
+
+
+def test_the_name_of_an_order_of_another_shop_makes_no_order_of_its_own(shop, tmp_path):
+    (tmp_path / "more.csv").write_text("id,placed_at\nMAIN/1001,2025-03-03T09:00:00Z\nSO/7,2025-03-03T09:00:00Z\n")
+    said = shop("import", "more.csv", "--json")
+    assert (said.code, said.json["new"]) == (3, 1)
+    assert "MAIN/1001 is how screens name an order of the shop main" in said.json["rejections"][0]["reason"]
+    assert shop("show", "main/1001", "--json").json["order"] == "main/1001"
+    (tmp_path / "named.csv").write_text("id,placed_at,shop\nmain/1001,2025-03-03T09:00:00Z,other\n")
+    assert shop("import", "named.csv").code == 0
+    assert shop("show", "main/1001", "--json").json["order"] == "main/1001"
+    assert shop("show", "other/main/1001", "--json").json["order"] == "other/main/1001"
+
+
+def test_a_part_of_a_sum_that_is_not_known_is_said_to_count_for_all_of_it(shop):
+    shop("report", "1004", "amend", "--alternatives", "Canton;Ningbo")
+    for day in ("04", "05"):  # nobody has said what the second one cost
+        shop("report", "1004", "report_no_stock", "--at", f"2025-03-{day}T10:00:00Z")
+    said = shop("report", "1004", "settle_recovery", "--recovery", "2", "--amount", "3").out
+    assert "taken for all that was asked for, whose sum is not known (correct_settlement --row 2)" in said
+
+
+def test_stats_write_long_lateness_in_days(shop):
+    shop("once")
+    assert " days" in shop("stats").out
 
 
 def test_a_decision_says_until_when_the_platform_gives_time_for_it(shop, asking, tmp_path):

@@ -49,7 +49,7 @@ def found(database, deep=None):
 
 def test_a_lived_database_holds_in_every_way(lived, deep):
     whole = audit(lived, deep)
-    assert (whole.orders, [*whole.broken], whole.untold) == (4, [], 0)
+    assert (whole.orders, [*whole.broken], whole.untold) == (4, [], ())
 
 
 TAMPERED = {
@@ -186,7 +186,7 @@ UNSEALED = {
 def test_rows_that_an_older_program_wrote_are_counted_and_a_deep_audit_tells_their_histories_again(lived, statement, deep):
     as_an_older_program_left_it(lived, (1, 2, 3, 4))
     whole = audit(lived, deep)
-    assert ([*whole.broken], whole.unsealed, whole.untold) == ([], 4, 0)
+    assert ([*whole.broken], whole.unsealed, whole.untold) == ([], 4, ())
     with lived.write() as connection:
         connection.execute(text(statement))
     assert found(lived) == []
@@ -197,7 +197,7 @@ def test_of_an_order_that_lives_on_what_was_written_since_is_compared(lived, dee
     as_an_older_program_left_it(lived, (4,))
     take(lived, arrival("4", report("ship", 31), placing=False), now=31)
     whole = audit(lived, deep)
-    assert ([*whole.broken], whole.unsealed, whole.untold) == ([], 1, 0)
+    assert ([*whole.broken], whole.unsealed, whole.untold) == ([], 1, ())
     with lived.write() as connection:
         connection.execute(text("UPDATE attempts SET urged_at = '2000-01-01 00:00:00' WHERE order_id = 4"))
     assert found(lived) == [], "an older program wrote it"
@@ -269,7 +269,7 @@ def test_a_deep_audit_tells_histories_that_were_recorded_under_a_clock_that_ran_
     while fire_due(database, day(40_000), RULES).count:
         pass
     whole = audit(database, deep)
-    assert ([*whole.broken], whole.untold) == ([], 0)
+    assert ([*whole.broken], whole.untold) == ([], ())
 
 
 def test_a_deep_audit_tells_histories_of_orders_that_were_imported_as_historical(database, deep):
@@ -281,4 +281,4 @@ def test_a_deep_audit_tells_histories_of_orders_that_were_imported_as_historical
         older_than=timedelta(days=90),
     )
     whole = audit(database, deep)
-    assert (whole.orders, [*whole.broken], whole.untold) == (2, [], 0)
+    assert (whole.orders, [*whole.broken], whole.untold) == (2, [], ())

@@ -1,7 +1,9 @@
 """What a person did by mistake is taken back: the order, its clocks, money, effects, flags and reports (rule 2.19)."""
 
+import json
+
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from effects.letters import Letters
 from engine.answering import decide
@@ -285,3 +287,30 @@ def test_nothing_is_kept_of_what_cannot_be_taken_back(placed):
     undone(placed, 3)
     with placed.read() as connection:
         assert connection.execute(select(UndoableRow)).all() == []
+
+
+def test_two_steps_of_one_instant_are_told_apart_with_the_flags_that_each_has_cleared(placed):
+    told(placed, report("ship", 1, tracking_number="LP1"), report("ship", 1.1, tracking_number="LP2"), now=2)
+    told(placed, report("lose", 3, tracking_number="LP1"), now=3)
+    assert flags(placed) == ["parcel_lost"]
+    told(placed, person("deliver", 4, tracking_number="LP1"), now=5)
+    told(placed, person("amend", 4.5, paid=6_000), now=5)
+    assert flags(placed) == []
+    undone(placed, 5)
+    assert flags(placed) == []
+    undone(placed, 5)
+    assert flags(placed) == ["parcel_lost"]
+    assert whole(placed)
+
+
+def test_what_an_older_program_kept_of_a_step_can_still_be_taken_back(placed):
+    told(placed, report("ship", 1, tracking_number="LP1"), report("ship", 1.1, tracking_number="LP2"), now=2)
+    told(placed, report("lose", 3, tracking_number="LP1"), now=3)
+    told(placed, person("deliver", 4, tracking_number="LP1"), now=5)
+    u = table_of(UndoableRow)
+    with placed.write() as connection:
+        for row in connection.execute(select(u)).mappings().all():
+            reports = json.dumps(json.loads(row["reports"])["reports"])
+            connection.execute(update(u).where(u.c.first == row["first"]).values(reports=reports))
+    undone(placed, 5)
+    assert flags(placed) == ["parcel_lost"]
