@@ -45,13 +45,15 @@ def print_summary(summary: dict[str, object]) -> None:
         if isinstance(value, dict):
             value = ", ".join(f"{key} {count}" for key, count in value.items())
         if value or name not in MAY_BE_NOTHING:
-            print_wrapped(f"  {padded(tr(name.replace('_', ' ')), 16)}  {value}")
+            print_wrapped(f"{padded(tr(name.replace('_', ' ')), 18, right=True)}  {value}")
 
 
-def print_rejections(rejected: Sequence[Rejection]) -> None:
-    """Print the first rejected rows, and how many more there are."""
-    if rejected:
-        rows = [(one.line, one.column, one.order, one.reason) for one in rejected[:SHOWN_REJECTIONS]]
-        print_rows("Rejected rows", ("line", "column", "order", "reason"), rows, "")
-        if len(rejected) > SHOWN_REJECTIONS:
-            click.echo(tr("… and {count} more: --json lists them all", count=len(rejected) - SHOWN_REJECTIONS))
+def print_rejections(rejected: Sequence[Rejection], left_out: Sequence[Rejection]) -> None:
+    """Print the first rejected rows and the first cells that were left out, and how many more there are."""
+    for title, some in ((tr("Rejected rows"), rejected), (tr("Cells that were left out, of orders that were taken"), left_out)):
+        if some:
+            click.echo()
+            rows = [(one.line, one.column, one.order, one.reason) for one in some[:SHOWN_REJECTIONS]]
+            print_rows(title, ("line", "column", "order", "reason"), rows, "")
+            if len(some) > SHOWN_REJECTIONS:
+                click.echo(tr("… and {count} more: --json lists them all", count=len(some) - SHOWN_REJECTIONS))

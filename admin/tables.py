@@ -73,11 +73,12 @@ def amount(minor: int | None, currency: str) -> Cell:
     return Cell("" if minor is None else show_amount(minor, currency), "bold", right=True, whole=True)
 
 
-def padded(text: str, width: int) -> str:
-    """Return a text with spaces behind it up to so many columns of a terminal; a Chinese character is two wide."""
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Return a text with spaces behind it (`right`: before it) up to so many columns; a Chinese character is two wide."""
     from rich.cells import cell_len
 
-    return text + " " * max(0, width - cell_len(text))
+    space = " " * max(0, width - cell_len(text))
+    return space + text if right else text + space
 
 
 def terminal_width(of: TextIO | None = None) -> int:

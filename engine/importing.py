@@ -25,6 +25,8 @@ class Imported:
 
     tally: Tally = field(default_factory=Tally)
     rejected: list[Rejection] = field(default_factory=list)
+    left_out: list[Rejection] = field(default_factory=list)
+    """Cells that could not be read, and that no order needs."""
     resumed_after: int = 0
 
 
@@ -127,7 +129,8 @@ def _acceptable(
     latest = now + rules.policy.reports.ahead_of_now.span()
     for number, (incoming, rejections, rows) in enumerate(file, 1):
         progress(rows)
-        imported.rejected += rejections
+        imported.rejected += (one for one in rejections if not one.is_cell)
+        imported.left_out += (one for one in rejections if one.is_cell)
         if incoming is not None and incoming.order.placed_at > latest:
             at, name = incoming.order.placed_at, incoming.order.name
             why = tr("order {name} is placed at {at}, ahead of now: import it again later", name=name, at=at.isoformat())

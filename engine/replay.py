@@ -30,6 +30,8 @@ class Replayed:
     until: datetime
     tally: Tally = field(default_factory=Tally)
     rejected: list[Rejection] = field(default_factory=list)
+    left_out: list[Rejection] = field(default_factory=list)
+    """Cells that could not be read, and that no order needs."""
     first: datetime | None = None
 
 
@@ -88,7 +90,9 @@ def _that_exist(file: OrderFile, replayed: Replayed, progress: Progress) -> Iter
     until = replayed.until
     for incoming, rejections, rows in file:
         progress(rows)
-        replayed.rejected += [one for one in rejections if one.since is None or one.since <= until]
+        existed = [one for one in rejections if one.since is None or one.since <= until]
+        replayed.rejected += [one for one in existed if not one.is_cell]
+        replayed.left_out += [one for one in existed if one.is_cell]
         if incoming is not None and incoming.order.placed_at <= until:
             first, placed_at = replayed.first, incoming.order.placed_at
             replayed.first = placed_at if first is None else min(first, placed_at)

@@ -58,6 +58,18 @@ def identity(cell: Cell) -> str:
     return value
 
 
+def number(cell: Cell) -> str:
+    """Read the number of an order; one that a spreadsheet has spoiled is refused, or mended where nothing is lost."""
+    value = identity(cell)
+    if _SPOILED.fullmatch(value):
+        raise BadCell(tr("{value!r} was shortened by a spreadsheet: export the column as text", value=value))
+    return _WITH_POINT.sub(r"\1", value)
+
+
+_SPOILED = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d{2}", re.ASCII)
+_WITH_POINT = re.compile(r"^(\d{5,})\.0+$", re.ASCII)
+
+
 def order_number(cell: Cell) -> str:
     """Read the number of an order of the same shop."""
     value = identity(cell)
@@ -67,22 +79,27 @@ def order_number(cell: Cell) -> str:
 
 
 def shop(cell: Cell) -> str:
-    """Read a shop's name, which may stand before a slash."""
-    value = identity(cell)
+    """Read a shop's name, which may stand before a slash; marks may be wide, as in Chinese names, letters may not."""
+    value = text(cell)
+    identity("".join("-" if _is_mark(character) else character for character in value))
     if "/" in value:
         raise BadCell(tr("{value!r} has a slash, which separates shop and number", value=value))
     return value
 
 
+def _is_mark(character: str) -> bool:
+    return character.isprintable() and unicodedata.category(character)[0] in "PS" and character != "/"
+
+
 def names(cell: Cell) -> tuple[str, ...]:
-    """Read a list of names: a list, or text separated by ';', '|' or ','."""
+    """Read a list of names: a list, or text separated by ';' (names have commas)."""
     return _names_in(cell) if isinstance(cell, str) else _plain_names(cell)
 
 
 @lru_cache(maxsize=1_000)
 def _names_in(cell: str) -> tuple[str, ...]:
     """Read a list of names from text; a file has the same few again and again."""
-    return _plain_names(re.split(r"[;|,]", cell))
+    return _plain_names(cell.split(";"))
 
 
 def _plain_names(parts: Iterable[str]) -> tuple[str, ...]:
@@ -121,6 +138,15 @@ def count(cell: Cell) -> int:
     if not _COUNT.fullmatch(value) or int(value) == 0:
         raise BadCell(tr("{value!r} is not a whole number from 1", value=value[:40]))
     return int(value)
+
+
+def pieces_of_line(cell: Cell) -> int:
+    """Read how many pieces a line has: 0 for one that was cancelled; 2.0 is 2."""
+    value = text(cell)
+    whole, _, decimals = value.partition(".")
+    if not _COUNT.fullmatch(whole) or decimals.strip("0"):
+        raise BadCell(tr("{value!r} is not a number of pieces", value=value[:40]))
+    return int(whole)
 
 
 def pieces(cell: Cell) -> str:
@@ -232,7 +258,7 @@ def _one_of(value: str, known: tuple[str, ...]) -> str:
 
 
 ORDER_READERS: dict[str, Callable[[Cell], Any]] = {
-    "id": identity,
+    "id": number,
     "shop": shop,
     "alternatives": names,
     "route": route,

@@ -37,13 +37,17 @@ SOURCE = "import"
 
 @value_class(frozen=True, slots=True)
 class Rejection:
-    """A row or a report that was not taken: where it stands, why, and since when it exists (None: not known)."""
+    """A row or a report that was not taken: where it stands, why, and since when it exists (None: not known).
+
+    Where `is_cell`, only that cell was left out, and its row was taken.
+    """
 
     line: int
     column: str | None
     reason: str
     order: str | None = None
     since: datetime | None = None
+    is_cell: bool = False
 
 
 @value_class(frozen=True, slots=True)
@@ -76,6 +80,9 @@ class OrderFile:
         self._order_cells = tuple((name, mapping.order[name], self._reader(name, mapping.order[name])) for name in first)
         """The order-level values in the order of reading: the currency before what is an amount in it."""
         self._given = frozenset(mapping.order)
+        has_money = any(name in mapping.order for name in SUMS) or any(name in mapping.line for name in LINE_SUMS)
+        self._needed = frozenset((*REQUIRED, "shop", *(("currency",) if has_money else ())))
+        """What an order cannot be read without: its number, its shop, its date, and a currency where there is money."""
         self._shop, self._number = (mapping.order.get(name, Source()) for name in ("shop", "id"))
         self.rows, self._scattered = self._survey()
 
@@ -98,6 +105,11 @@ class OrderFile:
         """Yield each order of the file, or None, with what was rejected on the way to it and how many rows it had."""
         for rows in self._groups():
             yield *self._build(rows), len(rows)
+
+    @property
+    def reports(self) -> Sequence[ReportSource]:
+        """Where its reports come from."""
+        return self._mapping.reports
 
     @property
     def links_orders(self) -> bool:
@@ -147,28 +159,32 @@ class OrderFile:
         yield from later.values()
 
     def _build(self, rows: list[Row]) -> tuple[Incoming | None, list[Rejection]]:
-        order: Incoming | None = None
         rejections: list[Rejection] = []
-        for row in rows:
+        first, *others = rows
+        try:
+            order = self._begin(first, rejections)
+        except _BadRow as bad:
+            return None, [*rejections, bad.rejection, *(_without_its_first(row, bad.rejection) for row in others)]
+        for row in others:
             try:
-                order = self._begin(row, rejections) if order is None else self._later_line(order, row, rejections)
+                order = self._later_line(order, row, rejections)
             except _BadRow as bad:
                 rejections.append(bad.rejection)
         return order, rejections
 
     def _begin(self, row: Row, rejections: list[Rejection]) -> Incoming:
         """Make the first row of an order into one."""
-        values = self._values(row, None)
+        values = self._values(row, None, rejections)
         given = self._given - self._fill_in(values)
-        line = self._line(row, values, values["currency"])
+        line = self._line(row, values, values["currency"], rejections)
         order = _order(values)
         reports = self._reports(row, order, rejections)
         return Incoming(order, line, reports, row.line, self._actor, given)
 
     def _later_line(self, first: Incoming, row: Row, rejections: list[Rejection]) -> Incoming:
         """Return an order with the line and the parcel that a later row adds to it."""
-        values = self._values(row, first)
-        line = self._line(row, values, self._currency(values, first))
+        values = self._values(row, first, rejections)
+        line = self._line(row, values, self._currency(values, first), rejections)
         reports = self._reports(row, first.order, rejections)
         self._agree(first, row, values)
         told = [*first.reports]
@@ -190,14 +206,23 @@ class OrderFile:
                 rejections.append(_BadRow(row.line, None, f"{why}: {left_out}", values).rejection)
         return replace(first, lines=(*first.lines, *line), reports=tuple(told))
 
-    def _values(self, row: Row, first: Incoming | None) -> dict[str, Any]:
-        """Read the order-level cells; a later row may leave any of them empty."""
+    def _values(self, row: Row, first: Incoming | None, left_out: list[Rejection]) -> dict[str, Any]:
+        """Read the order-level cells; a later row may leave any of them empty.
+
+        One that cannot be read, and that no order needs, is left out (rule 7.5).
+        """
         if row.problem:
             raise _BadRow(row.line, None, row.problem)
         values: dict[str, Any] = {"since": first.order.placed_at} if first else {}
         for name, source, usual in self._order_cells:
             read = self._money(source, self._currency(values, first)) if name in SUMS else usual
-            values[name] = value = self._cell(row, source, read, values)
+            try:
+                values[name] = value = self._cell(row, source, read, values)
+            except _BadRow as bad:
+                if name in self._needed:
+                    raise
+                left_out.append(bad.of_its_cell())
+                values[name] = value = None
             if value is None and name in REQUIRED and first is None:
                 raise _BadRow(row.line, source.location, tr("is empty, and an order must have its {name}", name=name), values)
         return values
@@ -223,13 +248,21 @@ class OrderFile:
         except BadCell as bad:
             raise _BadRow(row.line, source.location, str(bad), values) from None
 
-    def _line(self, row: Row, values: dict[str, Any], currency: str) -> tuple[Line, ...]:
+    def _line(self, row: Row, values: dict[str, Any], currency: str, left_out: list[Rejection]) -> tuple[Line, ...]:
+        """Read the line of a row; one of no pieces is none, and a cell that cannot be read is left out (rule 7.5)."""
         found = dict[str, Any]()
         if not all_met(self._mapping.line_when, row):
             return ()
         for name, source in self._mapping.line.items():
-            read = self._money(source, currency) if name in LINE_SUMS else cells.count if name == "quantity" else cells.text
-            value = self._cell(row, source, read, values)
+            usual = cells.pieces_of_line if name == "quantity" else cells.text
+            read = self._money(source, currency) if name in LINE_SUMS else usual
+            try:
+                value = self._cell(row, source, read, values)
+            except _BadRow as bad:
+                left_out.append(bad.of_its_cell())
+                continue
+            if name == "quantity" and value == 0:
+                return ()
             if value is not None:
                 found[name] = value
         line = Line(**found)
@@ -243,12 +276,12 @@ class OrderFile:
             if not all_met(source.when, row) or not source.at.of(row):
                 continue
             try:
-                reports.append(self._report(row, source, order))
+                reports.append(self._report(row, source, order, rejections))
             except _BadRow as bad:
                 rejections.append(bad.rejection)
         return _of_its_parcel(reports)
 
-    def _report(self, row: Row, source: ReportSource, order: Order) -> Report:
+    def _report(self, row: Row, source: ReportSource, order: Order, left_out: list[Rejection]) -> Report:
         known = {"id": order.number, "since": order.placed_at}
         at: datetime = self._cell(row, source.at, partial(cells.instant, read=self._instants(source.at)), known)
         known["since"] = max(at, order.placed_at)
@@ -262,7 +295,13 @@ class OrderFile:
                 read=self._instants(where),
                 decimal=decimal,
             )
-            fields[name] = self._cell(row, where, read, known)
+            try:
+                fields[name] = self._cell(row, where, read, known)
+            except _BadRow as bad:
+                if name not in _WORDS:
+                    raise
+                left_out.append(bad.of_its_cell())
+                continue
             if fields[name] is None and FIELDS[source.trigger][name].required:
                 raise _BadRow(
                     row.line,
@@ -287,6 +326,12 @@ class OrderFile:
                 location = self._mapping.order[name].location
                 why = tr("contradicts line {line}, the first of order {name}", line=first.line, name=first.order.name)
                 raise _BadRow(row.line, location, why, values)
+
+
+def _without_its_first(row: Row, first: Rejection) -> Rejection:
+    """Reject a later row of an order whose first row cannot be read: nobody knows what that one would have said."""
+    why = tr("the first row of its order, line {line}, was rejected", line=first.line)
+    return Rejection(row.line, None, why, first.order, first.since)
 
 
 def _says_no_more(report: Report, told: Report) -> bool:
@@ -320,6 +365,10 @@ def _of_its_parcel(reports: Sequence[Report]) -> tuple[Report, ...]:
     )
 
 
+_WORDS = ("carrier", "status", "reason", "tell")
+"""Fields of reports that say nothing but words: without them a report says the same."""
+
+
 class _BadRow(Exception):
     """Carries a rejection to where rejections are collected; `known` is what was read before it."""
 
@@ -328,6 +377,10 @@ class _BadRow(Exception):
         since = told.get("since") or told.get("placed_at")
         self.rejection = Rejection(line, column, reason, told.get("id"), since)
         super().__init__(reason)
+
+    def of_its_cell(self) -> Rejection:
+        """Return that the cell alone was left out."""
+        return replace(self.rejection, is_cell=True)
 
 
 def _order(values: dict[str, Any]) -> Order:

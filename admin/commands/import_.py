@@ -46,10 +46,11 @@ def import_command(
             progress=bar.advance,
         )
     if as_json:
-        print_json({**_import_json(done), "rejections": [rejection_json(one) for one in done.rejected]})
+        listed = {"rejections": done.rejected, "left_out": done.left_out}
+        print_json({**_import_json(done), **{name: [*map(rejection_json, some)] for name, some in listed.items()}})
     else:
         print_summary(_import_json(done))
-        print_rejections(done.rejected)
+        print_rejections(done.rejected, done.left_out)
         if done.tally.waiting:
             print_wrapped(
                 tr("{reports} to be decided by you: aftersales decisions", reports=counted(done.tally.waiting, "report"))

@@ -6,8 +6,11 @@ from pathlib import Path
 import click
 
 from admin.app import App
-from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary
+from admin.options import JSON
+from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejection_json
+from admin.output import print_json, print_wrapped
 from inbound.orders import Rejection
+from language import tr
 
 
 @click.group("mapping")
@@ -18,17 +21,27 @@ def mapping_command() -> None:
 @mapping_command.command("check")
 @FILE
 @MAPPING
+@JSON
 @click.pass_context
-def check_mapping(ctx: click.Context, file: Path, mapping_file: Path | None) -> None:
+def check_mapping(ctx: click.Context, file: Path, mapping_file: Path | None, as_json: bool) -> None:
     """Read FILE through its mapping and say what would be taken and rejected; nothing is stored."""
     orders = open_orders(file, mapping_file, App(ctx).settings.read_policy().orders)
-    count, lines, rejected = 0, 0, list[Rejection]()
+    count, lines, rejected, left_out = 0, 0, list[Rejection](), list[Rejection]()
     triggers: Counter[str] = Counter()
     for incoming, rejections, _ in orders:
-        rejected += rejections
+        rejected += (one for one in rejections if not one.is_cell)
+        left_out += (one for one in rejections if one.is_cell)
         if incoming:
             count, lines = count + 1, lines + len(incoming.lines)
             triggers.update(report.trigger for report in incoming.reports)
-    print_summary({"orders": count, "lines": lines, "reports": dict(triggers), "rejected": len(rejected)})
-    print_rejections(rejected)
+    never = [source.trigger for source in orders.reports if not triggers[source.trigger]]
+    counts = {"orders": count, "lines": lines, "reports": dict(triggers), "rejected": len(rejected)}
+    if as_json:
+        listed = {"rejections": rejected, "left_out": left_out}
+        print_json({**counts, "never": never, **{name: [*map(rejection_json, some)] for name, some in listed.items()}})
+    else:
+        print_summary(counts)
+        for trigger in dict.fromkeys(never):
+            print_wrapped(tr("[reports.{trigger}] was told by no row: is its `when` right?", trigger=trigger))
+        print_rejections(rejected, left_out)
     ctx.exit(3 if rejected else 0)

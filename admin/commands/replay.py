@@ -43,7 +43,7 @@ def replay_command(
         print_json(_replay_json(replayed, seconds))
     else:
         print_summary({**_replay_json(replayed, seconds), "steps per second": round(replayed.tally.steps / seconds)})
-        print_rejections(replayed.rejected)
+        print_rejections(replayed.rejected, replayed.left_out)
     ctx.exit(3 if replayed.rejected else 0)
 
 

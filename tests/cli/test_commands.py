@@ -45,7 +45,7 @@ def test_an_import_lists_what_it_did_not_take_and_a_second_one_changes_nothing(r
     said = run("import", "orders.csv")
     assert said.code == 3
     assert "3 orders are historical: nobody is urged, chased or asked for money" in said.out
-    assert "is not an amount" in said.out
+    assert "is not an ISO 4217 currency code" in said.out
     assert "'yesterday' is not a time" in said.out
     again = run("import", "orders.csv", "--json")
     assert again.code == 3

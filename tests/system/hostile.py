@@ -28,6 +28,7 @@ GOOD = "1001,2025-03-03T09:00:00Z,25.90,CNY,Yiwu\n"
 MAPPING = b'time_zone = "Europe/Berlin"\n[order]\nid = "id"\nplaced_at = "placed_at"\n'
 
 REFUSED, ROW, TAKEN = "refused whole, nothing stored", "rejected, all else stored", "taken, and harmless"
+CELL = "the cell left out, its order and all else stored"
 KEPT = "kept as an exception for a person, nothing changed"
 
 
@@ -52,7 +53,7 @@ class Hostile:
 def csv(what: str, happens: str, says: str, *rows: str, head: str = HEAD, **more) -> Hostile:
     """An orders file with one good row and hostile ones."""
     content = (head + (GOOD if head == HEAD else "") + "".join(rows)).encode("utf-8", "surrogatepass")
-    stored = {REFUSED: 0, ROW: 1, TAKEN: 2}[happens] if head == HEAD else more.pop("orders")
+    stored = {REFUSED: 0, ROW: 1, CELL: 2, TAKEN: 2}[happens] if head == HEAD else more.pop("orders")
     return Hostile(what, happens, says, {"x.csv": content}, orders=more.pop("orders", stored), **more)
 
 
@@ -163,8 +164,8 @@ INPUTS: tuple[Hostile, ...] = (
     csv("a row with too many cells", ROW, "has 6 cells where the header has 5", ORDER.format(1).strip() + ",more\n"),
     csv("a quote that is never closed", REFUSED, "row 3 cannot be read", '1002,"2025-03-03T09:00:00Z,1,CNY,Yiwu\n'),
     raw("a column twice", REFUSED, "has the column 'id' twice", b"id,id,placed_at\n1,2,2025-03-03T09:00:00Z\n"),
-    csv("a NUL byte in a cell", ROW, "has a control character", SUPPLIER.format("Yi\0wu")),
-    csv("a cell of two megabytes", ROW, "at most 1000 are kept", SUPPLIER.format("x" * 2_000_000)),
+    csv("a NUL byte in a cell", CELL, "has a control character", SUPPLIER.format("Yi\0wu")),
+    csv("a cell of two megabytes", CELL, "at most 1000 are kept", SUPPLIER.format("x" * 2_000_000)),
     csv("a cell of twenty megabytes", REFUSED, "field larger than field limit", SUPPLIER.format("x" * 20_000_000)),
     csv("the same order with another sum", ROW, "contradicts line 2", GOOD.replace("25.90", "26.90")),
     Hostile(
@@ -184,16 +185,16 @@ INPUTS: tuple[Hostile, ...] = (
         then=show("import", "y.csv"),
     ),
     # money and numbers
-    csv("1e400 as money", ROW, "'1e400' is not an amount", ORDER.format("1e400")),
-    csv("NaN as money", ROW, "'NaN' is not an amount", ORDER.format("NaN")),
-    csv("Infinity as money", ROW, "'Infinity' is not an amount", ORDER.format("Infinity")),
-    csv("0.1+0.2 as money", ROW, "'0.1+0.2' is not an amount", ORDER.format("0.1+0.2")),
-    csv("what 0.1+0.2 comes to as money", ROW, "has more decimals than CNY", ORDER.format("0.30000000000000004")),
-    csv("less than nothing as money", ROW, "'-5' is not an amount", ORDER.format("-5")),
-    csv("a sum with a thousands separator", ROW, "is not an amount", ORDER.format('"1,234.50"')),
-    csv("full-width digits as money", ROW, "is not an amount", ORDER.format("１２.５０")),
-    csv("a zero-width space in money", ROW, "is not an amount", ORDER.format("12\u200b.50")),
-    raw("a number of a million digits", ROW, "characters long", jsonl('{"id":"1002","placed_at":"2025-03-03T09:00:00Z","paid":' + "9" * 1_000_000 + "}"), "x.jsonl", orders=1),
+    csv("1e400 as money", CELL, "'1e400' is not an amount", ORDER.format("1e400")),
+    csv("NaN as money", CELL, "'NaN' is not an amount", ORDER.format("NaN")),
+    csv("Infinity as money", CELL, "'Infinity' is not an amount", ORDER.format("Infinity")),
+    csv("0.1+0.2 as money", CELL, "'0.1+0.2' is not an amount", ORDER.format("0.1+0.2")),
+    csv("what 0.1+0.2 comes to as money", CELL, "has more decimals than CNY", ORDER.format("0.30000000000000004")),
+    csv("less than nothing as money", CELL, "'-5' is not an amount", ORDER.format("-5")),
+    csv("a sum with a thousands separator", CELL, "is not an amount", ORDER.format('"1,234.50"')),
+    csv("full-width digits as money", CELL, "is not an amount", ORDER.format("１２.５０")),
+    csv("a zero-width space in money", CELL, "is not an amount", ORDER.format("12\u200b.50")),
+    raw("a number of a million digits", CELL, "characters long", jsonl('{"id":"1002","placed_at":"2025-03-03T09:00:00Z","paid":' + "9" * 1_000_000 + "}"), "x.jsonl", orders=2),
     # times
     csv("the 30th of February", ROW, "'2026-02-30T09:00:00Z' is not a time", AT.format("2026-02-30T09:00:00Z")),
     csv("a time without a zone, and no mapping", ROW, "names no time zone", AT.format("2025-03-03T09:00:00")),
@@ -231,13 +232,13 @@ INPUTS: tuple[Hostile, ...] = (
     # names and numbers of orders
     csv("a zero-width space in an order's number", ROW, "only look like others, or cannot be seen", ID.format("10\u200b02")),
     csv("full-width digits in an order's number", ROW, "only look like others, or cannot be seen", ID.format("１００２")),
-    csv("a mark that turns the direction of writing", ROW, "bidirectional control character", SUPPLIER.format("Yi\u202ewu")),
+    csv("a mark that turns the direction of writing", CELL, "bidirectional control character", SUPPLIER.format("Yi\u202ewu")),
     csv("a right-to-left name", TAKEN, "محمد", "1002,2025-03-03T09:00:00Z,محمد,\n", head=NAMED + "1001,2025-03-03T09:00:00Z,Kim,\n", orders=2, then=show("show", "1002")),
     csv("an order's number of 200 characters", ROW, "at most 100 are an identity", ID.format("9" * 200)),
     csv("an order's number that is SQL", TAKEN, "new  2", ID.format("'; DROP TABLE orders;--")),
     csv("an order's number that is a path", TAKEN, "new  2", ID.format("..\\..\\x")),
-    csv("an escape sequence for the terminal", ROW, "has a control character", SUPPLIER.format("\x1b[2Jgone")),
-    csv("a line break that would add a mail header", ROW, "is not an email address", "1002,2025-03-03T09:00:00Z,Kim,a@b.cn%0ABcc:x@y.cn\n", head=NAMED + "1001,2025-03-03T09:00:00Z,Kim,\n", orders=1),
+    csv("an escape sequence for the terminal", CELL, "has a control character", SUPPLIER.format("\x1b[2Jgone")),
+    csv("a line break that would add a mail header", CELL, "is not an email address", "1002,2025-03-03T09:00:00Z,Kim,a@b.cn%0ABcc:x@y.cn\n", head=NAMED + "1001,2025-03-03T09:00:00Z,Kim,\n", orders=2),
     csv("a name that is a template", TAKEN, "{{7*7}}", "1002,2025-03-03T09:00:00Z,{{7*7}},\n", head=NAMED + "1001,2025-03-03T09:00:00Z,Kim,\n", orders=2, then=show("show", "1002")),
     Hostile(
         "a reason that a spreadsheet would run",
