@@ -90,11 +90,5 @@ def print_page(
     print_rows(tr(name.capitalize()), columns, [cells(one) for one in page.rows], empty)
     if page.next:
         shown = counted(paging.limit, "row")
-        print_wrapped(
-            tr(
-                "{shown} shown: --limit {limit} shows more, --after {next} the next page.",
-                shown=shown,
-                limit=paging.limit * 10,
-                next=page.next,
-            )
-        )
+        print_wrapped(tr("{shown} shown: --limit {limit} shows more, the next page is:", shown=shown, limit=paging.limit * 10))
+        click.echo(f"  --after {page.next}")  # in one piece, so that it can be copied

@@ -14,6 +14,7 @@ from storage import cases, lists, overview
 from storage.database import reading
 from workflow.arguments import argument
 from workflow.case import claims
+from workflow.case.money import exponent
 from workflow.policy.policy import Rules
 from workflow.process import FLAGS, UNPLACED
 
@@ -89,10 +90,11 @@ def today(source: Source, at: datetime, rules: Rules, zone: ZoneInfo, shops: Seq
     return Today(items, any(len(some) >= READ_AT_MOST for some in found), days, provisional)
 
 
-def _urgency(item: Item) -> tuple[bool, float, int, float]:
+def _urgency(item: Item) -> tuple[bool, float, float, float]:
     """Sort by the deadline, what has none last; then by the sum, the largest first; then by age."""
     until = item.until.timestamp() if item.until else 0.0
-    return item.until is None, until, -(item.amount or 0), item.since.timestamp()
+    amount = (item.amount or 0) / 10 ** exponent(item.currency) if item.currency else 0
+    return item.until is None, until, -amount, item.since.timestamp()
 
 
 def _decisions(connection: Connection, at: datetime, rules: Rules, shops: Sequence[str]) -> list[Item]:

@@ -32,7 +32,7 @@ MEANINGS = {
 @click.option("--decision", "number", type=click.IntRange(min=1), help="Only if it is the decision with this number")
 @click.option("--until", type=InstantOrDuration(), help="With stay: it sleeps until this instant, or for 2d, 36h, …")
 @click.option("--reason", help="Why; it is kept in the history")
-@click.option("--now", "at_once", is_flag=True, help="Let what it causes leave at once: it cannot be taken back then")
+@click.option("--now", "at_once", is_flag=True, help="Let what it causes leave at once; what has left cannot be taken back")
 @click.option("--dry-run", is_flag=True, help="Only say what would come of it")
 @click.option("--yes", "agreed", is_flag=True, help="Do not ask")
 @click.pass_context

@@ -16,7 +16,7 @@ from admin.commands.run import stop_on_signals
 from admin.log import log_to_stderr
 from admin.output import print_wrapped
 from admin.sample_merchant import mornings, work
-from admin.samples import COUNT, overdue_arrivals, sample_arrivals, sample_photo
+from admin.samples import COUNT, OVERDUE, overdue_arrivals, sample_arrivals, sample_photo
 from admin.tables import terminal_width
 from engine import views
 from engine.answering import list_decisions
@@ -139,7 +139,8 @@ def _run_daemon(runtime: Runtime, seconds: int) -> int:
     from jobs.daemon import Daemon
 
     log_to_stderr()
-    print_wrapped(tr("\nThe daemon, for {seconds}:", seconds=counted(seconds, "second")))
+    orders = counted(OVERDUE, "order")
+    print_wrapped(tr("\nThe daemon, for {seconds}, while {orders} come in:", seconds=counted(seconds, "second"), orders=orders))
     begun = now()
     apply(runtime.database, [_placing(one) for one in overdue_arrivals(begun, seconds)], begun, runtime.rules)
     stop = threading.Event()

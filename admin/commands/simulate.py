@@ -9,7 +9,7 @@ import click
 from admin.app import App, now
 from admin.options import Instant
 from admin.output import print_json, print_wrapped
-from admin.tables import print_rows
+from admin.tables import Cell, print_rows
 from engine.simulate import Scenario, Timeline, TimelineEntry, simulate
 from inbound.scenario import ScenarioReader
 from language import tr
@@ -87,9 +87,9 @@ def _print(app: App, scenario: Scenario, timeline: Timeline) -> None:
     for moment in timeline.moments:
         day = (moment.at - placed_at).total_seconds() / 86_400
         who = (moment.order,) if several else ()
-        rows.append((f"{day:.1f}", app.when(moment.at, how_far=False), *who, _what(moment), _where(moment), _effects(moment)))
+        rows.append((f"{day:.1f}", app.stamp(moment.at), *who, _what(moment), _where(moment), _effects(moment)))
     columns = ("day", "when", *(("order",) if several else ()), "what", "state", "leaves")
-    print_rows("Timeline", columns, rows, "")
+    print_rows(tr("Timeline (in {zone} time)", zone=app.zone()), columns, rows, "")
     for case in timeline.cases:
         name = tr("Order {name}", name=case.name) if several else tr("It")
         print_wrapped(
@@ -110,7 +110,7 @@ def _print(app: App, scenario: Scenario, timeline: Timeline) -> None:
 def _what(moment: TimelineEntry) -> str:
     if moment.refused is not None:
         return tr("{trigger} is not taken: {refused}", trigger=moment.trigger, refused=moment.refused)
-    return f"⏰ {moment.trigger}" if moment.by_timer else moment.trigger
+    return Cell(f"⏰ {moment.trigger}", whole=True) if moment.by_timer else moment.trigger
 
 
 def _where(moment: TimelineEntry) -> str | None:

@@ -90,7 +90,7 @@ def test_a_person_reports_and_is_told_why_not(shop):
 
 
 def test_a_person_is_told_what_waits_what_was_cut_and_what_was_taken_otherwise(shop):
-    assert "1 row shown: --limit 10 shows more, --after " in shop("orders", "--limit", "1").out
+    assert "1 row shown: --limit 10 shows more, the next page is:\n  --after " in shop("orders", "--limit", "1").out
     mistyped = shop("report", "1004", "ship", "--at", "2025-01-01")
     assert (mistyped.code, "add `--anyway` if that is right" in mistyped.out) == (1, True)
     assert "is before it was placed" in shop("report", "1004", "ship", "--at", "2025-01-01", "--anyway").out

@@ -300,6 +300,7 @@ def _named_recovery(context: GuardContext) -> LedgerRow | None:
 
 NO_SUCH_ATTEMPT = "no attempt of the order has that number or supplier (`show` lists them)"
 
+_NO_MORE_THAN_PAID = "a refund cannot exceed what was paid (`show` says what that is; `report ID amend --paid` corrects it)"
 GUARDS: dict[str, Guard] = {
     "changes_a_fact": Guard(_changes_a_fact, "it says nothing that is not known already, or names no attempt of the order"),
     "paid_is_enough": Guard(_paid_is_enough, "more than that has come back already"),
@@ -373,7 +374,10 @@ GUARDS: dict[str, Guard] = {
         lambda context: _settled_row(context) is not None, "no sum has come in that ledger row (`show` lists them)"
     ),
     "corrects_something": _of_settled_row(lambda _, row, came: came != row.settled_amount, "that sum is known already"),
-    "corrected_within_what_was_paid": _of_settled_row(_corrected_within_what_was_paid, "a refund cannot exceed what was paid"),
+    "corrected_within_what_was_paid": _of_settled_row(
+        _corrected_within_what_was_paid,
+        _NO_MORE_THAN_PAID,
+    ),
     "of_a_refund": _of_settled_row(lambda _, row, came: row.side is LedgerSide.refund, "it is money of a supplier"),
     "of_the_open_refund": _of_settled_row(
         lambda context, row, came: context.case.open_refund is row, "it is not the refund that is open"
@@ -384,7 +388,10 @@ GUARDS: dict[str, Guard] = {
     "nothing_is_missing": _of_settled_row(
         lambda context, row, came: claims.missing_after(context.case, row, came) == 0, "something is missing"
     ),
-    "within_what_was_paid": Guard(_within_what_was_paid, "a refund cannot exceed what was paid"),
+    "within_what_was_paid": Guard(
+        _within_what_was_paid,
+        _NO_MORE_THAN_PAID,
+    ),
     "sum_is_known": Guard(_sum_is_known, "what was paid is not known: name the sum that came back as `amount`"),
     "a_recovery_is_open": _by_case(lambda case: bool(case.open_recoveries()), "the order has no open recovery"),
     "names_an_open_recovery": Guard(
