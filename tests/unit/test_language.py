@@ -21,7 +21,7 @@ SAY = {"echo", "secho", "print_wrapped", "confirm", "prompt", "fail", "append", 
 """Functions whose arguments a person reads; and every error."""
 SILENT = {"fg", "bold", "err", "style", "command", "kind", "nl", "abort", "right", "whole"}
 IN_ENGLISH = re.compile(
-    r"^(aftersales: | *aftersales decide |  cd |info|warning|error|red|yellow|bold|aftersales)$|^ *aftersales "
+    r"^(aftersales: | *aftersales decide |  cd |  --after |info|warning|error|red|yellow|bold|aftersales)$|^ *aftersales "
 )
 """What stands outside of the catalogs on purpose: commands, and styles."""
 NOT_SCREENS = {"reference.py", "diagram.py", "samples.py", "sample_merchant.py", "log.py"}
