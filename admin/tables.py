@@ -37,9 +37,10 @@ class Cell(str):
         return cell
 
 
-def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
+def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str, *, heads: int = 1) -> None:
     """Print a table, or a sentence when there is nothing to show. Columns without any cell are left out.
 
+    In a terminal that is too narrow each row is a block, which the cells of so many columns (`heads`) head.
     Title, names of columns and the sentence are texts of the program: they are put into the language of the screens.
     """
     if not rows:
@@ -53,7 +54,7 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
         click.secho(line, bold=True)
     widths = _widths(names, cells, width)
     if widths is None:
-        _print_blocks(names, cells, width)
+        _print_blocks(names, cells, width, heads)
     else:
         _print_table(names, cells, widths)
 
@@ -147,9 +148,10 @@ def _print_table(names: Sequence[str], cells: Sequence[Sequence[Cell]], widths: 
     click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
-def _print_blocks(names: Sequence[str], cells: Sequence[Sequence[Cell]], width: int) -> None:
-    for first, *others in cells:
-        click.secho(f"{names[0]} {first}" if first.right else first, bold=True)
-        told = "; ".join(f"{name}: {cell}" for name, cell in zip(names[1:], others, strict=True) if cell)
+def _print_blocks(names: Sequence[str], cells: Sequence[Sequence[Cell]], width: int, heads: int) -> None:
+    for row in cells:
+        heading = "  ".join(row[:heads])
+        click.secho(f"{names[0]} {heading}" if row[0].right else heading, bold=True)
+        told = "; ".join(f"{name}: {cell}" for name, cell in zip(names[heads:], row[heads:], strict=True) if cell)
         for line in wrapped(told, width - GAP):
             click.echo(f"{' ' * GAP}{line}")

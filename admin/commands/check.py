@@ -177,7 +177,10 @@ def _work_findings(found: Health) -> Iterator[Finding]:
         yield (
             "A028",
             "warning",
-            tr("{steps} waiting for a decision: aftersales decisions --sleeping", steps=counted(standing, "step")),
+            tr(
+                "{steps} waiting for a decision: aftersales decisions (those that sleep: --sleeping)",
+                steps=counted(standing, "step"),
+            ),
         )
     if counts["attention"]:
         yield (

@@ -212,7 +212,7 @@ def _print_timeline(app: App, order: str, moments: Sequence[Moment], as_json: bo
         )
         for one in moments
     ]
-    print_rows(tr("Timeline of {order} (in {app} time)", order=order, app=app.zone()), columns, rows, "")
+    print_rows(tr("Timeline of {order} (in {app} time)", order=order, app=app.zone()), columns, rows, "", heads=2)
 
 
 def _seconds(moment: Moment) -> float | None:
