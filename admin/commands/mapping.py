@@ -34,14 +34,17 @@ def check_mapping(ctx: click.Context, file: Path, mapping_file: Path | None, as_
         if incoming:
             count, lines = count + 1, lines + len(incoming.lines)
             triggers.update(report.trigger for report in incoming.reports)
-    never = [source.trigger for source in orders.reports if not triggers[source.trigger]]
+    untold = {source.trigger: source for source in orders.reports if not triggers[source.trigger]}
     counts = {"orders": count, "lines": lines, "reports": dict(triggers), "rejected": len(rejected)}
     if as_json:
         listed = {"rejections": rejected, "left_out": left_out}
-        print_json({**counts, "never": never, **{name: [*map(rejection_json, some)] for name, some in listed.items()}})
+        print_json({**counts, "never": [*untold], **{name: [*map(rejection_json, some)] for name, some in listed.items()}})
     else:
         print_summary(counts)
-        for trigger in dict.fromkeys(never):
-            print_wrapped(tr("[reports.{trigger}] was told by no row: is its `when` right?", trigger=trigger))
+        for trigger, source in untold.items():
+            if source.when:
+                print_wrapped(tr("[reports.{trigger}] was told by no row: are its `when` and its `at` right?", trigger=trigger))
+            else:
+                print_wrapped(tr("[reports.{trigger}] was told by no row: is its `at` right?", trigger=trigger))
         print_rejections(rejected, left_out)
     ctx.exit(3 if rejected else 0)

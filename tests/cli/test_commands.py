@@ -572,6 +572,20 @@ def test_a_mapping_is_checked_without_storing_anything(run, tmp_path):
     assert not (tmp_path / "aftersales.db").exists()
 
 
+def test_a_checked_mapping_names_the_reports_that_no_row_has_told_and_what_may_be_wrong_with_them(run, tmp_path):
+    (tmp_path / "few.csv").write_text("id,placed,status,sent,come\n1,2026-11-20T10:00:00Z,open,2026-11-21T10:00:00Z,\n")
+    (tmp_path / "m.toml").write_text(
+        "[order]\nid = 'id'\nplaced_at = 'placed'\n"
+        "[reports.ship]\nat = 'sent'\nwhen = { status = 'sent' }\n"
+        "[reports.deliver]\nat = 'come'\n[reports.cancel]\nat = 'sent'\n"
+    )
+    said = run("mapping", "check", "few.csv", "--mapping", "m.toml")
+    assert "[reports.ship] was told by no row: are its `when` and its `at` right?" in said.out
+    assert "[reports.deliver] was told by no row: is its `at` right?" in said.out
+    assert "[reports.cancel]" not in said.out
+    assert run("mapping", "check", "few.csv", "--mapping", "m.toml", "--json").json["never"] == ["ship", "deliver"]
+
+
 def test_timers_are_listed_by_status_and_order(shop):
     assert [row["trigger"] for row in shop("timers", "--order", "1001", "--json").json["timers"]] == ["urge"]
     assert "cancelled" in shop("timers", "--status", "all").out
