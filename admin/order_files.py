@@ -34,9 +34,12 @@ def open_orders(file: Path, mapping_file: Path | None, defaults: Orders) -> Orde
     return OrderFile(file, mapping, defaults)
 
 
-def rejection_json(one: Rejection) -> dict[str, object]:
-    """Return a rejected row as --json prints it."""
-    return {"line": one.line, "column": one.column, "order": one.order, "reason": one.reason}
+def rejections_json(rejected: Sequence[Rejection], left_out: Sequence[Rejection]) -> dict[str, list[dict[str, object]]]:
+    """Return rejected rows, and cells that were left out, as --json prints them."""
+    return {
+        name: [{"line": one.line, "column": one.column, "order": one.order, "reason": one.reason} for one in some]
+        for name, some in (("rejections", rejected), ("left_out", left_out))
+    }
 
 
 def print_summary(summary: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""How far long work has come, on a terminal; nothing where nobody looks."""
+"""A progress bar for long work on a terminal; nothing where the error output is no terminal."""
 
 import sys
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ class Bar:
         self._shown, self._task = shown, task
 
     def advance(self, count: int) -> None:
-        """Say that so many more are done."""
+        """Say that `count` more are done."""
         if self._shown is not None and self._task is not None:
             self._shown.advance(self._task, count)
 
     def reach(self, done: int, total: int) -> None:
-        """Say that so many of all are done."""
+        """Say that `done` of `total` are done."""
         if self._shown is not None and self._task is not None:
             self._shown.update(self._task, completed=done, total=total)
 

@@ -17,7 +17,7 @@ from workflow.vocabulary import ClaimVerdict, Remedy, Way
 MERCHANT = "person:merchant"
 HOUR = 9
 LEAVES_OFF = timedelta(days=2)
-"""The last two days are not worked: that is what is left for whoever looks at the sample."""
+"""The merchant does not work on the last two days, so that the sample has things left to do."""
 _AT_ONCE = 100
 """So many things of each kind are worked in a morning."""
 _NOTES: Mapping[str, str] = {

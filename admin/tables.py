@@ -4,16 +4,13 @@ import shutil
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
 from admin.text import safe
 from language import tr
 from workflow.case.money import show_amount
-
-if TYPE_CHECKING:
-    pass
 
 GAP = 2
 """Columns between two cells."""
@@ -83,7 +80,7 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
 
 
 def terminal_width(of: TextIO | None = None) -> int:
-    """Return how many columns the terminal has; 0 where nobody looks, and nothing need be broken."""
+    """Return how many columns the terminal has; 0 where the output is no terminal, and no line is broken."""
     return max(shutil.get_terminal_size().columns, LEAST_WIDTH) if (of or sys.stdout).isatty() else 0
 
 

@@ -41,7 +41,7 @@ class Count:
     capped: bool = False
 
     def __str__(self) -> str:
-        return tr("{value:,}{word}", value=self.value, word="+" if self.capped else "")
+        return f"{self.value:,}{'+' if self.capped else ''}"
 
 
 @dataclass(frozen=True)

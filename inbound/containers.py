@@ -4,7 +4,7 @@ import gzip
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -116,7 +116,5 @@ def _as_text(value: Any) -> str:
             return str(int(value))
         case datetime() | date() | time():
             return value.isoformat()
-        case timedelta():
-            return str(value)
         case _:
             return str(value)

@@ -263,7 +263,7 @@ def _constant(location: str, table: dict[str, Any]) -> Cell:
 def _text_of(location: str, table: dict[str, Any], name: str) -> str | None:
     value = table.get(name)
     if value is not None and not isinstance(value, str):
-        raise UsageError(tr("[{location}] {name} must be a text", location=location, name=name))
+        raise UsageError(tr("{where}{name} must be a text", where=f"[{location}] " if location else "", name=name))
     return value
 
 
@@ -371,30 +371,23 @@ def _report(trigger: str, entry: Any, empty: frozenset[str]) -> ReportSource:
     return ReportSource(trigger, _source(f"{location}.at", entry["at"], empty), key, when, fields)
 
 
-def _word(table: dict[str, Any], name: str) -> str | None:
-    value = table.get(name)
-    if value is not None and not isinstance(value, str):
-        raise UsageError(tr("{name} must be a text", name=name))
-    return value
-
-
 def _layout(table: dict[str, Any]) -> Layout:
     """Read how the file is written."""
-    delimiter, quote, header = _word(table, "delimiter"), _word(table, "quote"), table.get("header")
+    delimiter, quote, header = _text_of("", table, "delimiter"), _text_of("", table, "quote"), table.get("header")
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(tr("delimiter must be one character, such as ';' or a tab"))
     if quote is not None and len(quote) > 1:
         raise UsageError(tr("quote must be one character, or empty where cells are not quoted"))
     if header is not None and (isinstance(header, bool) or not isinstance(header, int) or header < 1):
         raise UsageError(tr("header must be the number of the row that names the columns, from 1"))
-    encoding = (_word(table, "encoding") or PLAIN.encoding).lower().replace("_", "-")
+    encoding = (_text_of("", table, "encoding") or PLAIN.encoding).lower().replace("_", "-")
     return Layout(
         _WIDER.get(encoding, encoding),
         PLAIN.delimiter if delimiter is None else delimiter,
         PLAIN.quote if quote is None else quote,
         header,
         _columns("fill", table["fill"]) if "fill" in table else (),
-        *(_word(table, name) for name in ("sheet", "records", "lines")),
+        *(_text_of("", table, name) for name in ("sheet", "records", "lines")),
     )
 
 

@@ -324,7 +324,7 @@ def _evidence_findings(app: App) -> Iterator[Finding]:
 
 
 def _size_finding(app: App, found: Health) -> Finding:
-    about = "about " if app.database.is_shared else ""
+    about = tr("about ") if app.database.is_shared else ""
     told = ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
     return (
         "A020",

@@ -78,7 +78,7 @@ def copy_command(ctx: click.Context, target: str) -> None:
             copied = copy(source, copied_to, lambda _, rows: bar.advance(rows))
         for one in copied:
             resumed = tr(", {before} were there", before=one.before) if one.before else ""
-            print_wrapped(tr("{table:>16}  {rows}{resumed}", table=one.table, rows=counted(one.rows, "row"), resumed=resumed))
+            print_wrapped(f"{one.table:>16}  {counted(one.rows, 'row')}{resumed}")
         orders = verify(source, copied_to)
     print_wrapped(
         tr(

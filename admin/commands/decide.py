@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from admin.app import App, now, on_terminal, person
-from admin.effect_summary import caused
+from admin.consequences import caused, flagged, moved
 from admin.options import InstantOrDuration
 from admin.output import print_wrapped
 from admin.text import safe
@@ -15,7 +15,6 @@ from workflow.arguments import argument
 from workflow.case.money import show_amount
 from workflow.decisions import Answer, Standing
 from workflow.errors import UsageError
-from workflow.process import FLAGS
 from workflow.vocabulary import Way
 
 MEANINGS = {
@@ -127,18 +126,8 @@ def _print_answered(app: App, answered: Answered, *, would: bool) -> None:
             )
         )
     else:
-        print_wrapped(
-            tr(
-                "Order {name} {be} {state} after {trigger}.",
-                name=safe(case.name),
-                be=tr("would be") if would else tr("is"),
-                state=case.state,
-                trigger=row.trigger,
-            )
-        )
-    for line in caused(made.effects, case.order.currency, app.when):
+        print_wrapped(moved(case, row.trigger, would=would))
+    for line in (*caused(made.effects, case.order.currency, app.when), *flagged(made.flags)):
         print_wrapped(line)
-    for flag in made.flags:
-        print_wrapped(tr("  needs a person: {flags}", flags=tr(FLAGS[flag])))
     if case.decision and (not made.case.decision or case.decision.number != made.case.decision.number):
         print_wrapped(tr("  next decision: {trigger}", trigger=case.decision.trigger))

@@ -174,16 +174,7 @@ def _print_skipped(skipped: Sequence[EffectSummary], action: EffectAction) -> No
 def _print_chosen(chosen: Sequence[EffectSummary]) -> None:
     for one in chosen[:SHOWN]:
         about = effect_summary(one.kind, one.details, one.currency)
-        print_wrapped(
-            tr(
-                "{id}  {order}  {kind}  {status}{word}",
-                id=one.id,
-                order=safe(one.order),
-                kind=one.kind,
-                status=one.status,
-                word=f"  {safe(about)}" if about else "",
-            )
-        )
+        print_wrapped(f"{one.id}  {safe(one.order)}  {one.kind}  {one.status}{f'  {safe(about)}' if about else ''}")
     if len(chosen) > SHOWN:
         print_wrapped(tr("… and {count} more", count=len(chosen) - SHOWN))
 

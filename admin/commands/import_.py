@@ -6,7 +6,7 @@ import click
 
 from admin.app import App, now
 from admin.options import JSON
-from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejection_json
+from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejections_json
 from admin.output import print_json, print_wrapped
 from admin.progress import progress
 from config.documents import read_document
@@ -46,8 +46,7 @@ def import_command(
             progress=bar.advance,
         )
     if as_json:
-        listed = {"rejections": done.rejected, "left_out": done.left_out}
-        print_json({**_import_json(done), **{name: [*map(rejection_json, some)] for name, some in listed.items()}})
+        print_json({**_import_json(done), **rejections_json(done.rejected, done.left_out)})
     else:
         print_summary(_import_json(done))
         print_rejections(done.rejected, done.left_out)

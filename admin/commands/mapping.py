@@ -7,7 +7,7 @@ import click
 
 from admin.app import App
 from admin.options import JSON
-from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejection_json
+from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejections_json
 from admin.output import print_json, print_wrapped
 from inbound.orders import Rejection
 from language import tr
@@ -37,8 +37,7 @@ def check_mapping(ctx: click.Context, file: Path, mapping_file: Path | None, as_
     untold = {source.trigger: source for source in orders.reports if not triggers[source.trigger]}
     counts = {"orders": count, "lines": lines, "reports": dict(triggers), "rejected": len(rejected)}
     if as_json:
-        listed = {"rejections": rejected, "left_out": left_out}
-        print_json({**counts, "never": [*untold], **{name: [*map(rejection_json, some)] for name, some in listed.items()}})
+        print_json({**counts, "never": [*untold], **rejections_json(rejected, left_out)})
     else:
         print_summary(counts)
         for trigger, source in untold.items():

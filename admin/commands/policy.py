@@ -1,6 +1,6 @@
 """policy: show, check or try a policy; move running timers to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ def _print_what_if(app: App, found: WhatIf, file: Path) -> None:
     if found.otherwise:
         click.echo()
         title = tr("{orders} would fare otherwise", orders=counted(found.fare_otherwise, "order"))
-        rows = [(one.order, ", ".join(one.in_force) or "none", ", ".join(one.tried) or "none") for one in found.otherwise]
+        rows = [(one.order, _listed(one.in_force), _listed(one.tried)) for one in found.otherwise]
         print_rows(title, ("order", "now", "then"), rows, "")
         if found.fare_otherwise > len(rows):
             print_wrapped(
@@ -145,6 +145,10 @@ def _print_what_if(app: App, found: WhatIf, file: Path) -> None:
                     fare_otherwise_2=found.fare_otherwise,
                 )
             )
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    return ", ".join(kinds) or tr("none")
 
 
 def _shift(one: Shift) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from admin.app import App, now, on_terminal, person
-from admin.effect_summary import caused
+from admin.consequences import caused, flagged, is_or_would_be, moved, next_deadlines
 from admin.lazy import translated
 from admin.options import Instant
 from admin.output import print_wrapped
@@ -26,7 +26,6 @@ from workflow.case.claims import rest
 from workflow.case.history import HistoryRow
 from workflow.case.money import show_amount
 from workflow.errors import UsageError
-from workflow.process import FLAGS
 from workflow.reports import FIELDS, MEANINGS, Field
 from workflow.suggestions import did_you_mean
 from workflow.table import EFFECT_OF
@@ -119,15 +118,7 @@ def _print_outcomes(app: App, outcomes: Sequence[Outcome], reported: Report, *, 
     elif first.error is not None:
         raise first.error
     else:
-        print_wrapped(
-            tr(
-                "Order {name} {be} {state} after {trigger}.",
-                name=safe(order.name),
-                be=tr("would be") if would else tr("is"),
-                state=outcome.case.state,
-                trigger=trigger,
-            )
-        )
+        print_wrapped(moved(outcome.case, trigger, would=would))
         if when < order.placed_at:
             told = app.when(when, how_far=False)
             print_wrapped(tr("  {told} is before it was placed: taken as the instant of placing", told=told))
@@ -137,7 +128,7 @@ def _print_outcomes(app: App, outcomes: Sequence[Outcome], reported: Report, *, 
                 tr(
                     "  order {name} {be} {state}, with clocks of its own",
                     name=safe(other.case.name),
-                    be=tr("would be") if would else tr("is"),
+                    be=is_or_would_be(would),
                     state=other.case.state,
                 )
             )
@@ -171,11 +162,8 @@ def _print_consequences(app: App, outcome: Outcome) -> None:
         is_declined = told.get("final") or outcome.steps[0].history.trigger.startswith("decline")
         what = tr("are declined") if is_declined else tr("are still missing")
         click.echo(f"  {show_amount(int(missing), currency)} {what}")
-    for flag in outcome.steps[0].flags:
-        print_wrapped(tr("  needs a person: {flags}", flags=tr(FLAGS[flag])))
-    for timer in sorted(outcome.case.timers, key=lambda one: one.due_at)[:3]:
-        if timer.status == "pending":
-            print_wrapped(tr("  next: {trigger}, {due_at}", trigger=timer.trigger, due_at=app.when(timer.due_at)))
+    for line in (*flagged(outcome.steps[0].flags), *next_deadlines(outcome.case.timers, app.when)):
+        print_wrapped(line)
 
 
 def _changes(step: HistoryRow, currency: str) -> Iterator[str]:

@@ -231,7 +231,7 @@ def _mark(app: App, moment: Moment) -> str:
 
 
 def _value(row: Mapping[str, Any], column: str) -> Any:
-    """Return the value of a column: of a step's `moved` from which state to which, of a money row's deadline what runs."""
+    """Return the value of a column; `moved` of a step is from which state to which."""
     return _moved(row["source"], row["target"]) if column == "moved" else row[column]
 
 

@@ -98,7 +98,7 @@ def _print_days(app: App, days: Sequence[views.Day], following: datetime | None,
     for day in days:
         past = day.date.date() < today
         name = Cell(
-            tr("{date:%a %Y-%m-%d}{word}", date=day.date, word=" (overdue)" if past else ""),
+            tr("{date:%a %Y-%m-%d}{word}", date=day.date, word=tr(" (overdue)") if past else ""),
             "red" if past else None,
             whole=True,
         )

@@ -3,6 +3,7 @@
 import click
 
 from admin.app import App, now, on_terminal, person
+from admin.consequences import is_or_would_be, next_deadlines
 from admin.output import print_wrapped
 from admin.text import safe
 from engine.undoing import Undone, undo_last
@@ -46,12 +47,9 @@ def _print(app: App, undone: Undone, *, would: bool) -> None:
         )
     )
     case = undone.case
-    print_wrapped(
-        tr("Order {name} {be} {state}.", name=safe(case.name), be=tr("would be") if would else tr("is"), state=case.state)
-    )
-    for timer in sorted(case.timers, key=lambda one: one.due_at)[:3]:
-        if timer.status == "pending":
-            print_wrapped(tr("  next: {trigger}, {due_at}", trigger=timer.trigger, due_at=app.when(timer.due_at)))
+    print_wrapped(tr("Order {name} {be} {state}.", name=safe(case.name), be=is_or_would_be(would), state=case.state))
+    for line in next_deadlines(case.timers, app.when):
+        print_wrapped(line)
     if undone.told:
         print_wrapped(tr("  you have been told of that step already ({told}): it counts no more", told=", ".join(undone.told)))
     if (other := undone.replacement) is not None:
@@ -59,7 +57,7 @@ def _print(app: App, undone: Undone, *, would: bool) -> None:
             tr(
                 "Order {name} {be} {state}, and no replacement of it.",
                 name=safe(other.name),
-                be=tr("would be") if would else tr("is"),
+                be=is_or_would_be(would),
                 state=other.state,
             )
         )

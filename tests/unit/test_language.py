@@ -98,9 +98,10 @@ def spoken(tree: ast.AST) -> Iterator[str]:
 def words(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Call():
-            if called(node) in ("tr", "counted", "get"):
+            if called(node) in ("counted", "get"):
                 return
-            for part in (*node.args, *(one.value for one in node.keywords if one.arg not in SILENT)):
+            texts = () if called(node) == "tr" else node.args
+            for part in (*texts, *(one.value for one in node.keywords if one.arg not in SILENT)):
                 yield from words(part)
         case ast.Constant(str(text)):
             if re.search(r"[a-z]{2,}", text):
@@ -121,6 +122,7 @@ def called(node: ast.Call) -> str:
 def test_what_is_said_without_the_catalog_is_found():
     said = 'click.echo(f"Order {name} is gone" if one else tr("It stands"), fg="red")\nraise UsageError("no such file")'
     assert [*spoken(ast.parse(said))] == ["Order ", " is gone", "no such file"]
+    assert [*spoken(ast.parse('click.echo(tr("{day}{late}", late=" (overdue)" if late else ""))'))] == [" (overdue)"]
 
 
 @pytest.mark.parametrize(
