@@ -180,6 +180,12 @@ def amount(cell: Cell, code: str, decimal: str | None = None) -> int:
 
 _SUM = re.compile(r"(?P<before>[^\d+().,-]*)(?P<number>\d[\d.,'’ \u00a0\u202f]*)(?P<after>[^\d+().,-]*)", re.ASCII)
 _CODE = re.compile(r"\b[A-Z]{3}\b")
+_DOLLARS = re.compile(r"\b[A-Z]{0,3} ?\$")
+"""$, and those of a country: US $, R$, NT$."""
+_WORD = re.compile(r"[^\W\d_]+")
+_NAMES = frozenset(("euro", "euros", "fr", "ft", "kr", "kč", "lei", "r", "rm", "rmb", "rp", "rs", "tl", "zł", "руб", "р"))
+"""How sums name their currencies besides signs and codes, in small letters."""
+_COUNTERS = frozenset("元圆円원")
 
 
 def _plain_sum(written: str, code: str, decimal: str) -> str:
@@ -192,14 +198,27 @@ def _plain_sum(written: str, code: str, decimal: str) -> str:
     found = _SUM.fullmatch(written)
     if found is None:
         raise BadCell(tr("{written!r} is not a sum, or is one below nothing", written=written[:40]))
-    others = {one for one in _CODE.findall(f"{found['before']} {found['after']}".upper()) if one != code and _is_currency(one)}
+    around = f"{found['before']} {found['after']}"
+    others = {one for one in _CODE.findall(around.upper()) if one != code and _is_currency(one)}
     if others:
         raise BadCell(tr("{written!r} is not in {code}", written=written[:40], code=code))
     whole, _, decimals = found["number"].strip().partition(decimal)
+    if not _names_a_currency(around) or not (decimals or "0").isdecimal():
+        raise BadCell(tr("{written!r} is not a sum, or is one below nothing", written=written[:40]))
     groups = re.split(r"[.,'’ \u00a0\u202f]", whole)
     if (len(groups) > 1 and any(len(one) != 3 for one in groups[1:])) or len(groups[0]) > 3 < len(whole) != len(groups[0]):
         raise BadCell(tr("{written!r} does not have {decimal!r} before its decimals", written=written[:40], decimal=decimal))
     return f"{''.join(groups)}.{decimals}" if decimals else "".join(groups)
+
+
+def _names_a_currency(around: str) -> bool:
+    """Say whether what stands around a number is the sign or name of a currency, or nothing; an O or l is a mistyped digit."""
+    rest = _DOLLARS.sub("", around.upper())
+    words = _WORD.findall(rest)
+    signs = _WORD.sub("", rest)
+    return all(word.lower() in _NAMES or word in _COUNTERS or _is_currency(word) for word in words) and all(
+        one.isspace() or unicodedata.category(one) == "Sc" for one in signs
+    )
 
 
 def _is_currency(code: str) -> bool:

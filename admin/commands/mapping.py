@@ -40,7 +40,7 @@ def check_mapping(ctx: click.Context, file: Path, mapping_file: Path | None, as_
         print_json({**counts, "never": [*untold], **rejections_json(rejected, left_out)})
     else:
         print_summary(counts)
-        for trigger, source in untold.items():
+        for trigger, source in untold.items() if count else ():
             if source.when:
                 print_wrapped(tr("[reports.{trigger}] was told by no row: are its `when` and its `at` right?", trigger=trigger))
             else:

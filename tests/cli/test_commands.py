@@ -584,6 +584,9 @@ def test_a_checked_mapping_names_the_reports_that_no_row_has_told_and_what_may_b
     assert "[reports.deliver] was told by no row: is its `at` right?" in said.out
     assert "[reports.cancel]" not in said.out
     assert run("mapping", "check", "few.csv", "--mapping", "m.toml", "--json").json["never"] == ["ship", "deliver"]
+    (tmp_path / "few.csv").write_text("id,placed,status,sent,come\n1,soon,open,2026-11-21T10:00:00Z,\n")
+    said = run("mapping", "check", "few.csv", "--mapping", "m.toml")
+    assert (said.code, "was told by no row" in said.out) == (3, False)
 
 
 def test_timers_are_listed_by_status_and_order(shop):

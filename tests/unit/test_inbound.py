@@ -439,6 +439,11 @@ def test_words_for_empty_count_in_the_whole_file_unless_a_value_has_its_own(tmp_
         (",", '"4,99 €"', 499),
         (",", '"R$ 1.234.567,00"', 123_456_700),
         (",", "12", 1_200),
+        (",", '"12,50 kr"', 1_250),
+        (",", '"12,50 Euro"', 1_250),
+        (".", "usd12.30", 1_230),
+        (".", "12.30元", 1_230),
+        (".", "NT$12.30", 1_230),
     ],
 )
 def test_sums_are_read_as_people_write_them_where_the_mark_of_decimals_is_told(tmp_path, decimal, cell, paid):
@@ -447,11 +452,31 @@ def test_sums_are_read_as_people_write_them_where_the_mark_of_decimals_is_told(t
     assert order_of(tmp_path, "paid", cell, {"paid": "paid", "currency": {"value": "USD"}}, decimal=decimal).paid == paid
 
 
-@pytest.mark.parametrize("cell", ["-5", "(5)", "12.30 EUR", "12.34.56", "1.2345", "12 34", "free", "1,2.3", "$-"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "-5",
+        "(5)",
+        "12.30 EUR",
+        "12.34.56",
+        "1.2345",
+        "12 34",
+        "free",
+        "1,2.3",
+        "$-",
+        "l2.50",
+        "7.2x",
+        "12.5O",
+        "about 5",
+        "5*",
+        "4.99 2",
+    ],
+)
 def test_what_is_no_sum_in_that_writing_is_left_out(tmp_path, cell):
     told = {"time_zone": "UTC", "decimal": ".", "order": {**BASE["order"], "paid": "paid", "currency": {"value": "USD"}}}
     (order,), (rejection,) = read(tmp_path, f'id,at,paid\n1,2026-01-01,"{cell}"\n', told)
     assert (order.order.paid, rejection.column, rejection.is_cell) == (None, "paid", True)
+    assert cell in rejection.reason
 
 
 @pytest.mark.parametrize(
