@@ -8,8 +8,10 @@ import click
 from admin.output import print_wrapped
 from admin.tables import padded, print_rows
 from inbound.files import columns_of
-from inbound.mapping import Mapping, load_mapping, own_mapping
-from inbound.orders import OrderFile, Rejection
+from inbound.mapping import Mapping, own_mapping
+from inbound.mapping_document import load_mapping
+from inbound.orders import KnownOrders, OrderFile
+from inbound.rejections import Rejection
 from language import tr
 from workflow.policy.policy import Orders
 
@@ -22,16 +24,19 @@ MAPPING = click.option(
 
 
 SHOWN_REJECTIONS = 20
-MAY_BE_NOTHING = ("historical", "reported", "refused", "waiting", "exceptions", "duplicates", "resumed_after")
+MAY_BE_NOTHING = ("historical", "rounded", "reported", "refused", "waiting", "exceptions", "duplicates", "resumed_after")
 """Counts of a summary that are left out where there are none."""
 COUNTED = ("orders", "new", "rejected", "fired", "states", "from", "until", "seconds", "steps per second", *MAY_BE_NOTHING)
 """What a summary counts."""
 
 
-def open_orders(file: Path, mapping_file: Path | None, defaults: Orders) -> OrderFile:
-    """Open a file of orders with the mapping that was named, or with the one that its own column names give."""
+def open_orders(file: Path, mapping_file: Path | None, defaults: Orders, known: KnownOrders | None = None) -> OrderFile:
+    """Open a file of orders with the mapping that was named, or with the one that its own column names give.
+
+    `known` is where the orders are found that it may add to.
+    """
     mapping: Mapping = load_mapping(mapping_file) if mapping_file else own_mapping(columns_of(file))
-    return OrderFile(file, mapping, defaults)
+    return OrderFile(file, mapping, defaults, known)
 
 
 def rejections_json(rejected: Sequence[Rejection], left_out: Sequence[Rejection]) -> dict[str, list[dict[str, object]]]:

@@ -10,7 +10,8 @@ from engine.halves import in_halves
 from engine.outcomes import Tally
 from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
-from inbound.orders import Incoming, OrderFile, Rejection
+from inbound.orders import Incoming, OrderFile
+from inbound.rejections import Rejection
 from language import tr
 from storage import cases, imports, queries
 from storage.attention import raise_flags
@@ -27,6 +28,8 @@ class Imported:
     rejected: list[Rejection] = field(default_factory=list)
     left_out: list[Rejection] = field(default_factory=list)
     """Cells that could not be read, and that no order needs."""
+    rounded: int = 0
+    """Sums that had a share of their currency's minor unit."""
     resumed_after: int = 0
 
 
@@ -52,12 +55,14 @@ def import_orders(
     with database.write() as connection:
         done, begun = imports.begin(connection, digest, file.path.name, now)
         shops = {name.lower() for name in queries.shops(connection)}
+    if not file.places_orders:  # which orders its rows name may have changed since: it begins again, and repeats nothing
+        done = 0
     imported.resumed_after = done
     stored_before = begun + rules.policy.reports.ahead_of_now.span()
     orders = (
         (number, order)
         for number, order in _acceptable(file, now, rules, imported, progress, shops)
-        if number > done or order.order.placed_at > stored_before  # the run that was interrupted left these to a later one
+        if number > done or order.order.placed_at > stored_before  # the interrupted run left these to a later one
     )
     storing = _Storing(database, digest, done, now, rules, imported, observed=observed, older_than=older_than)
     while True:
@@ -68,6 +73,7 @@ def import_orders(
             break
     with database.write() as connection:
         imports.finish(connection, digest)
+    imported.rounded = file.rounded
     return imported
 
 
@@ -131,7 +137,9 @@ def _acceptable(
         progress(rows)
         imported.rejected += (one for one in rejections if not one.is_cell)
         imported.left_out += (one for one in rejections if one.is_cell)
-        if incoming is not None and incoming.order.placed_at > latest:
+        if incoming is not None and incoming.known:
+            yield number, incoming
+        elif incoming is not None and incoming.order.placed_at > latest:
             at, name = incoming.order.placed_at, incoming.order.name
             why = tr("order {name} is placed at {at}, ahead of now: import it again later", name=name, at=at.isoformat())
             imported.rejected.append(Rejection(incoming.line, None, why, name, at))

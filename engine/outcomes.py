@@ -15,7 +15,7 @@ from workflow.vocabulary import State, Verdict
 class Arrival:
     """What came in about one order: its facts and lines with the placing report, and other reports, unsorted.
 
-    `given` are the facts that its sender has told; None: all of them.
+    `given` are the facts that its sender has told; None: all of them. What `adds` to an order does not place it.
     """
 
     order: Order
@@ -24,6 +24,7 @@ class Arrival:
     placing: Report | None = None
     line: int = 0
     given: frozenset[str] | None = None
+    adds: bool = False
 
 
 @value_class(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from engine.counting import Counting
 from engine.outcomes import Arrival, Tally
 from engine.reporting import apply
 from engine.rules import rules_in_force
-from inbound.orders import SOURCE, Incoming, OrderFile, Rejection
+from inbound.orders import SOURCE, Incoming, OrderFile
+from inbound.rejections import Rejection
 from storage.database import Database
 from storage.scratch import create_tables
 from workflow.case.case import Report, own_key
@@ -43,7 +44,8 @@ def placing(incoming: Incoming) -> Report:
 
 def arrival_of(incoming: Incoming) -> Arrival:
     """Return an order of a file as it comes to the engine."""
-    return Arrival(incoming.order, incoming.reports, incoming.lines, placing(incoming), incoming.line, incoming.given)
+    told = (incoming.order, incoming.reports, incoming.lines, placing(incoming), incoming.line, incoming.given)
+    return Arrival(*told, adds=incoming.known is not None)
 
 
 def replay(

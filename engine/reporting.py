@@ -109,7 +109,7 @@ class _Batch:
             self._add(identity, case, observed)
         order = self._open[identity]
         was, before = order.run.case.state, order.run.mark()
-        if was and arrival.placing and self._was_called_off(order):
+        if was and arrival.placing and not arrival.adds and self._was_called_off(order):
             was = None
             order.observed = observed
             self._take_up(order, arrival.order, arrival.lines, arrival.placing, historical=is_historical)

@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from inbound.files import Cell
+from inbound.rows import Cell
 from inbound.times import BadInstant, read_instant
 from language import tr
 from workflow.addresses import email_address
-from workflow.case.money import MoneyError, exponent, minor_units
+from workflow.case.money import MoneyError, exponent, minor_units, nearest_units
 from workflow.reports import Field
 from workflow.suggestions import did_you_mean
 
@@ -171,11 +171,22 @@ def amount(cell: Cell, code: str, decimal: str | None = None) -> int:
     With `decimal`, the mark before its decimals, it is read as people write sums: with the sign or code of its currency, and
     thousands set apart; without it digits and a point stand alone.
     """
-    written = text(cell)
     try:
-        return minor_units(_plain_sum(written, code, decimal) if decimal else written, code)
+        return minor_units(_digits(cell, code, decimal), code)
     except MoneyError as error:
         raise BadCell(str(error)) from None
+
+
+def nearest_amount(cell: Cell, code: str, decimal: str | None = None) -> tuple[int, bool]:
+    """Read an amount as `amount` does, rounded to the minor unit; also return whether it was rounded."""
+    try:
+        return nearest_units(_digits(cell, code, decimal), code)
+    except MoneyError as error:
+        raise BadCell(str(error)) from None
+
+
+def _digits(cell: Cell, code: str, decimal: str | None) -> str:
+    return _plain_sum(text(cell), code, decimal) if decimal else text(cell)
 
 
 _SUM = re.compile(r"(?P<before>[^\d+().,-]*)(?P<number>\d[\d.,'’ \u00a0\u202f]*)(?P<after>[^\d+().,-]*)", re.ASCII)

@@ -1,64 +1,31 @@
-"""Rows of CSV, JSON and JSON Lines files, as text cells with their line numbers."""
+"""Rows of CSV, JSON and JSON Lines files and of workbooks, as text cells with their line numbers."""
 
 import csv
-import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from gzip import BadGzipFile
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 from zipfile import BadZipFile
 
 from inbound.containers import WORKBOOKS, opened, sheet_records
+from inbound.json_files import json_lines, json_rows
+from inbound.rows import PLAIN, Cell, Layout, Row
 from language import tr
 from workflow.errors import UsageError
-from workflow.values import value_class
-
-Cell = str | list[str]
 
 csv.field_size_limit(1 << 24)  # a longer cell than ours is rejected with its row, not with its file
 
 
-@value_class(frozen=True, slots=True)
-class Row:
-    """One row of a file. `problem` says why it cannot be read as a row at all."""
-
-    line: int
-    cells: dict[str, Cell]
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a file is written.
-
-    `header` is the row that names the columns (None: the first that is not blank); of rows before it nothing is read.
-    `quote` is empty where cells stand without quotation marks. An empty cell of a column in `fill` is that of the row above.
-    `sheet` is that of a workbook (None: the first that is not empty). Of JSON, `records` is where the list of orders stands
-    in a wrapper (`data.orders`), and `lines` the list in each of them that has its lines.
-    """
-
-    encoding: str = "utf-8-sig"
-    delimiter: str = ","
-    quote: str = '"'
-    header: int | None = None
-    fill: tuple[str, ...] = ()
-    sheet: str | None = None
-    records: str | None = None
-    lines: str | None = None
-
-
-PLAIN = Layout()
-
-
-def read_rows(path: Path, layout: Layout = PLAIN) -> Iterator[Row]:
+def read_rows(path: Path, layout: Layout = PLAIN, only: Set[str] | None = None) -> Iterator[Row]:
     """Yield the rows of a file; its name says whether it is CSV, JSON (.json), JSON Lines (.jsonl, .ndjson) or a workbook.
 
-    Rows have the numbers that a spreadsheet gives them, blank ones counted; blank rows are left out.
+    Rows have the numbers that a spreadsheet gives them, blank ones counted; blank rows are left out. With `only`, rows have
+    no other cells than those of these columns.
 
     Raises:
         UsageError: the file is missing, is not text in its encoding, or is not of its format.
@@ -66,8 +33,15 @@ def read_rows(path: Path, layout: Layout = PLAIN) -> Iterator[Row]:
     """
     with _opened(path, layout) as file:
         reader = _READERS.get(file.ending)
-        rows = reader(file.text, layout) if reader else _table_rows(file, layout)
+        rows = _with_these(reader(file.text, layout), only) if reader else _table_rows(file, layout, only)
         yield from _filled(rows, layout.fill) if layout.fill else rows
+
+
+def _with_these(rows: Iterator[Row], columns: Set[str] | None) -> Iterator[Row]:
+    """Yield rows with the cells of some columns alone."""
+    if columns is None:
+        return rows
+    return (Row(row.line, {name: row.cells[name] for name in columns if name in row.cells}, row.problem) for row in rows)
 
 
 def _filled(rows: Iterator[Row], columns: Sequence[str]) -> Iterator[Row]:
@@ -123,6 +97,19 @@ def _opened(path: Path, layout: Layout) -> Iterator[_Opened]:
         ) from None
 
 
+def header_of(path: Path, layout: Layout = PLAIN) -> Counter[str] | None:
+    """Return the columns that the header of a file names, and how often; None: it is JSON, which has no header.
+
+    Raises:
+        UsageError: the file cannot be read.
+
+    """
+    with _opened(path, layout) as file:
+        if file.ending in _READERS:
+            return None
+        return Counter(name for name in _header(_records(file, layout), layout)[1] if name)
+
+
 def columns_of(path: Path, layout: Layout = PLAIN) -> Counter[str]:
     """Return the columns of a file, and how often each is there: those of its header, or those that any of its objects has.
 
@@ -132,10 +119,8 @@ def columns_of(path: Path, layout: Layout = PLAIN) -> Counter[str]:
         UsageError: the file cannot be read.
 
     """
-    with _opened(path, layout) as file:
-        if file.ending not in _READERS:
-            return Counter(name for name in _header(_records(file, layout), layout)[1] if name)
-    return Counter({name for row in read_rows(path, layout) for name in row.cells})
+    header = header_of(path, layout)
+    return Counter({name for row in read_rows(path, layout) for name in row.cells}) if header is None else header
 
 
 Records = Iterator[tuple[int, list[str]]]
@@ -181,128 +166,24 @@ def _header(records: Records, layout: Layout) -> tuple[int, list[str]]:
     raise ValueError(tr("the file is empty: its first line must name the columns"))
 
 
-def _table_rows(file: _Opened, layout: Layout) -> Iterator[Row]:
+def _table_rows(file: _Opened, layout: Layout, only: Set[str] | None) -> Iterator[Row]:
     records = _records(file, layout)
     _, header = _header(records, layout)
+    wanted = [(at, name) for at, name in enumerate(header) if only is None or name in only]
+    width = len(header)
     for number, values in records:
         if any(values) and not "".join(values).isspace():
-            yield _table_row(number, header, values)
-
-
-def _table_row(line: int, header: list[str], values: list[str]) -> Row:
-    cells: dict[str, Cell] = dict(zip(header, map(str.strip, values), strict=False))
-    if len(values) == len(header):
-        return Row(line, cells)
-    empty: dict[str, Cell] = dict.fromkeys(header, "")
-    return Row(
-        line, empty | cells, tr("has {count} cells where the header has {wanted}", count=len(values), wanted=len(header))
-    )
-
-
-def _json_rows(file: TextIO, layout: Layout) -> Iterator[Row]:
-    for number, value in enumerate(_unwrapped(_loads(file.read()), layout.records), 1):
-        yield from _object_rows(number, value, layout)
-
-
-def _unwrapped(value: Any, path: str | None) -> list[Any]:
-    """Return the list of objects of a JSON document: itself, or what stands at a path of its wrapper."""
-    for name in path.split(".") if path else ():
-        if not isinstance(value, dict) or name not in value:
-            there = ", ".join(value) if isinstance(value, dict) else tr("a list")
-            raise ValueError(tr("its JSON has no {name!r} where records says so: there is {there}", name=name, there=there))
-        value = value[name]
-    if isinstance(value, list):
-        return value
-    lists = ", ".join(_lists_in(value)) if isinstance(value, dict) else ""
-    if lists:
-        raise ValueError(tr("its orders stand in a list of an object: say records = … ({lists})", lists=lists))
-    raise ValueError(tr("the file must hold one JSON array of objects"))
-
-
-def _lists_in(value: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield where lists of objects stand in a wrapper."""
-    for name, inner in value.items():
-        if isinstance(inner, dict):
-            yield from _lists_in(inner, f"{prefix}{name}.")
-        elif isinstance(inner, list) and any(isinstance(one, dict) for one in inner):
-            yield prefix + name
-
-
-def _json_lines(file: TextIO, layout: Layout) -> Iterator[Row]:
-    for number, text in enumerate(file, 1):
-        if text.strip():
-            try:
-                yield from _object_rows(number, _loads(text), layout)
-            except (ValueError, RecursionError) as error:
-                yield Row(number, {}, tr("is not JSON: {error}", error=error))
-
-
-def _loads(text: str) -> Any:
-    """Read JSON with every number as its own text, so that nothing is rounded."""
-    return json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        doubled = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise ValueError(tr("an object names {doubled!r} twice", doubled=doubled))
-    return made
-
-
-def _object_rows(line: int, value: Any, layout: Layout) -> Iterator[Row]:
-    """Yield the row of an object, or one for each of its lines."""
-    if not isinstance(value, dict):
-        yield Row(line, {}, tr("is not a JSON object"))
-        return
-    cells = dict(_flat("", value, layout.lines))
-    lines = _at(value, layout.lines) if layout.lines else None
-    for one in lines if isinstance(lines, list) and lines else [None]:
-        yield Row(line, cells | dict(_flat(f"{layout.lines}.", one, None)) if isinstance(one, dict) else dict(cells))
-
-
-def _at(value: Any, path: str) -> Any:
-    """Return what stands at a path of an object; None where there is nothing."""
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _flat(prefix: str, value: dict[str, Any], without: str | None) -> Iterator[tuple[str, Cell]]:
-    """Yield the cells of an object: of an object inside it as `outer.inner`, of a list of objects as `outer.0.inner`.
-
-    `without` is the list that becomes rows of their own.
-    """
-    for name, inner in value.items():
-        path = prefix + name
-        if isinstance(inner, dict) and inner:
-            yield from _flat(f"{path}.", inner, without)
-        elif path == without:
-            yield path, ""
-        elif isinstance(inner, list) and any(isinstance(one, dict) for one in inner):
-            for number, one in enumerate(inner[:MOST_INNER]):
-                yield from _flat(f"{path}.{number}.", one, without) if isinstance(one, dict) else ()
-        else:
-            yield path, "" if isinstance(inner, dict) else _text(inner)
-
-
-MOST_INNER = 100
-"""So many objects of a list inside an object have cells."""
-
-
-def _text(value: Any) -> Cell:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return [str(one).strip() for one in value]
-    return str(value).strip()
+            if len(values) == width:
+                yield Row(number, {name: values[at].strip() for at, name in wanted})
+            else:
+                cells: dict[str, Cell] = {name: values[at].strip() if at < len(values) else "" for at, name in wanted}
+                problem = tr("has {count} cells where the header has {wanted}", count=len(values), wanted=width)
+                yield Row(number, cells, problem)
 
 
 _READERS: dict[str, Callable[[TextIO, Layout], Iterator[Row]]] = {
-    ".json": _json_rows,
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
+    ".json": json_rows,
+    ".jsonl": json_lines,
+    ".ndjson": json_lines,
 }
 """By the ending of the file's name; every other one is CSV."""

@@ -1,60 +1,60 @@
 """Rows of a mapped file turned into orders with their lines and reports, or into rejections."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from inbound import cells
 from inbound.cells import BadCell
-from inbound.files import Cell, Row, columns_of, read_rows
-from inbound.mapping import REQUIRED, Mapping, ReportSource
+from inbound.mapping import LINE_SUMS, REQUIRED, SUMS, ReportSource
+from inbound.mapping import Mapping as FileMapping
+from inbound.rejections import BadRow, Rejection, without_its_first
+from inbound.row_groups import DEFAULT_SHOP, RowGroups
+from inbound.rows import Cell, Row
 from inbound.sources import Source, all_met
 from inbound.times import read_instant
 from language import tr
 from workflow.case.case import Detail, Line, Order, Report, own_key
 from workflow.case.money import LARGEST
+from workflow.errors import UsageError
 from workflow.policy.policy import Orders
 from workflow.process import ABOUT_PARCELS
 from workflow.repeats import with_the_key_of_its_parcel
 from workflow.reports import FIELDS
 from workflow.values import value_class
 
-DEFAULT_SHOP = "main"
 _DEFAULTS = ("route", "currency", "language")
 """Facts that the policy has defaults of."""
-SUMS = ("paid", "sale")
-"""Facts that are amounts in the order's currency."""
-LINE_SUMS = ("price", "sale")
-"""What a line has of these."""
 MOST_LINES = 1_000_000
 """Lines of one order whose sum must still be a sum that can be kept."""
 SOURCE = "import"
 """What reports of files are unique by, whatever the file is called: tomorrow's export repeats today's."""
+AT_ONCE = 500
+"""So many known orders are looked up together."""
+
+Identity = tuple[str, str]
+"""Shop and number of an order."""
 
 
 @value_class(frozen=True, slots=True)
-class Rejection:
-    """A row or a report that was not taken: where it stands, why, and since when it exists (None: not known).
+class Known:
+    """An order that is known; where it was found by a parcel, with the number of that as it is kept."""
 
-    Where `is_cell`, only that cell was left out, and its row was taken.
-    """
-
-    line: int
-    column: str | None
-    reason: str
-    order: str | None = None
-    since: datetime | None = None
-    is_cell: bool = False
+    order: Order
+    parcel: str | None = None
 
 
 @value_class(frozen=True, slots=True)
 class Incoming:
     """One order of a file, with its lines and reports in the order in which the mapping lists them.
 
-    `given` are the facts that the file may tell of it; those left out are defaults of the policy.
+    `given` are the facts that the file may tell of it; those left out are defaults of the policy. Of one that is `known` the
+    file tells what it adds to it.
     """
 
     order: Order
@@ -63,6 +63,17 @@ class Incoming:
     line: int
     actor: str
     given: frozenset[str] = frozenset()
+    known: Known | None = None
+
+
+class KnownOrders(Protocol):
+    """Where orders are found that a file adds to."""
+
+    def numbered(self, names: Collection[Identity]) -> Mapping[Identity, Sequence[Known]]:
+        """Return the orders that are known by shop and number, one each."""
+
+    def of_parcels(self, names: Collection[Identity]) -> Mapping[Identity, Sequence[Known]]:
+        """Return the orders that have a parcel with one of these tracking numbers; the shops of the names are empty."""
 
 
 class OrderFile:
@@ -73,18 +84,25 @@ class OrderFile:
 
     """
 
-    def __init__(self, path: Path, mapping: Mapping, defaults: Orders) -> None:
-        self.path, self._mapping, self._defaults = path, mapping, defaults
+    def __init__(self, path: Path, mapping: FileMapping, defaults: Orders, known: KnownOrders | None = None) -> None:
+        self.path, self._mapping, self._defaults, self._known = path, mapping, defaults, known
+        if not mapping.places_orders and known is None:
+            raise UsageError(
+                tr("{path} adds to orders that are known (its mapping names no placed_at): only import takes it", path=path)
+            )
         self._actor = f"import:{path.name}"
+        self.rounded = 0
+        """How many sums were rounded to the minor unit while the file was read last."""
         first = dict.fromkeys(name for name in (*REQUIRED, "currency", *mapping.order) if name in mapping.order)
-        self._order_cells = tuple((name, mapping.order[name], self._reader(name, mapping.order[name])) for name in first)
+        self._order_cells = tuple(
+            (name, mapping.order[name], self._reader(name, mapping.order[name])) for name in first if name not in mapping.summed
+        )
         """The order-level values in the order of reading: the currency before what is an amount in it."""
         self._given = frozenset(mapping.order)
         has_money = any(name in mapping.order for name in SUMS) or any(name in mapping.line for name in LINE_SUMS)
         self._needed = frozenset((*REQUIRED, "shop", *(("currency",) if has_money else ())))
         """What an order cannot be read without: its number, its shop, its date, and a currency where there is money."""
-        self._shop, self._number = (mapping.order.get(name, Source()) for name in ("shop", "id"))
-        self.rows, self._scattered = self._survey()
+        self._groups = RowGroups(path, mapping)
 
     def _reader(self, name: str, source: Source) -> Callable[[Cell], Any]:
         """Return what reads the cells of an order's fact."""
@@ -98,13 +116,80 @@ class OrderFile:
         return partial(read_instant, zone=how.zone or usual.zone, formats=how.formats or usual.time_formats)
 
     def _money(self, source: Source, code: str) -> Callable[[Cell], int]:
-        """Return what reads the sums of a source, in a currency."""
-        return partial(cells.amount, code=code, decimal=source.writing.decimal or self._mapping.decimal)
+        """Return what reads the sums of a source, in a currency; a share of its minor unit is rounded, and counted."""
+        decimal = source.writing.decimal or self._mapping.decimal
+
+        def read(cell: Cell) -> int:
+            value, was_rounded = cells.nearest_amount(cell, code, decimal)
+            self.rounded += was_rounded
+            return value
+
+        return read
 
     def __iter__(self) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
         """Yield each order of the file, or None, with what was rejected on the way to it and how many rows it had."""
-        for rows in self._groups():
+        self.rounded = 0
+        if self._known is not None and not self._mapping.places_orders:
+            yield from self._additions(self._known)
+            return
+        for rows in self._groups:
             yield *self._build(rows), len(rows)
+
+    def _additions(self, known: KnownOrders) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
+        """Yield what the file adds to orders that are known; the rows of others are rejected."""
+        groups = iter(self._groups)
+        find = known.of_parcels if self._mapping.tracking_number else known.numbered
+        while some := [*islice(groups, AT_ONCE)]:
+            names = [self._named(rows[0]) for rows in some]
+            found = find([name for name in names if not isinstance(name, Rejection)])
+            for rows, name in zip(some, names, strict=True):
+                if isinstance(name, Rejection):
+                    yield None, [name, *(without_its_first(row, name) for row in rows[1:])], len(rows)
+                elif not (orders := found.get(name, ())):
+                    yield None, [self._of_an_unknown(row, name) for row in rows], len(rows)
+                else:
+                    first, *others = orders
+                    yield *self._build(rows, first), len(rows)
+                    for other in others:
+                        yield self._build(rows, other)[0], [], 0
+
+    def _named(self, row: Row) -> Identity | Rejection:
+        """Return which order a row adds to; of a parcel, which is known by its number, the shop is left empty."""
+        order, by_parcel = self._mapping.order, self._mapping.tracking_number
+        source = by_parcel or order["id"]
+        try:
+            if row.problem:
+                raise BadRow(row.line, None, row.problem)
+            number = self._cell(row, source, cells.number, {})
+            if number is None:
+                raise BadRow(row.line, source.location, tr("is empty: it says which order the row adds to"))
+            if by_parcel is not None:
+                return "", number
+            return self._cell(row, order.get("shop", Source()), cells.shop, {"id": number}) or DEFAULT_SHOP, number
+        except BadRow as bad:
+            return bad.rejection
+
+    def _of_an_unknown(self, row: Row, name: Identity) -> Rejection:
+        shop, number = name
+        if self._mapping.tracking_number is not None:
+            return Rejection(
+                row.line, self._mapping.tracking_number.location, tr("no order has a parcel {number}", number=number)
+            )
+        why = tr(
+            "order {name} is not known: import the file that places it first (whose mapping names placed_at)",
+            name=f"{shop}/{number}",
+        )
+        return Rejection(row.line, self._mapping.order["id"].location, why, number)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self._groups.rows
+
+    @property
+    def places_orders(self) -> bool:
+        """Whether it places orders, and does not add to orders that are known."""
+        return self._mapping.places_orders
 
     @property
     def reports(self) -> Sequence[ReportSource]:
@@ -116,64 +201,48 @@ class OrderFile:
         """Whether its reports may name other orders."""
         return any("new_order" in source.fields for source in self._mapping.reports)
 
-    def _read(self) -> Iterator[Row]:
-        rows = read_rows(self.path, self._mapping.layout)
-        wanted = self._mapping.when
-        return (row for row in rows if row.problem or all_met(wanted, row)) if wanted else rows
-
-    def _key(self, row: Row) -> str:
-        return f"{self._shop.of(row) or DEFAULT_SHOP}/{self._number.of(row)}"
-
-    def _survey(self) -> tuple[int, set[str]]:
-        """Check the columns, count the rows, and find the orders whose rows do not follow each other."""
-        columns = columns_of(self.path, self._mapping.layout)
-        if columns:
-            self._mapping.check_columns(columns, self.path)
-        rows, seen, scattered = 0, set[str](), set[str]()
-        last: str | None = None
-        for row in self._read():
-            rows += 1
-            key = self._key(row)
-            if key != last and key in seen:
-                scattered.add(key)
-            seen.add(key)
-            last = key
-        return rows, scattered
-
-    def _groups(self) -> Iterator[list[Row]]:
-        """Yield the rows of each order together; the scattered ones last."""
-        group: list[Row] = []
-        last: str | None = None
-        later: dict[str, list[Row]] = {}
-        for row in self._read():
-            key = self._key(row)
-            if key in self._scattered:
-                later.setdefault(key, []).append(row)
-                continue
-            if group and key != last:
-                yield group
-                group = []
-            group.append(row)
-            last = key
-        yield from ([group] if group else [])
-        yield from later.values()
-
-    def _build(self, rows: list[Row]) -> tuple[Incoming | None, list[Rejection]]:
+    def _build(self, rows: list[Row], known: Known | None = None) -> tuple[Incoming | None, list[Rejection]]:
+        """Make rows into an order, or into what they add to one that is known."""
         rejections: list[Rejection] = []
         first, *others = rows
         try:
-            order = self._begin(first, rejections)
-        except _BadRow as bad:
-            return None, [*rejections, bad.rejection, *(_without_its_first(row, bad.rejection) for row in others)]
+            order = self._begin(first, known, rejections)
+        except BadRow as bad:
+            return None, [*rejections, bad.rejection, *(without_its_first(row, bad.rejection) for row in others)]
         for row in others:
             try:
                 order = self._later_line(order, row, rejections)
-            except _BadRow as bad:
+            except BadRow as bad:
                 rejections.append(bad.rejection)
+        for name in self._mapping.summed:
+            order = self._with_sum(order, name, rows, rejections)
         return order, rejections
 
-    def _begin(self, row: Row, rejections: list[Rejection]) -> Incoming:
+    def _with_sum(self, order: Incoming, name: str, rows: list[Row], rejections: list[Rejection]) -> Incoming:
+        """Return an order with an amount that is the sum of its rows; if one of them cannot be read, it is not known."""
+        source, total, is_known = self._mapping.order[name], None, True
+        read = self._money(source, order.order.currency)
+        for row in rows:
+            try:
+                value = self._cell(row, source, read, {"id": order.order.number, "since": order.order.placed_at})
+            except BadRow as bad:
+                rejections.append(bad.of_its_cell())
+                is_known = False
+                continue
+            total = total if value is None else (total or 0) + value
+        if total is None or not is_known:
+            return replace(order, given=order.given - {name})
+        return replace(order, order=replace(order.order, **{name: total}), given=order.given | {name})
+
+    def _begin(self, row: Row, known: Known | None, rejections: list[Rejection]) -> Incoming:
         """Make the first row of an order into one."""
+        if known is not None:
+            order = known.order
+            values = self._values(row, order, rejections)
+            told = {name: value for name, value in values.items() if name in self._given - {"id", "shop"} and value is not None}
+            line = self._line(row, values, self._currency(values, order), rejections)
+            reports = self._reports(row, order, rejections, known.parcel)
+            return Incoming(replace(order, **told), line, reports, row.line, self._actor, frozenset(told), known)
         values = self._values(row, None, rejections)
         given = self._given - self._fill_in(values)
         line = self._line(row, values, values["currency"], rejections)
@@ -183,15 +252,15 @@ class OrderFile:
 
     def _later_line(self, first: Incoming, row: Row, rejections: list[Rejection]) -> Incoming:
         """Return an order with the line and the parcel that a later row adds to it."""
-        values = self._values(row, first, rejections)
-        line = self._line(row, values, self._currency(values, first), rejections)
-        reports = self._reports(row, first.order, rejections)
+        values = self._values(row, first.order, rejections)
+        line = self._line(row, values, self._currency(values, first.order), rejections)
+        reports = self._reports(row, first.order, rejections, first.known.parcel if first.known else None)
         self._agree(first, row, values)
         told = [*first.reports]
         for report in reports:
             if any(_says_no_more(report, one) for one in told):
                 continue
-            if _is_of_another_parcel(report, told):
+            if self._mapping.tells_events or _is_of_another_parcel(report, told):
                 told.append(_with_own_key(report, told))
             else:
                 why = tr(
@@ -203,28 +272,28 @@ class OrderFile:
                 left_out = tr(
                     "the line of this row is kept, and its report left out (of another parcel it names another number)"
                 )
-                rejections.append(_BadRow(row.line, None, f"{why}: {left_out}", values).rejection)
+                rejections.append(BadRow(row.line, None, f"{why}: {left_out}", values).rejection)
         return replace(first, lines=(*first.lines, *line), reports=tuple(told))
 
-    def _values(self, row: Row, first: Incoming | None, left_out: list[Rejection]) -> dict[str, Any]:
-        """Read the order-level cells; a later row may leave any of them empty.
+    def _values(self, row: Row, so_far: Order | None, left_out: list[Rejection]) -> dict[str, Any]:
+        """Read the order-level cells; where an order is known so far, a row may leave any of them empty.
 
         One that cannot be read, and that no order needs, is left out (rule 7.5).
         """
         if row.problem:
-            raise _BadRow(row.line, None, row.problem)
-        values: dict[str, Any] = {"since": first.order.placed_at} if first else {}
+            raise BadRow(row.line, None, row.problem)
+        values: dict[str, Any] = {"since": so_far.placed_at} if so_far else {}
         for name, source, usual in self._order_cells:
-            read = self._money(source, self._currency(values, first)) if name in SUMS else usual
+            read = self._money(source, self._currency(values, so_far)) if name in SUMS else usual
             try:
                 values[name] = value = self._cell(row, source, read, values)
-            except _BadRow as bad:
+            except BadRow as bad:
                 if name in self._needed:
                     raise
                 left_out.append(bad.of_its_cell())
                 values[name] = value = None
-            if value is None and name in REQUIRED and first is None:
-                raise _BadRow(row.line, source.location, tr("is empty, and an order must have its {name}", name=name), values)
+            if value is None and name in REQUIRED and so_far is None:
+                raise BadRow(row.line, source.location, tr("is empty, and an order must have its {name}", name=name), values)
         return values
 
     def _fill_in(self, values: dict[str, Any]) -> set[str]:
@@ -235,8 +304,8 @@ class OrderFile:
             values[name] = getattr(self._defaults, name)
         return filled_in
 
-    def _currency(self, values: dict[str, Any], first: Incoming | None) -> str:
-        return values.get("currency") or (first.order.currency if first else self._defaults.currency)
+    def _currency(self, values: dict[str, Any], so_far: Order | None) -> str:
+        return values.get("currency") or (so_far.currency if so_far else self._defaults.currency)
 
     def _cell(self, row: Row, source: Source, read: Callable[[Cell], Any], values: dict[str, Any]) -> Any:
         """Read a cell; an empty one means that nothing was said."""
@@ -246,7 +315,7 @@ class OrderFile:
         try:
             return read(cell)
         except BadCell as bad:
-            raise _BadRow(row.line, source.location, str(bad), values) from None
+            raise BadRow(row.line, source.location, str(bad), values) from None
 
     def _line(self, row: Row, values: dict[str, Any], currency: str, left_out: list[Rejection]) -> tuple[Line, ...]:
         """Read the line of a row; one of no pieces is none, and a cell that cannot be read is left out (rule 7.5)."""
@@ -258,28 +327,35 @@ class OrderFile:
             read = self._money(source, currency) if name in LINE_SUMS else usual
             try:
                 value = self._cell(row, source, read, values)
-            except _BadRow as bad:
+            except BadRow as bad:
                 left_out.append(bad.of_its_cell())
                 continue
             if name == "quantity" and value == 0:
                 return ()
             if value is not None:
                 found[name] = value
+        if "total" in found:
+            found["price"] = self._of_a_piece(found.pop("total"), found.get("quantity", 1))
         line = Line(**found)
         if line.price is not None and line.price * line.quantity > LARGEST // MOST_LINES:
-            raise _BadRow(row.line, None, tr("quantity and price make more money than can be kept"), values)
+            raise BadRow(row.line, None, tr("quantity and price make more money than can be kept"), values)
         return (line,) if found else ()
 
-    def _reports(self, row: Row, order: Order, rejections: list[Rejection]) -> tuple[Report, ...]:
+    def _of_a_piece(self, total: int, quantity: int) -> int:
+        """Return the price of a piece, rounded half-even to the minor unit (rule 4.9)."""
+        self.rounded += total % quantity != 0
+        return round(Fraction(total, quantity))
+
+    def _reports(self, row: Row, order: Order, rejections: list[Rejection], parcel: str | None = None) -> tuple[Report, ...]:
         reports = []
         for source in self._mapping.reports:
             if not all_met(source.when, row) or not source.at.of(row):
                 continue
             try:
                 reports.append(self._report(row, source, order, rejections))
-            except _BadRow as bad:
+            except BadRow as bad:
                 rejections.append(bad.rejection)
-        return _of_its_parcel(reports)
+        return _of_its_parcel(reports, parcel)
 
     def _report(self, row: Row, source: ReportSource, order: Order, left_out: list[Rejection]) -> Report:
         known = {"id": order.number, "since": order.placed_at}
@@ -297,13 +373,13 @@ class OrderFile:
             )
             try:
                 fields[name] = self._cell(row, where, read, known)
-            except _BadRow as bad:
+            except BadRow as bad:
                 if name not in _WORDS:
                     raise
                 left_out.append(bad.of_its_cell())
                 continue
             if fields[name] is None and FIELDS[source.trigger][name].required:
-                raise _BadRow(
+                raise BadRow(
                     row.line,
                     where.location,
                     tr("is empty, and {trigger} needs its {name}", trigger=source.trigger, name=name),
@@ -317,21 +393,15 @@ class OrderFile:
         """A later row may repeat the order or be silent about it, and no more.
 
         Raises:
-            _BadRow: it says something else.
+            BadRow: it says something else.
 
         """
-        for name in self._mapping.order:
+        for name, _, _ in self._order_cells:
             value, stored = values.get(name), getattr(first.order, "number" if name == "id" else name)
             if value is not None and value != stored:
                 location = self._mapping.order[name].location
                 why = tr("contradicts line {line}, the first of order {name}", line=first.line, name=first.order.name)
-                raise _BadRow(row.line, location, why, values)
-
-
-def _without_its_first(row: Row, first: Rejection) -> Rejection:
-    """Reject a later row of an order whose first row cannot be read: nobody knows what that one would have said."""
-    why = tr("the first row of its order, line {line}, was rejected", line=first.line)
-    return Rejection(row.line, None, why, first.order, first.since)
+                raise BadRow(row.line, location, why, values)
 
 
 def _says_no_more(report: Report, told: Report) -> bool:
@@ -353,9 +423,9 @@ def _with_own_key(report: Report, told: Sequence[Report]) -> Report:
     return report if all(one.key != report.key for one in told) else with_the_key_of_its_parcel(report)
 
 
-def _of_its_parcel(reports: Sequence[Report]) -> tuple[Report, ...]:
-    """Return the reports of one row: those that name no parcel are about the one that has left by that row."""
-    number = next((one.fields.get("tracking_number") for one in reports if one.trigger == "ship"), None)
+def _of_its_parcel(reports: Sequence[Report], number: Detail = None) -> tuple[Report, ...]:
+    """Return the reports of one row: those that name no parcel are about its own, or about the one that has left by it."""
+    number = number or next((one.fields.get("tracking_number") for one in reports if one.trigger == "ship"), None)
     if number is None:
         return tuple(reports)
     about = (one.trigger in ABOUT_PARCELS and "tracking_number" not in one.fields for one in reports)
@@ -367,20 +437,6 @@ def _of_its_parcel(reports: Sequence[Report]) -> tuple[Report, ...]:
 
 _WORDS = ("carrier", "status", "reason", "tell")
 """Fields of reports that say nothing but words: without them a report says the same."""
-
-
-class _BadRow(Exception):
-    """Carries a rejection to where rejections are collected; `known` is what was read before it."""
-
-    def __init__(self, line: int, column: str | None, reason: str, known: dict[str, Any] | None = None) -> None:
-        told = known or {}
-        since = told.get("since") or told.get("placed_at")
-        self.rejection = Rejection(line, column, reason, told.get("id"), since)
-        super().__init__(reason)
-
-    def of_its_cell(self) -> Rejection:
-        """Return that the cell alone was left out."""
-        return replace(self.rejection, is_cell=True)
 
 
 def _order(values: dict[str, Any]) -> Order:

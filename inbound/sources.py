@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from inbound.files import Cell, Row
+from inbound.rows import Cell, Row
 from language import tr
 
 _QUOTED = re.compile(r'="(.*)"', re.DOTALL)

@@ -11,6 +11,7 @@ from admin.output import print_json, print_wrapped
 from admin.progress import progress
 from config.documents import read_document
 from engine.importing import Imported, import_orders
+from engine.known_orders import StoredOrders
 from language import counted, tr
 
 
@@ -31,7 +32,7 @@ def import_command(
     """
     app = App(ctx)
     policy = app.settings.read_policy()
-    orders = open_orders(file, mapping_file, policy.orders)
+    orders = open_orders(file, mapping_file, policy.orders, StoredOrders(app.database))
     database = app.made()
     text = read_document(mapping_file) if mapping_file else ""
     with progress(orders.path.name, orders.rows, quiet=as_json) as bar:
@@ -75,6 +76,7 @@ def _import_json(done: Imported) -> dict[str, object]:
         "orders": tally.orders,
         "new": tally.new,
         "historical": tally.historical,
+        "rounded": done.rounded,
         "rejected": len(done.rejected),
         "reported": dict(tally.reported),
         "refused": dict(tally.refused),

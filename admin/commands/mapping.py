@@ -9,7 +9,7 @@ from admin.app import App
 from admin.options import JSON
 from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejections_json
 from admin.output import print_json, print_wrapped
-from inbound.orders import Rejection
+from inbound.rejections import Rejection
 from language import tr
 
 

@@ -5,12 +5,17 @@ from dataclasses import replace
 from effects.letters import Letters
 from engine.composing import Messenger, compose_due
 from engine.firing import fire_due
+from engine.importing import import_orders
 from engine.judging_again import judge_again
+from engine.known_orders import StoredOrders
 from engine.rebuild import as_known
+from inbound.mapping_document import parse_mapping
+from inbound.orders import OrderFile
 from storage import audits, queries
 from storage.erasing import personal_texts
-from tests.factories import RULES, all_effects, arrival, day, report, rules_of, take
+from tests.factories import RULES, all_effects, arrival, day, report, rules_of, state, take
 from workflow.case.case import Line, Report
+from workflow.policy.policy import Orders
 from workflow.vocabulary import State
 
 
@@ -232,4 +237,39 @@ def test_a_later_suppliers_ship_date_waits_while_the_order_is_being_stopped(data
     take(database, arrival("1", report("fail_interception", 4), placing=False), now=4)
     take(database, arrival("1", supplier="alt-1", ship_by=day(9)), now=5)
     assert case_of(database).attempt.ship_by == day(9)
+    assert whole(database)
+
+
+def add_from(database, tmp_path, content, table, now):
+    path = tmp_path / "more.csv"
+    path.write_text(content)
+    file = OrderFile(path, parse_mapping(table), Orders(), StoredOrders(database))
+    return import_orders(database, file, day(now), RULES)
+
+
+def test_files_of_lines_payments_and_parcels_add_to_orders_of_an_earlier_file(database, tmp_path):
+    take(database, replace(arrival("1"), lines=()), replace(arrival("2", buyer_name="Lee"), lines=()))
+    lines = {"order": {"id": "id"}, "line": {"sku": "sku", "price": "price"}}
+    done = add_from(database, tmp_path, "id,sku,price\n1,a,5\n1,b,7.50\n9,c,1\n", lines, 1)
+    assert [(line.sku, line.price) for line in case_of(database).lines] == [("a", 500), ("b", 750)]
+    assert [one.order for one in done.rejected] == ["9"]
+    assert done.tally.orders == 1
+    payments = {"order": {"id": "id", "paid": {"column": "paid", "sum": True}}}
+    add_from(database, tmp_path, "id,paid\n1,10.20\n2,3\n1,2.30\n", payments, 2)
+    assert (case_of(database).paid, case_of(database, "2").paid) == (1_250, 300)
+    assert case_of(database, "2").order.buyer_name == "Lee"
+    shipped = {"order": {"id": "id"}, "reports": {"ship": {"at": "at", "tracking_number": "t"}}}
+    add_from(database, tmp_path, f"id,at,t\n1,{day(1.5).isoformat()},AB1\n2,{day(1.5).isoformat()},AB1\n", shipped, 3)
+    assert state(database) == state(database, "2") == State.shipped
+    carrier = {
+        "order": {"tracking_number": "t"},
+        "reports": {"note_transit": {"at": "at", "status": "s"}, "deliver": {"at": "d"}},
+    }
+    news = f"t,at,s,d\nab1,{day(2).isoformat()},left,\nab1,{day(3).isoformat()},arrived,\nab1,,,{day(4).isoformat()}\n"
+    done = add_from(database, tmp_path, news, carrier, 5)
+    assert state(database) == state(database, "2") == State.delivered
+    assert done.tally.reported == {"note_transit": 4, "deliver": 2}
+    again = add_from(database, tmp_path, news, carrier, 6)
+    assert (again.tally.reported, again.tally.duplicates, again.rejected) == ({}, 6, [])
+    assert exceptions(database) == []
     assert whole(database)

@@ -18,7 +18,8 @@ from engine.importing import import_orders
 from engine.owning import owned
 from engine.replay import arrival_of, replay
 from engine.reporting import apply
-from inbound.mapping import load_mapping, own_mapping
+from inbound.mapping import own_mapping
+from inbound.mapping_document import load_mapping
 from inbound.orders import OrderFile
 from jobs.passes import Runtime, single_pass
 from storage import audits, queries, timers

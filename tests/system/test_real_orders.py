@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.replay import Replayed, replay
-from inbound.mapping import load_mapping
+from inbound.mapping_document import load_mapping
 from inbound.orders import OrderFile
 from tests.system.independent_reading import Reading
 from workflow.policy.policy import Orders, Policy

@@ -2,13 +2,19 @@ import gzip
 import json
 import os
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from inbound.mapping import load_mapping, own_mapping, parse_mapping
-from inbound.orders import OrderFile
+from inbound import json_files
+from inbound.files import read_rows
+from inbound.mapping import own_mapping
+from inbound.mapping_document import load_mapping, parse_mapping
+from inbound.orders import Known, OrderFile
+from inbound.rows import Layout
 from tests.unit.workbooks import write_workbook
+from workflow.case.case import Order
 from workflow.errors import UsageError
 from workflow.policy.policy import Orders
 
@@ -318,7 +324,12 @@ def test_json_and_json_lines_are_read_with_every_digit(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"order": {"id": "id"}}, "must say which column is 'placed_at'"),
+        ({"order": {"placed_at": "at"}}, "must say which column is 'id'"),
+        ({"order": {"tracking_number": "t", "placed_at": "at"}}, "leave out placed_at"),
+        ({"line": {"price": "p", "total": "t"}}, "must say one of price"),
+        ({"line": {"price": {"column": "p", "sum": True}}}, "sum = true is for paid and sale"),
+        ({"order": {"id": "id", "placed_at": "at", "route": {"value": "domestc"}}}, "'domestc' is not a route"),
+        ({"order": {"id": "id", "placed_at": "at", "route": {"column": "c", "map": {"CN": "inland"}}}}, "map: 'inland'"),
         ({"ordr": {}}, "did you mean order"),
         ({"order": {"id": "id", "placed_at": "at", "piad": "x"}}, "did you mean paid"),
         ({"order": 3}, "must be a table"),
@@ -459,7 +470,6 @@ def test_sums_are_read_as_people_write_them_where_the_mark_of_decimals_is_told(t
         "(5)",
         "12.30 EUR",
         "12.34.56",
-        "1.2345",
         "12 34",
         "free",
         "1,2.3",
@@ -726,3 +736,145 @@ def test_what_is_empty_in_every_order_of_a_file_is_not_missed_and_what_is_unknow
     assert (len(orders), rejected) == (1, [])
     with pytest.raises(UsageError, match=r"has no column 'shipmen\.at'"):
         read(tmp_path, only_open, {**BASE, "reports": {"ship": {"at": "shipmen.at"}}}, name="f.json")
+
+
+def test_sums_with_a_share_of_a_cent_are_rounded_half_even_and_counted(tmp_path):
+    mapping = {**BASE, "order": {**BASE["order"], "paid": "paid", "currency": {"value": "USD"}}, "line": {"price": "price"}}
+    path = tmp_path / "f.csv"
+    path.write_text("id,at,paid,price\n1,2026-01-01,12.345,9.99000168\n2,2026-01-01,12.355,5\n3,2026-01-01,12.50,5.500\n")
+    file = OrderFile(path, parse_mapping(mapping), Orders())
+    for _ in range(2):
+        orders = [one for one, _, _ in file]
+        assert [(one.order.paid, one.lines[0].price) for one in orders] == [(1234, 999), (1236, 500), (1250, 550)]
+        assert file.rounded == 3
+
+
+def test_the_total_of_a_line_gives_the_price_of_a_piece(tmp_path):
+    mapping = {**BASE, "line": {"sku": "sku", "quantity": "n", "total": "total"}}
+    content = "id,at,sku,n,total\n1,2026-01-01,a,3,30.00\n1,,b,3,10.00\n1,,c,0,0.00\n1,,d,,7\n"
+    (order,), rejected = read(tmp_path, content, mapping)
+    assert [(line.sku, line.quantity, line.price) for line in order.lines] == [("a", 3, 1000), ("b", 3, 333), ("d", 1, 700)]
+    assert rejected == []
+
+
+def test_an_amount_may_be_the_sum_of_the_rows_of_its_order(tmp_path):
+    mapping = {**BASE, "order": {**BASE["order"], "paid": {"column": "paid", "sum": True}}}
+    content = "id,at,paid\n1,2026-01-01,10.10\n2,2026-01-01,\n1,,0.20\n3,2026-01-01,5\n3,,five\n"
+    orders, rejected = read(tmp_path, content, mapping)
+    assert {one.order.number: one.order.paid for one in orders} == {"1": 1030, "2": None, "3": None}
+    assert [(one.line, one.column, one.is_cell) for one in rejected] == [(6, "paid", True)]
+
+
+class Kept:
+    """Orders that are known, as a database would tell them."""
+
+    def __init__(self, *orders, parcels=None):
+        self.orders, self.parcels = orders, parcels or {}
+
+    def numbered(self, names):
+        return {(one.shop, one.number): [Known(one)] for one in self.orders if (one.shop, one.number) in names}
+
+    def of_parcels(self, names):
+        return {name: self.parcels[name[1]] for name in names if name[1] in self.parcels}
+
+
+PLACED = datetime(2026, 1, 1, tzinfo=UTC)
+FIRST = Order("main", "1", PLACED, "JPY", paid=500)
+
+
+def add(tmp_path, content, mapping, known, name="f.csv"):
+    path = tmp_path / name
+    path.write_text(content)
+    found = list(OrderFile(path, mapping, Orders(), known))
+    return [one for one, _, _ in found if one], [r for _, rejected, _ in found for r in rejected], sum(n for _, _, n in found)
+
+
+def test_a_file_of_lines_and_payments_adds_to_orders_that_are_known_in_their_own_currency(tmp_path):
+    mapping = parse_mapping(
+        {"order": {"id": "id", "paid": {"column": "paid", "sum": True}}, "line": {"sku": "sku", "price": "price"}}
+    )
+    content = "id,sku,price,paid\n1,a,100,70\n2,x,5,5\n1,b,400,80\n2,y,5,5\n"
+    (order,), rejected, rows = add(tmp_path, content, mapping, Kept(FIRST))
+    assert (order.order, order.given, order.known) == (replace(FIRST, paid=150), {"paid"}, Known(FIRST))
+    assert [(line.sku, line.price) for line in order.lines] == [("a", 100), ("b", 400)]
+    assert [(one.line, one.order) for one in rejected] == [(3, "2"), (5, "2")]
+    assert "order main/2 is not known: import the file that places it first" in rejected[0].reason
+    assert rows == 4
+
+
+def test_a_file_of_reports_alone_needs_no_date_of_the_order_and_its_rows_are_events(tmp_path):
+    mapping = own_mapping(["id", "note_transit_at", "note_transit_status"])
+    content = (
+        "id,note_transit_at,note_transit_status\n1,2026-01-02T00:00Z,left\n1,2026-01-03T00:00Z,arrived\n,2026-01-03T00:00Z,x\n"
+    )
+    (order,), (rejected,), _ = add(tmp_path, content, mapping, Kept(FIRST))
+    assert [report.fields["status"] for report in order.reports] == ["left", "arrived"]
+    assert (rejected.line, rejected.reason) == (4, "is empty: it says which order the row adds to")
+
+
+def test_a_file_of_parcels_reports_of_every_order_that_is_in_them(tmp_path):
+    mapping = own_mapping(["tracking_number", "deliver_at"])
+    second = Order("other", "9", PLACED, "EUR")
+    content = "tracking_number,deliver_at\nT1,2026-01-09T00:00Z\nT2,2026-01-09T00:00Z\n"
+    orders, (rejected,), rows = add(tmp_path, content, mapping, Kept(parcels={"T1": [Known(FIRST, "t1"), Known(second, "T1")]}))
+    assert [(one.order.name, one.reports[0].fields) for one in orders] == [
+        ("main/1", {"tracking_number": "t1"}),
+        ("other/9", {"tracking_number": "T1"}),
+    ]
+    assert (rejected.line, rejected.column, rejected.reason) == (3, "tracking_number", "no order has a parcel T2")
+    assert rows == 2
+
+
+def test_a_file_that_adds_to_orders_is_refused_where_none_are_known(tmp_path):
+    with pytest.raises(UsageError, match="adds to orders that are known"):
+        read(tmp_path, "id,s\n1,x\n", {"order": {"id": "id"}, "line": {"sku": "s"}})
+
+
+def test_a_mapping_that_is_wrong_is_told_with_its_line(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text('time_zone = "UTC"\n\n[order]\nid = "a"\nplaced_at = "b"\npaid = { column = "c", decimals = "," }\n')
+    with pytest.raises(UsageError, match=r"m\.toml, line 6: \[order\.paid\] 'decimals' is not a name.*did you mean decimal"):
+        load_mapping(path)
+    path.write_text('[order]\nid = "a"\nplaced_at = "b"\n[[reports.ship]]\nat = "x"\n[[reports.ship]]\nat = 3\n')
+    with pytest.raises(UsageError, match=r"m\.toml: \[reports\.ship\.at\] must be a column"):
+        load_mapping(path)
+
+
+def test_json_is_read_order_by_order_wherever_a_read_of_the_file_ends(tmp_path, monkeypatch):
+    orders = [{"id": str(n), "at": "2026-01-02", "note": "é" * n, "paid": 12.5} for n in range(50)]
+    wrapped = json.dumps({"count": 50, "data": {"page": [1], "orders": orders}, "next": None}, ensure_ascii=False)
+    for size in (1, 2, 7, 64, 1 << 16):
+        monkeypatch.setattr(json_files, "_AT_ONCE", size)
+        (tmp_path / "f.json").write_text(wrapped)
+        layout = Layout(records=("data.orders",))
+        assert [row.cells["note"] for row in read_rows(tmp_path / "f.json", layout)] == ["é" * n for n in range(50)]
+        assert {row.cells["paid"] for row in read_rows(tmp_path / "f.json", layout)} == {"12.5"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[1, 2", "',' is expected at its character 6"),
+        ("[{}] []", "something follows its end"),
+        ('{"data": [}', "at its character 11"),
+        ('{"date": []}', "has no 'data' where records says so: there is date"),
+        ("", "at its character 1"),
+    ],
+)
+def test_json_that_is_broken_says_where(tmp_path, content, words):
+    (tmp_path / "f.json").write_text(content)
+    records = ("data",) if "{" in content[:2] and "dat" in content else ()
+    with pytest.raises(UsageError, match=words):
+        list(read_rows(tmp_path / "f.json", Layout(records=records)))
+
+
+def test_one_object_in_a_wrapper_is_a_list_of_one_and_lines_may_stand_in_lists_of_lists(tmp_path):
+    parcel = {"number": "T1", "sent": [{"events": [{"at": "a"}, {"at": "b"}]}, {"events": [{"at": "c"}]}]}
+    (tmp_path / "f.jsonl").write_text(json.dumps({"data": parcel}) + "\n" + json.dumps({"accepted": {"list": [parcel]}}) + "\n")
+    layout = Layout(records=("accepted.list", "data"), lines="sent.events")
+    assert [
+        (row.line, row.cells["number"], row.cells["sent.events.at"]) for row in read_rows(tmp_path / "f.jsonl", layout)
+    ] == [
+        *((1, "T1", at) for at in "abc"),
+        *((2, "T1", at) for at in "abc"),
+    ]

@@ -1,7 +1,7 @@
 """Amounts of money: integer minor units with an ISO 4217 currency."""
 
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from functools import cache
 
 from iso4217 import Currency
@@ -17,6 +17,10 @@ LARGEST = 2**63 - 1
 
 class MoneyError(ValueError):
     """A text is not an amount, or a code is not a currency."""
+
+
+class TooManyDecimals(MoneyError):
+    """A text is an amount with more decimals than its currency has."""
 
 
 @cache
@@ -51,7 +55,7 @@ def minor_units(text: str, currency: str) -> int:
     digits, _, decimals = text.partition(".")
     places, decimals = exponent(currency), decimals.rstrip("0")
     if len(decimals) > places:
-        raise MoneyError(
+        raise TooManyDecimals(
             tr(
                 "{given} has more decimals than {currency} ({currency_2})",
                 given=text[:40],
@@ -63,6 +67,24 @@ def minor_units(text: str, currency: str) -> int:
     if minor > LARGEST:
         raise MoneyError(tr("{given} {currency} is more than can be kept", given=text[:40], currency=currency))
     return minor
+
+
+def nearest_units(text: str, currency: str) -> tuple[int, bool]:
+    """Read `text` as minor units, a share of one rounded half-even, and say whether there was one (rule 4.9).
+
+    Raises:
+        MoneyError: not a plain non-negative number.
+
+    >>> nearest_units("12.345", "CNY"), nearest_units("12.355", "CNY"), nearest_units("12.3500", "CNY")
+    ((1234, True), (1236, True), (1235, False))
+
+    """
+    try:
+        return minor_units(text, currency), False
+    except TooManyDecimals:
+        with localcontext(prec=60):
+            exact = Decimal(text).scaleb(exponent(currency))
+            return int(exact.to_integral_value(ROUND_HALF_EVEN)), True
 
 
 def show_amount(minor: int, currency: str) -> str:
