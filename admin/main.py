@@ -21,7 +21,7 @@ COMMANDS: dict[str, str] = {
     "import": "Bring in orders and reports from CSV, JSON or JSON Lines.",
     "replay": "Run a file's past through the process on a virtual clock.",
     "simulate": "Simulate an order's timeline.",
-    "mapping": "Check the mapping of a foreign file.",
+    "mapping": "Propose, check and list mappings of foreign files.",
     "today": "What needs you now, most urgent first, and the deadlines of the next days.",
     "money": "What is owed to you, by whom and since when, and what was lost.",
     "orders": "Find orders by state, deadline, supplier, tracking number, text, or need of a person.",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -70,6 +71,19 @@ class InstantOrDuration(Instant):
                     ctx,
                 )
         return super().convert(value, param, ctx)
+
+
+class Zone(click.ParamType[ZoneInfo]):
+    """A time zone by its name."""
+
+    name = "ZONE"
+
+    def convert(self, value: str | ZoneInfo, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        """Return the zone."""
+        try:
+            return value if isinstance(value, ZoneInfo) else ZoneInfo(value)
+        except (ValueError, KeyError, OSError):
+            self.fail(tr("{value!r} is not a time zone: write one such as Asia/Shanghai", value=value), param, ctx)
 
 
 class Note(click.ParamType[str]):

@@ -7,19 +7,37 @@ import click
 
 from admin.output import print_wrapped
 from admin.tables import padded, print_rows
+from inbound import ready
 from inbound.files import columns_of
 from inbound.mapping import Mapping, own_mapping
 from inbound.mapping_document import load_mapping
 from inbound.orders import KnownOrders, OrderFile
 from inbound.rejections import Rejection
 from language import tr
+from workflow.errors import UsageError
 from workflow.policy.policy import Orders
+from workflow.suggestions import did_you_mean
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
+def _ready_or_named(ctx: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
+    """Return the file of a mapping: the one that is named, or the ready one of that name."""
+    if value is None or value.exists():
+        return value
+    found = ready.path_of(str(value))
+    if found is None and not value.suffix:
+        hint = did_you_mean(str(value), ready.described())
+        raise UsageError(tr("there is no file {name}, nor a ready mapping of that name{hint}", name=value, hint=hint))
+    return found or value
+
+
 MAPPING = click.option(
-    "--mapping", "mapping_file", type=click.Path(path_type=Path), help="TOML file that says what the columns mean"
+    "--mapping",
+    "mapping_file",
+    type=click.Path(path_type=Path),
+    callback=_ready_or_named,
+    help="TOML file that says what the columns mean, or the name of a ready one (`mapping list`)",
 )
 
 
@@ -35,8 +53,12 @@ def open_orders(file: Path, mapping_file: Path | None, defaults: Orders, known: 
 
     `known` is where the orders are found that it may add to.
     """
-    mapping: Mapping = load_mapping(mapping_file) if mapping_file else own_mapping(columns_of(file))
-    return OrderFile(file, mapping, defaults, known)
+    return OrderFile(file, mapping_of(file, mapping_file), defaults, known)
+
+
+def mapping_of(file: Path, mapping_file: Path | None) -> Mapping:
+    """Return the mapping that was named, or the one that a file's own column names give."""
+    return load_mapping(mapping_file) if mapping_file else own_mapping(columns_of(file))
 
 
 def rejections_json(rejected: Sequence[Rejection], left_out: Sequence[Rejection]) -> dict[str, list[dict[str, object]]]:

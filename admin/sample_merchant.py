@@ -57,7 +57,7 @@ def work(runtime: Runtime, at: datetime) -> None:
         order = f"{summary.shop}/{summary.number}"
         for flag in (summary.attention or "").split(","):
             if flag in _NOTES and _dice(order, 5):  # a fifth is put off
-                resolve(database, order, [flag], MERCHANT, _NOTES[flag], at)
+                resolve(database, order, [flag], MERCHANT, _NOTES[flag], at, runtime.rules)
 
 
 def _report(runtime: Runtime, order: str, trigger: str, fields: dict[str, Detail], at: datetime) -> None:

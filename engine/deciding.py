@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from engine import unread
 from engine.views import EffectSummary, Filter, Source, filled
 from language import tr
 from storage import attention, lists, outbox, queries, timers, turns
@@ -21,6 +22,8 @@ from storage.notifications import notify_daemons
 from storage.row_sets import UNSENT
 from storage.timers import Due
 from workflow.errors import UsageError
+from workflow.policy.policy import Rules
+from workflow.process import UNREAD
 from workflow.suggestions import did_you_mean
 from workflow.vocabulary import EffectStatus, MessageStatus
 
@@ -169,9 +172,11 @@ def _change(
 
 @repeated
 def resolve(
-    target: Database | Connection, identity: str, flags: Sequence[str] | None, by: str, note: str, at: datetime
+    target: Database | Connection, identity: str, flags: Sequence[str] | None, by: str, note: str, at: datetime, rules: Rules
 ) -> list[str]:
     """Clear flags of an order (None: those that stand now) with a note on what was done; return which stood.
+
+    Clocks that rest for a report that could not be read run on (rule 7.10).
 
     Raises:
         UnknownOrder: no order, or more than one, has that identity.
@@ -191,6 +196,8 @@ def resolve(
                     )
                 )
         resolved = attention.resolve_flags(connection, order_id, standing if flags is None else flags, by, note, at)
+        if UNREAD in resolved:
+            unread.wake(connection, {order_id: by}, at, rules)
         turns.resume(connection, at)
         return resolved
 

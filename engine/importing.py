@@ -1,11 +1,12 @@
 """A file's orders and reports stored in batches, with a point to resume from."""
 
 import hashlib
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
+from engine import unread
 from engine.halves import in_halves
 from engine.outcomes import Tally
 from engine.replay import BATCH, Progress, arrival_of
@@ -14,10 +15,12 @@ from inbound.orders import Incoming, OrderFile
 from inbound.rejections import Rejection
 from language import tr
 from storage import cases, imports, queries
-from storage.attention import raise_flags
+from storage.attention import flagged, raise_flags
+from storage.cases import Identity
 from storage.database import Database, repeated, without_cyclic_gc
 from workflow.errors import AftersalesError, describe_error
 from workflow.policy.policy import Rules
+from workflow.process import UNREAD
 
 
 @dataclass(slots=True)
@@ -28,9 +31,26 @@ class Imported:
     rejected: list[Rejection] = field(default_factory=list)
     left_out: list[Rejection] = field(default_factory=list)
     """Cells that could not be read, and that no order needs."""
+    rows_to_mend: dict[int, str] = field(default_factory=dict)
+    """The rows of all orders of which something was rejected or left out, and what is wrong with each."""
     rounded: int = 0
     """Sums that had a share of their currency's minor unit."""
     resumed_after: int = 0
+
+    def keep_rows(self, rejections: Sequence[Rejection], incoming: Incoming | None) -> None:
+        """Keep the rows of an order of which something was rejected or left out."""
+        for line in incoming.rows if incoming and rejections else ():
+            self.rows_to_mend.setdefault(line, "")
+        for one in rejections:
+            said, why = self.rows_to_mend.get(one.line), f"{one.column}: {one.reason}" if one.column else one.reason
+            self.rows_to_mend[one.line] = f"{said}; {why}" if said else why
+
+    def reject(self, incoming: Incoming, why: str) -> None:
+        """Reject an order that was read."""
+        order = incoming.order
+        rejection = Rejection(incoming.line, None, why, order.name, order.placed_at)
+        self.rejected.append(rejection)
+        self.keep_rows([rejection], incoming)
 
 
 def import_orders(
@@ -55,6 +75,7 @@ def import_orders(
     with database.write() as connection:
         done, begun = imports.begin(connection, digest, file.path.name, now)
         shops = {name.lower() for name in queries.shops(connection)}
+        held = flagged(connection, UNREAD)
     if not file.places_orders:  # which orders its rows name may have changed since: it begins again, and repeats nothing
         done = 0
     imported.resumed_after = done
@@ -64,7 +85,8 @@ def import_orders(
         for number, order in _acceptable(file, now, rules, imported, progress, shops)
         if number > done or order.order.placed_at > stored_before  # the interrupted run left these to a later one
     )
-    storing = _Storing(database, digest, done, now, rules, imported, observed=observed, older_than=older_than)
+    told = {source.trigger for source in file.reports}
+    storing = _Storing(database, digest, done, now, rules, imported, held, told, observed=observed, older_than=older_than)
     while True:
         with without_cyclic_gc():
             batch = [*islice(orders, BATCH)]
@@ -88,6 +110,11 @@ class _Storing:
     at: datetime
     rules: Rules
     imported: Imported
+    held: Mapping[Identity, str]
+    """Orders that stand still because a report could not be read, and which."""
+    told: Set[str]
+    """The reports that the file tells."""
+    _: KW_ONLY
     observed: bool
     older_than: timedelta | None
 
@@ -96,7 +123,8 @@ class _Storing:
         in_halves(batch, self._apply, self._reject, concerns_all=lambda error: isinstance(error, AftersalesError))
 
     def _apply(self, batch: Sequence[tuple[int, Incoming]]) -> None:
-        arrivals = [arrival_of(one) for _, one in batch]
+        orders = [one for _, one in batch]
+        arrivals = [arrival_of(one) for one in orders]
 
         @repeated
         def stored(database: Database) -> Tally:
@@ -104,6 +132,8 @@ class _Storing:
             with database.write() as connection:
                 for one in apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than):
                     counted.add(one)
+                unread.release_read(connection, orders, self.held, self.told, self.at, self.rules)
+                unread.hold(connection, orders, self.at, self.rules)
                 imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
             return counted
 
@@ -118,7 +148,7 @@ class _Storing:
             name=order.name,
             what=what,
         )
-        self.imported.rejected.append(Rejection(incoming.line, None, why, order.name))
+        self.imported.reject(incoming, why)
         with self.database.write() as connection:
             known = cases.find(connection, [(order.shop, order.number)])
             raise_flags(connection, [(key, "report_failed", self.at, what) for key in known.values()])
@@ -137,18 +167,19 @@ def _acceptable(
         progress(rows)
         imported.rejected += (one for one in rejections if not one.is_cell)
         imported.left_out += (one for one in rejections if one.is_cell)
+        imported.keep_rows(rejections, incoming)
         if incoming is not None and incoming.known:
             yield number, incoming
         elif incoming is not None and incoming.order.placed_at > latest:
             at, name = incoming.order.placed_at, incoming.order.name
             why = tr("order {name} is placed at {at}, ahead of now: import it again later", name=name, at=at.isoformat())
-            imported.rejected.append(Rejection(incoming.line, None, why, name, at))
+            imported.reject(incoming, why)
         elif incoming is not None and "shop" not in incoming.given and (shop := _shop_in(incoming.order.number)) in shops:
             name = incoming.order.number
             why = tr(
                 "{name} is how screens name an order of the shop {shop}: write the shop into a column", name=name, shop=shop
             )
-            imported.rejected.append(Rejection(incoming.line, None, why, name, incoming.order.placed_at))
+            imported.reject(incoming, why)
         elif incoming is not None:
             yield number, incoming
 

@@ -67,7 +67,7 @@ def number(cell: Cell) -> str:
 
 
 _SPOILED = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d{2}", re.ASCII)
-_WITH_POINT = re.compile(r"^(\d{5,})\.0+$", re.ASCII)
+_WITH_POINT = re.compile(r"^(\d+)\.0+$", re.ASCII)
 
 
 def order_number(cell: Cell) -> str:

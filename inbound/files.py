@@ -31,7 +31,7 @@ def read_rows(path: Path, layout: Layout = PLAIN, only: Set[str] | None = None) 
         UsageError: the file is missing, is not text in its encoding, or is not of its format.
 
     """
-    with _opened(path, layout) as file:
+    with opened_file(path, layout) as file:
         reader = _READERS.get(file.ending)
         rows = _with_these(reader(file.text, layout), only) if reader else _table_rows(file, layout, only)
         yield from _filled(rows, layout.fill) if layout.fill else rows
@@ -57,7 +57,7 @@ def _filled(rows: Iterator[Row], columns: Sequence[str]) -> Iterator[Row]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class Opened:
     """A file that is open: the ending of its name, its bytes, and the same as text."""
 
     ending: str
@@ -66,14 +66,14 @@ class _Opened:
 
 
 @contextmanager
-def _opened(path: Path, layout: Layout) -> Iterator[_Opened]:
+def opened_file(path: Path, layout: Layout) -> Iterator[Opened]:
     """Open a file; whatever is wrong with it is said as a usage error that names it."""
     if path.exists() and not path.is_file():
         raise UsageError(tr("{path} is not a file that can be read twice: save it as one first", path=path))
     encoding = layout.encoding
     try:
         with opened(path) as (ending, raw), TextIOWrapper(raw, encoding=encoding, newline="") as text:
-            yield _Opened(ending, raw, text)
+            yield Opened(ending, raw, text)
     except (BadGzipFile, BadZipFile, EOFError, zlib.error) as error:
         raise UsageError(tr("{path} is damaged, or not what its name says ({error})", path=path, error=error)) from None
     except RecursionError:
@@ -104,10 +104,10 @@ def header_of(path: Path, layout: Layout = PLAIN) -> Counter[str] | None:
         UsageError: the file cannot be read.
 
     """
-    with _opened(path, layout) as file:
+    with opened_file(path, layout) as file:
         if file.ending in _READERS:
             return None
-        return Counter(name for name in _header(_records(file, layout), layout)[1] if name)
+        return Counter(name for name in header_of_records(records_of(file, layout), layout)[1] if name)
 
 
 def columns_of(path: Path, layout: Layout = PLAIN) -> Counter[str]:
@@ -127,7 +127,7 @@ Records = Iterator[tuple[int, list[str]]]
 """The rows of a table with their numbers."""
 
 
-def _records(file: _Opened, layout: Layout) -> Records:
+def records_of(file: Opened, layout: Layout) -> Records:
     """Yield the rows of a CSV file or a workbook, numbered as a spreadsheet numbers them."""
     if file.ending in WORKBOOKS:
         yield from sheet_records(file.raw, layout.sheet)
@@ -152,7 +152,7 @@ def _unreadable(number: int, layout: Layout, error: csv.Error) -> str:
     return tr("row {number} cannot be read: {why}", number=number, why=why)
 
 
-def _header(records: Records, layout: Layout) -> tuple[int, list[str]]:
+def header_of_records(records: Records, layout: Layout) -> tuple[int, list[str]]:
     """Return the number of the row that names the columns, and the names."""
     for number, values in records:
         names = [value.strip() for value in values]
@@ -166,9 +166,9 @@ def _header(records: Records, layout: Layout) -> tuple[int, list[str]]:
     raise ValueError(tr("the file is empty: its first line must name the columns"))
 
 
-def _table_rows(file: _Opened, layout: Layout, only: Set[str] | None) -> Iterator[Row]:
-    records = _records(file, layout)
-    _, header = _header(records, layout)
+def _table_rows(file: Opened, layout: Layout, only: Set[str] | None) -> Iterator[Row]:
+    records = records_of(file, layout)
+    _, header = header_of_records(records, layout)
     wanted = [(at, name) for at, name in enumerate(header) if only is None or name in only]
     width = len(header)
     for number, values in records:
@@ -181,6 +181,7 @@ def _table_rows(file: _Opened, layout: Layout, only: Set[str] | None) -> Iterato
                 yield Row(number, cells, problem)
 
 
+JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
 _READERS: dict[str, Callable[[TextIO, Layout], Iterator[Row]]] = {
     ".json": json_rows,
     ".jsonl": json_lines,

@@ -11,6 +11,8 @@ from language import tr
 
 MOST_INNER = 100
 """So many objects of a list inside an object have cells."""
+ITSELF = "."
+"""The place of the document itself: one order, or a list of them."""
 _AT_ONCE = 1 << 16
 """Characters that are read at once."""
 
@@ -22,8 +24,18 @@ def json_rows(file: TextIO, layout: Layout) -> Iterator[Row]:
         ValueError: it is not JSON, or has no such array.
 
     """
-    for number, value in enumerate(_Document(file).elements(layout.records), 1):
+    for number, value in enumerate(elements_of(file, layout), 1):
         yield from _object_rows(number, value, layout)
+
+
+def elements_of(file: TextIO, layout: Layout) -> Iterator[Any]:
+    """Yield the objects of a JSON file, each with its numbers as texts.
+
+    Raises:
+        ValueError: it is not JSON, or has no array of them.
+
+    """
+    return _Document(file).elements(layout.records)
 
 
 def json_lines(file: TextIO, layout: Layout) -> Iterator[Row]:
@@ -57,6 +69,10 @@ class _Document:
     def __init__(self, file: TextIO) -> None:
         self._file, self._text, self._at, self._passed, self._is_whole = file, "", 0, 0, False
 
+    def is_list(self) -> bool:
+        """Say whether it is a list."""
+        return self._next() == "["
+
     def elements(self, records: tuple[str, ...]) -> Iterator[Any]:
         """Yield the objects of the array that the document is, or that stands at one of the places `records`.
 
@@ -64,10 +80,12 @@ class _Document:
             ValueError: it is not JSON, or has no such array.
 
         """
-        if self._next() == "[" and not records:
+        if self._next() == "[" and (not records or ITSELF in records):
             yield from self._array()
+        elif len(records) == 1 and ITSELF not in records:
+            yield from self._wrapped(records)
         else:
-            yield from self._wrapped(records) if len(records) == 1 else _inside(self._value(), records)
+            yield from _inside(self._value(), records)
         if self._next():
             raise ValueError(tr("is not JSON: something follows its end"))
 
@@ -154,7 +172,7 @@ def _inside(value: Any, places: tuple[str, ...]) -> list[Any]:
     problem = ""
     for place in places:
         found = value
-        for name in place.split("."):
+        for name in place.split(".") if place != ITSELF else ():
             if not isinstance(found, dict) or name not in found:
                 problem = problem or _no_place(name, [*found] if isinstance(found, dict) else [tr("a list")])
                 break
@@ -171,6 +189,20 @@ def _inside(value: Any, places: tuple[str, ...]) -> list[Any]:
 
 def _no_place(name: str, others: list[str]) -> str:
     return tr("its JSON has no {name!r} where records says so: there is {there}", name=name, there=", ".join(others))
+
+
+def places_of_lists(file: TextIO) -> list[str] | None:
+    """Return where lists of objects stand in the wrapper that a document is; None: it is no wrapper, but a list itself.
+
+    Raises:
+        ValueError: it is not JSON.
+
+    """
+    document = _Document(file)
+    if document.is_list():
+        return None
+    value = next(document.elements((ITSELF,)), None)
+    return [*_lists_in(value)] if isinstance(value, dict) else []
 
 
 def _as_list(value: Any) -> list[Any]:

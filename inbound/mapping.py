@@ -85,18 +85,27 @@ class Mapping:
 
     def columns(self) -> set[str]:
         """Return every column that the mapping names."""
-        sources, conditions = [*self.order.values(), *self.line.values()], [*self.when, *self.line_when]
-        sources += [self.tracking_number] if self.tracking_number else []
+        conditions = [*self.when, *self.line_when, *(one for report in self.reports for one in report.when)]
+        named = {column for source in self._sources() for column in source.columns} | {one.column for one in conditions}
+        return named.union(self.layout.fill)
+
+    def _sources(self) -> list[Source]:
+        """Return where all its values come from."""
+        sources = [*self.order.values(), *self.line.values(), *([self.tracking_number] if self.tracking_number else [])]
         for report in self.reports:
             sources += [report.at, *report.fields.values(), *([report.key] if report.key else [])]
-            conditions += report.when
-        named = {column for source in sources for column in source.columns} | {one.column for one in conditions}
-        return named.union(self.layout.fill)
+        return sources
 
     def columns_of_rows(self) -> set[str]:
         """Return the columns that say which rows are read, and which of them belong together."""
         sources = [self.tracking_number or self.order["id"], self.order.get("shop", Source())]
         return {column for one in sources for column in one.columns} | {one.column for one in self.when} | {*self.layout.fill}
+
+    def _is_not_missed(self, name: str, have: Set[str]) -> bool:
+        """Say whether a column may be absent: it is inside what is empty in this file, as where no object has lines."""
+        lines = f"{self.layout.lines}."
+        has_lines = any(one.startswith(lines) for one in have)
+        return _may_be_inside(name, have) or (name.startswith(lines) and not has_lines)
 
     def check_columns(self, columns: Counter[str], file: Path) -> None:
         """Check that the file has every column that the mapping names, once.
@@ -114,7 +123,9 @@ class Mapping:
             raise UsageError(
                 tr("{file} has the column {name!r} twice, and the mapping names it: rename one", file=file, name=doubled[0])
             )
-        for missing in sorted(name for name in self.columns() - have if not _may_be_inside(name, have)):
+        several = [one.columns for one in self._sources() if one.template is None and not have.isdisjoint(one.columns)]
+        spare = {name for columns in several for name in columns}  # of several columns one is enough
+        for missing in sorted(name for name in self.columns() - have - spare if not self._is_not_missed(name, have)):
             raise UsageError(
                 tr(
                     "{file} has no column {missing!r}, which the mapping names{hint}",
@@ -126,9 +137,13 @@ class Mapping:
 
 
 def _may_be_inside(name: str, have: Set[str]) -> bool:
-    """Say whether a path of JSON leads through what is there, but empty in this file."""
+    """Say whether a path of JSON leads through what is there, but empty in this file, or a list with fewer objects."""
     parts = name.split(".")
-    return any(".".join(parts[:count]) in have for count in range(1, len(parts)))
+    for count in range(1, len(parts)):
+        outer = ".".join(parts[:count])
+        if outer in have or (parts[count].isdecimal() and any(one.startswith(f"{outer}.") for one in have)):
+            return True
+    return False
 
 
 _OWN_LINE = {"sale": "line_sale", "total": "line_total"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
 from itertools import islice
@@ -15,13 +15,14 @@ from inbound.mapping import LINE_SUMS, REQUIRED, SUMS, ReportSource
 from inbound.mapping import Mapping as FileMapping
 from inbound.rejections import BadRow, Rejection, without_its_first
 from inbound.row_groups import DEFAULT_SHOP, RowGroups
-from inbound.rows import Cell, Row
+from inbound.rows import Cell, Layout, Row
 from inbound.sources import Source, all_met
 from inbound.times import read_instant
 from language import tr
 from workflow.case.case import Detail, Line, Order, Report, own_key
 from workflow.case.money import LARGEST
 from workflow.errors import UsageError
+from workflow.policy.durations import FIRST_YEAR
 from workflow.policy.policy import Orders
 from workflow.process import ABOUT_PARCELS
 from workflow.repeats import with_the_key_of_its_parcel
@@ -60,10 +61,18 @@ class Incoming:
     order: Order
     lines: tuple[Line, ...]
     reports: tuple[Report, ...]
-    line: int
+    rows: tuple[int, ...]
+    """Where its rows stand in the file."""
     actor: str
     given: frozenset[str] = frozenset()
     known: Known | None = None
+    unread: tuple[Rejection, ...] = ()
+    """Its reports that could not be read."""
+
+    @property
+    def line(self) -> int:
+        """Where its first row stands."""
+        return self.rows[0]
 
 
 class KnownOrders(Protocol):
@@ -74,6 +83,24 @@ class KnownOrders(Protocol):
 
     def of_parcels(self, names: Collection[Identity]) -> Mapping[Identity, Sequence[Known]]:
         """Return the orders that have a parcel with one of these tracking numbers; the shops of the names are empty."""
+
+
+class AsIfKnown:
+    """Takes every order that a file names as known: to try a mapping where there is no database."""
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+
+    def numbered(self, names: Collection[Identity]) -> Mapping[Identity, Sequence[Known]]:
+        """Return an order for each name."""
+        return {(shop, number): [Known(Order(shop, number, _LONG_AGO, self._currency))] for shop, number in names}
+
+    def of_parcels(self, names: Collection[Identity]) -> Mapping[Identity, Sequence[Known]]:
+        """Return an order for each parcel."""
+        return {name: [Known(Order(DEFAULT_SHOP, name[1], _LONG_AGO, self._currency), name[1])] for name in names}
+
+
+_LONG_AGO = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 
 class OrderFile:
@@ -187,6 +214,11 @@ class OrderFile:
         return self._groups.rows
 
     @property
+    def layout(self) -> Layout:
+        """How it is written."""
+        return self._mapping.layout
+
+    @property
     def places_orders(self) -> bool:
         """Whether it places orders, and does not add to orders that are known."""
         return self._mapping.places_orders
@@ -204,9 +236,9 @@ class OrderFile:
     def _build(self, rows: list[Row], known: Known | None = None) -> tuple[Incoming | None, list[Rejection]]:
         """Make rows into an order, or into what they add to one that is known."""
         rejections: list[Rejection] = []
-        first, *others = rows
+        others = rows[1:]
         try:
-            order = self._begin(first, known, rejections)
+            order = self._begin(rows, known, rejections)
         except BadRow as bad:
             return None, [*rejections, bad.rejection, *(without_its_first(row, bad.rejection) for row in others)]
         for row in others:
@@ -216,7 +248,8 @@ class OrderFile:
                 rejections.append(bad.rejection)
         for name in self._mapping.summed:
             order = self._with_sum(order, name, rows, rejections)
-        return order, rejections
+        unread = tuple(one for one in rejections if one.trigger)
+        return replace(order, unread=unread) if unread else order, rejections
 
     def _with_sum(self, order: Incoming, name: str, rows: list[Row], rejections: list[Rejection]) -> Incoming:
         """Return an order with an amount that is the sum of its rows; if one of them cannot be read, it is not known."""
@@ -234,21 +267,22 @@ class OrderFile:
             return replace(order, given=order.given - {name})
         return replace(order, order=replace(order.order, **{name: total}), given=order.given | {name})
 
-    def _begin(self, row: Row, known: Known | None, rejections: list[Rejection]) -> Incoming:
-        """Make the first row of an order into one."""
+    def _begin(self, rows: list[Row], known: Known | None, rejections: list[Rejection]) -> Incoming:
+        """Make the first of an order's rows into one."""
+        row, numbers = rows[0], tuple([one.line for one in rows])
         if known is not None:
             order = known.order
             values = self._values(row, order, rejections)
             told = {name: value for name, value in values.items() if name in self._given - {"id", "shop"} and value is not None}
             line = self._line(row, values, self._currency(values, order), rejections)
             reports = self._reports(row, order, rejections, known.parcel)
-            return Incoming(replace(order, **told), line, reports, row.line, self._actor, frozenset(told), known)
+            return Incoming(replace(order, **told), line, reports, numbers, self._actor, frozenset(told), known)
         values = self._values(row, None, rejections)
         given = self._given - self._fill_in(values)
         line = self._line(row, values, values["currency"], rejections)
         order = _order(values)
         reports = self._reports(row, order, rejections)
-        return Incoming(order, line, reports, row.line, self._actor, given)
+        return Incoming(order, line, reports, numbers, self._actor, given)
 
     def _later_line(self, first: Incoming, row: Row, rejections: list[Rejection]) -> Incoming:
         """Return an order with the line and the parcel that a later row adds to it."""
@@ -354,7 +388,7 @@ class OrderFile:
             try:
                 reports.append(self._report(row, source, order, rejections))
             except BadRow as bad:
-                rejections.append(bad.rejection)
+                rejections.append(replace(bad.rejection, trigger=source.trigger))
         return _of_its_parcel(reports, parcel)
 
     def _report(self, row: Row, source: ReportSource, order: Order, left_out: list[Rejection]) -> Report:

@@ -13,7 +13,7 @@ from workflow.values import value_class
 class Rejection:
     """A row or a report that was not taken: where it stands, why, and since when it exists (None: not known).
 
-    Where `is_cell`, only that cell was left out, and its row was taken.
+    Where `is_cell`, only that cell was left out, and its row was taken; so it was where only a report could not be read.
     """
 
     line: int
@@ -22,6 +22,8 @@ class Rejection:
     order: str | None = None
     since: datetime | None = None
     is_cell: bool = False
+    trigger: str | None = None
+    """The report that could not be read, where the row was one's."""
 
 
 class BadRow(Exception):

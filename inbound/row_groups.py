@@ -48,8 +48,12 @@ class RowGroups:
 
     def _read(self, only: Set[str]) -> Iterator[Row]:
         rows = read_rows(self._path, self._mapping.layout, only)
-        wanted = self._mapping.when
-        return (row for row in rows if row.problem or all_met(wanted, row)) if wanted else rows
+        return filter(self._is_read, rows) if self._mapping.when else rows
+
+    def _is_read(self, row: Row) -> bool:
+        """Say whether a row counts; a broken one does, unless it is a footer: it names no order and meets no condition."""
+        is_broken = row.problem is not None and (not row.cells or bool(self._number.of(row)))
+        return is_broken or all_met(self._mapping.when, row)
 
     def _key(self, row: Row) -> str:
         return f"{self._shop.of(row) or DEFAULT_SHOP}/{self._number.of(row)}"
@@ -70,7 +74,7 @@ class RowGroups:
         """Yield the rows of JSON, which names no columns beforehand, and note those that are there."""
         for row in read_rows(self._path, self._mapping.layout):
             columns.update(row.cells)
-            if row.problem or all_met(self._mapping.when, row):
+            if self._is_read(row):
                 yield row
 
     def _count(self, rows: Iterator[Row]) -> tuple[int, set[str]]:

@@ -23,8 +23,8 @@ class Layout:
     `header` is the row that names the columns (None: the first that is not blank); of rows before it nothing is read.
     `quote` is empty where cells stand without quotation marks. An empty cell of a column in `fill` is that of the row above.
     `sheet` is that of a workbook (None: the first that is not empty). Of JSON, `records` is where the list of orders stands
-    in a wrapper (`data.orders`; of several such places the first that is there), and `lines` the list in each of them that
-    has its lines.
+    in a wrapper (`data.orders`; of several such places the first that is there; `.` is the document itself), and `lines` the
+    list in each of them that has its lines.
     """
 
     encoding: str = "utf-8-sig"

@@ -69,12 +69,18 @@ class Source:
         return cell
 
     def _filled_in(self, row: Row) -> str:
-        """Return the template with its columns filled in; an empty text if none of them says anything."""
+        """Return the template with its columns filled in, without the commas and slashes around those that say nothing.
+
+        If none of them says anything, it is an empty text.
+        """
         found = {name: _one(row.cells.get(name, "")) for name in self.columns}
         if not any(found.values()):
             return ""
         assert self.template is not None, "only a template is filled in"
-        return _NAMED.sub(lambda match: found[match[1]], self.template).strip()
+        filled_in = _NAMED.sub(lambda match: found[match[1]], self.template).strip()
+        if all(found.values()):
+            return filled_in
+        return ", ".join(part for one in filled_in.split(",") if (part := one.strip(" /")))
 
 
 _MARKS = frozenset("='")

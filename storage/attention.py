@@ -43,6 +43,14 @@ def resolve_flags(connection: Connection, order_id: int, flags: Sequence[str], b
     return [*connection.execute(update(a).where(standing).values(values).returning(a.c.flag)).scalars()]
 
 
+def flagged(connection: Connection, flag: str) -> dict[tuple[str, str], str]:
+    """Return the orders on which a flag stands, by shop and number, with its detail."""
+    a, o = table_of(AttentionRow), table_of(OrderRow)
+    query = select(o.c.shop, o.c.number, a.c.detail).join(o, o.c.id == a.c.order_id)
+    found = connection.execute(query.where(a.c.flag == flag, a.c.resolved_at.is_(None)))
+    return {(shop, number): detail or "" for shop, number, detail in found}
+
+
 def clear_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime]]) -> None:
     """Clear flags that the process has made pointless: order, flag, and when."""
     for order_id, flag, at in flags:

@@ -256,10 +256,11 @@ ROWS: tuple[Row, ...] = (
 )
 
 RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
-    # what a person does to a timer (rule 3.10)
+    # what a person does to a timer (rule 3.10), and a file that cannot be read (rule 7.10)
     Row("postpone_timer", None, STAYS, changes=("move_timer", "promise_its_date")),
     Row("shift_timer", None, STAYS, changes=("move_timer",)),
     Row("pause_timer", None, STAYS, changes=("pause_timer",)),
+    Row("rest_timer", None, STAYS, changes=("rest_timer",)),
     Row("resume_timer", None, STAYS, changes=("resume_timer",)),
     Row("cancel_timer", None, STAYS, changes=("cancel_timer",)),
     Row("retime_timer", None, STAYS, changes=("retime_timer",)),
@@ -427,6 +428,10 @@ STOPPED_BY_CLOSURES = ("urge", "reroute", "fail_interception", "chase_recovery")
 """Clocks of what a supplier is to do: days on which it is closed do not count (rule 3.11)."""
 STAYS_DONE = ("place", "submit_evidence")
 """What a person reports and cannot take back: the order itself, and files of evidence."""
+REST_WHILE_UNREAD = ("urge", "reroute")
+"""Clocks that rest while a report of a file cannot be read: it may say that the supplier has shipped (rule 7.10)."""
+UNREAD = "report_unread"
+"""The flag of an order with such a report."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")
 """Clocks that wait while a report waits for a decision."""
 SET_BY_THE_PLATFORM = "lapse_window"
@@ -454,6 +459,7 @@ FLAGS: Mapping[str, str] = {
     "effect_stuck": "a message could not be delivered, or its outcome is unknown",
     "timer_failed": "a timer could not be fired and was set aside",
     "report_unplaced": "a report about money or the parcel's end does not fit the order: see its exceptions",
+    "report_unread": "a report of it in a file cannot be read: it is neither urged nor ordered elsewhere until that is mended",
     "report_failed": "reports of a file could not be processed",
 }
 """Why an order needs a person (rule 1.3)."""

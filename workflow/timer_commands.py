@@ -19,7 +19,7 @@ from workflow.vocabulary import TimerStatus, Way
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
 
-ACTIONS = ("postpone", "shift", "pause", "resume", "cancel", "retime")
+ACTIONS = ("postpone", "shift", "pause", "rest", "resume", "cancel", "retime")
 """What may be done to a timer besides firing it; the rows are `RECORDS` of the process, named ACTION_timer."""
 
 
@@ -88,6 +88,8 @@ def _why_not(timer: Timer, action: str) -> str | None:
         return (
             tr("it is paused: resume it first") if timer.paused_by or timer.paused_at else tr("it waits: {rests}", rests=_RESTS)
         )
+    if action == "rest" and timer.status != TimerStatus.pending:
+        return tr("it does not run")
     if action == "pause" and timer.paused_by is not None:
         return tr("{paused_by} has paused it already", paused_by=timer.paused_by)
     if action == "resume" and timer.paused_by is None:

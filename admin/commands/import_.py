@@ -12,27 +12,42 @@ from admin.progress import progress
 from config.documents import read_document
 from engine.importing import Imported, import_orders
 from engine.known_orders import StoredOrders
+from inbound.rows_to_mend import check_target, write_rows
 from language import counted, tr
 
 
 @click.command("import")
 @FILE
 @MAPPING
+@click.option(
+    "--rejected",
+    "to_mend",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A new file for the rows of all orders of which something was rejected or left out: mend it, and import it alone",
+)
 @click.option("--observe", is_flag=True, help="Hold every effect of the new orders until `observe end`")
 @click.option("--urge-historical", is_flag=True, help="Let the suppliers and the platform be written to about old orders too")
 @JSON
 @click.pass_context
 def import_command(
-    ctx: click.Context, file: Path, mapping_file: Path | None, observe: bool, urge_historical: bool, as_json: bool
+    ctx: click.Context,
+    file: Path,
+    mapping_file: Path | None,
+    to_mend: Path | None,
+    observe: bool,
+    urge_historical: bool,
+    as_json: bool,
 ) -> None:
     """Bring in orders and reports from a CSV, JSON or JSON Lines FILE.
 
     A second run changes nothing. Of orders older than [orders] historical_after of the policy only the merchant hears.
-    Rows that cannot be read are listed, and the exit code is 3.
+    Rows that cannot be read are listed, and the exit code is 3. A mapping without placed_at adds to orders that are known.
     """
     app = App(ctx)
     policy = app.settings.read_policy()
     orders = open_orders(file, mapping_file, policy.orders, StoredOrders(app.database))
+    if to_mend:
+        check_target(orders.path, orders.layout, to_mend)
     database = app.made()
     text = read_document(mapping_file) if mapping_file else ""
     with progress(orders.path.name, orders.rows, quiet=as_json) as bar:
@@ -46,11 +61,15 @@ def import_command(
             urge_historical=urge_historical,
             progress=bar.advance,
         )
+    if to_mend and done.rows_to_mend:
+        write_rows(orders.path, orders.layout, done.rows_to_mend, to_mend)
     if as_json:
         print_json({**_import_json(done), **rejections_json(done.rejected, done.left_out)})
     else:
         print_summary(_import_json(done))
         print_rejections(done.rejected, done.left_out)
+        if done.rows_to_mend:
+            _say_what_to_do(done, to_mend)
         if done.tally.waiting:
             print_wrapped(
                 tr("{reports} to be decided by you: aftersales decisions", reports=counted(done.tally.waiting, "report"))
@@ -68,6 +87,24 @@ def import_command(
                 tr("{old} historical: nobody is urged, chased or asked for money (--urge-historical changes that).", old=old)
             )
     ctx.exit(3 if done.rejected else 0)
+
+
+def _say_what_to_do(done: Imported, to_mend: Path | None) -> None:
+    """Say how what was rejected or left out is mended."""
+    click.echo()
+    held = len({one.order for one in done.rejected if one.trigger})
+    if held:
+        print_wrapped(
+            tr(
+                "{orders} with reports that cannot be read: neither urged nor ordered elsewhere until they are mended",
+                orders=counted(held, "order"),
+            )
+        )
+    if to_mend:
+        rows = counted(len(done.rows_to_mend), "row")
+        print_wrapped(tr("{rows} written to {path}: mend them there, and import that file", rows=rows, path=to_mend))
+    else:
+        print_wrapped(tr("--rejected FILE writes these orders' rows to a file of their own, to be mended"))
 
 
 def _import_json(done: Imported) -> dict[str, object]:

@@ -15,7 +15,8 @@ from language import counted, tr
 @click.pass_context
 def resolve_command(ctx: click.Context, identity: str, note: str, flag: str | None) -> None:
     """Clear what makes the order ID need a person, with a NOTE on what was done."""
-    resolved = resolve(App(ctx).ready(), identity, [flag] if flag else None, person(), note, now())
+    app = App(ctx)
+    resolved = resolve(app.ready(), identity, [flag] if flag else None, person(), note, now(), app.rules())
     click.echo(
         tr("{flags} resolved: {resolved}.", flags=counted(len(resolved), "flag"), resolved=", ".join(resolved))
         if resolved

@@ -308,7 +308,7 @@ class World:
     def _tidy(self, what: moves.Tidy) -> None:
         with suppress(AftersalesError):
             close_exception(self.database, what.exception, "person:kim", "looked at", self.now)
-        resolve(self.database, what.number, None, "person:kim", "done", self.now)
+        resolve(self.database, what.number, None, "person:kim", "done", self.now, self.rules)
 
     def _places(self) -> Places:
         return Places(Vault(str(self.folder / "evidence"), S3Access()), self.folder / "outbox.jsonl")

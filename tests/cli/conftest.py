@@ -14,7 +14,8 @@ ORDERS = """id,placed_at,supplier,route,currency,paid,sku,quantity,ship_at,ship_
 1001,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,25.90,LAMP,1,,,,
 1002,2025-03-03T09:00:00Z,Yiwu,international,USD,12.50,MUG,2,2025-03-04T09:00:00Z,Cainiao,2025-03-06T09:00:00Z,documents
 1003,2025-03-03T09:00:00Z,Yiwu,domestic,QQQ,10,MUG,1,,,,
-1004,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,1,MUG,1,yesterday,,,
+1004,2025-03-03T09:00:00Z,Yiwu,domestic,CNY,1,MUG,1,,,,
+1005,yesterday,Yiwu,domestic,CNY,1,MUG,1,,,,
 """
 
 

@@ -125,7 +125,7 @@ def test_two_people_who_resolve_one_order_do_not_fail(database):
     take(database, arrival("1", told("report_oversized", 1)), now=1)
     with database.read() as connection:
         flags = len(all_flags(connection))
-    assert at_once(4, lambda n: resolve(database, "1", None, f"person:{n}", "done", day(2))) == []
+    assert at_once(4, lambda n: resolve(database, "1", None, f"person:{n}", "done", day(2), RULES)) == []
     assert flags >= 0
 
 

@@ -141,9 +141,9 @@ def test_a_flag_is_resolved_once(database):
     take(database, arrival("1", report("ship", 1), placing=False), rules=rules_of("[transit]\nstall_times = 1\n"), now=1)
     fire_due(database, day(11), rules_of("[transit]\nstall_times = 1\n"))
     with pytest.raises(UsageError, match="'customs' is not a flag of that order; known are stalled"):
-        resolve(database, "1", ["customs"], KIM, "x", day(11))
-    assert resolve(database, "1", None, KIM, "called them", day(11)) == ["stalled"]
-    assert resolve(database, "1", None, LEE, "me too", day(11)) == []
+        resolve(database, "1", ["customs"], KIM, "x", day(11), RULES)
+    assert resolve(database, "1", None, KIM, "called them", day(11), RULES) == ["stalled"]
+    assert resolve(database, "1", None, LEE, "me too", day(11), RULES) == []
     with database.read() as connection:
         assert all_flags(connection) == []
 

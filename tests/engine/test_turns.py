@@ -10,7 +10,7 @@ from engine.deciding import close_exception, resolve
 from engine.firing import fire_due
 from engine.sending import deliver_due
 from storage import attention, queries
-from tests.factories import all_effects, arrival, day, decide, report, rules_of, statuses, take
+from tests.factories import RULES, all_effects, arrival, day, decide, report, rules_of, statuses, take
 
 BY_ITSELF = rules_of("[effects]\ndefault_channels = ['file']")
 
@@ -193,7 +193,7 @@ def test_what_is_held_goes_on_when_the_flag_is_resolved_or_the_report_finds_a_pl
         take(database, arrival(number, report("report_no_stock", 1), paid=5_000), now=1)
         take(database, arrival(number, report("lose", 1.5), placing=False), now=1.5)
     assert compose(database, 2) == {"place_supply": "waits", "recover_supply": "waits"}
-    resolve(database, "1", ["report_unplaced"], "person:kim", "it goes on", day(3))
+    resolve(database, "1", ["report_unplaced"], "person:kim", "it goes on", day(3), RULES)
     with database.read() as connection:
         waits = {row["order_id"]: row["status"] for row in all_effects(connection) if row["kind"] == "place_supply"}
     assert sorted(waits.values()) == ["ready", "waits"]

@@ -286,7 +286,7 @@ def test_a_number_that_a_spreadsheet_has_shortened_is_refused_and_never_merged(t
 
 def test_a_number_to_which_a_spreadsheet_has_added_a_point_is_the_number(tmp_path):
     orders, rejected = read(tmp_path, "id,at\n8130000000000003.0,2026-01-01\nSO-1.0,2026-01-01\n2.0,2026-01-01\n")
-    assert ([one.order.number for one in orders], rejected) == (["8130000000000003", "SO-1.0", "2.0"], [])
+    assert ([one.order.number for one in orders], rejected) == (["8130000000000003", "SO-1.0", "2"], [])
 
 
 def test_alternatives_are_separated_by_semicolons_alone(tmp_path):
@@ -878,3 +878,13 @@ def test_one_object_in_a_wrapper_is_a_list_of_one_and_lines_may_stand_in_lists_o
         *((1, "T1", at) for at in "abc"),
         *((2, "T1", at) for at in "abc"),
     ]
+
+
+def test_of_several_columns_one_is_enough(tmp_path):
+    told = {**BASE, "reports": {"ship": {"at": ["sent", "left"]}}}
+    (order,), rejected = read(tmp_path, "id,at,left\n1,2026-01-01,2026-01-02\n", told)
+    assert ([one.trigger for one in order.reports], rejected) == (["ship"], [])
+    with pytest.raises(UsageError, match="has no column 'left'"):
+        read(tmp_path, "id,at\n1,2026-01-01\n", told)
+    with pytest.raises(UsageError, match="has no column 'b'"):
+        read(tmp_path, "id,at,a\n1,2026-01-01,x\n", {**BASE, "order": {**BASE["order"], "group": {"template": "{a}{b}"}}})

@@ -61,6 +61,11 @@ def pause_timer(draft: Draft) -> None:
     draft.change_timer(replace_fields(timer, status=TimerStatus.paused, paused_at=since, paused_by=draft.event.actor))
 
 
+def rest_timer(draft: Draft) -> None:
+    """Stop a timer that keeps its instant: a report of a file may end it, and cannot be read (rule 7.10)."""
+    draft.change_timer(replace_fields(_named(draft), status=TimerStatus.paused, paused_by=draft.event.actor))
+
+
 def resume_timer(draft: Draft) -> None:
     """Let a timer run on, the paused span added; in a state that pauses it, it stays paused until that ends."""
     timer, state = replace_fields(_named(draft), paused_by=None), draft.case.state

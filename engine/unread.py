@@ -1,0 +1,82 @@
+"""Orders with reports that a file tells and nobody can read: their clocks rest until somebody can (rule 7.10)."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from engine.unit_of_work import UnitOfWork
+from inbound.orders import Incoming
+from storage import attention, cases
+from storage.cases import Identity
+from workflow.policy.policy import Rules
+from workflow.process import REST_WHILE_UNREAD, UNREAD
+from workflow.timer_commands import act
+from workflow.vocabulary import TimerStatus
+
+RESTED_BY = "import:"
+"""How those begin whom a clock rests for."""
+
+
+def hold(connection: Connection, orders: Collection[Incoming], at: datetime, rules: Rules) -> None:
+    """Let the clocks of orders rest that have reports which cannot be read, and say that they need a person."""
+    unread = {(one.order.shop, one.order.number): one for one in orders if one.unread}
+    if not unread:
+        return
+    ids = cases.find(connection, unread)
+    unit = UnitOfWork(connection, ids.values(), at)
+    for identity, key in ids.items():
+        for timer in unit.orders[key].run.case.timers:
+            if timer.trigger in REST_WHILE_UNREAD and timer.status is TimerStatus.pending:
+                step = act(unit.case(key), "rest", timer.number, at, unread[identity].actor, rules, {})
+                assert step is not None, "a clock that runs can rest"
+                unit.record(key, step, rules)
+    unit.commit()
+    attention.raise_flags(connection, [(key, UNREAD, at, _detail(unread[identity])) for identity, key in ids.items()])
+
+
+def release_read(
+    connection: Connection,
+    orders: Collection[Incoming],
+    held: Mapping[Identity, str],
+    told: Collection[str],
+    at: datetime,
+    rules: Rules,
+) -> None:
+    """Let orders go on of which a file can be read now: one that tells all `told` reports that could not be read before.
+
+    `held` are the orders that stand still, with the details of their flags.
+    """
+    read = {
+        (one.order.shop, one.order.number): one.actor
+        for one in orders
+        if not one.unread
+        and (detail := held.get((one.order.shop, one.order.number))) is not None
+        and set(_triggers(detail)) <= {*told}
+    }
+    if read:
+        ids = cases.find(connection, read)
+        wake(connection, {key: read[identity] for identity, key in ids.items()}, at, rules)
+        attention.clear_flags(connection, [(key, UNREAD, at) for key in ids.values()])
+
+
+def wake(connection: Connection, orders: Mapping[int, str], at: datetime, rules: Rules) -> None:
+    """Let the clocks of orders run on that rest for what could not be read; given by id, with who says so."""
+    unit = UnitOfWork(connection, orders, at)
+    for key, actor in orders.items():
+        for timer in unit.orders[key].run.case.timers:
+            if timer.paused_by is not None and timer.paused_by.startswith(RESTED_BY):
+                step = act(unit.case(key), "resume", timer.number, at, actor, rules, {})
+                assert step is not None, "a clock that rests can run on"
+                unit.record(key, step, rules)
+    unit.commit()
+
+
+def _detail(incoming: Incoming) -> str:
+    """Return what a flag says: which reports, then the first reason."""
+    triggers = dict.fromkeys(str(one.trigger) for one in incoming.unread)
+    return f"{', '.join(triggers)}: {incoming.unread[0].reason}"
+
+
+def _triggers(detail: str) -> list[str]:
+    return detail.split(":")[0].split(", ")

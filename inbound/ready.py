@@ -1,0 +1,28 @@
+"""Mappings that come with the program, each for a form of file that was really found (docs/mappings.md)."""
+
+from pathlib import Path
+
+from language import tr
+
+FOLDER = Path(__file__).parent / "mappings"
+
+
+def path_of(name: str) -> Path | None:
+    """Return where a ready mapping stands; None if there is none of that name."""
+    return FOLDER / f"{name}.toml" if name in described() else None
+
+
+def described() -> dict[str, str]:
+    """Return what each ready mapping is for, by name."""
+    return {
+        "shopify-csv": tr("Shopify: orders exported as CSV"),
+        "shopify-json": tr("Shopify: orders of its API and webhooks (JSON)"),
+        "woocommerce-json": tr("WooCommerce: orders of its REST API and webhooks (JSON)"),
+        "woocommerce-advanced": tr("WooCommerce: CSV of Advanced Order Export; set time_zone in a copy"),
+        "taobao-orders": tr("Taobao and Tmall: the order report, first of two files"),
+        "taobao-lines": tr("Taobao and Tmall: the goods report, which adds the lines"),
+        "dsers-csv": tr("DSers: orders to be placed by CSV; set time_zone in a copy"),
+        "17track": tr("17TRACK: what happened to parcels (JSON)"),
+        "aftership": tr("AfterShip: what happened to parcels (JSON)"),
+        "aliexpress-tracking": tr("AliExpress: notes on parcels, as order.tracking.get answers (JSON)"),
+    }
