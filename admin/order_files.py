@@ -7,11 +7,13 @@ import click
 
 from admin.output import print_wrapped
 from admin.tables import padded, print_rows
+from config.documents import read_document
+from engine.known_orders import StoredOrders
 from inbound import ready
 from inbound.files import columns_of
 from inbound.mapping import Mapping, own_mapping
 from inbound.mapping_document import load_mapping
-from inbound.orders import KnownOrders, OrderFile
+from inbound.orders import OrderFile
 from inbound.rejections import Rejection
 from language import tr
 from workflow.errors import UsageError
@@ -42,18 +44,29 @@ MAPPING = click.option(
 
 
 SHOWN_REJECTIONS = 20
-MAY_BE_NOTHING = ("historical", "rounded", "reported", "refused", "waiting", "exceptions", "duplicates", "resumed_after")
+MAY_BE_NOTHING = (
+    "unchanged",
+    "historical",
+    "rounded",
+    "reported",
+    "refused",
+    "waiting",
+    "exceptions",
+    "duplicates",
+    "resumed_after",
+)
 """Counts of a summary that are left out where there are none."""
 COUNTED = ("orders", "new", "rejected", "fired", "states", "from", "until", "seconds", "steps per second", *MAY_BE_NOTHING)
 """What a summary counts."""
 
 
-def open_orders(file: Path, mapping_file: Path | None, defaults: Orders, known: KnownOrders | None = None) -> OrderFile:
+def open_orders(file: Path, mapping_file: Path | None, defaults: Orders, stored: StoredOrders | None = None) -> OrderFile:
     """Open a file of orders with the mapping that was named, or with the one that its own column names give.
 
-    `known` is where the orders are found that it may add to.
+    `stored` are the orders that it may add to, or has told of before.
     """
-    return OrderFile(file, mapping_of(file, mapping_file), defaults, known)
+    text = read_document(mapping_file) if mapping_file else ""
+    return OrderFile(file, mapping_of(file, mapping_file), defaults, stored, stored, text)
 
 
 def mapping_of(file: Path, mapping_file: Path | None) -> Mapping:

@@ -35,6 +35,8 @@ class Imported:
     """The rows of all orders of which something was rejected or left out, and what is wrong with each."""
     rounded: int = 0
     """Sums that had a share of their currency's minor unit."""
+    unchanged: int = 0
+    """Orders whose rows were those of their last import, and to which nothing has happened since."""
     resumed_after: int = 0
 
     def keep_rows(self, rejections: Sequence[Rejection], incoming: Incoming | None) -> None:
@@ -59,7 +61,6 @@ def import_orders(
     now: datetime,
     rules: Rules,
     *,
-    mapping_text: str = "",
     observed: bool = False,
     urge_historical: bool = False,
     progress: Progress = lambda rows: None,
@@ -71,7 +72,7 @@ def import_orders(
     """
     imported = Imported()
     older_than = None if urge_historical else rules.policy.orders.historical_after.span()
-    digest = _digest(file, mapping_text)
+    digest = _digest(file)
     with database.write() as connection:
         done, begun = imports.begin(connection, digest, file.path.name, now)
         shops = {name.lower() for name in queries.shops(connection)}
@@ -95,7 +96,8 @@ def import_orders(
             break
     with database.write() as connection:
         imports.finish(connection, digest)
-    imported.rounded = file.rounded
+    imported.rounded, imported.unchanged = file.rounded, file.unchanged
+    imported.tally.orders += file.unchanged
     return imported
 
 
@@ -130,10 +132,14 @@ class _Storing:
         def stored(database: Database) -> Tally:
             counted = Tally()  # the outcomes themselves are let go: the garbage collector would look through them
             with database.write() as connection:
+                versions = dict[Identity, int]()
                 for one in apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than):
                     counted.add(one)
+                    versions[one.case.order.shop, one.case.order.number] = one.case.steps
                 unread.release_read(connection, orders, self.held, self.told, self.at, self.rules)
                 unread.hold(connection, orders, self.at, self.rules)
+                whole = {(one.order.shop, one.order.number): one.digest for one in orders if one.digest}
+                imports.mark(connection, {name: (digest, versions[name]) for name, digest in whole.items()})
                 imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
             return counted
 
@@ -189,8 +195,8 @@ def _shop_in(number: str) -> str | None:
     return number.partition("/")[0].lower() if "/" in number else None
 
 
-def _digest(file: OrderFile, mapping_text: str) -> str:
-    digest = hashlib.sha256(mapping_text.encode())
+def _digest(file: OrderFile) -> str:
+    digest = hashlib.sha256(file.mapping_text.encode())
     with file.path.open("rb") as content:
         while block := content.read(1 << 20):
             digest.update(block)

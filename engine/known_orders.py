@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from inbound.orders import Known
-from storage import known_orders
+from storage import imports, known_orders
 from storage.cases import Identity
 from storage.database import Database
 
@@ -18,6 +18,11 @@ class StoredOrders:
         """Return the orders that are known by shop and number, one each."""
         with self._database.read() as connection:
             return {name: [Known(order)] for name, order in known_orders.numbered(connection, names).items()}
+
+    def marked(self, names: Collection[Identity]) -> Mapping[Identity, str]:
+        """Return the digests of the rows that orders have come in last, if nothing has happened to them since."""
+        with self._database.read() as connection:
+            return imports.marked(connection, names)
 
     def of_parcels(self, names: Collection[Identity]) -> Mapping[Identity, Sequence[Known]]:
         """Return the orders that have a parcel with one of these tracking numbers; the shops of the names are empty."""

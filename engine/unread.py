@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from engine.unit_of_work import UnitOfWork
 from inbound.orders import Incoming
-from storage import attention, cases
+from storage import attention, cases, imports
 from storage.cases import Identity
 from workflow.policy.policy import Rules
 from workflow.process import REST_WHILE_UNREAD, UNREAD
@@ -32,6 +32,7 @@ def hold(connection: Connection, orders: Collection[Incoming], at: datetime, rul
                 assert step is not None, "a clock that runs can rest"
                 unit.record(key, step, rules)
     unit.commit()
+    imports.unmark(connection, ids.values())
     attention.raise_flags(connection, [(key, UNREAD, at, _detail(unread[identity])) for identity, key in ids.items()])
 
 

@@ -1,10 +1,11 @@
 """Rows of a mapped file turned into orders with their lines and reports, or into rejections."""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,6 +69,8 @@ class Incoming:
     known: Known | None = None
     unread: tuple[Rejection, ...] = ()
     """Its reports that could not be read."""
+    digest: str | None = None
+    """The digest of its rows, where all of them were taken whole, and somebody keeps digests."""
 
     @property
     def line(self) -> int:
@@ -83,6 +86,13 @@ class KnownOrders(Protocol):
 
     def of_parcels(self, names: Collection[Identity]) -> Mapping[Identity, Sequence[Known]]:
         """Return the orders that have a parcel with one of these tracking numbers; the shops of the names are empty."""
+
+
+class Marks(Protocol):
+    """Where the digests of rows are kept that were taken before."""
+
+    def marked(self, names: Collection[Identity]) -> Mapping[Identity, str]:
+        """Return the digests of those orders to which nothing has happened since their rows were taken."""
 
 
 class AsIfKnown:
@@ -111,8 +121,24 @@ class OrderFile:
 
     """
 
-    def __init__(self, path: Path, mapping: FileMapping, defaults: Orders, known: KnownOrders | None = None) -> None:
-        self.path, self._mapping, self._defaults, self._known = path, mapping, defaults, known
+    def __init__(
+        self,
+        path: Path,
+        mapping: FileMapping,
+        defaults: Orders,
+        known: KnownOrders | None = None,
+        marks: Marks | None = None,
+        mapping_text: str = "",
+    ) -> None:
+        """Read a file.
+
+        `known` is where orders are found that it adds to. With `marks`, an order is passed over whose rows, mapping and
+        defaults are those of its last import, if nothing has happened to it since (rule 7.11).
+        """
+        self.path, self._mapping, self._defaults, self._known, self._marks = path, mapping, defaults, known, marks
+        self.mapping_text = mapping_text
+        self.unchanged = 0
+        """How many orders were passed over while the file was read last."""
         if not mapping.places_orders and known is None:
             raise UsageError(
                 tr("{path} adds to orders that are known (its mapping names no placed_at): only import takes it", path=path)
@@ -155,12 +181,35 @@ class OrderFile:
 
     def __iter__(self) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
         """Yield each order of the file, or None, with what was rejected on the way to it and how many rows it had."""
-        self.rounded = 0
+        self.rounded = self.unchanged = 0
         if self._known is not None and not self._mapping.places_orders:
             yield from self._additions(self._known)
             return
+        if self._marks is not None:
+            yield from self._changed(self._marks)
+            return
         for rows in self._groups:
             yield *self._build(rows), len(rows)
+
+    def _changed(self, marks: Marks) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
+        """Yield the orders whose rows are not those of their last import."""
+        groups, reading = iter(self._groups), self._reading()
+        while some := [*islice(groups, AT_ONCE)]:
+            names = [self._named(rows[0]) for rows in some]
+            kept = marks.marked([name for name in names if not isinstance(name, Rejection)])
+            for rows, name in zip(some, names, strict=True):
+                digest = _digest(reading, rows)
+                if not isinstance(name, Rejection) and kept.get(name) == digest:
+                    self.unchanged += 1
+                    yield None, [], len(rows)
+                    continue
+                incoming, rejections = self._build(rows)
+                yield incoming if incoming is None or rejections else replace(incoming, digest=digest), rejections, len(rows)
+
+    def _reading(self) -> bytes:
+        """Return a digest of all that the reading of a row depends on besides its cells: mapping, defaults, and the program."""
+        own = ",".join(sorted(self._mapping.columns()))
+        return _sha(f"{self.mapping_text}\0{own}\0{self._defaults!r}".encode() + _program()).digest()
 
     def _additions(self, known: KnownOrders) -> Iterator[tuple[Incoming | None, list[Rejection], int]]:
         """Yield what the file adds to orders that are known; the rows of others are rejected."""
@@ -436,6 +485,22 @@ class OrderFile:
                 location = self._mapping.order[name].location
                 why = tr("contradicts line {line}, the first of order {name}", line=first.line, name=first.order.name)
                 raise BadRow(row.line, location, why, values)
+
+
+@cache
+def _program() -> bytes:
+    """Return a digest of the code that reads rows: another program may read them otherwise."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return _sha(b"".join(file.read_bytes() for file in files)).digest()
+
+
+_sha = hashlib.sha256
+
+
+def _digest(reading: bytes, rows: Sequence[Row]) -> str:
+    """Return a digest of an order's rows."""
+    said = "\x1e".join(["\x1f".join([f"{name}\x1d{cell}" for name, cell in row.cells.items()]) for row in rows])
+    return hashlib.blake2b(said.encode(errors="surrogatepass"), digest_size=16, key=reading).hexdigest()
 
 
 def _says_no_more(report: Report, told: Report) -> bool:

@@ -79,6 +79,9 @@ class StorageDialect(Protocol):
     def insert_missing(self, table: Table) -> Insert:
         """Return an insert that passes over rows that are there already."""
 
+    def upsert(self, table: Table, key: str) -> Insert:
+        """Return an insert that replaces the row which has the same key."""
+
     def seconds_between(self, begin: Any, end: Any) -> Any:
         """Return the seconds from one instant to another."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, update
 from sqlmodel import SQLModel
 
-from storage import undoing
+from storage import imports, undoing
 from storage.chains import members
 from storage.chunks import chunked
 from storage.tables import (
@@ -143,6 +143,7 @@ def erase_notes(connection: Connection, order_ids: Iterable[int], texts: Sequenc
         (ParcelRow, ("carrier", "tracking_number")),
     )
     undoing.forget(connection, order_ids)
+    imports.unmark(connection, order_ids)
     for model, names in notes:
         table = table_of(model)
         for some in chunked(order_ids):

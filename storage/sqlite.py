@@ -150,6 +150,15 @@ class Sqlite:
 
         return insert_here(table).on_conflict_do_nothing()
 
+    def upsert(self, table: Table, key: str) -> Insert:
+        """Return an insert that replaces the row which has the same key."""
+        from sqlalchemy.dialects.sqlite import insert as insert_here
+
+        made = insert_here(table)
+        return made.on_conflict_do_update(
+            index_elements=[key], set_={c.name: made.excluded[c.name] for c in table.c if c.name != key}
+        )
+
     def seconds_between(self, begin: Any, end: Any) -> Any:
         """Return the seconds from one instant to another."""
         return (func.julianday(end) - func.julianday(begin)) * 86_400.0

@@ -433,6 +433,16 @@ class ImportRow(SQLModel, table=True):
     orders_done: int = 0
 
 
+class FileMarkRow(SQLModel, table=True):
+    """The rows of a file that an order came in last: their digest, and the order's version when they had been taken."""
+
+    __tablename__ = "file_marks"
+
+    order_id: int = Field(primary_key=True, foreign_key="orders.id")
+    digest: str
+    version: int
+
+
 class HeartbeatRow(SQLModel, table=True):
     """An owner: a process that fires and sends, with its signs of life."""
 

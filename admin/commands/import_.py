@@ -9,7 +9,6 @@ from admin.options import JSON
 from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejections_json
 from admin.output import print_json, print_wrapped
 from admin.progress import progress
-from config.documents import read_document
 from engine.importing import Imported, import_orders
 from engine.known_orders import StoredOrders
 from inbound.rows_to_mend import check_target, write_rows
@@ -49,14 +48,12 @@ def import_command(
     if to_mend:
         check_target(orders.path, orders.layout, to_mend)
     database = app.made()
-    text = read_document(mapping_file) if mapping_file else ""
     with progress(orders.path.name, orders.rows, quiet=as_json) as bar:
         done = import_orders(
             database,
             orders,
             now(),
             app.rules(),
-            mapping_text=text,
             observed=observe,
             urge_historical=urge_historical,
             progress=bar.advance,
@@ -112,6 +109,7 @@ def _import_json(done: Imported) -> dict[str, object]:
     return {
         "orders": tally.orders,
         "new": tally.new,
+        "unchanged": done.unchanged,
         "historical": tally.historical,
         "rounded": done.rounded,
         "rejected": len(done.rejected),

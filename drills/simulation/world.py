@@ -23,6 +23,7 @@ from engine.deciding import DECIDABLE, ChosenEffect, EffectAction, close_excepti
 from engine.erasing import BuyerSelection, Places, erase, find
 from engine.firing import fire_due
 from engine.importing import import_orders
+from engine.known_orders import StoredOrders
 from engine.outcomes import Arrival
 from engine.owning import owned
 from engine.processes import Process as Identity
@@ -205,7 +206,12 @@ class World:
             path.write_text(content)
             mapping = own_mapping(COLUMNS.split(","))
             with suppress(AftersalesError):
-                import_orders(self.database, OrderFile(path, mapping, self.rules.policy.orders), self.now, self.rules)
+                import_orders(
+                    self.database,
+                    OrderFile(path, mapping, self.rules.policy.orders, marks=StoredOrders(self.database)),
+                    self.now,
+                    self.rules,
+                )
 
     def _tell(self, what: moves.Tell) -> None:
         report = self._report(what.report, what.actor)

@@ -49,7 +49,7 @@ def test_an_import_lists_what_it_did_not_take_and_a_second_one_changes_nothing(r
     assert "'yesterday' is not a time" in said.out
     again = run("import", "orders.csv", "--json")
     assert again.code == 3
-    assert (again.json["new"], again.json["duplicates"], again.json["reported"]) == (0, 2, {})
+    assert (again.json["new"], again.json["unchanged"], again.json["reported"]) == (0, 3, {})
     assert [one["line"] for one in again.json["rejections"]] == [4, 6]
 
 
