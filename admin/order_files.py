@@ -1,6 +1,7 @@
 """What the commands that read a file of orders share: opening it, its progress, and what was rejected."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -65,13 +66,31 @@ def open_orders(file: Path, mapping_file: Path | None, defaults: Orders, stored:
 
     `stored` are the orders that it may add to, or has told of before.
     """
-    text = read_document(mapping_file) if mapping_file else ""
-    return OrderFile(file, mapping_of(file, mapping_file), defaults, stored, stored, text)
+    with fitting(file, mapping_file):
+        text = read_document(mapping_file) if mapping_file else ""
+        return OrderFile(file, mapping_of(file, mapping_file), defaults, stored, stored, text)
 
 
 def mapping_of(file: Path, mapping_file: Path | None) -> Mapping:
     """Return the mapping that was named, or the one that a file's own column names give."""
     return load_mapping(mapping_file) if mapping_file else own_mapping(columns_of(file))
+
+
+@contextmanager
+def fitting(file: Path, mapping_file: Path | None) -> Iterator[None]:
+    """Say of a file that no mapping was written for how to come by one, where it cannot be read.
+
+    Raises:
+        UsageError: the file cannot be read, or lacks a column.
+
+    """
+    try:
+        yield
+    except UsageError as error:
+        if file.is_file() and (mapping_file is None or ready.FOLDER in mapping_file.parents):
+            hint = tr("`aftersales mapping new {file}` proposes a mapping for it", file=file)
+            raise UsageError(f"{error} ({hint})") from None
+        raise
 
 
 def rejections_json(rejected: Sequence[Rejection], left_out: Sequence[Rejection]) -> dict[str, list[dict[str, object]]]:

@@ -10,6 +10,9 @@ from workflow.step import Step
 from workflow.values import value_class
 from workflow.vocabulary import State, Verdict
 
+MOST_REASONS = 100
+"""So many reasons of refusals are counted apart; most files have a handful."""
+
 
 @value_class(frozen=True, slots=True)
 class Arrival:
@@ -53,6 +56,8 @@ class Tally:
     fired: Counter[str] = field(default_factory=Counter)
     reported: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    why_refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By trigger and reason; the first hundred of them."""
     waiting: int = 0
     """Reports that wait for a person's decision."""
     exceptions: int = 0
@@ -91,6 +96,9 @@ class Tally:
                 self.reported[trigger] += times
             case Verdict.refused:
                 self.refused[trigger] += times
+                why = (trigger, received.error.why if received.error else "")
+                if why in self.why_refused or len(self.why_refused) < MOST_REASONS:
+                    self.why_refused[why] += times
             case Verdict.waiting:
                 self.waiting += times
             case Verdict.exception:

@@ -23,7 +23,7 @@ from workflow.process import PARCEL_REPORTS, RECORDS, TAKE_UP, WAITING_RECORDS
 from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
 from workflow.table import AMENDS
-from workflow.timer_commands import ACTIONS, act
+from workflow.timer_commands import ACTIONS, REST, act
 from workflow.undoing import RESTORED, Taken, undo
 from workflow.vocabulary import PERSON, LedgerStatus, State, Verdict, Way
 
@@ -165,7 +165,7 @@ class _Retaken:
         return is_same and replace_fields(told, wrote=None, hash="") == replace_fields(stored, wrote=None, hash="")
 
     def _take(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
-        action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)
+        action = next((name for name in (*ACTIONS, REST) if row.trigger == f"{name}_timer"), None)
         if action:
             fields = _fields(row, *(name for name in ("due_at", "closures") if name in row.details and action in _TELLS[name]))
             made = act(self.case, action, int(row.details["timer"] or 0), row.recorded, row.actor, rules, fields)

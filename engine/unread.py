@@ -11,29 +11,46 @@ from storage import attention, cases, imports
 from storage.cases import Identity
 from workflow.policy.policy import Rules
 from workflow.process import REST_WHILE_UNREAD, UNREAD
-from workflow.timer_commands import act
-from workflow.vocabulary import TimerStatus
+from workflow.timer_commands import REST, act
+from workflow.vocabulary import TimerStatus, Verdict
 
 RESTED_BY = "import:"
 """How those begin whom a clock rests for."""
 
 
 def hold(connection: Connection, orders: Collection[Incoming], at: datetime, rules: Rules) -> None:
-    """Let the clocks of orders rest that have reports which cannot be read, and say that they need a person."""
+    """Let the clocks of orders rest that have reports which cannot be read, and say that they need a person.
+
+    A report that was read in another file, and one that a person has resolved as it stands, hold nothing.
+    """
     unread = {(one.order.shop, one.order.number): one for one in orders if one.unread}
     if not unread:
         return
     ids = cases.find(connection, unread)
-    unit = UnitOfWork(connection, ids.values(), at)
-    for identity, key in ids.items():
+    imports.unmark(connection, ids.values())
+    resolved = attention.resolved(connection, UNREAD, ids.values())
+    told = _told(connection, ids.values())
+    held = {
+        identity: key
+        for identity, key in ids.items()
+        if (key, _detail(unread[identity])) not in resolved
+        and any((key, str(one.trigger)) not in told for one in unread[identity].unread)
+    }
+    unit = UnitOfWork(connection, held.values(), at)
+    for identity, key in held.items():
         for timer in unit.orders[key].run.case.timers:
             if timer.trigger in REST_WHILE_UNREAD and timer.status is TimerStatus.pending:
-                step = act(unit.case(key), "rest", timer.number, at, unread[identity].actor, rules, {})
+                step = act(unit.case(key), REST, timer.number, at, unread[identity].actor, rules, {})
                 assert step is not None, "a clock that runs can rest"
                 unit.record(key, step, rules)
     unit.commit()
-    imports.unmark(connection, ids.values())
-    attention.raise_flags(connection, [(key, UNREAD, at, _detail(unread[identity])) for identity, key in ids.items()])
+    attention.raise_flags(connection, [(key, UNREAD, at, _detail(unread[identity])) for identity, key in held.items()])
+
+
+def _told(connection: Connection, order_ids: Collection[int]) -> set[tuple[int, str]]:
+    """Return which reports of orders were applied, by row id and trigger."""
+    found = cases.told(connection, order_ids)
+    return {(key[0], one.report.trigger) for key, some in found.items() for one in some if one.verdict is Verdict.applied}
 
 
 def release_read(

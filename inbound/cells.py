@@ -140,10 +140,10 @@ def count(cell: Cell) -> int:
     return int(value)
 
 
-def pieces_of_line(cell: Cell) -> int:
-    """Read how many pieces a line has: 0 for one that was cancelled; 2.0 is 2."""
+def pieces_of_line(cell: Cell, decimal: str | None = None) -> int:
+    """Read how many pieces a line has: 0 for one that was cancelled; 2.0 is 2 (with `decimal` a comma, 2,0 is)."""
     value = text(cell)
-    whole, _, decimals = value.partition(".")
+    whole, _, decimals = value.partition(decimal or ".")
     if not _COUNT.fullmatch(whole) or decimals.strip("0"):
         raise BadCell(tr("{value!r} is not a number of pieces", value=value[:40]))
     return int(whole)

@@ -40,6 +40,8 @@ class Checked:
     rows: int = 0
     rows_left_out: int = 0
     """Rows that the condition of the whole file leaves out."""
+    silent: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of a file of events, what the rows say that no report's conditions take: column and word."""
     met: list[Met] = field(default_factory=list)
     first: list[Incoming] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -62,7 +64,7 @@ def check(file: OrderFile, mapping: Mapping, addressed: Collection[str], latest:
             noted.take(incoming)
     checked.rounded = file.rounded
     _count_conditions(file, mapping, checked)
-    checked.warnings = [*_untold(checked), *noted.warnings()]
+    checked.warnings = [*_untold(checked), *_silent(checked), *noted.warnings()]
     return checked
 
 
@@ -74,10 +76,15 @@ def _count_conditions(file: OrderFile, mapping: Mapping, checked: Checked) -> No
         if not all_met(mapping.when, row):
             checked.rows_left_out += 1
             continue
+        is_told = False
         for source, met in zip(mapping.reports, checked.met, strict=True):
             if source.at.of(row):
                 met.dated += 1
-                met.counted += all_met(source.when, row)
+                met.counted += (is_met := all_met(source.when, row))
+                is_told = is_told or is_met
+        if mapping.tells_events and not is_told:
+            conditions = {one.column for source in mapping.reports for one in source.when}
+            checked.silent.update((name, str(row.cells.get(name, ""))) for name in conditions)
 
 
 def _untold(checked: Checked) -> Iterator[str]:
@@ -90,6 +97,13 @@ def _untold(checked: Checked) -> Iterator[str]:
             yield tr("[reports.{trigger}] was told by no row: are its `when` and its `at` right?", trigger=trigger)
         else:
             yield tr("[reports.{trigger}] was told by no row: is its `at` right?", trigger=trigger)
+
+
+def _silent(checked: Checked) -> Iterator[str]:
+    """Yield which words of a carrier tell nothing by this mapping."""
+    for (column, word), times in checked.silent.most_common(10):
+        rows = counted(times, "row")
+        yield tr("{rows} with {column} {word!r} tell nothing: no condition takes them", rows=rows, column=column, word=word)
 
 
 class _Noted:

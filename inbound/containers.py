@@ -80,6 +80,21 @@ class _Limited(RawIOBase):
         return len(found)
 
 
+def sheets_of(raw: BinaryIO) -> list[str]:
+    """Return the names of a workbook's sheets.
+
+    Raises:
+        ValueError: it is no workbook.
+
+    """
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        return list(CalamineWorkbook.from_filelike(cast(Any, raw)).sheet_names)
+    except CalamineError as error:
+        raise ValueError(tr("it is not a workbook that can be read ({error})", error=error)) from None
+
+
 def sheet_records(raw: BinaryIO, sheet: str | None) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a workbook's sheet as texts, with their numbers; the first sheet that is not empty, if none is named.
 

@@ -48,12 +48,9 @@ def _filled(rows: Iterator[Row], columns: Sequence[str]) -> Iterator[Row]:
     """Yield rows with the empty cells of some columns as in the row above."""
     above: dict[str, Cell] = {}
     for row in rows:
-        for name in columns:
-            if cell := row.cells.get(name):
-                above[name] = cell
-            elif name in above:
-                row.cells[name] = above[name]
-        yield row
+        taken = {name: above[name] for name in columns if not row.cells.get(name) and name in above}
+        above |= {name: cell for name in columns if (cell := row.cells.get(name))}
+        yield Row(row.line, row.cells | taken, row.problem, follows=True) if taken else row
 
 
 @dataclass(frozen=True, slots=True)

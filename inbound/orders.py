@@ -289,12 +289,19 @@ class OrderFile:
         try:
             order = self._begin(rows, known, rejections)
         except BadRow as bad:
-            return None, [*rejections, bad.rejection, *(without_its_first(row, bad.rejection) for row in others)]
+            later = (without_its_first(row, bad.rejection) for row in others if row.line != bad.rejection.line)
+            return None, [*rejections, bad.rejection, *later]
+        above: Rejection | None = None
         for row in others:
             try:
+                if above is not None and row.follows:
+                    raise BadRow(row.line, None, tr("follows line {line}, which was rejected", line=above.line), _known(order))
                 order = self._later_line(order, row, rejections)
+                above = None
             except BadRow as bad:
-                rejections.append(bad.rejection)
+                above = bad.rejection
+                if above not in rejections:  # of JSON, an order's rows have one number
+                    rejections.append(above)
         for name in self._mapping.summed:
             order = self._with_sum(order, name, rows, rejections)
         unread = tuple(one for one in rejections if one.trigger)
@@ -406,7 +413,8 @@ class OrderFile:
         if not all_met(self._mapping.line_when, row):
             return ()
         for name, source in self._mapping.line.items():
-            usual = cells.pieces_of_line if name == "quantity" else cells.text
+            pieces = partial(cells.pieces_of_line, decimal=source.writing.decimal or self._mapping.decimal)
+            usual = pieces if name == "quantity" else cells.text
             read = self._money(source, currency) if name in LINE_SUMS else usual
             try:
                 value = self._cell(row, source, read, values)
@@ -484,6 +492,8 @@ class OrderFile:
             if value is not None and value != stored:
                 location = self._mapping.order[name].location
                 why = tr("contradicts line {line}, the first of order {name}", line=first.line, name=first.order.name)
+                if row.follows:
+                    why = tr("{why}; its number is empty, so that it was taken for a row of that order", why=why)
                 raise BadRow(row.line, location, why, values)
 
 
@@ -501,6 +511,11 @@ def _digest(reading: bytes, rows: Sequence[Row]) -> str:
     """Return a digest of an order's rows."""
     said = "\x1e".join(["\x1f".join([f"{name}\x1d{cell}" for name, cell in row.cells.items()]) for row in rows])
     return hashlib.blake2b(said.encode(errors="surrogatepass"), digest_size=16, key=reading).hexdigest()
+
+
+def _known(incoming: Incoming) -> dict[str, Any]:
+    """Return what a rejection says of the order that it is about."""
+    return {"id": incoming.order.number, "since": incoming.order.placed_at}
 
 
 def _says_no_more(report: Report, told: Report) -> bool:

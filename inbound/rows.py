@@ -9,11 +9,15 @@ Cell = str | list[str]
 
 @value_class(frozen=True, slots=True)
 class Row:
-    """One row of a file. `problem` says why it cannot be read as a row at all."""
+    """One row of a file.
+
+    `problem` says why it cannot be read as a row at all; `follows`, that it took cells from the row above.
+    """
 
     line: int
     cells: dict[str, Cell]
     problem: str | None = None
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,20 @@
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
+from inbound.containers import WORKBOOKS
 from inbound.files import JSON_ENDINGS, Opened, header_of_records, opened_file, records_of
 from inbound.json_files import ITSELF, elements_of
 from inbound.rows import Layout
 from language import tr
 from workflow.errors import UsageError
 
+NO_TABLES = (*JSON_ENDINGS, *WORKBOOKS, ".gz", ".zip")
 REASON = "why it was rejected"
 """The column that says what is wrong with a row; no mapping names it."""
 
@@ -31,7 +34,7 @@ def check_target(source: Path, layout: Layout, target: Path) -> None:
         raise UsageError(tr("there is no folder {parent}", parent=target.parent))
     with opened_file(source, layout) as file:
         wanted = file.ending if file.ending in JSON_ENDINGS else ".csv"
-    if target.suffix.lower() != wanted and (wanted != ".csv" or target.suffix.lower() in JSON_ENDINGS):
+    if target.suffix.lower() != wanted and (wanted != ".csv" or target.suffix.lower() in NO_TABLES):
         raise UsageError(tr("{path} will hold what {ending} files do: name it so", path=target, ending=wanted))
 
 
@@ -67,17 +70,16 @@ def _write_table(file: Opened, layout: Layout, rows: Mapping[int, str], made: Te
         made.write("\r\n" * (number - 1))
     known = header[:-1] if header[-1] == REASON else header
     writer.writerow([*known, REASON])
-    fill = [at for at, name in enumerate(header) if name in layout.fill]
-    above: dict[int, str] = {}
     for line, values in records:
-        for at in fill:
-            if at < len(values) and values[at].strip():
-                above[at] = values[at]
-            elif at < len(values):
-                values[at] = above.get(at, "")
         if line in rows:
             told = values[: len(known)] if len(values) == len(header) else values
+            if file.ending in WORKBOOKS:
+                told = [f'="{cell}"' if _LONG_NUMBER.fullmatch(cell) else cell for cell in told]
             writer.writerow([*told, _in_a_cell(rows[line], layout)] if len(told) == len(known) else told)
+
+
+_LONG_NUMBER = re.compile(r"\d{12,}", re.ASCII)
+"""What a spreadsheet would spoil if it stood alone in a table."""
 
 
 def _in_a_cell(text: str, layout: Layout) -> str:

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from inbound.containers import WORKBOOKS, opened
+from inbound.containers import WORKBOOKS, opened, sheets_of
 from inbound.files import JSON_ENDINGS, opened_file, records_of
 from inbound.json_files import ITSELF, elements_of, places_of_lists
 from inbound.rows import PLAIN, Layout
@@ -38,11 +39,23 @@ def layout_of(path: Path) -> Layout:
     with opened_file(path, replace(PLAIN, encoding="latin-1")) as file:
         ending = file.ending
     if ending in WORKBOOKS:
-        return _with_header(path, PLAIN)
+        return max((_with_header(path, replace(PLAIN, sheet=name)) for name in _sheets(path)), key=partial(_size, path))
     found = replace(PLAIN, encoding=_encoding(path))
     if ending in JSON_ENDINGS:
         return _json_layout(path, found, is_lines=ending != ".json")
     return _with_header(path, _separated(path, found))
+
+
+def _sheets(path: Path) -> Sequence[str | None]:
+    """Return the sheets of a workbook; its first one has no name, for that is taken where none is named."""
+    with opened(path) as (_, raw):
+        return [None, *sheets_of(raw)[1:]]
+
+
+def _size(path: Path, layout: Layout) -> int:
+    """Say how large the table is that a layout finds, in cells."""
+    rows = _rows(path, layout)[(layout.header or 1) - 1 :]
+    return sum(len([cell for cell in row if cell.strip()]) for row in rows if len([cell for cell in row if cell.strip()]) > 1)
 
 
 def _encoding(path: Path) -> str:
@@ -156,6 +169,8 @@ _DATES = (
     *("%d-%b-%Y", "%d-%b-%y", "%b-%d-%y", "%b %d, %Y", "%d %b %Y"),
 )
 _TWO_WAYS = {DAY_FIRST: ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y"), MONTH_FIRST: ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")}
+_TRIED = 40
+"""Cells that every format is tried on; the likely ones are tried on all."""
 _TIMES = ("", " %H:%M:%S", " %H:%M", ", %H:%M:%S", ", %H:%M", " %I:%M:%S %p", " %I:%M %p", "T%H:%M:%S")
 
 
@@ -172,21 +187,32 @@ class Times:
 
 
 def times_of(cells: Sequence[str]) -> Times | None:
-    """Return how the cells of a column are written as times; None if they are none."""
-    if not cells:
+    """Return how the cells of a column are written as times; None if they are none. A few that fit nothing are passed over."""
+    found = [cell for cell in cells if _is_iso(cell)]
+    if _are_most(found, cells):
+        return Times(has_zone=all(map(_names_a_zone, found)))
+    for name, digits in (("epoch", 9), ("epoch_ms", 12)):
+        if _are_most([cell for cell in cells if re.fullmatch(rf"1[0-9]{{{digits}}}", cell)], cells):
+            return Times((name,), has_zone=True)
+    tried = {key: sum(_fits(cell, key[1]) for cell in cells[:_TRIED]) for key in _candidates()}
+    likely = [key for key, count in tried.items() if count == max(tried.values()) > 0]
+    fitting = {key: [cell for cell in cells if _fits(cell, key[1])] for key in likely} or {("", ""): []}
+    most = max(map(len, fitting.values()))
+    best = [key for key, fit in fitting.items() if len(fit) == most]
+    if not _are_most(fitting[best[0]], cells):
         return None
-    if all(map(_is_iso, cells)):
-        return Times(has_zone=all(_names_a_zone(cell) for cell in cells))
-    if all(re.fullmatch(r"1[0-9]{9}", cell) for cell in cells):
-        return Times(("epoch",), has_zone=True)
-    if all(re.fullmatch(r"1[0-9]{12}", cell) for cell in cells):
-        return Times(("epoch_ms",), has_zone=True)
-    found = [(way, one) for way, one in _candidates() if _fits(cells, one)]
-    if not found:
-        return None
-    ways = tuple(way for way, _ in found if way)
-    has_zone = all(_names_a_zone(cell) for cell in cells)
-    return Times(tuple(dict.fromkeys(one for _, one in found)), has_zone, ways)
+    has_zone = all(map(_names_a_zone, fitting[best[0]]))
+    return Times(tuple(dict.fromkeys(one for _, one in best)), has_zone, tuple(dict.fromkeys(way for way, _ in best if way)))
+
+
+def _are_most(some: Sequence[str], cells: Sequence[str]) -> bool:
+    """Say whether some cells are so many of all that the others may be mistakes."""
+    return most(len(some), len(cells))
+
+
+def most(fitting: int, of: int) -> bool:
+    """Say whether so many of all fit that the others may be mistakes: three of four, or all but one of three."""
+    return fitting >= 0.75 * of > 0 or fitting == of - 1 >= 2
 
 
 def _candidates() -> Iterable[tuple[str, str]]:
@@ -196,11 +222,12 @@ def _candidates() -> Iterable[tuple[str, str]]:
             yield from ((way, date + time) for date in dates)
 
 
-def _fits(cells: Sequence[str], time_format: str) -> bool:
+def _fits(cell: str, time_format: str) -> bool:
     try:
-        return all(read_instant(cell, _UTC, (time_format,)) is not None and not _is_iso(cell) for cell in cells)
+        read_instant(cell, _UTC, (time_format,))
     except BadInstant:
         return False
+    return not _is_iso(cell)
 
 
 def _is_iso(cell: str) -> bool:
@@ -251,19 +278,23 @@ class Money:
 
 def money_of(cells: Sequence[str]) -> Money | None:
     """Return how the cells of a column are written as sums; None if they are none."""
-    numbers = [number[0].strip() for cell in cells if (number := _AMOUNT.search(cell))]
-    if not cells or len(numbers) < len(cells) or any(sum(map(str.isalpha, cell)) > 4 for cell in cells):
+    sums = [cell for cell in cells if _AMOUNT.search(cell) and sum(map(str.isalpha, cell)) <= _LETTERS_OF_A_CURRENCY]
+    if not _are_most(sums, cells):
         return None
-    currencies = {code for cell in cells if (code := _currency_in(cell))}
+    currencies = {code for cell in sums if (code := _currency_in(cell))}
     currency = currencies.pop() if len(currencies) == 1 else None
-    if all(re.fullmatch(r"\d+(\.\d+)?", cell) for cell in cells):
-        is_open = any("." in cell for cell in cells) and all(re.fullmatch(r"\d{1,3}\.\d{3}", cell) for cell in cells)
+    if all(re.fullmatch(r"\d+(\.\d+)?", cell) for cell in sums):
+        is_open = any("." in cell for cell in sums) and all(re.fullmatch(r"\d{1,3}\.\d{3}", cell) for cell in sums)
         return Money(None, currency, is_open)
+    numbers = [found[0].strip() for cell in sums if (found := _AMOUNT.search(cell))]
     marks = {mark for number in numbers if (mark := _decimal_mark(number))}
     if len(marks) == 1:
         return Money(marks.pop(), currency)
     has_mark = any("." in number or "," in number for number in numbers)
     return None if len(marks) > 1 else Money("." if not has_mark else None, currency, is_open=has_mark)
+
+
+_LETTERS_OF_A_CURRENCY = 4
 
 
 def _decimal_mark(number: str) -> str | None:

@@ -19,8 +19,10 @@ from workflow.vocabulary import TimerStatus, Way
 if TYPE_CHECKING:
     from workflow.policy.policy import Rules
 
-ACTIONS = ("postpone", "shift", "pause", "rest", "resume", "cancel", "retime")
-"""What may be done to a timer besides firing it; the rows are `RECORDS` of the process, named ACTION_timer."""
+ACTIONS = ("postpone", "shift", "pause", "resume", "cancel", "retime")
+"""What a person may do to a timer besides firing it; the rows are `RECORDS` of the process, named ACTION_timer."""
+REST = "rest"
+"""What a file does to a timer while it cannot be read (rule 7.10)."""
 
 
 def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: Rules, fields: Details) -> Step | None:
@@ -88,7 +90,7 @@ def _why_not(timer: Timer, action: str) -> str | None:
         return (
             tr("it is paused: resume it first") if timer.paused_by or timer.paused_at else tr("it waits: {rests}", rests=_RESTS)
         )
-    if action == "rest" and timer.status != TimerStatus.pending:
+    if action == REST and timer.status != TimerStatus.pending:
         return tr("it does not run")
     if action == "pause" and timer.paused_by is not None:
         return tr("{paused_by} has paused it already", paused_by=timer.paused_by)

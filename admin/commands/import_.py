@@ -6,9 +6,10 @@ import click
 
 from admin.app import App, now
 from admin.options import JSON
-from admin.order_files import FILE, MAPPING, open_orders, print_rejections, print_summary, rejections_json
+from admin.order_files import FILE, MAPPING, SHOWN_REJECTIONS, open_orders, print_rejections, print_summary, rejections_json
 from admin.output import print_json, print_wrapped
 from admin.progress import progress
+from admin.tables import print_rows
 from engine.importing import Imported, import_orders
 from engine.known_orders import StoredOrders
 from inbound.rows_to_mend import check_target, write_rows
@@ -37,7 +38,7 @@ def import_command(
     urge_historical: bool,
     as_json: bool,
 ) -> None:
-    """Bring in orders and reports from a CSV, JSON or JSON Lines FILE.
+    """Bring in orders and reports from a FILE: CSV, JSON, JSON Lines, or a workbook.
 
     A second run changes nothing. Of orders older than [orders] historical_after of the policy only the merchant hears.
     Rows that cannot be read are listed, and the exit code is 3. A mapping without placed_at adds to orders that are known.
@@ -61,10 +62,17 @@ def import_command(
     if to_mend and done.rows_to_mend:
         write_rows(orders.path, orders.layout, done.rows_to_mend, to_mend)
     if as_json:
-        print_json({**_import_json(done), **rejections_json(done.rejected, done.left_out)})
+        why = [
+            {"report": trigger, "reason": why, "count": count} for (trigger, why), count in done.tally.why_refused.most_common()
+        ]
+        print_json({**_import_json(done), "why_refused": why, **rejections_json(done.rejected, done.left_out)})
     else:
         print_summary(_import_json(done))
         print_rejections(done.rejected, done.left_out)
+        if done.tally.why_refused:
+            click.echo()
+            reasons = [(count, trigger, why) for (trigger, why), count in done.tally.why_refused.most_common(SHOWN_REJECTIONS)]
+            print_rows("Reports that were refused", ("count", "report", "reason"), reasons, "")
         if done.rows_to_mend:
             _say_what_to_do(done, to_mend)
         if done.tally.waiting:
@@ -74,7 +82,7 @@ def import_command(
         if done.tally.exceptions:
             print_wrapped(
                 tr(
-                    "{reports} kept as exceptions for you: aftersales exceptions",
+                    "{reports} kept for you as exceptions: aftersales exceptions",
                     reports=counted(done.tally.exceptions, "report"),
                 )
             )

@@ -7,7 +7,7 @@ import click
 
 from admin.app import App, now
 from admin.options import JSON, Zone
-from admin.order_files import FILE, MAPPING, mapping_of, print_rejections, print_summary, rejections_json
+from admin.order_files import FILE, MAPPING, fitting, mapping_of, print_rejections, print_summary, rejections_json
 from admin.output import fields_of, print_json, print_wrapped
 from admin.tables import print_rows
 from config.documents import read_document
@@ -83,13 +83,10 @@ def check_mapping(ctx: click.Context, file: Path, mapping_file: Path | None, as_
     app = App(ctx)
     policy = app.settings.read_policy()
     known = StoredOrders(app.ready()) if app.database.exists() else AsIfKnown(policy.orders.currency)
-    mapping = mapping_of(file, mapping_file)
-    checked = check(
-        OrderFile(file, mapping, policy.orders, known),
-        mapping,
-        policy.contacts.suppliers,
-        now() + policy.reports.ahead_of_now.span(),
-    )
+    with fitting(file, mapping_file):
+        mapping = mapping_of(file, mapping_file)
+        orders = OrderFile(file, mapping, policy.orders, known)
+    checked = check(orders, mapping, policy.contacts.suppliers, now() + policy.reports.ahead_of_now.span())
     counts = {
         "orders": checked.orders,
         "lines": checked.lines,
@@ -112,6 +109,8 @@ def check_mapping(ctx: click.Context, file: Path, mapping_file: Path | None, as_
         print_summary(counts)
         _print_first(app, checked)
         _print_conditions(checked)
+        if isinstance(known, AsIfKnown) and not mapping.places_orders:
+            print_wrapped(tr("Note: there is no database here, so that every order and parcel was taken as known"))
         for warning in checked.warnings:
             print_wrapped(tr("Note: {warning}", warning=warning))
         print_rejections(checked.rejected, checked.left_out)

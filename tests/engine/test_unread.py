@@ -109,3 +109,15 @@ def test_the_same_file_again_changes_nothing_more(database, tmp_path):
     with database.read() as connection:
         assert queries.stored_case(connection, "1").case.steps == steps
     assert len(flags(database)) == 1
+
+
+def test_what_was_mended_or_resolved_is_not_held_again_by_the_file_as_it_was(database, tmp_path):
+    bring(database, tmp_path, row(shipped="soon"), row("2", shipped="later"), now=1)
+    bring(database, tmp_path, row(shipped=day(0.5).isoformat()), now=1.5)
+    resolve(database, "2", None, "person:kim", "it was not shipped", day(1.6), RULES)
+    for now in (2, 3):
+        again = bring(database, tmp_path, row(shipped="soon"), row("2", shipped="later"), now=now)
+        assert len(again.rejected) == 2
+        assert flags(database) == {}
+    bring(database, tmp_path, row("2", shipped="never"), now=4)
+    assert flags(database)["main", "2"].startswith("ship: 'never'")

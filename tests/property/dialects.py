@@ -70,14 +70,14 @@ def comma(cents: int) -> str:
     return f"{cents // 100:,}".replace(",", ".") + f",{cents % 100:02}"
 
 
-EN = """Order Number;Order Date;Amount Paid;Currency;Customer;SKU;Quantity;Unit Price;Ship Date;Tracking Number"""
-ZH = """订单编号;下单时间;实付金额;币种;收货人;商家编码;数量;单价;发货时间;快递单号"""
-ES = """Número de pedido;Fecha de pedido;Importe pagado;Moneda;Cliente;Referencia;Cantidad;Precio unitario;Fecha de envío;
+EN = """Order Number;Order Date;Total Cost;Currency;Customer;SKU;Quantity;Unit Cost;Ship Date;Tracking Number"""
+ZH = """订单编号;下单时间;采购金额;币种;收货人;商家编码;数量;采购单价;发货时间;快递单号"""
+ES = """Número de pedido;Fecha de pedido;Costo total;Moneda;Cliente;Referencia;Cantidad;Costo unitario;Fecha de envío;
 Número de seguimiento"""
-PT = """Número do pedido;Data do pedido;Valor pago;Moeda;Cliente;SKU;Quantidade;Preço unitário;Data de envio;
+PT = """Número do pedido;Data do pedido;Custo total;Moeda;Cliente;SKU;Quantidade;Custo unitário;Data de envio;
 Código de rastreio"""
-DE = """Bestellnummer;Bestelldatum;Bezahlt;Währung;Kunde;Artikelnummer;Menge;Einzelpreis;Versanddatum;Sendungsnummer"""
-FR = """Numéro de commande;Date de commande;Montant payé;Devise;Client;SKU;Quantité;Prix unitaire;Date d'expédition;
+DE = """Bestellnummer;Bestelldatum;Gesamtkosten;Währung;Kunde;Artikelnummer;Menge;Stückkosten;Versanddatum;Sendungsnummer"""
+FR = """Numéro de commande;Date de commande;Coût total;Devise;Client;SKU;Quantité;Coût unitaire;Date d'expédition;
 Numéro de suivi"""
 KEYS = ("id", "placed_at", "paid", "currency", "buyer_name", "sku", "quantity", "price", "ship", "tracking_number")
 

@@ -888,3 +888,27 @@ def test_of_several_columns_one_is_enough(tmp_path):
         read(tmp_path, "id,at\n1,2026-01-01\n", told)
     with pytest.raises(UsageError, match="has no column 'b'"):
         read(tmp_path, "id,at,a\n1,2026-01-01,x\n", {**BASE, "order": {**BASE["order"], "group": {"template": "{a}{b}"}}})
+
+
+def test_rows_that_follow_a_rejected_one_are_not_taken_for_the_order_above(tmp_path):
+    content = "id,at,sku\n1,2026-01-01,a\n,,b\n,2026-01-05,c\n,,d\n2,2026-01-06,e\n,,f\n"
+    orders, rejected = read(tmp_path, content, {**BASE, "line": {"sku": "sku"}, "fill": ["id"]})
+    assert {one.order.number: [line.sku for line in one.lines] for one in orders} == {"1": ["a", "b"], "2": ["e", "f"]}
+    assert [one.line for one in rejected] == [4, 5]
+    assert "its number is empty, so that it was taken for a row of that order" in rejected[0].reason
+    assert rejected[1].reason == "follows line 4, which was rejected"
+
+
+def test_quantities_are_written_as_sums_are(tmp_path):
+    mapping = {**BASE, "line": {"sku": "sku", "quantity": "n"}, "decimal": ",", "delimiter": ";"}
+    (order,), rejected = read(tmp_path, "id;at;sku;n\n1;2026-01-01;a;3,00\n1;;b;1.000\n", mapping)
+    assert [(line.sku, line.quantity) for line in order.lines] == [("a", 3), ("b", 1)]
+    assert [(one.line, one.column, one.is_cell) for one in rejected] == [(3, "n", True)]
+
+
+def test_an_object_that_contradicts_is_rejected_once_for_all_its_lines(tmp_path):
+    orders = [{"id": 1, "at": at, "items": [{"sku": "a"}, {"sku": "b"}]} for at in ("2026-01-01", "2026-01-02")]
+    mapping = {**BASE, "lines": "items", "line": {"sku": "items.sku"}}
+    (order,), rejected = read(tmp_path, json.dumps(orders), mapping, name="f.json")
+    assert len(order.lines) == 2
+    assert [one.line for one in rejected] == [2]
