@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.firing import fire_due
 from engine.importing import import_orders
+from engine.known_orders import StoredOrders
 from engine.replay import arrival_of
 from engine.reporting import apply
 from inbound.files import columns_of
@@ -133,18 +134,18 @@ def shops(draw) -> list[Row]:
     return [row for number in range(count) for row in draw(orders(str(1000 + number)))]
 
 
-def export(folder: Path, rows: list[Row], now: float) -> OrderFile:
+def export(folder: Path, rows: list[Row], now: float, database=None) -> OrderFile:
     path = folder / f"export-{now}.csv"
     with path.open("w", newline="") as file:
         written = csv.DictWriter(file, COLUMNS)
         written.writeheader()
         written.writerows(told for row in rows if (told := row.on(now)))
-    return OrderFile(path, own_mapping(columns_of(path)), Orders())
+    return OrderFile(path, own_mapping(columns_of(path)), Orders(), marks=database and StoredOrders(database))
 
 
 def bring_in(database, folder: Path, rows: list[Row], now: float, kind: str) -> None:
     MADE[kind] += 1
-    done = import_orders(database, export(folder, rows, now), day(now), RULES)
+    done = import_orders(database, export(folder, rows, now, database), day(now), RULES)
     assert done.rejected == []
 
 

@@ -1,13 +1,20 @@
 import csv
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from engine.importing import import_orders
+from engine.known_orders import StoredOrders
 from engine.replay import Replayed, replay
 from inbound.mapping_document import load_mapping
 from inbound.orders import OrderFile
+from storage import cases, queries
+from storage.database import Database
+from storage.schema import upgrade
+from tests.factories import rules_of
 from tests.system.independent_reading import Reading
 from workflow.policy.policy import Orders, Policy
 
@@ -61,3 +68,43 @@ def test_the_real_orders_go_where_an_independent_reading_says(real_orders, until
     assert tally.reported == sum((reading.reported for reading in read), Counter())
     assert tally.refused == sum((reading.refused for reading in read), Counter())
     assert tally.exceptions == sum(reading.exceptions for reading in read)
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def mapped(folder, tmp_path, name, table):
+    path = tmp_path / f"{name}.toml"
+    path.write_text(table)
+    return folder / f"olist_{name}_dataset.csv", load_mapping(path)
+
+
+def test_the_files_of_a_real_shop_come_one_after_another_and_lines_and_sums_are_right_to_the_cent(real_orders, tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'olist.db'}")
+    upgrade(database)
+    stored, rules = StoredOrders(database), rules_of()
+    files = [
+        (real_orders / "olist_orders_dataset.csv", load_mapping(real_orders / "mapping.toml")),
+        mapped(real_orders, tmp_path, "order_items", "[order]\nid = 'order_id'\n[line]\nsku = 'product_id'\nprice = 'price'\n"),
+        mapped(
+            real_orders,
+            tmp_path,
+            "order_payments",
+            "[order]\nid = 'order_id'\npaid = { column = 'payment_value', sum = true }\n",
+        ),
+    ]
+    for path, mapping in files:
+        done = import_orders(database, OrderFile(path, mapping, Orders(), stored, stored), UNTIL, rules)
+        assert done.rejected == []
+    with database.read() as connection:
+        found = {one.case.order.number: one.case for one in cases.load(connection, queries.order_ids(connection)).values()}
+    lines, paid = Counter(), Counter()
+    for row in rows_of(real_orders / "olist_order_items_dataset.csv"):
+        lines[row["order_id"], row["product_id"], round(Decimal(row["price"]) * 100)] += 1
+    for row in rows_of(real_orders / "olist_order_payments_dataset.csv"):
+        paid[row["order_id"]] += round(Decimal(row["payment_value"]) * 100)
+    assert Counter((number, line.sku, line.price) for number, case in found.items() for line in case.lines) == lines
+    assert {number: case.paid for number, case in found.items() if case.paid is not None} == dict(paid)
+    database.close()
