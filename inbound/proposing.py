@@ -79,7 +79,8 @@ def _fits(name: str, path: Path) -> bool:
     mapping = load_mapping(ready.FOLDER / f"{name}.toml")
     try:
         columns = columns_of(path, mapping.layout)
-        if not columns:
+        lines = mapping.layout.lines
+        if not columns or (lines is not None and not any(name.startswith(f"{lines}.") for name in columns)):
             return False
         mapping.check_columns(columns, path)
     except UsageError:

@@ -24,5 +24,9 @@ def described() -> dict[str, str]:
         "dsers-csv": tr("DSers: orders to be placed by CSV; set time_zone in a copy"),
         "17track": tr("17TRACK: what happened to parcels (JSON)"),
         "aftership": tr("AfterShip: what happened to parcels (JSON)"),
+        "easypost": tr("EasyPost: what happened to parcels (JSON)"),
+        "parcelpanel": tr("ParcelPanel: what happened to parcels (JSON)"),
+        "ship24": tr("Ship24: what happened to parcels (JSON); set time_zone in a copy"),
+        "trackingmore": tr("TrackingMore: what happened to parcels (JSON); set time_zone in a copy"),
         "aliexpress-tracking": tr("AliExpress: notes on parcels, as order.tracking.get answers (JSON)"),
     }

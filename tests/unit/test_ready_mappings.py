@@ -115,6 +115,22 @@ def test_the_two_reports_of_a_seller_centre_make_orders_with_their_lines():
             ],
         ),
         (
+            "easypost",
+            "easypost_tracker_updated.json",
+            [("deliver", "2026-11-20T09:31", {"tracking_number": "EZ1000000001"})],
+        ),
+        (
+            "parcelpanel",
+            "parcelpanel_v2.json",
+            [("note_transit", "2026-11-10T10:20", {"tracking_number": "LP00990011223", "status": "Held by customs"})],
+        ),
+        ("ship24", "ship24.json", [("hold", "2026-11-10T10:20", {"tracking_number": "LP00990011223", "wants": "processing"})]),
+        (
+            "trackingmore",
+            "trackingmore_v4.json",
+            [("hold", "2026-11-10T10:20", {"tracking_number": "LP00990011223", "wants": "processing"})],
+        ),
+        (
             "aliexpress-tracking",
             "aliexpress_tracking_get_response.json",
             [("note_transit", "2026-11-02T09:15", {"tracking_number": "LP00990011223", "status": "Shipping update"})],
@@ -122,7 +138,8 @@ def test_the_two_reports_of_a_seller_centre_make_orders_with_their_lines():
     ],
 )
 def test_events_of_carriers_are_reports_of_the_orders_that_have_the_parcel(name, file, reports):
-    (incoming,) = read(name, file)
+    zone = {"time_zone": "Europe/Berlin"} if "# time_zone = " in ready.path_of(name).read_text() else {}
+    (incoming,) = read(name, file, **zone)
     assert told(incoming) == reports
 
 
