@@ -179,7 +179,7 @@ INPUTS: tuple[Hostile, ...] = (
     Hostile(
         "the same order in another file, with another sum",
         KEPT,
-        "1 report kept as exceptions for you: aftersales exceptions",
+        "1 report kept for you as exceptions: aftersales exceptions",
         {"x.csv": (HEAD + GOOD).encode(), "y.csv": (HEAD + GOOD.replace("25.90", "1")).encode()},
         orders=1,
         then=show("import", "y.csv"),
