@@ -11,7 +11,8 @@ from engine.halves import in_halves
 from engine.outcomes import Tally
 from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
-from inbound.orders import Incoming, OrderFile
+from inbound.order_rows import Incoming
+from inbound.orders import OrderFile
 from inbound.rejections import Rejection
 from language import tr
 from storage import cases, imports, queries

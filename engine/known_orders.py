@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from inbound.orders import Known
+from inbound.order_rows import Known
 from storage import imports, known_orders
 from storage.cases import Identity
 from storage.database import Database

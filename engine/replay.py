@@ -12,7 +12,8 @@ from engine.counting import Counting
 from engine.outcomes import Arrival, Tally
 from engine.reporting import apply
 from engine.rules import rules_in_force
-from inbound.orders import SOURCE, Incoming, OrderFile
+from inbound.order_rows import SOURCE, Incoming
+from inbound.orders import OrderFile
 from inbound.rejections import Rejection
 from storage.database import Database
 from storage.scratch import create_tables

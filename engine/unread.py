@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.unit_of_work import UnitOfWork
-from inbound.orders import Incoming
+from inbound.order_rows import Incoming
 from storage import attention, cases, imports
 from storage.cases import Identity
 from workflow.policy.policy import Rules

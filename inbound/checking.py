@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from inbound.files import read_rows
 from inbound.header_names import plain
 from inbound.mapping import Mapping
-from inbound.orders import Incoming, OrderFile
+from inbound.order_rows import Incoming
+from inbound.orders import OrderFile
 from inbound.rejections import Rejection
 from inbound.sources import all_met
 from language import counted, tr

@@ -9,7 +9,8 @@ import pytest
 from inbound.files import columns_of
 from inbound.mapping import own_mapping
 from inbound.mapping_document import MappingError, parse_mapping
-from inbound.orders import Known, OrderFile
+from inbound.order_rows import Known
+from inbound.orders import OrderFile
 from workflow.case.case import Order
 from workflow.errors import UsageError
 from workflow.policy.policy import Orders

@@ -11,7 +11,8 @@ from inbound import json_files
 from inbound.files import read_rows
 from inbound.mapping import own_mapping
 from inbound.mapping_document import load_mapping, parse_mapping
-from inbound.orders import Known, OrderFile
+from inbound.order_rows import Known
+from inbound.orders import OrderFile
 from inbound.rows import Layout
 from tests.unit.workbooks import write_workbook
 from workflow.case.case import Order

@@ -8,7 +8,8 @@ import pytest
 
 from inbound import ready
 from inbound.mapping_document import load_mapping, parse_mapping
-from inbound.orders import Known, OrderFile
+from inbound.order_rows import Known
+from inbound.orders import OrderFile
 from workflow.case.case import Order
 from workflow.policy.policy import Orders
 
