@@ -40,9 +40,10 @@ class Column:
 
 
 class Findings:
-    """What a file has: its columns, which of them is which fact (`column_of`), and how dates (`times`) and sums (`money`) are written.
+    """What a file has: its columns, which of them is which fact (`column_of`), and how dates and sums are written.
 
-    Dates later than `now` prove a reading wrong. A file `by_parcel` has no numbers of orders, but of parcels.
+    `times` and `money` say that of each fact that is one. Dates later than `now` prove a reading wrong. A file `by_parcel` has
+    no numbers of orders, but of parcels.
 
     Raises:
         UsageError: the file cannot be read.
