@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from admin.options import JSON, Instant, InstantOrDuration
+from admin.options import JSON, Choice, Instant, InstantOrDuration
 from admin.output import fields_of, print_json, print_wrapped
 from admin.tables import print_rows
 from engine.views import Filter, Page
@@ -23,7 +23,7 @@ _FILTERS = (
     click.option(
         "--state",
         "states",
-        type=click.Choice(STATE_NAMES),
+        type=Choice(STATE_NAMES),
         multiple=True,
         help="Only where the order is in this state (repeatable)",
     ),

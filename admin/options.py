@@ -15,6 +15,7 @@ from admin.plans import shown_at
 from inbound.times import BadInstant, read_instant
 from language import tr
 from workflow.policy.durations import Duration
+from workflow.suggestions import nearest
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 
@@ -84,6 +85,16 @@ class Zone(click.ParamType[ZoneInfo]):
             return value if isinstance(value, ZoneInfo) else ZoneInfo(value)
         except (ValueError, KeyError, OSError):
             self.fail(tr("{value!r} is not a time zone: write one such as Asia/Shanghai", value=value), param, ctx)
+
+
+class Choice(click.Choice[str]):
+    """One of some words; a mistyped one is told the nearest."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return what is wrong with a value."""
+        near = nearest(str(value), map(str, self.choices))
+        said = super().get_invalid_choice_message(value, ctx)
+        return f"{said} {tr('Did you mean {near}?', near=near)}" if near else said
 
 
 class Note(click.ParamType[str]):

@@ -148,7 +148,8 @@ def _print_table(names: Sequence[str], cells: Sequence[Sequence[Cell]], widths: 
 def _print_blocks(names: Sequence[str], cells: Sequence[Sequence[Cell]], width: int, heads: int) -> None:
     for row in cells:
         heading = "  ".join(row[:heads])
-        click.secho(f"{names[0]} {heading}" if row[0].right else heading, bold=True)
+        for line in wrapped(f"{names[0]} {heading}" if row[0].right else heading, width):
+            click.secho(line, bold=True)
         told = "; ".join(f"{name}: {cell}" for name, cell in zip(names[heads:], row[heads:], strict=True) if cell)
         for line in wrapped(told, width - GAP):
             click.echo(f"{' ' * GAP}{line}")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from engine.answering import list_decisions, yes_in_words
 from engine.views import Filter, Source
 from language import counted, tr
-from storage import cases, lists, overview
+from storage import cases, heartbeats, lists, overview
 from storage.database import reading
 from workflow.arguments import argument
 from workflow.case import claims
@@ -56,13 +56,20 @@ class Day:
 class Today:
     """What needs a person, most urgent first, whether there is more than was read, and the deadlines of the next days.
 
-    `provisional` counts the deadlines in years whose working days are not announced yet.
+    `provisional` counts the deadlines in years whose working days are not announced yet; `held` the effects that are held until
+    a person goes live, a thousand at most; `watched` says whether a daemon has shown a sign of life lately.
     """
 
     items: Sequence[Item]
     has_more: bool
     days: Sequence[Day]
     provisional: int
+    held: int = 0
+    watched: bool = True
+
+
+SIGN_OF_LIFE = timedelta(minutes=15)
+"""A daemon that has given no sign for so long is not counted on."""
 
 
 def today(source: Source, at: datetime, rules: Rules, zone: ZoneInfo, shops: Sequence[str] = ()) -> Today:
@@ -83,11 +90,12 @@ def today(source: Source, at: datetime, rules: Rules, zone: ZoneInfo, shops: Seq
             _exceptions(connection, shops),
         ]
         days = [*_days(connection, at, zone, shops)]
-        provisional = overview.count_provisional(connection)
+        provisional, held = overview.count_provisional(connection), overview.count_held(connection)
+        watched = any(one["last_tick"] > at - SIGN_OF_LIFE for one in heartbeats.alive(connection))
     asked = {item.order for item in found[0]}
     others = (item for items in found[1:] for item in items if item.kind != "claim" or item.order not in asked)
     items = sorted([*found[0], *others], key=_urgency)
-    return Today(items, any(len(some) >= READ_AT_MOST for some in found), days, provisional)
+    return Today(items, any(len(some) >= READ_AT_MOST for some in found), days, provisional, held, watched)
 
 
 def _urgency(item: Item) -> tuple[bool, float, float, float]:

@@ -208,14 +208,16 @@ def _plain_sum(written: str, code: str, decimal: str) -> str:
     """
     found = _SUM.fullmatch(written)
     if found is None:
-        raise BadCell(tr("{written!r} is not a sum, or is one below nothing", written=written[:40]))
+        if re.match(r"\D*-|\(.*\)$", written):
+            raise BadCell(tr("{written!r} is below nothing, and no sum of an order is", written=written[:40]))
+        raise BadCell(tr("{written!r} is not a sum", written=written[:40]))
     around = f"{found['before']} {found['after']}"
     others = {one for one in _CODE.findall(around.upper()) if one != code and _is_currency(one)}
     if others:
         raise BadCell(tr("{written!r} is not in {code}", written=written[:40], code=code))
     whole, _, decimals = found["number"].strip().partition(decimal)
     if not _names_a_currency(around) or not (decimals or "0").isdecimal():
-        raise BadCell(tr("{written!r} is not a sum, or is one below nothing", written=written[:40]))
+        raise BadCell(tr("{written!r} is not a sum", written=written[:40]))
     groups = re.split(r"[.,'’ \u00a0\u202f]", whole)
     if (len(groups) > 1 and any(len(one) != 3 for one in groups[1:])) or len(groups[0]) > 3 < len(whole) != len(groups[0]):
         raise BadCell(tr("{written!r} does not have {decimal!r} before its decimals", written=written[:40], decimal=decimal))

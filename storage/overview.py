@@ -77,6 +77,13 @@ def count_deadlines(connection: Connection, begin: datetime | None, end: datetim
     return {row[0]: row[1] for row in connection.execute(query.group_by(t.c.trigger))}
 
 
+def count_held(connection: Connection) -> int:
+    """Count the effects that are held until a person goes live; a thousand of them are many."""
+    e = table_of(EffectRow)
+    held = select(e.c.id).where(e.c.status == EffectStatus.held).limit(1_000).subquery()
+    return int(connection.execute(select(func.count()).select_from(held)).scalar_one())
+
+
 def count_provisional(connection: Connection) -> int:
     """Count the running timers whose year's working days are not announced yet."""
     t = table_of(TimerRow)

@@ -45,6 +45,7 @@ def resolve_id(connection: Connection, identity: str) -> int:
     whole = [row for row in rows if f"{row.shop}/{row.number}".lower() == identity.lower()]
     rows = whole if len(whole) == 1 else rows  # a number of another shop may look like the name of this order
     rows = rows or _named(connection, identity, lambda number: [number.removeprefix("#"), f"#{number}"])
+    rows = rows or _written_otherwise(connection, identity)
     if not rows:
         near = get_close_matches(identity.rpartition("/")[2], _numbers_like(connection, identity), n=3, cutoff=0.6)
         listed = tr("did you mean {near}?", near=" or ".join(near)) if near else tr("`aftersales orders` lists them")
@@ -76,6 +77,17 @@ def _named(connection: Connection, identity: str, ways: Callable[[str], list[str
     same: ColumnElement[bool] = o.c.number.in_(ways(identity))
     if slash:
         same = or_(same, (func.lower(o.c.shop) == shop.lower()) & o.c.number.in_(ways(number)))
+    return connection.execute(select(o.c.id, o.c.shop, o.c.number).where(same)).all()
+
+
+def _written_otherwise(connection: Connection, identity: str) -> Sequence[Any]:
+    """Return id, shop and number of the orders whose number is that one in other letters, small or large."""
+    o = table_of(OrderRow)
+    whole, number = func.lower(o.c.number), identity.lower()
+    shop, slash, rest = number.partition("/")
+    same: ColumnElement[bool] = whole == number
+    if slash:
+        same = or_(same, (func.lower(o.c.shop) == shop) & (whole == rest))
     return connection.execute(select(o.c.id, o.c.shop, o.c.number).where(same)).all()
 
 

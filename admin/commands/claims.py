@@ -9,6 +9,7 @@ import click
 from admin.app import App, now
 from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
+from admin.options import Choice
 from admin.tables import overdue
 from engine import views
 from engine.views import ClaimSummary, Filter
@@ -24,7 +25,7 @@ OF_ONE_ORDER: dict[str, str] = {
 
 
 @click.group("claims", cls=LazyGroup, module="admin.commands.claim_detail", described=OF_ONE_ORDER, invoke_without_command=True)
-@click.option("--status", type=click.Choice((*map(str, ClaimStatus), "all")), default="open", show_default=True)
+@click.option("--status", type=Choice((*map(str, ClaimStatus), "all")), default="open", show_default=True)
 @list_options("the claim was opened")
 @click.pass_context
 def claims_command(

@@ -6,7 +6,7 @@ import click
 
 from admin.app import App, now, on_terminal, person
 from admin.consequences import caused, flagged, moved
-from admin.options import InstantOrDuration
+from admin.options import Choice, InstantOrDuration
 from admin.output import print_wrapped
 from admin.text import safe
 from engine.answering import Answered, decide, standing, yes_in_words
@@ -27,7 +27,7 @@ MEANINGS = {
 
 @click.command("decide")
 @click.argument("identity", metavar="ID")
-@click.argument("way", metavar="[yes|next|refund|stay]", type=click.Choice([*map(str, Way)]), required=False)
+@click.argument("way", metavar="[yes|next|refund|stay]", type=Choice([*map(str, Way)]), required=False)
 @click.option("--decision", "number", type=click.IntRange(min=1), help="Only if it is the decision with this number")
 @click.option("--until", type=InstantOrDuration(), help="With stay: it sleeps until this instant, or for 2d, 36h, …")
 @click.option("--reason", help="Why; it is kept in the history")

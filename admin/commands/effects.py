@@ -10,6 +10,7 @@ from admin.app import App
 from admin.effect_summary import effect_summary
 from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
+from admin.options import Choice
 from admin.tables import wrong
 from engine import views
 from engine.views import EffectSummary, Filter
@@ -26,7 +27,7 @@ DECISIONS: dict[str, str] = {
 KIND = click.option(
     "--kind",
     "kinds",
-    type=click.Choice([effect.kind for effect in EFFECTS]),
+    type=Choice([effect.kind for effect in EFFECTS]),
     multiple=True,
     metavar="KIND",
     help="Only this kind (repeatable)",
@@ -38,7 +39,7 @@ KIND = click.option(
 )
 @click.option("--order", "identity", help="Only those of this order")
 @click.option(
-    "--status", "statuses", type=click.Choice([*EffectStatus]), multiple=True, help="Only those in this status (repeatable)"
+    "--status", "statuses", type=Choice([*EffectStatus]), multiple=True, help="Only those in this status (repeatable)"
 )
 @KIND
 @list_options("the effect was caused")

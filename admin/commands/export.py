@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import click
 
 from admin.app import App
+from admin.options import Choice
 from admin.output import iso, new_file, print_wrapped, refuse_existing
 from engine.health import histories
 from language import counted, tr
@@ -39,7 +40,7 @@ FORMATS = ("csv", "events")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=Choice(FORMATS),
     default="csv",
     show_default=True,
     help="csv: every column; events: case, activity, timestamp, resource",

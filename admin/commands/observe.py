@@ -20,8 +20,9 @@ def observe_command() -> None:
 @observe_command.command("end")
 @click.option("--shop", help="Only the observed orders of this shop")
 @click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--dry-run", is_flag=True, help="Only say what would leave")
 @click.pass_context
-def end_command(ctx: click.Context, shop: str | None, yes: bool) -> None:
+def end_command(ctx: click.Context, shop: str | None, yes: bool, dry_run: bool) -> None:
     """Go live, after showing what will leave.
 
     The held effects of observed orders go on as the policy says; after a restore timers fire and messages leave again.
@@ -38,6 +39,8 @@ def end_command(ctx: click.Context, shop: str | None, yes: bool) -> None:
         _print_restored(held(database, now()))
     if waits.orders:
         _print_observed(waits)
+    if dry_run:
+        return
     if not yes:
         click.confirm(tr("Go live?"), abort=True)
     ended = end_observation(database, shop, policy, person(), now())

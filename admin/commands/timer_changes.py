@@ -10,7 +10,7 @@ import click
 
 from admin.app import App, now, on_terminal, person
 from admin.commands.timers import CHANGES, TRIGGER
-from admin.options import InstantOrDuration
+from admin.options import Choice, InstantOrDuration
 from admin.output import print_wrapped
 from admin.plans import check_plan, plan_of, planned, shown_at
 from admin.tables import print_rows
@@ -76,7 +76,7 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--route",
         "routes",
-        type=click.Choice(("domestic", "international")),
+        type=Choice(("domestic", "international")),
         multiple=True,
         help="Those of orders of this route (repeatable)",
     )

@@ -10,6 +10,7 @@ import click
 from admin.app import App, now
 from admin.lazy import LazyGroup
 from admin.lists import Paging, list_options, print_page
+from admin.options import Choice
 from admin.output import print_json, print_wrapped
 from admin.tables import Cell, overdue, print_rows, wrong
 from engine import views
@@ -29,7 +30,7 @@ CHANGES: dict[str, str] = {
 TRIGGER = click.option(
     "--trigger",
     "triggers",
-    type=click.Choice([clock.trigger for clock in CLOCKS]),
+    type=Choice([clock.trigger for clock in CLOCKS]),
     multiple=True,
     metavar="CLOCK",
     help="Only those of this clock: urge, reroute, … (repeatable)",
@@ -41,12 +42,12 @@ TRIGGER = click.option(
 @TRIGGER
 @click.option(
     "--status",
-    type=click.Choice(("running", "pending", "paused", "waiting", "fired", "cancelled", "failed", "all")),
+    type=Choice(("running", "pending", "paused", "waiting", "fired", "cancelled", "failed", "all")),
     default="running",
     show_default=True,
     help="running: pending, paused and waiting (for a decision)",
 )
-@click.option("--by", type=click.Choice(("day",)), help="Count the deadlines of each day, instead of listing them")
+@click.option("--by", type=Choice(("day",)), help="Count the deadlines of each day, instead of listing them")
 @list_options("the timer is due")
 @click.pass_context
 def timers_command(

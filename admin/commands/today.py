@@ -28,7 +28,7 @@ def today_command(ctx: click.Context, shops: tuple[str, ...], limit: int, as_jso
         items = [fields_of(one) for one in found.items[:limit]]
         print_json(
             {"items": items, "count": len(found.items), "more": found.has_more, "days": days}
-            | {"provisional": found.provisional}
+            | {"provisional": found.provisional, "held": found.held, "daemon": found.watched}
         )
         return
     _print_items(app, found, limit)
@@ -74,6 +74,11 @@ def _print_days(app: App, found: Today) -> None:
     if found.provisional:
         what = counted(found.provisional, "deadline")
         print_wrapped(tr("{what} in a year whose working days are not announced yet: aftersales timers", what=what))
+    if found.held:
+        effects = counted(found.held, "effect is", "effects are")
+        print_wrapped(tr("\n{effects} held until you go live: aftersales observe end", effects=effects))
+    if not found.watched and any(day.date is None for day in found.days):
+        print_wrapped(tr("\nNo daemon runs: what is overdue fires with aftersales run, or once with aftersales once"))
 
 
 def _wrapped(text: str, indent: int = 2) -> list[str]:

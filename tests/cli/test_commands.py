@@ -149,7 +149,7 @@ def test_today_says_what_needs_you_each_with_the_command_that_answers_it(undecid
     assert "  aftersales decide main/7\n" in said
     assert "\nDeadlines\n" in said
     told = undecided("today", "--json").json
-    assert told.keys() == {"items", "count", "more", "days", "provisional"}
+    assert told.keys() == {"items", "count", "more", "days", "provisional", "held", "daemon"}
     (one,) = [item for item in told["items"] if item["kind"] == "decision"]
     assert one.keys() == {"kind", "order", "what", "command", "since", "until", "amount", "currency"}
     assert undecided("today", "--shop", "MAIN").out == said
@@ -907,3 +907,31 @@ def test_ready_mappings_are_listed_shown_and_taken_by_name(run, tmp_path):
     assert "shipped" in run("show", "#1").out
     assert "did you mean shopify-csv?" in run("import", "f.csv", "--mapping", "shopify-cvs").out
     assert "cannot be read" in run("import", "f.csv", "--mapping", "mine.toml").out
+
+
+def test_a_mistyped_word_of_an_option_is_told_the_nearest(shop):
+    assert "Did you mean shipped?" in shop("orders", "--state", "shiped").out
+    assert "Did you mean urge?" in shop("timers", "--trigger", "urg").out
+    assert "Did you mean" not in shop("orders", "--state", "xyz").out
+
+
+def test_a_number_is_found_in_small_letters_too(run, tmp_path):
+    (tmp_path / "f.csv").write_text("id,placed_at\nDE-1,2026-11-20T09:00Z\nDE-2,2026-11-20T09:00Z\nde-2,2026-11-20T09:00Z\n")
+    run("import", "f.csv")
+    assert "Order main/DE-1 is placed" in run("explain", "de-1").out
+    assert "Order main/DE-1 is placed" in run("explain", "MAIN/de-1").out
+    assert "Order main/de-2 is placed" in run("explain", "de-2").out
+    assert "is the number of several orders" in run("explain", "De-2").out
+
+
+def test_today_says_what_is_held_and_that_no_daemon_runs(run, tmp_path):
+    (tmp_path / "f.csv").write_text("id,placed_at\n1,2026-11-20T09:00Z\n")
+    run("import", "f.csv", "--observe")
+    assert "No daemon runs: what is overdue fires with aftersales run" in run("today").out
+    run("once")
+    said = run("today", "--json").json
+    assert (said["daemon"], said["held"] > 0) == (False, True)
+    assert "held until you go live: aftersales observe end" in run("today").out
+    shown = run("observe", "end", "--dry-run")
+    assert (shown.code, "1 order observed" in shown.out) == (0, True)
+    assert run("today", "--json").json["held"] == said["held"]
