@@ -107,7 +107,12 @@ def print_summary(summary: dict[str, object]) -> None:
         if isinstance(value, dict):
             value = ", ".join(f"{key} {count}" for key, count in value.items())
         if value or name not in MAY_BE_NOTHING:
-            print_wrapped(f"{padded(tr(name.replace('_', ' ')), 18, right=True)}  {value}")
+            label = tr(LABELS.get(name, name.replace("_", " ")))
+            print_wrapped(f"{padded(label, 18, right=True)}  {value}")
+
+
+LABELS = {"duplicates": "repeated reports", "rounded": "sums rounded", "unchanged": "orders unchanged"}
+"""How counts are called where their name in JSON does not say what they count."""
 
 
 def print_rejections(rejected: Sequence[Rejection], left_out: Sequence[Rejection]) -> None:

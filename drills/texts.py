@@ -94,7 +94,7 @@ def _constants() -> Iterator[str]:
     yield from (field.help for fields in FIELDS.values() for field in fields.values())
     yield from (*decide.MEANINGS.values(), *exception_decisions.BECAME.values(), *observe.BECOMES.values())
     yield from (*policy.SIDES.values(), *timer_changes.PAST_TENSE.values(), *(what for _, what in demo.NEXT))
-    yield from (name.replace("_", " ") for name in order_files.COUNTED)
+    yield from (order_files.LABELS.get(name, name.replace("_", " ")) for name in order_files.COUNTED)
     yield from ("shop", "supplier")
     yield from (*claim_detail.PREVIEWED, *check.LEVELS)
     for part, columns in show.PARTS.items():

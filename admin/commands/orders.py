@@ -39,7 +39,12 @@ def orders_command(
     def cells(one: OrderSummary) -> Sequence[Any]:
         person = (
             ", ".join(
-                word for word in (one.decision and tr("to decide: {decision}", decision=one.decision), one.attention) if word
+                word
+                for word in (
+                    one.decision and tr("to decide: {decision}", decision=one.decision),
+                    (one.attention or "").replace(",", ", "),
+                )
+                if word
             )
             or None
         )
