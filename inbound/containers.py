@@ -110,8 +110,7 @@ def sheet_records(raw: BinaryIO, sheet: str | None) -> Iterator[tuple[int, list[
         book = CalamineWorkbook.from_filelike(cast(Any, raw))
         names = [sheet] if sheet is not None else book.sheet_names
         found = next((one for one in map(book.get_sheet_by_name, names) if one.height), None)
-        start = found.start[0] if found is not None and found.start else 0
-        for number, values in enumerate(found.iter_rows() if found is not None else (), start + 1):
+        for number, values in enumerate(found.iter_rows() if found is not None else (), 1):
             yield number, [_as_text(value) for value in values]
     except PasswordError:
         raise ValueError(tr("it is locked by a password: save it without one")) from None

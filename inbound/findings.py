@@ -30,6 +30,10 @@ _INDEXED = re.compile(r"(?P<before>.*?)\.(?P<number>\d+)\.(?P<after>.*)")
 """A path of JSON into one object of a list."""
 
 
+_FEW, _SHARE = 3, 0.2
+"""A reading of dates is wrong if so many rows, and so large a part of them, make no sense by it; less may be mistakes."""
+
+
 @dataclass(slots=True)
 class Column:
     """A column of the file: how often each cell that says something is there, and each word for nothing."""
@@ -207,21 +211,25 @@ class Findings:
             way for way in (DAY_FIRST, MONTH_FIRST) if all(way in times.ways for times in self.times.values() if times.ways)
         ]
         if len(ways) == 2:
-            ways = [way for way in ways if self._is_in_turn(way)] or ways
+            wrong = {way: self._out_of_turn(way) for way in ways}
+            rows = sum(1 for row in self._rows if row.get(self.column_of.get("order.placed_at", "")))
+            if 0 in wrong.values() and max(wrong.values()) >= max(_FEW, _SHARE * rows):
+                ways = [way for way in ways if not wrong[way]]
         return ways[0] if len(ways) == 1 else None
 
-    def _is_in_turn(self, way: str) -> bool:
-        """Say whether no date is ahead of now, and nothing is shipped before it is placed, or arrives before it is."""
-        latest = self._now + timedelta(days=1)
+    def _out_of_turn(self, way: str) -> int:
+        """Count the rows with a date ahead of now, or that are shipped before they were placed, or arrive before that."""
+        latest, count = self._now + timedelta(days=1), 0
         turn = [fact for fact in ("order.placed_at", "ship.at", "deliver.at") if fact in self.times]
         for row in self._rows:
             before: datetime | None = None
             for fact in turn:
                 at = _instant(row.get(self.column_of[fact], ""), read_in(self.times[fact], way))
                 if at is not None and (at > latest or (before is not None and at < before - timedelta(days=1))):
-                    return False
+                    count += 1
+                    break
                 before = at or before
-        return True
+        return count
 
     def is_total(self, fact: str) -> bool:
         """Say whether what is called a price proves to be that of all pieces: only so the lines come to what the order does."""

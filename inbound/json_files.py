@@ -60,6 +60,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
 """Reads every number as its own text, so that nothing is rounded."""
+_OF_NUMBERS = "0123456789.eE+-"
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -100,7 +101,9 @@ class _Document:
         while self._next() != "}":
             key = self._value()
             self._expect(":")
-            if key == name and not found:
+            if key == name and found:
+                raise ValueError(tr("an object names {doubled!r} twice", doubled=key))
+            if key == name:
                 found = True
                 if rest:
                     yield from self._wrapped((rest,))
@@ -151,7 +154,8 @@ class _Document:
                 if self._more():
                     continue
                 raise ValueError(tr("is not JSON: {error} at its character {where}", error=error.msg, where=where)) from None
-            if end < len(self._text) or not self._more():  # a number at the end of what was read may go on
+            may_go_on = not self._text[end:].strip(_OF_NUMBERS) and self._text[self._at] not in '"[{'
+            if not may_go_on or not self._more():  # a number at the end of what was read may go on
                 self._at = end
                 return value
 

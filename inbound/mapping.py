@@ -104,8 +104,10 @@ class Mapping:
     def _is_not_missed(self, name: str, have: Set[str]) -> bool:
         """Say whether a column may be absent: it is inside what is empty in this file, as where no object has lines."""
         lines = f"{self.layout.lines}."
-        has_lines = any(one.startswith(lines) for one in have)
-        return _may_be_inside(name, have) or (name.startswith(lines) and not has_lines)
+        if self.layout.lines is not None and name.startswith(lines):
+            inside = {one.removeprefix(lines) for one in have if one.startswith(lines)}
+            return not inside or _may_be_inside(name.removeprefix(lines), inside)
+        return _may_be_inside(name, have)
 
     def check_columns(self, columns: Counter[str], file: Path) -> None:
         """Check that the file has every column that the mapping names, once.
@@ -137,11 +139,12 @@ class Mapping:
 
 
 def _may_be_inside(name: str, have: Set[str]) -> bool:
-    """Say whether a path of JSON leads through what is there, but empty in this file, or a list with fewer objects."""
+    """Say whether a path of JSON leads into what is empty in the whole file, or into a list: that may have other objects."""
     parts = name.split(".")
     for count in range(1, len(parts)):
         outer = ".".join(parts[:count])
-        if outer in have or (parts[count].isdecimal() and any(one.startswith(f"{outer}.") for one in have)):
+        has_more = any(one.startswith(f"{outer}.") for one in have)
+        if (outer in have and not has_more) or (has_more and parts[count].isdecimal()):
             return True
     return False
 

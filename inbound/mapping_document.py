@@ -63,26 +63,26 @@ def parse_mapping(table: dict[str, Any]) -> Mapping:
 
     """
     _known("", table, TOP_LEVEL)
-    empty = _empty("empty", table.get("empty"))
+    empty, decimal = _empty("empty", table.get("empty")), _decimal("decimal", table.get("decimal"))
     named = dict(_table(table, "order"))
     tracking = _source("order.tracking_number", named.pop("tracking_number"), empty) if "tracking_number" in named else None
     order = _sources("order", named, ORDER_FIELDS, empty)
     _check_identity(order, tracking)
     line = dict(_table(table, "line"))
-    line_when = _conditions("line.when", line.pop("when", {}))
+    line_when = _conditions("line.when", line.pop("when", {}), decimal)
     if "price" in line and "total" in line:
         raise MappingError("line.total", tr("[line] must say one of price (of a piece) and total (of all pieces of the line)"))
     return Mapping(
         order=order,
         line=_sources("line", line, LINE_FIELDS, empty),
-        reports=tuple(_reports(_table(table, "reports"), empty)),
+        reports=tuple(_reports(_table(table, "reports"), empty, decimal)),
         tracking_number=tracking,
         summed=frozenset(_summed(named)),
-        when=_conditions("when", table.get("when", {})),
+        when=_conditions("when", table.get("when", {}), decimal),
         line_when=line_when,
         zone=_zone("time_zone", table.get("time_zone")),
         time_formats=_formats("time_format", table.get("time_format")),
-        decimal=_decimal("decimal", table.get("decimal")),
+        decimal=decimal,
         layout=_layout(table),
     )
 
@@ -268,13 +268,13 @@ def _formats(location: str, value: Any) -> tuple[str, ...]:
     return formats
 
 
-def _conditions(location: str, table: Any) -> tuple[Condition, ...]:
+def _conditions(location: str, table: Any, decimal: str | None) -> tuple[Condition, ...]:
     if not isinstance(table, dict):
         raise MappingError(location, tr("[{location}] must be a table of columns and what they must say", location=location))
-    return tuple(_condition(location, column.strip(), wanted) for column, wanted in table.items())
+    return tuple(_condition(location, column.strip(), wanted, decimal) for column, wanted in table.items())
 
 
-def _condition(location: str, column: str, wanted: Any) -> Condition:
+def _condition(location: str, column: str, wanted: Any, decimal: str | None) -> Condition:
     if not isinstance(wanted, dict):
         return Condition(column, among=_among(wanted))
     _known(f"{location}.{column}", wanted, CONDITION)
@@ -293,7 +293,7 @@ def _condition(location: str, column: str, wanted: Any) -> Condition:
                 column=column,
             ),
         )
-    return Condition(column, None, _among(wanted["not"]) if "not" in wanted else frozenset(), filled, above)
+    return Condition(column, None, _among(wanted["not"]) if "not" in wanted else frozenset(), filled, above, decimal)
 
 
 def _among(wanted: Any) -> frozenset[str]:
@@ -301,7 +301,7 @@ def _among(wanted: Any) -> frozenset[str]:
     return frozenset((str(one).lower() if isinstance(one, bool) else str(one).strip().lower()) for one in words)
 
 
-def _reports(table: dict[str, Any], empty: frozenset[str]) -> Iterable[ReportSource]:
+def _reports(table: dict[str, Any], empty: frozenset[str], decimal: str | None) -> Iterable[ReportSource]:
     triggers = [trigger for trigger in FIELDS if trigger != "place" and trigger not in PERSONS_ALONE]
     for trigger, entries in table.items():
         location = f"reports.{trigger}"
@@ -315,10 +315,10 @@ def _reports(table: dict[str, Any], empty: frozenset[str]) -> Iterable[ReportSou
                 location, tr("[reports.{trigger}] is not a report{hint}", trigger=trigger, hint=did_you_mean(trigger, triggers))
             )
         for entry in entries if isinstance(entries, list) else [entries]:
-            yield _report(trigger, entry, empty)
+            yield _report(trigger, entry, empty, decimal)
 
 
-def _report(trigger: str, entry: Any, empty: frozenset[str]) -> ReportSource:
+def _report(trigger: str, entry: Any, empty: frozenset[str], decimal: str | None) -> ReportSource:
     location = f"reports.{trigger}"
     if not isinstance(entry, dict) or "at" not in entry:
         raise MappingError(location, tr("[{location}] must be a table that says which column is 'at'", location=location))
@@ -331,7 +331,7 @@ def _report(trigger: str, entry: Any, empty: frozenset[str]) -> ReportSource:
             )
     fields = {name: _source(f"{location}.{name}", entry[name], empty) for name in FIELDS[trigger] if name in entry}
     key = _source(f"{location}.key", entry["key"], empty) if "key" in entry else None
-    when = _conditions(f"{location}.when", entry.get("when", {}))
+    when = _conditions(f"{location}.when", entry.get("when", {}), decimal)
     return ReportSource(trigger, _source(f"{location}.at", entry["at"], empty), key, when, fields)
 
 

@@ -110,8 +110,9 @@ class OrderReader:
         return replace(order, unread=unread) if unread else order, rejections
 
     def _with_sum(self, order: Incoming, name: str, rows: list[Row], rejections: list[Rejection]) -> Incoming:
-        """Return an order with an amount that is the sum of its rows; if one of them cannot be read, it is not known."""
-        source, total, is_known = self._mapping.order[name], None, True
+        """Return an order with an amount that is the sum of its rows; if one of them was not taken, it is not known."""
+        source, total = self._mapping.order[name], None
+        is_known = all(one.is_cell or one.trigger for one in rejections)
         read = self._money(source, order.order.currency)
         for row in rows:
             try:

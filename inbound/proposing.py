@@ -1,6 +1,5 @@
 """A mapping proposed for a file, with its reasons, and with questions where the file proves nothing."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -73,8 +72,8 @@ class _Writer:
         told = (self._events,) if self._found.by_parcel else (self._order, self._lines, self._reports, self._cancelled)
         body = [write() for write in told]
         head = self._head()
-        title = tr("# Proposed for {file}: read it, answer what is asked, and try it with", file=self._file)
-        check = f"#   aftersales mapping check {self._file} --mapping THIS.toml"
+        title = tr("# Proposed for {file}: read it, answer what is asked, and try it with", file=_said(self._file))
+        check = f"#   aftersales mapping check {_said(self._file)} --mapping THIS.toml"
         return Proposal("\n".join((title, check, *(part for part in (head, *body, self._not_read()) if part))), self._questions)
 
     def _head(self) -> str:
@@ -196,7 +195,7 @@ class _Writer:
             if key in ("price", "sale") and self._found.is_total(fact):
                 lines_come_to = tr("the lines come to the sum of the order only if it is that of all pieces")
                 if key == "sale":
-                    lines.append(f"# {name}: {lines_come_to}; {tr('sale is that of one piece')}")
+                    lines.append(f"# {_said(name)}: {lines_come_to}; {tr('sale is that of one piece')}")
                     continue
                 key, reason = "total", lines_come_to
             if key in ("price", "total"):
@@ -213,7 +212,7 @@ class _Writer:
         for trigger in ("ship", "deliver", "cancel"):
             if f"{trigger}.at" not in self._found.column_of:
                 if trigger == "ship" and (name := self._found.column_of.get("ship.tracking_number")):
-                    yield f"\n# {tr('{name} has tracking numbers, but no column says when it was shipped', name=name)}"
+                    yield f"\n# {tr('{name} has tracking numbers, but no column says when it was shipped', name=_said(name))}"
                 continue
             told = dict(self._in_order(f"{trigger}."))
             number = self._found.column_of.get("ship.tracking_number")
@@ -285,7 +284,7 @@ class _Writer:
         """Say which columns are not read, and what they say: a person may know one of them."""
         others = [column for column in self._found.columns.values() if column.name not in self._used and column.cells]
         said = ((one.name, [*one.cells]) for one in others[:40])
-        lines = [f"#   {name}: {', '.join(map(_short, cells[: 12 if len(cells) <= 12 else 3]))}" for name, cells in said]
+        lines = [f"#   {_said(name)}: {', '.join(map(_short, cells[: 12 if len(cells) <= 12 else 3]))}" for name, cells in said]
         return "\n".join(("", tr("# Not read:"), *lines)) if lines else ""
 
     def _in_order(self, prefix: str) -> Iterator[tuple[str, str]]:
@@ -303,7 +302,12 @@ class _Writer:
 
 
 def _line(key: str, value: str, reason: str) -> str:
-    return f"{key} = {_text(value)}  # {' '.join(reason.split())}"
+    return f"{key} = {_text(value)}  # {_said(reason)}"
+
+
+def _said(text: str) -> str:
+    """Return a text of the file as it can stand in a comment: on one line, without what does not print."""
+    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))
 
 
 def _list(formats: Iterable[str]) -> str:
@@ -314,9 +318,15 @@ def _list(formats: Iterable[str]) -> str:
 
 def _text(value: str) -> str:
     """Return a text as TOML writes it."""
-    return json.dumps(value, ensure_ascii=False)
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _escaped(one: str) -> str:
+    if one in '"\\':
+        return f"\\{one}"
+    return f"\\u{ord(one):04x}" if ord(one) < 32 or ord(one) == 127 else one
 
 
 def _short(text: str) -> str:
-    flat = " ".join(text.split())
+    flat = _said(text)
     return flat if len(flat) <= 40 else f"{flat[:39]}…"

@@ -48,7 +48,17 @@ class RowGroups:
 
     def _read(self, only: Set[str]) -> Iterator[Row]:
         rows = read_rows(self._path, self._mapping.layout, only)
-        return filter(self._is_read, rows) if self._mapping.when else rows
+        return self._that_count(rows) if self._mapping.when else rows
+
+    def _that_count(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Yield the rows that are read; one that took its number from a row that is not goes with that."""
+        left_out: str | None = None
+        for row in rows:
+            if (row.follows and self._key(row) == left_out) or not self._is_read(row):
+                left_out = self._key(row)
+            else:
+                left_out = None
+                yield row
 
     def _is_read(self, row: Row) -> bool:
         """Say whether a row counts; a broken one does, unless it is a footer: it names no order and meets no condition."""
@@ -71,11 +81,13 @@ class RowGroups:
         return counted
 
     def _noting(self, columns: set[str]) -> Iterator[Row]:
-        """Yield the rows of JSON, which names no columns beforehand, and note those that are there."""
-        for row in read_rows(self._path, self._mapping.layout):
-            columns.update(row.cells)
-            if self._is_read(row):
-                yield row
+        """Return the rows of JSON, which names no columns beforehand, and note those that are there."""
+        rows = (self._noted(row, columns) for row in read_rows(self._path, self._mapping.layout))
+        return self._that_count(rows)
+
+    def _noted(self, row: Row, columns: set[str]) -> Row:
+        columns.update(row.cells)
+        return row
 
     def _count(self, rows: Iterator[Row]) -> tuple[int, set[str]]:
         count, seen, scattered = 0, set[str](), set[str]()

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
@@ -70,12 +70,21 @@ def _write_table(file: Opened, layout: Layout, rows: Mapping[int, str], made: Te
         made.write("\r\n" * (number - 1))
     known = header[:-1] if header[-1] == REASON else header
     writer.writerow([*known, REASON])
+    fill = [at for at, name in enumerate(header) if name in layout.fill]
+    above, is_beside = dict[int, str](), False
     for line, values in records:
+        if not any(values):
+            continue
+        taken = {at: above.get(at, "") for at in fill if at < len(values) and not values[at].strip()}
+        above |= {at: values[at] for at in fill if at < len(values) and at not in taken}
         if line in rows:
+            if not is_beside:  # the row that it took cells from is not written
+                values = [taken.get(at, cell) for at, cell in enumerate(values)]
             told = values[: len(known)] if len(values) == len(header) else values
             if file.ending in WORKBOOKS:
                 told = [f'="{cell}"' if _LONG_NUMBER.fullmatch(cell) else cell for cell in told]
-            writer.writerow([*told, _in_a_cell(rows[line], layout)] if len(told) == len(known) else told)
+            writer.writerow([*told, _in_a_cell(rows[line], layout)])  # a broken row stays as broken as it was
+        is_beside = line in rows
 
 
 _LONG_NUMBER = re.compile(r"\d{12,}", re.ASCII)
@@ -102,13 +111,18 @@ def _write_json(file: Opened, layout: Layout, rows: Mapping[int, str], made: Tex
 
 
 def _write_json_lines(file: Opened, layout: Layout, rows: Mapping[int, str], made: TextIO) -> None:
-    made.writelines(_lines(file.text, rows))
-
-
-def _lines(text: TextIO, rows: Mapping[int, str]) -> Iterator[str]:
-    for line, written in enumerate(text, 1):
+    for line, written in enumerate(file.text, 1):
         if line in rows:
-            yield written if written.endswith("\n") else f"{written}\n"
+            made.write(_with_reason(written, rows[line]) + "\n")
+
+
+def _with_reason(written: str, reason: str) -> str:
+    """Return a line with what is wrong with it, if it is an object that can be read."""
+    try:
+        value = json.loads(written)
+    except (ValueError, RecursionError):
+        return written.rstrip("\r\n")
+    return json.dumps({**value, REASON: reason}, ensure_ascii=False) if isinstance(value, dict) else written.rstrip("\r\n")
 
 
 _WRITERS = {".json": _write_json, ".jsonl": _write_json_lines, ".ndjson": _write_json_lines}

@@ -121,6 +121,8 @@ class Condition:
     none_of: frozenset[str] = frozenset()
     filled: bool | None = None
     above: float | None = None
+    decimal: str | None = None
+    """The mark before the decimals of the number, where the mapping says."""
 
     def is_met(self, row: Row) -> bool:
         """Say whether a row meets it; words are compared without regard to case and to spaces at their ends."""
@@ -130,13 +132,36 @@ class Condition:
             return False
         if word in self.none_of or (self.filled is not None and bool(said) is not self.filled):
             return False
-        return self.above is None or _number(said) > self.above
+        return self.above is None or number_in(said, self.decimal) > self.above
 
 
-def _number(said: str) -> float:
-    """Return the number in a text, whatever is written around it; below every number where there is none."""
-    found = re.search(r"-?\d+(?:[.,]\d+)?", said)
-    return float(found[0].replace(",", ".")) if found else float("-inf")
+_WRITTEN = re.compile(r"(-?)\s*\D?\s*(\d[\d.,'’ \u00a0\u202f]*)")
+
+
+def number_in(said: str, decimal: str | None = None) -> float:
+    """Return the number in a text, whatever is written around it; below every number where there is none.
+
+    Where `decimal` does not say it, the last mark stands before decimals, unless it can only be between thousands; a comma
+    before three digits is.
+    """
+    found = _WRITTEN.search(said)
+    if not found:
+        return float("-inf")
+    digits = re.sub(r"[^\d.,]", "", found[2]).rstrip(".,")
+    mark = decimal or _mark_of_decimals(digits)
+    whole, decimals = digits, ""
+    if mark and mark in digits:
+        whole, _, decimals = digits.rpartition(mark)
+    value = float(re.sub(r"\D", "", whole) + "." + (re.sub(r"\D", "", decimals) or "0"))
+    return -value if found[1] else value
+
+
+def _mark_of_decimals(digits: str) -> str | None:
+    marks = re.findall(r"[.,]", digits)
+    if not marks or (len(marks) > 1 and len(set(marks)) == 1):
+        return None
+    is_thousand = len(marks) == 1 and marks[0] == "," and len(digits.rpartition(",")[2]) == 3
+    return None if is_thousand else str(marks[-1])
 
 
 def all_met(conditions: Iterable[Condition], row: Row) -> bool:

@@ -14,6 +14,7 @@ from inbound.mapping_document import load_mapping, parse_mapping
 from inbound.order_rows import Known
 from inbound.orders import OrderFile
 from inbound.rows import Layout
+from inbound.sources import number_in
 from tests.unit.workbooks import write_workbook
 from workflow.case.case import Order
 from workflow.errors import UsageError
@@ -913,3 +914,70 @@ def test_an_object_that_contradicts_is_rejected_once_for_all_its_lines(tmp_path)
     (order,), rejected = read(tmp_path, json.dumps(orders), mapping, name="f.json")
     assert len(order.lines) == 2
     assert [one.line for one in rejected] == [2]
+
+
+def test_a_sum_of_which_a_row_was_rejected_is_not_known(tmp_path):
+    mapping = {**BASE, "order": {**BASE["order"], "currency": "cur", "paid": {"column": "paid", "sum": True}}}
+    content = "id,at,cur,paid\n1,2026-01-01,USD,10.00\n1,,JPY,2000\n2,2026-01-01,USD,10\n2,,USD,9,99\n3,2026-01-01,USD,1\n"
+    orders, rejected = read(tmp_path, content, mapping)
+    assert {one.order.number: one.order.paid for one in orders} == {"1": None, "2": None, "3": 100}
+    assert [one.line for one in rejected] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("said", "decimal", "number"),
+    [
+        ("1,250.00", None, 1250.0),
+        ("1.250,00", None, 1250.0),
+        ("1,250", None, 1250.0),
+        ("1,250", ",", 1.25),
+        ("$1,999.00", ".", 1999.0),
+        ("R$ 1.234,56", ",", 1234.56),
+        ("-5.00", None, -5.0),
+        ("12", None, 12.0),
+        ("4,99 €", None, 4.99),
+        ("", None, float("-inf")),
+        ("none", None, float("-inf")),
+    ],
+)
+def test_numbers_of_conditions_are_read_as_people_write_them(said, decimal, number):
+    assert number_in(said, decimal) == number
+
+
+def test_rows_that_follow_a_row_that_is_not_read_are_not_read(tmp_path):
+    content = "id,at,status,sku\nV1,2026-01-01,voided,a\n,,,b\nV2,2026-01-02,paid,c\n,,,d\n"
+    mapping = {**BASE, "line": {"sku": "sku"}, "fill": ["id", "at"], "when": {"status": {"not": "voided"}}}
+    orders, rejected = read(tmp_path, content, mapping)
+    assert ({one.order.number: len(one.lines) for one in orders}, rejected) == ({"V2": 2}, [])
+
+
+@pytest.mark.parametrize("named", ["items.prise", "fulfillment.shiped_at"])
+def test_a_misspelt_path_of_json_is_missed_though_some_object_has_nothing_there(tmp_path, named):
+    orders = [
+        {"id": 1, "at": "2026-01-01", "items": [{"sku": "a", "price": 1}], "fulfillment": {"shipped_at": "2026-01-02"}},
+        {"id": 2, "at": "2026-01-01", "items": [], "fulfillment": None},
+    ]
+    with pytest.raises(UsageError, match="has no column"):
+        read(
+            tmp_path, json.dumps(orders), {**BASE, "lines": "items", "order": {**BASE["order"], "group": named}}, name="f.json"
+        )
+
+
+def test_a_second_list_of_the_same_name_is_refused(tmp_path):
+    content = '{"orders": [{"id": 1}], "orders": [{"id": 2}]}'
+    with pytest.raises(UsageError, match="names 'orders' twice"):
+        read(tmp_path, content, {**BASE, "records": "orders"}, name="f.json")
+
+
+def test_a_number_at_the_end_of_what_was_read_is_read_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_files, "_AT_ONCE", 1)
+    content = '{"total": 12.50e+1, "orders": [{"id": 1, "at": "2026-01-01", "n": -1.5e3}], "more": 7}'
+    (order,), _ = read(tmp_path, content, {**BASE, "records": "orders"}, name="f.json")
+    assert order.order.number == "1"
+
+
+def test_rows_of_a_table_that_begins_lower_have_the_numbers_of_the_sheet(tmp_path):
+    write_workbook(tmp_path / "f.xlsx", Orders=[[""], [""], ["id", "at"], ["1", "never"], ["2", "2026-01-01"]])
+    found = list(OrderFile(tmp_path / "f.xlsx", parse_mapping({**BASE, "header": 3}), Orders()))
+    assert [one.line for _, rejected, _ in found for one in rejected] == [4]
+    assert [one.line for one, _, _ in found if one] == [5]

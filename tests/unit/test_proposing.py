@@ -1,5 +1,6 @@
 """Mappings that are proposed for files which nobody has mapped: what is proved, what is asked, and what is left alone."""
 
+import csv
 import json
 import tomllib
 from datetime import UTC, datetime
@@ -95,11 +96,39 @@ def test_what_a_file_does_not_prove_is_asked_and_not_read(tmp_path):
     assert table["decimal"] == "."
 
 
-def test_a_date_is_read_in_the_one_way_that_puts_it_in_the_past_and_in_turn(tmp_path):
-    placed = "Order no,Order date,Ship date\n1,12/11/2026,{}\n2,11/11/2026,12/11/2026\n"
-    assert proposed(tmp_path, placed.format(""))[1]["time_format"] == "%d/%m/%Y"  # 11 December has not come
-    _, table = proposed(tmp_path, "Order no,Order date,Ship date\n1,02/01/2026,02/03/2026\n2,01/02/2026,03/01/2026\n")
-    assert table["time_format"] == "%m/%d/%Y"  # the second order would be shipped before it was placed
+def test_dates_are_read_in_the_one_way_that_puts_them_in_the_past_and_in_turn(tmp_path):
+    placed = "Order no,Order date,Ship date\n" + "".join(f"{n},{n:02}/12/2026,\n" for n in range(1, 6))
+    assert proposed(tmp_path, placed)[1]["time_format"] == "%m/%d/%Y"  # December has not come
+    in_turn = "Order no,Order date,Ship date\n" + "".join(f"{n},0{n}/02/2026,0{n}/03/2026\n" for n in range(4, 8))
+    found, _ = proposed(tmp_path, in_turn)
+    assert len(found.questions) == 1  # a day or a month later: both may be
+    turned = "Order no,Order date,Ship date\n" + "".join(f"{n},0{n}/02/2026,0{n}/01/2026\n" for n in range(4, 8))
+    assert len(proposed(tmp_path, turned)[0].questions) == 1  # shipped before in both ways: neither is proved
+
+
+def test_a_single_order_that_is_dated_ahead_proves_nothing(tmp_path):
+    content = "Order no,Order date\n1,05/11/2026\n2,09/11/2026\n3,10/11/2026\n4,01/12/2026\n"
+    found, table = proposed(tmp_path, content)
+    assert "time_format" not in table
+    assert "written with the day first, or the month first?" in found.questions[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ['Note\n[reports.cancel]\nat = "Order date"\n#', "Remark\n(internal)", 'a "b" \\ c', "\x7f\x07 bell", "{x} 😀 \x01"],
+)
+def test_no_name_and_no_cell_of_a_file_becomes_part_of_the_mapping(tmp_path, name):
+    path = tmp_path / "f.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["Order no", "Order date", name], ["1", "2026-11-05T09:00Z", f"cell {name}"]])
+    table = tomllib.loads(propose(path, None, NOW).text)
+    assert table.keys() == {"order"}
+    parse_mapping(table)
+    as_sku = tmp_path / "g.csv"
+    with as_sku.open("w", newline="") as file:
+        csv.writer(file).writerows([["Order no", "Order date", f"{name} SKU"], ["1", "2026-11-05T09:00Z", f"cell {name}"]])
+    (order,), _ = zip(*orders_of(tmp_path, tomllib.loads(propose(as_sku, None, NOW).text), "g.csv")[0].items(), strict=True)
+    assert order == "1"
 
 
 def test_an_unreadable_cell_does_not_hide_its_column_and_words_for_nothing_are_found(tmp_path):

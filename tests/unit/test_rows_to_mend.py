@@ -58,11 +58,11 @@ def test_a_file_that_was_written_so_is_written_again_with_one_reason(tmp_path):
     assert target.read_text("utf-8-sig").splitlines() == [f"id,at,{REASON}", "1,never,a new one"]
 
 
-def test_a_row_with_too_few_cells_is_written_as_it_is(tmp_path):
+def test_a_broken_row_stays_as_broken_as_it_was_and_says_why(tmp_path):
     source, target = tmp_path / "f.csv", tmp_path / "mend.csv"
     source.write_text("id,at,sku\n1,2026-01-01\n")
     write_rows(source, Layout(), {2: "has 2 cells"}, target)
-    assert target.read_text("utf-8-sig").splitlines() == [f"id,at,sku,{REASON}", "1,2026-01-01"]
+    assert target.read_text("utf-8-sig").splitlines() == [f"id,at,sku,{REASON}", "1,2026-01-01,has 2 cells"]
 
 
 def test_orders_of_json_stay_in_their_wrapper(tmp_path):
@@ -105,3 +105,28 @@ def test_a_name_that_does_not_fit_json_is_refused(tmp_path):
     source.write_text("[]")
     with pytest.raises(UsageError, match=r"will hold what \.json files do"):
         check_target(source, Layout(), tmp_path / "mend.csv")
+
+
+def test_a_row_with_too_many_cells_is_no_row_of_the_made_file_before_it_is_mended(tmp_path):
+    source, target = tmp_path / "f.csv", tmp_path / "mend.csv"
+    source.write_text("id,at,sku\nC1,2026-01-01,Acme, Inc\nC2,never,b\n")
+    file, _ = rewritten(source, {}, {2: "has 4 cells", 3: "at: never"}, target)
+    assert [(one, [rejection.line for rejection in rejected]) for one, rejected, _ in file] == [(None, [2]), (None, [3])]
+
+
+def test_what_a_row_took_from_one_that_is_not_written_is_written_out(tmp_path):
+    source, target = tmp_path / "f.csv", tmp_path / "mend.csv"
+    source.write_text("at,id,sku\n2025-01-01,E1,never\n,E2,b\n2026-11-01,E3,c\n,E4,d\n,E5,e\n")
+    rewritten(source, {"fill": ["at"]}, {2: "x", 5: "y", 6: "z"}, target)
+    told = [line.rpartition(",")[0] for line in target.read_text("utf-8-sig").splitlines()[1:]]
+    assert told == ["2025-01-01,E1,never", "2026-11-01,E4,d", ",E5,e"]
+
+
+def test_lines_of_json_say_what_is_wrong_with_them(tmp_path):
+    source, target = tmp_path / "f.jsonl", tmp_path / "mend.jsonl"
+    source.write_text('{"id": 1, "at": "never"}\nnot json\n')
+    rewritten(source, {"line": {}}, {1: "at: never", 2: "is not JSON"}, target)
+    assert target.read_text("utf-8-sig").splitlines() == [
+        '{"id": 1, "at": "never", "why it was rejected": "at: never"}',
+        "not json",
+    ]
