@@ -197,7 +197,7 @@ def resolve(
                 )
         resolved = attention.resolve_flags(connection, order_id, standing if flags is None else flags, by, note, at)
         if UNREAD in resolved:
-            unread.wake(connection, {order_id: by}, at, rules)
+            unread.resolve(connection, order_id, by, at, rules)
         turns.resume(connection, at)
         return resolved
 

@@ -1,7 +1,7 @@
 """A file's orders and reports stored in batches, with a point to resume from."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,17 +11,17 @@ from engine.halves import in_halves
 from engine.outcomes import Tally
 from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
+from engine.unread import FileSays
 from inbound.order_rows import Incoming
 from inbound.orders import OrderFile
 from inbound.rejections import Rejection
 from language import tr
 from storage import cases, imports, queries
-from storage.attention import flagged, raise_flags
+from storage.attention import raise_flags
 from storage.cases import Identity
 from storage.database import Database, repeated, without_cyclic_gc
 from workflow.errors import AftersalesError, describe_error
 from workflow.policy.policy import Rules
-from workflow.process import UNREAD
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ def import_orders(
     with database.write() as connection:
         done, begun = imports.begin(connection, digest, file.path.name, now)
         shops = {name.lower() for name in queries.shops(connection)}
-        held = flagged(connection, UNREAD)
+        standing = imports.standing(connection)
     if not file.places_orders:  # which orders its rows name may have changed since: it begins again, and repeats nothing
         done = 0
     imported.resumed_after = done
@@ -87,8 +87,8 @@ def import_orders(
         for number, order in _acceptable(file, now, rules, imported, progress, shops)
         if number > done or order.order.placed_at > stored_before  # the interrupted run left these to a later one
     )
-    told = {source.trigger for source in file.reports}
-    storing = _Storing(database, digest, done, now, rules, imported, held, told, observed=observed, older_than=older_than)
+    says = FileSays({source.trigger for source in file.reports}, states_all=file.places_orders)
+    storing = _Storing(database, digest, done, now, rules, imported, standing, says, observed=observed, older_than=older_than)
     while True:
         with without_cyclic_gc():
             batch = [*islice(orders, BATCH)]
@@ -113,10 +113,9 @@ class _Storing:
     at: datetime
     rules: Rules
     imported: Imported
-    held: Mapping[Identity, str]
-    """Orders that stand still because a report could not be read, and which."""
-    told: Set[str]
-    """The reports that the file tells."""
+    standing: Set[Identity]
+    """Orders that stand still because a report could not be read."""
+    says: FileSays
     _: KW_ONLY
     observed: bool
     older_than: timedelta | None
@@ -137,8 +136,7 @@ class _Storing:
                 for one in apply(connection, arrivals, self.at, self.rules, observed=self.observed, older_than=self.older_than):
                     counted.add(one)
                     versions[one.case.order.shop, one.case.order.number] = one.case.steps
-                unread.release_read(connection, orders, self.held, self.told, self.at, self.rules)
-                unread.hold(connection, orders, self.at, self.rules)
+                counted.held += unread.follow(connection, orders, self.standing, self.says, self.at, self.rules)
                 whole = {(one.order.shop, one.order.number): one.digest for one in orders if one.digest}
                 imports.mark(connection, {name: (digest, versions[name]) for name, digest in whole.items()})
                 imports.advance(connection, self.digest, max(self.done, batch[-1][0]))

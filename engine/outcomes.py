@@ -62,6 +62,8 @@ class Tally:
     """Reports that wait for a person's decision."""
     exceptions: int = 0
     duplicates: int = 0
+    held: int = 0
+    """Orders that are neither urged nor left until a report of the file can be read."""
     states: Counter[str] = field(default_factory=Counter)
     steps: int = 0
 

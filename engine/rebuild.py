@@ -23,7 +23,7 @@ from workflow.process import PARCEL_REPORTS, RECORDS, TAKE_UP, WAITING_RECORDS
 from workflow.reports import FIELDS, WHOSE
 from workflow.step import Step, carry_out, fire, step
 from workflow.table import AMENDS
-from workflow.timer_commands import ACTIONS, REST, act
+from workflow.timer_commands import ACTIONS, act
 from workflow.undoing import RESTORED, Taken, undo
 from workflow.vocabulary import PERSON, LedgerStatus, State, Verdict, Way
 
@@ -165,7 +165,7 @@ class _Retaken:
         return is_same and replace_fields(told, wrote=None, hash="") == replace_fields(stored, wrote=None, hash="")
 
     def _take(self, row: HistoryRow, rules: Rules) -> Sequence[Step]:
-        action = next((name for name in (*ACTIONS, REST) if row.trigger == f"{name}_timer"), None)
+        action = next((name for name in ACTIONS if row.trigger == f"{name}_timer"), None)
         if action:
             fields = _fields(row, *(name for name in ("due_at", "closures") if name in row.details and action in _TELLS[name]))
             made = act(self.case, action, int(row.details["timer"] or 0), row.recorded, row.actor, rules, fields)
@@ -185,7 +185,7 @@ class _Retaken:
             made = self._undo(row, rules)
         elif "taken_up" in row.details:
             made = self._amend(row, rules)
-        elif row.trigger in ("link", "unlink", "erase") or "replaces" in row.details:
+        elif row.trigger in ("link", "unlink", "erase", "unread") or "replaces" in row.details:
             made = self._alone(row, rules)
         elif row.trigger == "amend" and not row.actor.startswith(PERSON):
             made = self._amend(row, rules)
@@ -203,7 +203,7 @@ class _Retaken:
 
     def _alone(self, row: HistoryRow, rules: Rules) -> Step:
         """Take a step that no report brought about."""
-        names = ("of",) if row.trigger == "unlink" else ()
+        names = {"unlink": ("of",), "unread": tuple(row.details)}.get(row.trigger, ())
         event = Event(row.trigger, row.occurred, row.recorded, row.actor, {**_fields(row, *names), **_linked(row)})
         if row.trigger == "place":
             return step(self.case, event, rules)

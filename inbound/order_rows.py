@@ -1,5 +1,6 @@
 """The rows of one order made into it, with its lines and reports, or into what they add to one that is known."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -59,6 +60,8 @@ class Incoming:
     known: Known | None = None
     unread: tuple[Rejection, ...] = ()
     """Its reports that could not be read."""
+    is_whole: bool = True
+    """Whether nothing of its rows was rejected or left out."""
     digest: str | None = None
     """The digest of its rows, where all of them were taken whole, and somebody keeps digests."""
 
@@ -66,6 +69,11 @@ class Incoming:
     def line(self) -> int:
         """Where its first row stands."""
         return self.rows[0]
+
+
+def digest_of(cell: Cell) -> str:
+    """Return a digest by which a cell is known again; it says nothing of what stands in it."""
+    return hashlib.sha256(str(cell).encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 class OrderReader:
@@ -107,7 +115,7 @@ class OrderReader:
         for name in self._mapping.summed:
             order = self._with_sum(order, name, rows, rejections)
         unread = tuple(one for one in rejections if one.trigger)
-        return replace(order, unread=unread) if unread else order, rejections
+        return replace(order, unread=unread, is_whole=False) if rejections else order, rejections
 
     def _with_sum(self, order: Incoming, name: str, rows: list[Row], rejections: list[Rejection]) -> Incoming:
         """Return an order with an amount that is the sum of its rows; if one of them was not taken, it is not known."""
@@ -208,7 +216,7 @@ class OrderReader:
         try:
             return read(cell)
         except BadCell as bad:
-            raise BadRow(row.line, source.location, str(bad), values) from None
+            raise BadRow(row.line, source.location, str(bad), values, cell) from None
 
     def _line(self, row: Row, values: dict[str, Any], currency: str, left_out: list[Rejection]) -> tuple[Line, ...]:
         """Read the line of a row; one of no pieces is none, and a cell that cannot be read is left out (rule 7.5)."""
@@ -248,7 +256,11 @@ class OrderReader:
             try:
                 reports.append(self._report(row, source, order, rejections))
             except BadRow as bad:
-                rejections.append(replace(bad.rejection, trigger=source.trigger))
+                number = source.fields.get("tracking_number", Source()).of(row) or parcel or ""
+                known_by = ":".join((source.trigger, digest_of(bad.cell), *([digest_of(number)] if number else [])))
+                unread = replace(bad.rejection, trigger=source.trigger, identity=known_by)
+                if unread not in rejections:  # of JSON, an order's rows have one number
+                    rejections.append(unread)
         return _of_its_parcel(reports, parcel)
 
     def _report(self, row: Row, source: ReportSource, order: Order, left_out: list[Rejection]) -> Report:

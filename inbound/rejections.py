@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from inbound.rows import Row
+from inbound.rows import Cell, Row
 from language import tr
 from workflow.values import value_class
 
@@ -24,12 +24,17 @@ class Rejection:
     is_cell: bool = False
     trigger: str | None = None
     """The report that could not be read, where the row was one's."""
+    identity: str | None = None
+    """What such a report is known by, from file to file: its trigger, a digest of the cell, and one of its parcel's number."""
 
 
 class BadRow(Exception):
     """Carries a rejection to where rejections are collected; `known` is what was read before it."""
 
-    def __init__(self, line: int, column: str | None, reason: str, known: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, line: int, column: str | None, reason: str, known: dict[str, Any] | None = None, cell: Cell = ""
+    ) -> None:
+        self.cell = cell
         told = known or {}
         since = told.get("since") or told.get("placed_at")
         self.rejection = Rejection(line, column, reason, told.get("id"), since)

@@ -43,25 +43,6 @@ def resolve_flags(connection: Connection, order_id: int, flags: Sequence[str], b
     return [*connection.execute(update(a).where(standing).values(values).returning(a.c.flag)).scalars()]
 
 
-def flagged(connection: Connection, flag: str) -> dict[tuple[str, str], str]:
-    """Return the orders on which a flag stands, by shop and number, with its detail."""
-    a, o = table_of(AttentionRow), table_of(OrderRow)
-    query = select(o.c.shop, o.c.number, a.c.detail).join(o, o.c.id == a.c.order_id)
-    found = connection.execute(query.where(a.c.flag == flag, a.c.resolved_at.is_(None)))
-    return {(shop, number): detail or "" for shop, number, detail in found}
-
-
-def resolved(connection: Connection, flag: str, order_ids: Collection[int]) -> set[tuple[int, str]]:
-    """Return the orders of which a person has resolved a flag, each with the flag's detail then."""
-    a = table_of(AttentionRow)
-    query = select(a.c.order_id, a.c.detail).where(a.c.flag == flag, a.c.resolved_by.like("person:%"))
-    return {
-        (order_id, detail or "")
-        for some in chunked(order_ids)
-        for order_id, detail in connection.execute(query.where(a.c.order_id.in_(some)))
-    }
-
-
 def clear_flags(connection: Connection, flags: Iterable[tuple[int, str, datetime]]) -> None:
     """Clear flags that the process has made pointless: order, flag, and when."""
     for order_id, flag, at in flags:

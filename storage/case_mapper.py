@@ -146,7 +146,8 @@ _ENCODED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Claim: {"pieces": kept_json, "evidence": kept_json, "came_from": _state, "went_back_to": _state},
 }
 _STANDING: tuple[_Column, ...] = (
-    *((name, name, None) for name in ("since", "current", "cancelled", "gap", "historical", "carrier_status", "timers_made")),
+    *((name, name, None) for name in ("since", "current", "cancelled", "gap", "historical", "unread")),
+    *((name, name, None) for name in ("carrier_status", "timers_made")),
     ("state", "state", _state),
     ("returns_to", "returns_to", _state),
     ("claims_made", "claims", len),

@@ -120,7 +120,18 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 _FACTS = _names(Order)
-_STANDING = ("state", "since", "current", "returns_to", "cancelled", "gap", "historical", "carrier_status", "timers_made")
+_STANDING = (
+    "state",
+    "since",
+    "current",
+    "returns_to",
+    "cancelled",
+    "gap",
+    "historical",
+    "unread",
+    "carrier_status",
+    "timers_made",
+)
 _LAST = ("last_hash", "salt", "version")
 _STANDING_FIELDS = (*_STANDING, "last_hash", "salt", "steps")
 _ORDERS = Source(OrderRow, Case, ("id", "claims_made", "decisions_made", "observed", "erased", *_FACTS, *_STANDING, *_LAST))

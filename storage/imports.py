@@ -1,5 +1,7 @@
 """How far an import has come, so that one that was interrupted goes on, and which rows were taken of each order last."""
 
+import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -11,7 +13,7 @@ from storage import cases, dialect
 from storage.cases import Identity
 from storage.chunks import chunked
 from storage.prepared import Prepared, prepare
-from storage.tables import FileMarkRow, ImportRow, OrderRow, ReportRow, table_of
+from storage.tables import FileMarkRow, HistoryTableRow, ImportRow, OrderRow, ReportRow, table_of
 from workflow.case.canonical import kept_json
 from workflow.vocabulary import Verdict
 
@@ -68,3 +70,21 @@ def _marked(written_for: Dialect) -> Prepared:
     judged_again = exists().where(r.c.order_id == o.c.id, is_open)
     query = select(o.c.shop, o.c.number, m.c.digest).join(m, (m.c.order_id == o.c.id) & (m.c.version == o.c.version))
     return prepare(query.where(among, ~judged_again), written_for)
+
+
+def settled(connection: Connection, order_ids: Iterable[int]) -> dict[int, set[str]]:
+    """Return which reports that could not be read have been read since, or resolved by a person, by order."""
+    h = table_of(HistoryTableRow)
+    found = defaultdict[int, set[str]](set)
+    for some in chunked(order_ids):
+        query = select(h.c.order_id, h.c.details).where(h.c.order_id.in_(some), h.c.trigger == "unread")
+        for order_id, details in connection.execute(query):
+            told = json.loads(details).get("settled")
+            found[order_id].update(str(told).split(";") if told else ())
+    return found
+
+
+def standing(connection: Connection) -> set[Identity]:
+    """Return the orders with reports that cannot be read."""
+    o = table_of(OrderRow)
+    return {(shop, number) for shop, number in connection.execute(select(o.c.shop, o.c.number).where(o.c.unread.is_not(None)))}

@@ -45,7 +45,7 @@ class _Part:
         return tuple(at for at, name in enumerate(self.own) if isinstance(types[name].type, UTCDateTime))
 
 
-_SHARED = ("state", "current", "returns_to", "cancelled", "gap", "historical", "timers_made", "version", "observed")
+_SHARED = ("state", "current", "returns_to", "cancelled", "gap", "historical", "unread", "timers_made", "version", "observed")
 _ORDERS = _Part(OrderRow, "id", (*_SHARED, "generation", "shop", "route", "currency"), (*VARYING[Order], *VARYING[Case]))
 _ATTEMPTS = _Part(AttemptRow, "order_id", ("number",), VARYING[Attempt])
 _TIMERS = _Part(

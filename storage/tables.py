@@ -82,6 +82,7 @@ class OrderRow(SQLModel, table=True):
     cancelled: bool = False
     gap: bool = False
     historical: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    unread: str | None = None
     carrier_status: str | None = None
     timers_made: int
     claims_made: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})

@@ -256,11 +256,12 @@ ROWS: tuple[Row, ...] = (
 )
 
 RECORDS: Mapping[str, Row] = {row.trigger: row for row in (
-    # what a person does to a timer (rule 3.10), and a file that cannot be read (rule 7.10)
+    # which reports of files cannot be read (rule 7.10)
+    Row("unread", None, STAYS, changes=("note_unread",)),
+    # what a person does to a timer (rule 3.10)
     Row("postpone_timer", None, STAYS, changes=("move_timer", "promise_its_date")),
     Row("shift_timer", None, STAYS, changes=("move_timer",)),
     Row("pause_timer", None, STAYS, changes=("pause_timer",)),
-    Row("rest_timer", None, STAYS, changes=("rest_timer",)),
     Row("resume_timer", None, STAYS, changes=("resume_timer",)),
     Row("cancel_timer", None, STAYS, changes=("cancel_timer",)),
     Row("retime_timer", None, STAYS, changes=("retime_timer",)),
@@ -426,12 +427,12 @@ NOT_OF_HISTORICAL = ("urge", "reroute", "stall", "chase_verification", "chase_re
 """Clocks that do not run for an order that was old when it was imported (rule 7.7)."""
 STOPPED_BY_CLOSURES = ("urge", "reroute", "fail_interception", "chase_recovery")
 """Clocks of what a supplier is to do: days on which it is closed do not count (rule 3.11)."""
-STAYS_DONE = ("place", "submit_evidence")
-"""What a person reports and cannot take back: the order itself, and files of evidence."""
+STAYS_DONE = ("place", "submit_evidence", "unread")
+"""What a person reports and cannot take back: the order itself, files of evidence, and that a report was seen to."""
 REST_WHILE_UNREAD = ("urge", "reroute")
 """Clocks that rest while a report of a file cannot be read: it may say that the supplier has shipped (rule 7.10)."""
 UNREAD = "report_unread"
-"""The flag of an order with such a report."""
+"""The flag of an order with such a report, and by what its clocks are paused."""
 REST_FOR_A_DECISION = ("urge", "reroute", "fail_interception")
 """Clocks that wait while a report waits for a decision."""
 SET_BY_THE_PLATFORM = "lapse_window"

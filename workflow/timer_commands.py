@@ -11,7 +11,7 @@ from workflow.decisions import Answer, answer
 from workflow.draft import Event
 from workflow.errors import Refused
 from workflow.policy.durations import FIRST_YEAR, LAST_YEAR
-from workflow.process import RECORDS
+from workflow.process import RECORDS, UNREAD
 from workflow.rules.timer_changes import retimed
 from workflow.step import Step, carry_out, step
 from workflow.vocabulary import TimerStatus, Way
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 ACTIONS = ("postpone", "shift", "pause", "resume", "cancel", "retime")
 """What a person may do to a timer besides firing it; the rows are `RECORDS` of the process, named ACTION_timer."""
-REST = "rest"
-"""What a file does to a timer while it cannot be read (rule 7.10)."""
 
 
 def act(case: Case, action: str, number: int, at: datetime, actor: str, rules: Rules, fields: Details) -> Step | None:
@@ -90,8 +88,8 @@ def _why_not(timer: Timer, action: str) -> str | None:
         return (
             tr("it is paused: resume it first") if timer.paused_by or timer.paused_at else tr("it waits: {rests}", rests=_RESTS)
         )
-    if action == REST and timer.status != TimerStatus.pending:
-        return tr("it does not run")
+    if action == "resume" and timer.paused_by == UNREAD:
+        return tr("it rests until a report of a file can be read: mend the file, or resolve the order's flag")
     if action == "pause" and timer.paused_by is not None:
         return tr("{paused_by} has paused it already", paused_by=timer.paused_by)
     if action == "resume" and timer.paused_by is None:

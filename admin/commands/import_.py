@@ -97,8 +97,7 @@ def import_command(
 def _say_what_to_do(done: Imported, to_mend: Path | None) -> None:
     """Say how what was rejected or left out is mended."""
     click.echo()
-    held = len({one.order for one in done.rejected if one.trigger})
-    if held:
+    if held := done.tally.held:
         print_wrapped(
             tr(
                 "{orders} with reports that cannot be read: neither urged nor ordered elsewhere until they are mended",

@@ -316,6 +316,8 @@ class Case:
     gap: bool = False
     historical: bool = False
     """Whether it was old when it was imported: its supplier is neither urged nor left (rule 7.7)."""
+    unread: str | None = None
+    """Reports of files that cannot be read, separated by ';': its supplier is neither urged nor left (rule 7.10)."""
     carrier_status: str | None = None
     timers_made: int = 0
     steps: int = 0

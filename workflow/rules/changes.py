@@ -360,7 +360,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
         timer_changes.move_timer,
         timer_changes.promise_its_date,
         timer_changes.pause_timer,
-        timer_changes.rest_timer,
+        timer_changes.note_unread,
         timer_changes.resume_timer,
         timer_changes.cancel_timer,
         timer_changes.retime_timer,

@@ -61,9 +61,12 @@ def pause_timer(draft: Draft) -> None:
     draft.change_timer(replace_fields(timer, status=TimerStatus.paused, paused_at=since, paused_by=draft.event.actor))
 
 
-def rest_timer(draft: Draft) -> None:
-    """Stop a timer that keeps its instant: a report of a file may end it, and cannot be read (rule 7.10)."""
-    draft.change_timer(replace_fields(_named(draft), status=TimerStatus.paused, paused_by=draft.event.actor))
+def note_unread(draft: Draft) -> None:
+    """Remember which reports of files cannot be read; clocks that they might end rest until all can be (rule 7.10)."""
+    named = draft.event.fields.get("unread")
+    draft.change(unread=None if named is None else str(named))
+    draft.note(unread=named, settled=draft.event.fields.get("settled"))
+    timers.rest_while_unread(draft)
 
 
 def resume_timer(draft: Draft) -> None:
@@ -72,6 +75,7 @@ def resume_timer(draft: Draft) -> None:
     clock = CLOCK_OF[timer.trigger]
     if state in clock.runs_in:
         timer = replace_fields(timer, status=TimerStatus.pending, due_at=timers.resumed(draft, timer), paused_at=None)
+        timer = replace_fields(timer, **timers.RESTING) if timers.rests(draft.case, timer.trigger) else timer
     elif state in clock.waits_in:
         timer = replace_fields(timer, due_at=timer.due_at + timer.paused_span(draft.event.at), paused_at=None)
     draft.change_timer(timer)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workflow.case.case import Case, Parcel, Timer, made, replace_fields
 from workflow.draft import Draft
 from workflow.policy.durations import Duration
-from workflow.process import END_CLAIM_WITHOUT_REMEDY, NOT_OF_HISTORICAL, STOPPED_BY_CLOSURES
+from workflow.process import END_CLAIM_WITHOUT_REMEDY, NOT_OF_HISTORICAL, REST_WHILE_UNREAD, STOPPED_BY_CLOSURES, UNREAD
 from workflow.rules import parcels
 from workflow.table import CLOCK_OF, STARTED_BY
 from workflow.values import value_class
@@ -69,7 +69,8 @@ def start(
     """
     for timer in draft.case.timers:
         if timer.trigger == trigger and timer.ledger == ledger and timer.claim == claim:
-            paused, paused_by = paused or timer.paused_by is not None, paused_by or timer.paused_by
+            by_person = None if timer.paused_by == UNREAD else timer.paused_by
+            paused, paused_by = paused or by_person is not None, paused_by or by_person
             end(draft, timer)
     since = counts_from or _since_news(draft, trigger) or draft.event.at
     planned = plan(draft.case, draft.rules, trigger, since, ledger=ledger)
@@ -79,6 +80,8 @@ def start(
     if paused:
         waits = draft.case.state in CLOCK_OF[trigger].waits_in
         about |= {"status": TimerStatus.paused, "paused_at": None if waits else _stopped_at(draft, since)}
+    elif rests(draft.case, trigger):
+        about |= RESTING
     _add(draft, trigger, planned[0], planned, about)
 
 
@@ -192,6 +195,25 @@ def _wait(draft: Draft, timer: Timer) -> None:
         draft.change_timer(replace_fields(timer, status=TimerStatus.paused))
 
 
+RESTING: Mapping[str, Any] = {"status": TimerStatus.paused, "paused_by": UNREAD, "paused_at": None}
+"""How a clock stands that keeps its instant until a file can be read (rule 7.10)."""
+
+
+def rests(case: Case, trigger: str) -> bool:
+    """Say whether a clock does not run because a report of a file cannot be read."""
+    return case.unread is not None and trigger in REST_WHILE_UNREAD
+
+
+def rest_while_unread(draft: Draft) -> None:
+    """Stop the clocks that run, and are not to, while a report cannot be read; let them run on when all can be."""
+    for timer in draft.case.timers:
+        if rests(draft.case, timer.trigger) and timer.status is TimerStatus.pending:
+            draft.change_timer(replace_fields(timer, **RESTING))
+        elif draft.case.unread is None and timer.paused_by == UNREAD:
+            runs = draft.case.state in CLOCK_OF[timer.trigger].runs_in
+            draft.change_timer(replace_fields(timer, paused_by=None, **({"status": TimerStatus.pending} if runs else {})))
+
+
 def rest(draft: Draft, *triggers: str) -> None:
     """Let clocks keep their instants and not fire while a report waits for a decision (rule 5.9)."""
     for timer in draft.case.timers:
@@ -205,6 +227,7 @@ def wake(draft: Draft, *triggers: str) -> None:
         rested = timer.trigger in triggers and timer.status is TimerStatus.paused and timer.paused_at is None
         if timer.status is TimerStatus.waiting or (rested and timer.paused_by is None):
             draft.change_timer(replace_fields(timer, status=TimerStatus.pending))
+    rest_while_unread(draft)
 
 
 def _resume(draft: Draft, timer: Timer) -> None:
@@ -215,7 +238,8 @@ def _resume(draft: Draft, timer: Timer) -> None:
         due_at = resumed(draft, timer)
     elif draft.event.trigger in END_CLAIM_WITHOUT_REMEDY:
         due_at = max(due_at, at + draft.rules.of(draft.case).claims.reopen_within.span())
-    draft.change_timer(replace_fields(timer, status=TimerStatus.pending, due_at=due_at, paused_at=None))
+    running = {"status": TimerStatus.pending, "paused_at": None}
+    draft.change_timer(replace_fields(timer, due_at=due_at, **(RESTING if rests(draft.case, timer.trigger) else running)))
 
 
 def resumed(draft: Draft, timer: Timer) -> datetime:

@@ -23,6 +23,7 @@ def take_back(draft: Draft) -> None:
         draft.change(ledger=(*known, *map(_undone, draft.case.ledger[len(known) :])))
     if "timers" in was:
         _restore_timers(draft, was["timers"])
+    timers.rest_while_unread(draft)
 
 
 def _undone(row: LedgerRow) -> LedgerRow:

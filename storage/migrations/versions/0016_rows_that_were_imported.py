@@ -1,6 +1,7 @@
-"""what was imported of each order last, so that the same rows are passed over"""
+"""what was imported of each order last, and what of it could not be read"""
 
 import sqlalchemy as sa
+import sqlmodel
 from alembic import op
 
 revision = "0016"
@@ -10,6 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("orders", sa.Column("unread", sqlmodel.sql.sqltypes.AutoString(), nullable=True))
     op.create_table(
         "file_marks",
         sa.Column("order_id", sa.Integer(), sa.ForeignKey("orders.id"), primary_key=True, autoincrement=False),
