@@ -13,7 +13,7 @@ from engine.replay import BATCH, Progress, arrival_of
 from engine.reporting import apply
 from engine.unread import FileSays
 from inbound.order_rows import Incoming
-from inbound.orders import OrderFile
+from inbound.orders import OrderFile, shop_in
 from inbound.rejections import Rejection
 from language import tr
 from storage import cases, imports, queries
@@ -179,7 +179,7 @@ def _acceptable(
             at, name = incoming.order.placed_at, incoming.order.name
             why = tr("order {name} is placed at {at}, ahead of now: import it again later", name=name, at=at.isoformat())
             imported.reject(incoming, why)
-        elif incoming is not None and "shop" not in incoming.given and (shop := _shop_in(incoming.order.number)) in shops:
+        elif incoming is not None and "shop" not in incoming.given and (shop := shop_in(incoming.order.number)) in shops:
             name = incoming.order.number
             why = tr(
                 "{name} is how screens name an order of the shop {shop}: write the shop into a column", name=name, shop=shop
@@ -187,11 +187,6 @@ def _acceptable(
             imported.reject(incoming, why)
         elif incoming is not None:
             yield number, incoming
-
-
-def _shop_in(number: str) -> str | None:
-    """Return what stands before a slash in a number, in small letters."""
-    return number.partition("/")[0].lower() if "/" in number else None
 
 
 def _digest(file: OrderFile) -> str:

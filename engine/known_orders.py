@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from inbound.order_rows import Known
-from storage import imports, known_orders
+from storage import imports, known_orders, queries
 from storage.cases import Identity
 from storage.database import Database
 
@@ -18,6 +18,11 @@ class StoredOrders:
         """Return the orders that are known by shop and number, one each."""
         with self._database.read() as connection:
             return {name: [Known(order)] for name, order in known_orders.numbered(connection, names).items()}
+
+    def shops(self) -> list[str]:
+        """Return the names of all shops."""
+        with self._database.read() as connection:
+            return queries.shops(connection)
 
     def marked(self, names: Collection[Identity]) -> Mapping[Identity, str]:
         """Return the digests of the rows that orders have come in last, if nothing has happened to them since."""

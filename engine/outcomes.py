@@ -28,6 +28,8 @@ class Arrival:
     line: int = 0
     given: frozenset[str] | None = None
     adds: bool = False
+    unsure: frozenset[int] = frozenset()
+    """Lines, counted from 0, whose quantity nobody could read."""
 
 
 @value_class(frozen=True, slots=True)

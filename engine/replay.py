@@ -46,7 +46,7 @@ def placing(incoming: Incoming) -> Report:
 def arrival_of(incoming: Incoming) -> Arrival:
     """Return an order of a file as it comes to the engine."""
     told = (incoming.order, incoming.reports, incoming.lines, placing(incoming), incoming.line, incoming.given)
-    return Arrival(*told, adds=incoming.known is not None)
+    return Arrival(*told, adds=incoming.known is not None, unsure=incoming.unsure)
 
 
 def replay(

@@ -157,7 +157,7 @@ class _Batch:
         if case.order.replaces:
             return arrival
         erased = order.stored is not None and order.stored.erased
-        found = differences(case, arrival.order, arrival.lines, arrival.given, erased=erased)
+        found = differences(case, arrival.order, arrival.lines, arrival.given, erased=erased, unsure=arrival.unsure)
         lines = {"lines": facts.written_lines(found.lines)} if found.lines is not None else {}
         if found.facts or lines:
             fields = {**found.facts, **lines, **({} if found.facts.keys().isdisjoint(facts.OF_ATTEMPT) else {"attempt": 1})}

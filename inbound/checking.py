@@ -10,7 +10,7 @@ from inbound.files import read_rows
 from inbound.header_names import plain
 from inbound.mapping import Mapping
 from inbound.order_rows import Incoming
-from inbound.orders import OrderFile
+from inbound.orders import OrderFile, shop_in
 from inbound.rejections import Rejection
 from inbound.sources import all_met
 from language import counted, tr
@@ -48,12 +48,15 @@ class Checked:
     warnings: list[str] = field(default_factory=list)
 
 
-def check(file: OrderFile, mapping: Mapping, addressed: Collection[str], latest: datetime) -> Checked:
+def check(
+    file: OrderFile, mapping: Mapping, addressed: Collection[str], latest: datetime, shops: Collection[str] = ()
+) -> Checked:
     """Read a file and return what is found.
 
-    `addressed` are the suppliers that have an address; `latest` is the last instant at which an order may be placed.
+    `addressed` are the suppliers that have an address, `shops` those that have orders; `latest` is the last instant at which
+    an order may be placed.
     """
-    checked, noted = Checked(), _Noted({*addressed}, latest)
+    checked, noted = Checked(), _Noted({*addressed}, latest, shops)
     for incoming, rejections, _ in file:
         checked.rejected += (one for one in rejections if not one.is_cell)
         checked.left_out += (one for one in rejections if one.is_cell)
@@ -110,8 +113,9 @@ def _silent(checked: Checked) -> Iterator[str]:
 class _Noted:
     """What is odd about the orders of a file."""
 
-    def __init__(self, addressed: set[str], latest: datetime) -> None:
-        self._addressed, self._latest = addressed, latest
+    def __init__(self, addressed: set[str], latest: datetime, shops: Collection[str]) -> None:
+        self._addressed, self._latest, self._shops = addressed, latest, {shop.lower() for shop in shops}
+        self._named_as_shown = list[str]()
         self._suppliers = Counter[str]()
         self._dear, self._ahead, self._before = list[str](), list[str](), list[str]()
         self._spoiled = list[str]()
@@ -119,7 +123,10 @@ class _Noted:
     def take(self, incoming: Incoming) -> None:
         """Note an order."""
         order, lines = incoming.order, incoming.lines
-        self._suppliers.update(name for name in (order.supplier, *order.alternatives) if name)
+        told = {"supplier": [order.supplier], "alternatives": order.alternatives}
+        self._suppliers.update(name for fact, names in told.items() if fact in incoming.given for name in names if name)
+        if "shop" not in incoming.given and incoming.known is None and shop_in(order.number) in self._shops:
+            self._named_as_shown.append(order.number)
         prices = [line.price * line.quantity for line in lines if line.price is not None]
         if order.paid is not None and sum(prices) > order.paid:
             self._dear.append(order.name)
@@ -136,6 +143,8 @@ class _Noted:
             yield self._of(
                 self._dear, tr("their lines come to more than was paid: is `price` that of the whole line? It is `total` then")
             )
+        if self._named_as_shown:
+            yield self._of(self._named_as_shown, tr("screens name orders of another shop so: an import rejects them"))
         if self._ahead:
             yield self._of(self._ahead, tr("dated ahead of now: an import leaves them for later"))
         if self._before:

@@ -165,7 +165,9 @@ class Findings:
         rows = [row for row in self._rows if any(row.values())]
         bare = [row for row in rows if not row.get(name)]
         placed = self.column_of.get("order.placed_at")
-        continues = [sum(1 for cell in row.values() if cell) > 1 and not (placed and row.get(placed)) for row in bare]
+        if placed is None:  # nothing else would say that a row is of another order
+            return None
+        continues = [sum(1 for cell in row.values() if cell) > 1 and not row.get(placed) for row in bare]
         return name if bare and rows[0].get(name) and sum(continues) > len(bare) / 2 else None
 
     def footed(self) -> str | None:
@@ -230,6 +232,14 @@ class Findings:
                     break
                 before = at or before
         return count
+
+    def is_in_parts(self, fact: str) -> bool:
+        """Say whether the rows of an order have several sums: payments in parts, in a file that adds to orders."""
+        number, sums = self.column_of.get("order.id"), dict[str, set[str]]()
+        for row in self._rows if number else ():
+            if cell := row.get(self.column_of[fact]):
+                sums.setdefault(row.get(str(number), ""), set()).add(cell)
+        return "order.placed_at" not in self.column_of and any(len(told) > 1 for told in sums.values())
 
     def is_total(self, fact: str) -> bool:
         """Say whether what is called a price proves to be that of all pieces: only so the lines come to what the order does."""

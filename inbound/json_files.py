@@ -230,7 +230,10 @@ def _object_rows(line: int, value: Any, layout: Layout) -> Iterator[Row]:
     cells = dict(_flat("", value, layout.lines))
     lines = _at(value, layout.lines.split(".")) if layout.lines else []
     for one in lines or [None]:
-        yield Row(line, cells | dict(_flat(f"{layout.lines}.", one, None)) if isinstance(one, dict) else dict(cells))
+        if isinstance(one, dict):
+            yield Row(line, cells | dict(_flat(f"{layout.lines}.", one, None)))
+        else:
+            yield Row(line, cells | ({str(layout.lines): _text(one)} if one is not None else {}))
 
 
 def _at(value: Any, path: list[str]) -> list[Any]:

@@ -1,9 +1,10 @@
 """Mappings read from TOML: every name and value checked, and what is wrong told with its line."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from config.documents import read_document
 from inbound import cells
@@ -120,6 +121,8 @@ def _known(location: str, table: dict[str, Any], names: Iterable[str]) -> None:
     for name in table:
         if name not in names:
             where, hint = _where(location), did_you_mean(name, names)
+            if location and name in TOP_LEVEL:
+                hint = tr("; it belongs to the top, above [order]")
             raise MappingError(
                 _inner(location, name),
                 tr("{where}{name!r} is not a name of a mapping{hint}", where=where, name=name, hint=hint),
@@ -330,6 +333,9 @@ def _report(trigger: str, entry: Any, empty: frozenset[str], decimal: str | None
                 tr("[{location}] must say which column is {name!r}: {help}", location=location, name=name, help=tr(known.help)),
             )
     fields = {name: _source(f"{location}.{name}", entry[name], empty) for name in FIELDS[trigger] if name in entry}
+    for name, source in fields.items():
+        if FIELDS[trigger][name].kind == "choice":
+            _check_constants(f"{location}.{name}", source, partial(cells.report_field, FIELDS[trigger][name], code=""))
     key = _source(f"{location}.key", entry["key"], empty) if "key" in entry else None
     when = _conditions(f"{location}.when", entry.get("when", {}), decimal)
     return ReportSource(trigger, _source(f"{location}.at", entry["at"], empty), key, when, fields)
@@ -367,7 +373,16 @@ def _zone(location: str, name: Any) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError, TypeError):
+        near = [
+            one for one in available_timezones() if one.rpartition("/")[2].casefold() == str(name).rpartition("/")[2].casefold()
+        ]
+        example = min(near, default="Asia/Shanghai")
         raise MappingError(
             location,
-            tr("{location} {name!r} is not a time zone: write one such as Asia/Shanghai", location=location, name=name),
+            tr(
+                "{location} {name!r} is not a time zone: write one such as {example}",
+                location=location,
+                name=name,
+                example=example,
+            ),
         ) from None

@@ -60,6 +60,8 @@ class Incoming:
     known: Known | None = None
     unread: tuple[Rejection, ...] = ()
     """Its reports that could not be read."""
+    unsure: frozenset[int] = frozenset()
+    """Which of its lines have a quantity that could not be read, counted from 0: it says nothing of how many there are."""
     is_whole: bool = True
     """Whether nothing of its rows was rejected or left out."""
     digest: str | None = None
@@ -87,6 +89,7 @@ class OrderReader:
             (name, mapping.order[name], self._reader(name, mapping.order[name])) for name in first if name not in mapping.summed
         )
         """The order-level values in the order of reading: the currency before what is an amount in it."""
+        self._line_cells = tuple((name, source, self._line_reader(name, source)) for name, source in mapping.line.items())
         self._given = frozenset(mapping.order)
         has_money = any(name in mapping.order for name in SUMS) or any(name in mapping.line for name in LINE_SUMS)
         self._needed = frozenset((*REQUIRED, "shop", *(("currency",) if has_money else ())))
@@ -143,20 +146,28 @@ class OrderReader:
             told = {name: value for name, value in values.items() if name in self._given - {"id", "shop"} and value is not None}
             line = self._line(row, values, self._currency(values, order), rejections)
             reports = self._reports(row, order, rejections, known.parcel)
-            return Incoming(replace(order, **told), line, reports, numbers, self._actor, frozenset(told), known)
+            unsure = self._unsure(line, 0, row, rejections)
+            return Incoming(replace(order, **told), line, reports, numbers, self._actor, frozenset(told), known, unsure=unsure)
         values = self._values(row, None, rejections)
         given = self._given - self._fill_in(values)
         line = self._line(row, values, values["currency"], rejections)
         order = _order(values)
         reports = self._reports(row, order, rejections)
-        return Incoming(order, line, reports, numbers, self._actor, given)
+        return Incoming(order, line, reports, numbers, self._actor, given, unsure=self._unsure(line, 0, row, rejections))
+
+    def _unsure(self, line: tuple[Line, ...], at: int, row: Row, left_out: Sequence[Rejection]) -> frozenset[int]:
+        """Return the place of a row's line, if its quantity could not be read."""
+        source = self._mapping.line.get("quantity")
+        is_unread = source and any((one.line, one.column) == (row.line, source.location) for one in left_out)
+        return frozenset([at] if line and is_unread else [])
 
     def _later_line(self, first: Incoming, row: Row, rejections: list[Rejection]) -> Incoming:
         """Return an order with the line and the parcel that a later row adds to it."""
         values = self._values(row, first.order, rejections)
         line = self._line(row, values, self._currency(values, first.order), rejections)
+        unsure = first.unsure | self._unsure(line, len(first.lines), row, rejections)
         reports = self._reports(row, first.order, rejections, first.known.parcel if first.known else None)
-        self._agree(first, row, values)
+        first = self._agree(first, row, values)
         told = [*first.reports]
         for report in reports:
             if any(_says_no_more(report, one) for one in told):
@@ -174,7 +185,7 @@ class OrderReader:
                     "the line of this row is kept, and its report left out (of another parcel it names another number)"
                 )
                 rejections.append(BadRow(row.line, None, f"{why}: {left_out}", values).rejection)
-        return replace(first, lines=(*first.lines, *line), reports=tuple(told))
+        return replace(first, lines=(*first.lines, *line), reports=tuple(told), unsure=unsure)
 
     def _values(self, row: Row, so_far: Order | None, left_out: list[Rejection]) -> dict[str, Any]:
         """Read the order-level cells; where an order is known so far, a row may leave any of them empty.
@@ -220,28 +231,27 @@ class OrderReader:
 
     def _line(self, row: Row, values: dict[str, Any], currency: str, left_out: list[Rejection]) -> tuple[Line, ...]:
         """Read the line of a row; one of no pieces is none, and a cell that cannot be read is left out (rule 7.5)."""
-        found = dict[str, Any]()
+        found, unread = dict[str, Any](), set[str]()
         if not all_met(self._mapping.line_when, row):
             return ()
-        for name, source in self._mapping.line.items():
-            pieces = partial(cells.pieces_of_line, decimal=source.writing.decimal or self._mapping.decimal)
-            usual = pieces if name == "quantity" else cells.text
-            read = self._money(source, currency) if name in LINE_SUMS else usual
+        for name, source, usual in self._line_cells:
             try:
-                value = self.cell(row, source, read, values)
+                value = self.cell(row, source, usual or self._money(source, currency), values)
             except BadRow as bad:
                 left_out.append(bad.of_its_cell())
+                unread.add(name)
                 continue
             if name == "quantity" and value == 0:
                 return ()
             if value is not None:
                 found[name] = value
         if "total" in found:
-            found["price"] = self._of_a_piece(found.pop("total"), found.get("quantity", 1))
+            total = found.pop("total")
+            found |= {} if "quantity" in unread else {"price": self._of_a_piece(total, found.get("quantity", 1))}
         line = Line(**found)
         if line.price is not None and line.price * line.quantity > LARGEST // MOST_LINES:
             raise BadRow(row.line, None, tr("quantity and price make more money than can be kept"), values)
-        return (line,) if found else ()
+        return (line,) if found or unread else ()
 
     def _of_a_piece(self, total: int, quantity: int) -> int:
         """Return the price of a piece, rounded half-even to the minor unit (rule 4.9)."""
@@ -295,27 +305,37 @@ class OrderReader:
         said = {name: value for name, value in fields.items() if value is not None}
         return Report(source.trigger, at, SOURCE, key or own_key(source.trigger, at), self._actor, said)
 
-    def _agree(self, first: Incoming, row: Row, values: dict[str, Any]) -> None:
-        """A later row may repeat the order or be silent about it, and no more.
+    def _agree(self, first: Incoming, row: Row, values: dict[str, Any]) -> Incoming:
+        """Return an order with what a later row says that the first one did not, or could not be read there.
 
         Raises:
             BadRow: it says something else.
 
         """
+        more = dict[str, Any]()
         for name, _, _ in self._order_cells:
             value, stored = values.get(name), getattr(first.order, "number" if name == "id" else name)
-            if value is not None and value != stored:
+            if value is not None and stored in (None, ()):
+                more[name] = value
+            elif value is not None and value != stored:
                 location = self._mapping.order[name].location
                 why = tr("contradicts line {line}, the first of order {name}", line=first.line, name=first.order.name)
                 if row.follows:
                     why = tr("{why}; its number is empty, so that it was taken for a row of that order", why=why)
                 raise BadRow(row.line, location, why, values)
+        return replace(first, order=replace(first.order, **more), given=first.given | more.keys()) if more else first
 
     def _reader(self, name: str, source: Source) -> Callable[[Cell], Any]:
         """Return what reads the cells of an order's fact."""
         if name in ("placed_at", "ship_by"):
             return partial(cells.instant, read=self._instants(source))
         return cells.ORDER_READERS.get(name, cells.text)
+
+    def _line_reader(self, name: str, source: Source) -> Callable[[Cell], Any] | None:
+        """Return what reads the cells of a line's fact; None: it is a sum."""
+        if name == "quantity":
+            return partial(cells.pieces_of_line, decimal=source.writing.decimal or self._mapping.decimal)
+        return None if name in LINE_SUMS else cells.text
 
     def _instants(self, source: Source) -> cells.Instants:
         """Return what reads the instants of a source."""

@@ -221,3 +221,8 @@ def _digest(reading: bytes, rows: Sequence[Row]) -> str:
     """Return a digest of an order's rows."""
     said = "\x1e".join(["\x1f".join([f"{name}\x1d{cell}" for name, cell in row.cells.items()]) for row in rows])
     return hashlib.blake2b(said.encode(errors="surrogatepass"), digest_size=16, key=reading).hexdigest()
+
+
+def shop_in(number: str) -> str | None:
+    """Return what stands before a slash in a number, in small letters: screens name orders so, by their shop."""
+    return number.partition("/")[0].lower() if "/" in number else None

@@ -157,6 +157,10 @@ class _Writer:
                 reason += "; " + tr("paid is what you paid your supplier: if it is your buyer's money, write sale")
             if fact == "order.sale":
                 reason += "; " + tr("sale is what your buyer paid: if it is what you paid your supplier, write paid")
+            if fact in ("order.paid", "order.sale") and self._found.is_in_parts(fact):
+                reason = _said(f"{tr('an order has several of them')}; {reason}")
+                lines.append(f"{key} = {{ column = {_text(name)}, sum = true }}  # {reason}")
+                continue
             lines.append(_line(key, name, reason))
         if "order.placed_at" not in self._found.column_of:
             lines.append(f"# {tr('without placed_at it adds to orders that are known: name the date of the order')}")
@@ -179,6 +183,8 @@ class _Writer:
     def _route(self) -> str:
         """Return what might say which orders are domestic: no file does."""
         said = tr("only domestic orders can be stopped when they are cancelled; without it the route of the policy counts")
+        if "cancel.at" in self._found.column_of:
+            self._questions.append(tr("Some orders are cancelled: which are domestic, and can be stopped? Write it at route"))
         if country := self._found.column_of.get("order.country"):
             codes = [cell for cell, _ in self._found.columns[country].cells.most_common(1)] or ["CN"]
             words = f"{_text(codes[0])} = {_text('domestic')}"

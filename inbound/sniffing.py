@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from inbound.containers import WORKBOOKS, opened, sheets_of
 from inbound.files import JSON_ENDINGS, opened_file, records_of
+from inbound.header_names import likeness
 from inbound.json_files import ITSELF, elements_of, places_of_lists
 from inbound.rows import PLAIN, Layout
 from inbound.times import BadInstant, read_instant
@@ -87,7 +88,7 @@ _COMMON = frozenset("订单编号日期时间名称数量价格金额状态收�
 
 def _separated(path: Path, found: Layout) -> Layout:
     """Return with which separator, and with quotes or without, most rows have the same number of cells above one."""
-    best, most = found, (0.0, 0)
+    best, most_cells = found, (0.0, 0)
     for quote in ('"', ""):
         for delimiter in _DELIMITERS:
             tried = replace(found, delimiter=delimiter, quote=quote)
@@ -95,11 +96,9 @@ def _separated(path: Path, found: Layout) -> Layout:
             if not widths:
                 continue
             (width, count), *_ = widths.most_common(1)
-            good = (count / widths.total(), width) if width > 1 else (0.0, width)
-            if good > most:
-                best, most = tried, good
-        if most[0] > 0:
-            return best
+            good = (round(count / widths.total(), 1), width) if width > 1 else (0.0, width)
+            if good > most_cells:
+                best, most_cells = tried, good
     return best
 
 
@@ -154,12 +153,15 @@ def _holds_lines(place: str) -> bool:
 
 
 def _lists_of_lines(value: dict[str, object]) -> Iterable[str]:
-    """Yield the lists of an order whose objects look like lines: they have a quantity, or a product."""
+    """Yield the lists of an order whose objects look like lines: by the names of what they say."""
     for name, inner in value.items():
         if isinstance(inner, list) and inner and isinstance(inner[0], dict):
-            keys = " ".join(inner[0]).lower()
-            if any(word in keys for word in ("quantity", "qty", "sku", "count", "数量")):
+            is_line = [fact for fact in _OF_LINES for key in inner[0] if likeness(fact, key)]
+            if len(set(is_line)) > 1 or "line.sku" in is_line:
                 yield name
+
+
+_OF_LINES = ("line.sku", "line.title", "line.quantity", "line.price", "line.sale", "line.total")
 
 
 # --- shapes of cells ---
@@ -171,7 +173,8 @@ _DATES = (
 _TWO_WAYS = {DAY_FIRST: ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y"), MONTH_FIRST: ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")}
 _TRIED = 40
 """Cells that every format is tried on; the likely ones are tried on all."""
-_TIMES = ("", " %H:%M:%S", " %H:%M", ", %H:%M:%S", ", %H:%M", " %I:%M:%S %p", " %I:%M %p", "T%H:%M:%S")
+_LETTERS = re.compile(r"(?<=\d|M) (?!AM$|PM$|UTC$|GMT$)[A-Z]{3,4}$")
+_TIMES = ("", " %H:%M:%S", " %H:%M", " %Hh%M", ", %H:%M:%S", ", %H:%M", " %I:%M:%S %p", " %I:%M %p", "T%H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,10 @@ class Times:
 
 def times_of(cells: Sequence[str]) -> Times | None:
     """Return how the cells of a column are written as times; None if they are none. A few that fit nothing are passed over."""
+    lettered = [cell for cell in cells if _LETTERS.search(cell)]
+    if _are_most(lettered, cells):  # CST is several zones: which one, a person says
+        bare = times_of([_LETTERS.sub("", cell) for cell in lettered])
+        return replace(bare, has_zone=False) if bare else None
     found = [cell for cell in cells if _is_iso(cell)]
     if _are_most(found, cells):
         return Times(has_zone=all(map(_names_a_zone, found)))

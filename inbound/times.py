@@ -27,7 +27,7 @@ def read_instant(text: str, zone: ZoneInfo | None = None, formats: Sequence[str]
         BadInstant: not a time, without a time zone where none is declared, or outside 1990-2199.
 
     """
-    local = _parse(text, formats)
+    local = _parse(text, formats, zone)
     if local.tzinfo is None:
         if zone is None:
             raise BadInstant(tr("{given!r} names no time zone: declare time_zone in the mapping", given=text))
@@ -44,7 +44,7 @@ def read_instant(text: str, zone: ZoneInfo | None = None, formats: Sequence[str]
     return local.astimezone(UTC)
 
 
-def _parse(text: str, formats: Sequence[str]) -> datetime:
+def _parse(text: str, formats: Sequence[str], zone: ZoneInfo | None) -> datetime:
     shown = text[:40]
     if not text.isascii() and any(character.isdigit() and not character.isascii() for character in text):
         raise BadInstant(tr("{shown!r} is not a time: it has digits other than 0-9", shown=shown))
@@ -53,7 +53,7 @@ def _parse(text: str, formats: Sequence[str]) -> datetime:
         named = pattern.fullmatch(text)
         local = _local(named["time"].strip(), formats) if named else None
         if named and local is not None and local.tzinfo is None:
-            found = local.replace(tzinfo=_zone_of(named.groupdict(), shown))
+            found = _in_its_season(local, zone, named) or local.replace(tzinfo=_zone_of(named.groupdict(), shown))
             break
     if found is not None:
         return found
@@ -98,6 +98,22 @@ _ZONED = tuple(
 """A time with its zone: GMT+8, -0300, UTC, Asia/Shanghai; letters such as CST are of several zones."""
 
 
+def _in_its_season(local: datetime, zone: ZoneInfo | None, named: re.Match[str]) -> datetime | None:
+    """Return a local time whose letters are those of `zone` then; PST and PDT tell apart the two hours of a clock change.
+
+    Letters of a zone that has no summer time say nothing that the zone does not, and may be another one's.
+    """
+    letters = named.groupdict().get("letters")
+    if letters is None or zone is None:
+        return None
+    winter, summer = (local.replace(month=month, day=1, tzinfo=zone).tzname() for month in (1, 7))
+    for fold in (0, 1):
+        found = local.replace(tzinfo=zone, fold=fold)
+        if found.tzname() == letters and winter != summer:
+            return found
+    return None
+
+
 def _zone_of(named: Mapping[str, str | None], shown: str) -> tzinfo:
     """Return the zone that a text names.
 
@@ -106,12 +122,9 @@ def _zone_of(named: Mapping[str, str | None], shown: str) -> tzinfo:
 
     """
     if letters := named.get("letters"):
+        then = tr("set time_zone to it, and if it has no summer time, write {letters} into time_format", letters=letters)
         raise BadInstant(
-            tr(
-                "{shown!r} names the zone {letters}, which is one of several: write it into the format, and set the zone",
-                shown=shown,
-                letters=letters,
-            )
+            tr("{shown!r} names the zone {letters}, which is one of several: {then}", shown=shown, letters=letters, then=then)
         )
     if name := named.get("name"):
         try:

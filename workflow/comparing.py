@@ -42,11 +42,20 @@ class Differences:
     contradictions: tuple[Contradiction, ...]
 
 
-def differences(case: Case, told: Order, lines: Sequence[Line], given: Collection[str] | None, *, erased: bool) -> Differences:
+def differences(
+    case: Case,
+    told: Order,
+    lines: Sequence[Line],
+    given: Collection[str] | None,
+    *,
+    erased: bool,
+    unsure: Collection[int] = (),
+) -> Differences:
     """Return what a told order changes.
 
     `given` are the facts that its sender has told (None: all): a default of the policy contradicts nothing. What is told of a
-    buyer who was `erased`, and of the lines of their order, is not taken again. Sums in another currency are not compared.
+    buyer who was `erased`, and of the lines of their order, is not taken again. Sums in another currency are not compared, nor
+    are the quantities of lines that are `unsure`, counted from 0.
     """
     facts: dict[str, Detail] = {}
     contradictions: list[Contradiction] = []
@@ -70,7 +79,7 @@ def differences(case: Case, told: Order, lines: Sequence[Line], given: Collectio
         promised = None
     merged = None
     if not erased and not other_money and lines and (*lines,) != case.lines:
-        merged = _Lines(case, contradictions).with_those(lines)
+        merged = _Lines(case, contradictions).with_those(lines, unsure)
     return Differences(facts, merged, promised, tuple(contradictions))
 
 
@@ -105,12 +114,13 @@ class _Lines:
         self._case, self._contradictions = case, contradictions
         self._lines = [*case.lines]
 
-    def with_those(self, told: Sequence[Line]) -> tuple[Line, ...] | None:
+    def with_those(self, told: Sequence[Line], unsure: Collection[int]) -> tuple[Line, ...] | None:
         """Return all lines with what is new of those that are told; None: nothing is."""
         known = {name: at for at, name in enumerate(_names(self._lines))}
-        for name, line in zip(_names(told), told, strict=True):
+        for number, (name, line) in enumerate(zip(_names(told), told, strict=True)):
             if name in known:
-                self._compare(known[name], line)
+                was = self._lines[known[name]].quantity
+                self._compare(known[name], replace_fields(line, quantity=was) if number in unsure else line)
             elif self._case.claims:
                 self._contradict(
                     "lines", tr("without {name!r}", name=name[0]), tr("with {name!r}, while something is claimed", name=name[0])

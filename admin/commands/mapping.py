@@ -18,8 +18,10 @@ from inbound.mapping import ORDER_FIELDS, SUMS
 from inbound.orders import AsIfKnown, OrderFile
 from inbound.proposing import propose
 from language import tr
+from workflow.case.case import Order
 from workflow.case.money import show_amount
 from workflow.errors import UsageError
+from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
 
 
@@ -86,7 +88,8 @@ def check_mapping(ctx: click.Context, file: Path, mapping_file: Path | None, as_
     with fitting(file, mapping_file):
         mapping = mapping_of(file, mapping_file)
         orders = OrderFile(file, mapping, policy.orders, known)
-    checked = check(orders, mapping, policy.contacts.suppliers, now() + policy.reports.ahead_of_now.span())
+    latest, shops = now() + policy.reports.ahead_of_now.span(), known.shops() if isinstance(known, StoredOrders) else ()
+    checked = check(orders, mapping, policy.contacts.suppliers, latest, shops)
     counts = {
         "orders": checked.orders,
         "lines": checked.lines,
@@ -137,8 +140,14 @@ def _print_first(app: App, checked: Checked) -> None:
         if len(incoming.lines) > _LINES_SHOWN:
             click.echo(tr("  … and {count} more", count=len(incoming.lines) - _LINES_SHOWN))
         for report in incoming.reports:
-            said = ", ".join(f"{name} {value}" for name, value in report.fields.items())
+            said = ", ".join(f"{name} {_shown(report.trigger, name, value, order)}" for name, value in report.fields.items())
             print_wrapped(f"  {report.trigger} {app.when(report.at, how_far=False)}  {said}".rstrip())
+
+
+def _shown(trigger: str, name: str, value: object, order: Order) -> str:
+    """Return a field of a report as a person reads it."""
+    is_sum = FIELDS[trigger][name].kind == "amount" and isinstance(value, int)
+    return show_amount(int(str(value)), order.currency) if is_sum else str(value)
 
 
 _SHOWN = ("supplier", "supplier_number", "route", "country", "currency", "buyer_name", "buyer_email", "buyer_address")

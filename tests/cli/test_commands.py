@@ -935,3 +935,21 @@ def test_today_says_what_is_held_and_that_no_daemon_runs(run, tmp_path):
     shown = run("observe", "end", "--dry-run")
     assert (shown.code, "1 order observed" in shown.out) == (0, True)
     assert run("today", "--json").json["held"] == said["held"]
+
+
+def test_a_check_foretells_what_an_import_would_not_take(run, tmp_path):
+    run("import", "orders.csv")
+    (tmp_path / "f.csv").write_text(
+        "id,placed_at,supplier,currency,paid,price,ship_at,settle_refund_at,settle_refund_amount\n"
+        "main/5,2026-11-20T09:00Z,Yiwu,CNY,5.00,7.00,2026-11-19T09:00Z,,\n"
+        "7,2099-01-01T09:00Z,Yi-wu,CNY,5.00,5.00,,2099-01-02T09:00Z,2.50\n"
+    )
+    said = " ".join(run("mapping", "check", "f.csv").out.split())
+    assert "main/main/5: their lines come to more than was paid" in said
+    assert "main/5: screens name orders of another shop so: an import rejects them" in said
+    assert "main/7: dated ahead of now" in said
+    assert "main/main/5: a report is dated before its order was placed" in said
+    assert "supplier 'Yiwu' is nearly 'Yi-wu'" in said or "supplier 'Yi-wu' is nearly 'Yiwu'" in said
+    assert "2 suppliers without an address" in said
+    assert "amount 2.50 CNY" in said
+    assert run("mapping", "check", "f.csv", "--json").json["warnings"]

@@ -273,3 +273,11 @@ def test_files_of_lines_payments_and_parcels_add_to_orders_of_an_earlier_file(da
     assert (again.tally.reported, again.tally.duplicates, again.rejected) == ({}, 6, [])
     assert exceptions(database) == []
     assert whole(database)
+
+
+def test_a_quantity_that_cannot_be_read_contradicts_none(database, tmp_path):
+    table = {"order": {"id": "id", "placed_at": "at"}, "line": {"sku": "sku", "quantity": "n"}}
+    for n, cell in ((1, "zwei"), (2, "2"), (3, "zwei")):
+        add_from(database, tmp_path, f"id,at,sku,n\n1,{day(0).isoformat()},a,{cell}\n", table, n)
+    assert [line.quantity for line in case_of(database).lines] == [2]
+    assert exceptions(database) == []

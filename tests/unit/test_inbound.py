@@ -981,3 +981,52 @@ def test_rows_of_a_table_that_begins_lower_have_the_numbers_of_the_sheet(tmp_pat
     found = list(OrderFile(tmp_path / "f.xlsx", parse_mapping({**BASE, "header": 3}), Orders()))
     assert [one.line for _, rejected, _ in found for one in rejected] == [4]
     assert [one.line for one, _, _ in found if one] == [5]
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-11-01 01:30:05 PDT", datetime(2026, 11, 1, 8, 30, 5, tzinfo=UTC)),
+        ("2026-11-01 01:30:05 PST", datetime(2026, 11, 1, 9, 30, 5, tzinfo=UTC)),
+        ("2026-07-01 12:00:00 PDT", datetime(2026, 7, 1, 19, tzinfo=UTC)),
+    ],
+)
+def test_letters_of_the_zone_that_is_set_tell_the_hours_of_a_clock_change_apart(tmp_path, text, instant):
+    (order,), rejected = read(tmp_path, f"id,at\n1,{text}\n", {**BASE, "time_zone": "America/Los_Angeles"})
+    assert (order.order.placed_at, rejected) == (instant, [])
+
+
+@pytest.mark.parametrize("text", ["2026-07-01 12:00:00 PST", "2026-07-01 12:00:00 CST"])
+def test_letters_that_the_zone_does_not_have_then_are_refused(tmp_path, text):
+    _, (rejection,) = read(tmp_path, f"id,at\n1,{text}\n", {**BASE, "time_zone": "America/Los_Angeles"})
+    assert "which is one of several: set time_zone to it" in rejection.reason
+
+
+def test_what_the_first_row_does_not_say_or_nobody_can_read_there_a_later_one_may_say(tmp_path):
+    mapping = {**BASE, "order": {**BASE["order"], "paid": "paid", "supplier": "who"}, "line": {"sku": "sku"}}
+    content = "id,at,paid,who,sku\n1,2026-01-01,12x,,a\n1,,71.82,Yiwu,b\n1,,71.82,Yiwu,c\n1,,5,,d\n"
+    (order,), rejected = read(tmp_path, content, mapping)
+    assert (order.order.paid, order.order.supplier, len(order.lines)) == (7182, "Yiwu", 3)
+    assert [(one.line, one.is_cell) for one in rejected] == [(2, True), (5, False)]
+    assert {"paid", "supplier"} <= order.given
+
+
+def test_lines_may_be_a_list_of_texts(tmp_path):
+    orders = [{"id": 1, "at": "2026-01-01", "articles": ["Cup", "Mug"]}]
+    mapping = {**BASE, "lines": "articles", "line": {"title": "articles"}}
+    (order,), rejected = read(tmp_path, json.dumps(orders), mapping, name="f.json")
+    assert ([line.title for line in order.lines], rejected) == (["Cup", "Mug"], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"order": {"id": "id", "placed_at": "at", "when": {"a": "b"}}}, "it belongs to the top, above"),
+        ({"reports": {"hold": {"at": "x", "wants": {"value": "papers"}}}}, "value: 'papers' is not one of the known words"),
+        ({"reports": {"hold": {"at": "x", "wants": {"column": "w", "map": {"a": "dokuments"}}}}}, "did you mean documents"),
+        ({"time_zone": "Berlin"}, "write one such as Europe/Berlin"),
+    ],
+)
+def test_what_is_wrong_in_a_mapping_is_told_with_what_would_be_right(tmp_path, change, words):
+    with pytest.raises(UsageError, match=words):
+        parse_mapping({**BASE, **change})

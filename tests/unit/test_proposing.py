@@ -103,7 +103,7 @@ def test_dates_are_read_in_the_one_way_that_puts_them_in_the_past_and_in_turn(tm
     found, _ = proposed(tmp_path, in_turn)
     assert len(found.questions) == 1  # a day or a month later: both may be
     turned = "Order no,Order date,Ship date\n" + "".join(f"{n},0{n}/02/2026,0{n}/01/2026\n" for n in range(4, 8))
-    assert len(proposed(tmp_path, turned)[0].questions) == 1  # shipped before in both ways: neither is proved
+    assert proposed(tmp_path, turned)[1]["time_format"] == "%m/%d/%Y"  # the other way all are shipped a month before
 
 
 def test_a_single_order_that_is_dated_ahead_proves_nothing(tmp_path):
@@ -186,3 +186,48 @@ def test_a_file_of_a_known_form_gets_its_ready_mapping(tmp_path):
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(UsageError):
         proposed(tmp_path, "[1,", "f.json")
+
+
+def test_one_forgotten_number_is_no_row_of_the_order_above(tmp_path):
+    payments = "N° commande,Montant,Date du paiement\nC1,10.00,x\nC1,5.00,x\n,7.00,x\nC2,8.00,x\n"
+    _, table = proposed(tmp_path, payments)
+    assert "fill" not in table
+    assert table["order"]["sale"] == {"column": "Montant", "sum": True}
+
+
+def test_lists_of_lines_are_found_in_any_of_the_languages(tmp_path):
+    order = {"numero_commande": "1", "date_commande": "2026-11-03T14:05:00+01:00"}
+    order["articles"] = [{"reference_article": "A", "designation": "Tasse", "quantite": 2, "prix_unitaire": "5.00"}] * 2
+    (tmp_path / "f.jsonl").write_text("\n".join(map(json.dumps, (order, {**order, "numero_commande": "2"}))))
+    table = tomllib.loads(propose(tmp_path / "f.jsonl", None, NOW).text)
+    assert table["lines"] == "articles"
+    orders, _ = orders_of(tmp_path, table, "f.jsonl")
+    assert [len(one.lines) for one in orders.values()] == [2, 2]
+
+
+def test_a_quotation_mark_that_quotes_nothing_does_not_hide_the_separator(tmp_path):
+    content = 'order-id\tproduct-name\tdate\n1\tStand\tNov 3, 2026\n2\t"Best" Mug\tNov 3, 2026\n3\tStand\tNov 4, 2026\n'
+    _, table = proposed(tmp_path, content, name="orders.txt")
+    assert (table["delimiter"], table["quote"], table["order"]["id"]) == ("\t", "", "order-id")
+
+
+@pytest.mark.parametrize(
+    ("text", "time_format"),
+    [
+        ("Nov 3, 2026 2:05:00 PM PST", "%b %d, %Y %I:%M:%S %p"),
+        ("23/11/2026 14h05", "%d/%m/%Y %Hh%M"),
+        ("2026-11-03 14:05:00 CST", None),
+    ],
+)
+def test_times_with_letters_of_a_zone_or_an_h_are_times(tmp_path, text, time_format):
+    path = tmp_path / "orders.csv"
+    path.write_text(f'Order no,Order date\n1,"{text}"\n')
+    found = propose(path, None, NOW)
+    assert "In which time zone are the times of the file? Write it at time_zone" in found.questions
+    table = tomllib.loads(found.text)
+    assert (table.get("time_format"), table["order"]["placed_at"]) == (time_format, "Order date")
+
+
+def test_where_orders_are_cancelled_it_is_asked_which_can_be_stopped(tmp_path):
+    content = "Order no,Order date,Cancelled at,Country\n1,2026-11-03T09:00Z,2026-11-04T09:00Z,DE\n"
+    assert "which are domestic" in proposed(tmp_path, content)[0].questions[0]
