@@ -165,11 +165,11 @@ class _Noted:
 
     def _alike(self, names: Iterable[str]) -> Iterator[str]:
         """Yield which suppliers are called nearly as another one: letters alone count."""
-        known = {plain(name): name for name in (*self._suppliers, *self._addressed)}
+        known = {_letters(name): name for name in (*self._suppliers, *self._addressed)}
         for name in names:
-            near = known[plain(name)]
+            near = known[_letters(name)]
             if near == name:
-                close = get_close_matches(plain(name), known.keys() - {plain(name)}, n=1, cutoff=0.92)
+                close = get_close_matches(_letters(name), known.keys() - {_letters(name)}, n=1, cutoff=0.92)
                 near = known[close[0]] if close and known[close[0]] in self._addressed else name
             if near != name:
                 yield tr("supplier {name!r} is nearly {near!r}: is it another one?", name=name, near=near)
@@ -178,6 +178,10 @@ class _Noted:
         names = ", ".join(orders[:3])
         more = tr(" and {count} others", count=len(orders) - 3) if len(orders) > 3 else ""
         return f"{names}{more}: {what}"
+
+
+def _letters(name: str) -> str:
+    return plain(name).replace(" ", "")
 
 
 def _is_spoiled(number: str) -> bool:
