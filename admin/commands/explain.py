@@ -18,8 +18,18 @@ from workflow.case.history import HistoryRow
 from workflow.case.money import show_amount
 from workflow.rules import parcels
 from workflow.table import CLOCK_OF
+from workflow.vocabulary import State
 
 SHOWN_REFUSED = 3
+_SAID_BY = {
+    State.overdue_urged: "urge_supplier",
+    State.rerouted: "place_supply",
+    State.customs_hold: "customs_reminder",
+    State.intercepting: "request_interception",
+    State.refunding: "request_refund",
+    State.reissued: "place_reissue",
+}
+"""The effect by which somebody is told what a state means."""
 
 
 @click.command("explain")
@@ -64,6 +74,8 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
 def _why(app: App, told: Explanation) -> Iterator[str]:
     case = told.case
     yield tr("Order {name} is {state}: {meaning}.", name=safe(case.name), state=case.state, meaning=told.meaning)
+    if (kind := _SAID_BY.get(case.state) if case.state else None) in [waiting for _, waiting in told.waiting]:
+        yield tr("Nobody has been told so far: {kind} is held, or waits for your approval.", kind=kind)
     cause, supplier = safe(_cause(app, told.why)), safe(told.supplier)
     yield tr(
         "Since {since}, by {cause}; current supplier: {supplier}.", since=app.when(case.since), cause=cause, supplier=supplier

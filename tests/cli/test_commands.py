@@ -932,6 +932,7 @@ def test_today_says_what_is_held_and_that_no_daemon_runs(run, tmp_path):
     said = run("today", "--json").json
     assert (said["daemon"], said["held"] > 0) == (False, True)
     assert "held until you go live: aftersales observe end" in run("today").out
+    assert "Nobody has been told so far: urge_supplier is held" in run("explain", "1").out
     shown = run("observe", "end", "--dry-run")
     assert (shown.code, "1 order observed" in shown.out) == (0, True)
     assert run("today", "--json").json["held"] == said["held"]
