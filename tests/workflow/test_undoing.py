@@ -69,7 +69,7 @@ def test_what_stays_done_is_not_offered():
         count = len(told.steps)
         told.report(trigger, 1 + count, actor, kind="missing", evidence="photo")
         assert can_be_undone(told.steps[count:]) is offered, trigger
-    assert STAYS_DONE == ("place", "submit_evidence")
+    assert STAYS_DONE == ("place", "submit_evidence", "unread")
 
 
 def test_what_is_as_it_was_is_not_sealed_again():
