@@ -1,6 +1,8 @@
 """What of a text is the buyer's (rules 6.3 and 6.4)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.factories import order
 from workflow.addresses import email_address
@@ -77,3 +79,14 @@ def test_the_longest_address_has_254_characters():
     assert email_address(longest) == longest
     with pytest.raises(ValueError, match="is not an email address"):
         email_address(f"a{longest}")
+
+
+_LETTERS = st.sampled_from([*"kiSs Lee", "ſ", "K", "ı", "İ", "ß", "王", "é", "-", "1"])
+
+
+@given(st.text(_LETTERS, min_size=2, max_size=8), st.text(_LETTERS, max_size=12))
+def test_no_text_is_passed_over_in_which_a_name_stands(name, text):
+    whole = f"x {text} {name.swapcase()} y"
+    pattern = pattern_of((name, None, None))
+    for one in (text, whole):
+        assert without_buyer(order(buyer_name=name), one) == (pattern.sub("(the buyer)", one) if pattern else one)
