@@ -152,3 +152,17 @@ def test_the_window_is_open_from_the_instant_of_the_shipping_to_the_end_of_the_p
     assert ends == day(2).replace(hour=16) + timedelta(days=2)
     assert claims.window_is_open(told.case, ends, told.rules)
     assert not claims.window_is_open(told.case, ends + timedelta(microseconds=1), told.rules)
+
+
+def test_an_order_that_is_closed_with_a_sum_is_refunded_where_nobody_knows_what_was_paid(story):
+    told = story(alternatives=(), paid=None)
+    told.report("report_closed", 1, amount=500)
+    assert told.case.state is State.refunded
+    assert [(row.status, row.settled_amount) for row in told.case.ledger] == [("settled", 500)]
+
+
+def test_an_order_that_is_closed_with_nothing_paid_back_awaits_its_money(story):
+    told = story(alternatives=(), paid=None)
+    told.report("report_closed", 1, amount=0)
+    assert told.case.state is State.refunding
+    assert told.case.open_refund is not None

@@ -199,8 +199,9 @@ def _the_claim_is_paid(context: GuardContext) -> bool:
 
 
 def _all_of_it_is_named(context: GuardContext) -> bool:
+    """Say whether a sum is named, and is all that was paid; where that is not known, the sum that comes back is taken for it."""
     asked, came = claims.to_ask_for(context.case, None), _named_sum(context)
-    return asked is not None and came is not None and came >= asked
+    return bool(came) if asked is None else came is not None and came >= asked
 
 
 def _settled_row(context: GuardContext) -> LedgerRow | None:

@@ -139,7 +139,7 @@ def has_booked(case: Case, report: Report) -> bool:
 def settle_what_came(draft: Draft) -> None:
     """Who closed the order has named what is paid back: it is settled at once against that attempt's money (rule 4.8)."""
     came, case = _came(draft), draft.case
-    if came is None:
+    if not came:
         return
     attempt = int(draft.details.get("left_attempt") or draft.details.get("attempt") or draft.case.current)
     owed = [row for row in case.open_recoveries() if row.attempt == attempt]
