@@ -190,7 +190,9 @@ def _reports(writes: RowChanges, key: int, change: CaseChange) -> None:
         if received.flag is not None:
             writes.flags.append((key, received.flag, change.at, why))
         if report.id is not None:
-            writes.changed[ReportRow].append({"id": report.id, **verdict})
+            amends = report.trigger == "amend" and received.verdict is Verdict.applied  # who the buyer was is in it by now
+            fields = {"fields": kept_json(dict(report.fields))} if amends else {}
+            writes.changed[ReportRow].append({"id": report.id, **fields, **verdict})
             writes.placed.append(key)
         elif received.verdict is not Verdict.duplicate:
             told = {

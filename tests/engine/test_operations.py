@@ -29,6 +29,7 @@ from storage.database import Database, DatabaseFailed
 from storage.tables import HistoryTableRow, MessageRow, OperationRow, TimerRow, table_of
 from tests.factories import arrival, day, report, rules_of, take
 from tests.pictures import photo
+from workflow.case.case import Report
 from workflow.errors import AftersalesError, UsageError
 
 RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
@@ -460,3 +461,20 @@ def test_a_damaged_backup_and_one_without_its_evidence_are_refused(kept, with_ki
         restore(kept, with_kim, places.vault, "person:op", day(3))
     with with_kim.read() as connection:
         assert queries.count_orders(connection) == 3
+
+
+def test_a_buyer_who_was_amended_by_a_report_that_was_refused_at_first_is_found_too(database, places):
+    kim = {"buyer_name": "Kim Lee"}
+    take(database, arrival("1", **kim))
+    fields = {"buyer_name": "Ada Byron", "parcel": 1, "carrier": "Cainiao"}
+    amended = Report("amend", day(1), "person:op", "amend", "person:op", fields)
+    take(database, arrival("1", amended, placing=False, **kim), now=1)
+    take(database, arrival("1", report("ship", 0.5, tracking_number="T1"), placing=False, **kim), now=1)
+    take(database, arrival("1", amended, placing=False, **kim), now=1)
+    with database.read() as connection:
+        assert queries.stored_case(connection, "1").case.order.buyer_name == "Ada Byron"
+    found = find(database, BuyerSelection("kim lee"))
+    assert [one.name for one in found] == ["main/1"]
+    erase(database, places, found, "person:op", day(1), RULES)
+    with database.read() as connection:
+        assert "Kim" not in str(queries.reports(connection, 1))

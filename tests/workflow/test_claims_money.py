@@ -11,7 +11,7 @@ from tests.factories import START, Story, day, rules_of
 from workflow.case import claims
 from workflow.case.case import Case, Line, Order
 from workflow.case.money import exponent, minor_units, show_amount
-from workflow.vocabulary import State
+from workflow.vocabulary import State, Verdict
 
 RULES = rules_of()
 LINES = st.lists(
@@ -166,3 +166,11 @@ def test_an_order_that_is_closed_with_nothing_paid_back_awaits_its_money(story):
     told.report("report_closed", 1, amount=0)
     assert told.case.state is State.refunding
     assert told.case.open_refund is not None
+
+
+def test_money_of_a_supplier_that_was_left_is_corrected_within_what_that_one_was_paid(story):
+    told = story(alternatives=("alt-1",), paid=900)
+    told.report("settle_refund", 1, "person:kim", amount=1)
+    told.report("report_no_stock", 2)
+    assert told.report("correct_settlement", 3, "person:kim", row=1, amount=901, reason="a slip").verdict is Verdict.refused
+    assert told.report("correct_settlement", 3, "person:kim", row=1, amount=900, reason="a slip").verdict is Verdict.applied

@@ -160,7 +160,8 @@ def missing_after(case: Case, row: LedgerRow, came: int) -> int:
     missing = max(0, asked_after(case, row, came) - came)
     if row.side == LedgerSide.recovery:
         return 0 if row.attempt == case.current or row.status == LedgerStatus.withdrawn else missing
-    still = unsettled(case)
+    of_current = row.attempt in (None, case.current)
+    still = unsettled(case) if of_current else owed_for(case, row.attempt or case.current)
     return missing if still is None else min(missing, max(0, still + (row.settled_amount or 0) - came))
 
 

@@ -199,7 +199,7 @@ def _the_claim_is_paid(context: GuardContext) -> bool:
 
 
 def _all_of_it_is_named(context: GuardContext) -> bool:
-    """Say whether a sum is named, and is all that was paid; where that is not known, the sum that comes back is taken for it."""
+    """Say whether a sum is named, and is all that was paid; where that is not known, what comes back is taken for it."""
     asked, came = claims.to_ask_for(context.case, None), _named_sum(context)
     return bool(came) if asked is None else came is not None and came >= asked
 
@@ -222,7 +222,7 @@ def _of_settled_row(holds: Callable[[GuardContext, LedgerRow, int], bool], refus
 
 def _corrected_within_what_was_paid(context: GuardContext, row: LedgerRow, came: int) -> bool:
     case, had = context.case, row.settled_amount or 0
-    if row.side is LedgerSide.refund:
+    if row.side is LedgerSide.refund and row.attempt in (None, case.current):
         still = claims.unsettled(case)
     else:
         still = None if row.attempt is None else claims.owed_for(case, row.attempt)
