@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "replay": "Run a file's past through the process on a virtual clock.",
     "simulate": "Simulate an order's timeline.",
     "mapping": "Propose, check and list mappings of foreign files.",
+    "catalogue": "Say which suppliers can deliver which goods; list and check it.",
     "today": "What needs you now, most urgent first, and the deadlines of the next days.",
     "money": "What is owed to you, by whom and since when, and what was lost.",
     "orders": "Find orders by state, deadline, supplier, tracking number, text, or need of a person.",

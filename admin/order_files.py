@@ -24,7 +24,7 @@ from workflow.suggestions import did_you_mean
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
-def _ready_or_named(ctx: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
+def ready_or_named(ctx: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
     """Return the file of a mapping: the one that is named, or the ready one of that name."""
     if value is None or value.exists():
         return value
@@ -39,7 +39,7 @@ MAPPING = click.option(
     "--mapping",
     "mapping_file",
     type=click.Path(path_type=Path),
-    callback=_ready_or_named,
+    callback=ready_or_named,
     help="TOML file that says what the columns mean, or the name of a ready one (`mapping list`)",
 )
 
@@ -77,8 +77,8 @@ def mapping_of(file: Path, mapping_file: Path | None) -> Mapping:
 
 
 @contextmanager
-def fitting(file: Path, mapping_file: Path | None) -> Iterator[None]:
-    """Say of a file that no mapping was written for how to come by one, where it cannot be read.
+def fitting(file: Path, mapping_file: Path | None, proposing: str = "mapping new") -> Iterator[None]:
+    """Say of a file that no mapping was written for which command proposes one, where it cannot be read.
 
     Raises:
         UsageError: the file cannot be read, or lacks a column.
@@ -88,7 +88,7 @@ def fitting(file: Path, mapping_file: Path | None) -> Iterator[None]:
         yield
     except UsageError as error:
         if file.is_file() and (mapping_file is None or ready.FOLDER in mapping_file.parents):
-            hint = tr("`aftersales mapping new {file}` proposes a mapping for it", file=file)
+            hint = tr("`aftersales {command} {file}` proposes a mapping for it", command=proposing, file=file)
             raise UsageError(f"{error} ({hint})") from None
         raise
 

@@ -52,6 +52,17 @@ class Sandbox(SandboxedEnvironment):
 
 
 @dataclass(frozen=True, slots=True)
+class OrderedGoods:
+    """A line that a letter orders: `sku` as its reader knows it, `limit` the most that a piece may cost, as a sum in words."""
+
+    quantity: int
+    sku: str
+    title: str = ""
+    address: str | None = None
+    limit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LetterContext:
     """What a letter speaks about: an order, and what happened to it."""
 
@@ -60,6 +71,10 @@ class LetterContext:
     caused_at: datetime
     details: Mapping[str, Any]
     supplier_number: str | None = None
+    goods: tuple[OrderedGoods, ...] = ()
+    """What it orders, of a letter that orders something."""
+    limit: str | None = None
+    """The most that all of it may cost, as a sum in words; None where that is not known."""
 
     @property
     def number(self) -> str:
@@ -104,7 +119,7 @@ class Letters:
         chosen = "zh" if language.lower().startswith("zh") else "en"
         name, first = f"{chosen}/{kind}.txt", matters[0]
         about = {"order": first.order, "number": first.number, "attempt": first.attempt}
-        about |= {"caused_at": first.caused_at, "details": first.details}
+        about |= {"caused_at": first.caused_at, "details": first.details, "goods": first.goods, "limit": first.limit}
         try:
             text = self._templates[chosen].get_template(name).render(matters=matters, kind=kind, **about)
         except Exception as error:  # a user's template may fail in any way, and must not stop other letters

@@ -8,13 +8,15 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from effects.channel import Channel
-from effects.letters import BadTemplate, LetterContext, Letters
+from effects.letters import BadTemplate, LetterContext, Letters, OrderedGoods
 from engine.halves import in_halves
 from language import tr
 from storage import outbox, turns
 from storage.database import Database, repeated
 from storage.outbox import NewMessage, ReadyEffect
-from workflow.case.case import Order
+from workflow.case.case import Line, Order
+from workflow.case.money import show_amount
+from workflow.catalogue import Goods, goods_in
 from workflow.errors import AftersalesError, describe_error
 from workflow.policy.policy import Policy, Rules
 from workflow.table import EFFECT_OF
@@ -133,7 +135,23 @@ def _language(effect: ReadyEffect, policy: Policy) -> str:
 
 
 def _context(effect: ReadyEffect) -> LetterContext:
-    return LetterContext(effect.order, effect.attempt, effect.caused_at, effect.details, effect.supplier_number)
+    told = effect.order, effect.attempt, effect.caused_at, effect.details, effect.supplier_number
+    known = {one.sku: one for one in goods_in(str(effect.details.get("goods") or "[]"))}
+    goods = [(line, known.get(line.sku)) for line in effect.lines]
+    prices = [one.price * line.quantity if one and one.price is not None else None for line, one in goods]
+    currencies = {one.currency for _, one in goods if one}
+    limit = None
+    if goods and len(currencies) == 1 and (currency := currencies.pop()) and None not in prices:
+        limit = show_amount(sum(one for one in prices if one is not None), currency)
+    return LetterContext(*told, goods=tuple(_ordered(line, one) for line, one in goods), limit=limit)
+
+
+def _ordered(line: Line, known: Goods | None) -> OrderedGoods:
+    """Return a line as a letter orders it: by the supplier's own SKU and price, where the catalogue knew them."""
+    if known is None:
+        return OrderedGoods(line.quantity, line.sku, line.title)
+    price = show_amount(known.price, known.currency) if known.price is not None and known.currency else None
+    return OrderedGoods(line.quantity, known.supplier_sku or line.sku, line.title, known.address, price)
 
 
 def _whose_address(effect: ReadyEffect) -> str:

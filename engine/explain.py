@@ -1,5 +1,6 @@
 """Why an order is where it is, what fires next, and what a person may do: in plain words."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,8 +15,10 @@ from workflow.case import claims
 from workflow.case.case import Case, Claim, Timer
 from workflow.case.history import HistoryRow, taken_back
 from workflow.case.money import show_amount
+from workflow.catalogue import Candidate, Catalogue, folded
 from workflow.policy.policy import Rules
-from workflow.process import FINAL_STATES, FLAGS, PARCEL_REPORTS, STATE_MEANINGS
+from workflow.process import FINAL_STATES, FLAGS, PARCEL_REPORTS, STATE_MEANINGS, UNSHIPPED
+from workflow.rules.choosing import next_supplier, preference_of, tried_by, wanted_of
 from workflow.rules.timers import closed_meanwhile, deciding_lines
 from workflow.table import allowed_now
 from workflow.vocabulary import LedgerSide, LedgerStatus, Remedy, State, Verdict
@@ -45,6 +48,23 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class Supply:
+    """Who could take an order over from its supplier, as the catalogue stands now (rule 2.20).
+
+    `next` is None where nobody is left. `candidates` are those of the catalogue that have not had their turn, the best first,
+    None where the order names alternatives of its own, or there is no catalogue. `passed_over` are those that were passed over
+    when the current supplier was chosen, and why.
+    """
+
+    next: str | None
+    candidates: tuple[Candidate, ...] | None
+    choose: str
+    without_sku: int
+    """How many of its lines name no SKU."""
+    passed_over: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The answers, for one order."""
 
@@ -65,6 +85,8 @@ class Explanation:
     exceptions: int
     refused: tuple[tuple[str, datetime, str], ...]
     """Reports that a guard turned down since the order is in its state: trigger, instant and reason."""
+    supply: "Supply | None"
+    """Who is turned to next, of an order that is not shipped."""
     standing: "Standing | None"
     """The decision that stands on it."""
     observed: bool
@@ -130,6 +152,7 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
             for row in refused
             if case.since is None or row["received"] >= case.since
         ),
+        supply=_supply(case, steps, rules, at) if case.state in UNSHIPPED and not case.historical else None,
         standing=_standing(case, at, rules),
         observed=stored.observed,
         decided_by={one.number: deciding_lines(case, pinned.get(one.policy, rules), one) for one in case.timers},
@@ -143,6 +166,25 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
             for location in one.elsewhere
             if case.claim and one.claim == case.claim.number
         ),
+    )
+
+
+def _supply(case: Case, steps: Sequence[HistoryRow], rules: Rules, at: datetime) -> Supply:
+    """Say who is turned to next, and why."""
+    asks = not case.order.alternatives and isinstance(rules.chooser, Catalogue)
+    tried = {folded(name) for name in tried_by(case) if name}
+    chosen = next((row.details for row in reversed(steps) if row.target is State.rerouted and "attempt" in row.details), {})
+    told = json.loads(str(chosen.get("passed_over") or "[]")) if chosen.get("attempt") == case.current else ()
+    candidates = None
+    if isinstance(rules.chooser, Catalogue) and asks:
+        known = rules.chooser.candidates(wanted_of(case), preference_of(rules.of(case)), case.paid, at)
+        candidates = tuple(one for one in known if folded(one.supplier) not in tried)
+    return Supply(
+        next=next_supplier(case, rules, at),
+        candidates=candidates,
+        choose=rules.of(case).supply.choose,
+        without_sku=sum(not line.sku for line in case.lines),
+        passed_over=tuple((supplier, why) for supplier, why in told),
     )
 
 

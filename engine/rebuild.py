@@ -14,6 +14,7 @@ from workflow.case import facts
 from workflow.case.case import LINKS, Case, Correction, Details, replace_fields
 from workflow.case.history import HistoryRow, taken_back
 from workflow.case.sealing import meaning
+from workflow.catalogue import Choice, Moment, Preference, Wanted
 from workflow.decisions import Answer, answer
 from workflow.draft import Event
 from workflow.errors import OrderError
@@ -47,6 +48,7 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
     rows = [row for row in history if row.recorded <= at]
     if not rows:
         return None
+    rules = rules.with_chooser(_ChoicesTaken(rows))
     closed_by = {row.sequence: int(row.details["closures"] or 0) for row in rows if "closures" in row.details}
     pinned = pinned_rules(connection, {row.policy for row in rows} | {*closed_by.values()}, rules)
     retaken = _Retaken(_unamended(stored, history, reports), rows, reports, taken_back(history))
@@ -57,6 +59,33 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
         if not retaken.take(row, own):
             return Rebuilt(_by_its_parts(stored, rows[-1], at), rows, exact=False)
     return Rebuilt(retaken.case, rows, exact=True)
+
+
+class _ChoicesTaken:
+    """Says of each step which supplier was turned to, as the history has it: the catalogue may have changed since."""
+
+    is_empty = False
+
+    def __init__(self, rows: Iterable[HistoryRow]) -> None:
+        self._rows = {row.sequence: row for row in rows}
+
+    def choice(
+        self, wanted: Wanted, preference: Preference, paid: int | None, tried: Sequence[str | None], moment: Moment
+    ) -> Choice:
+        """Return the choice that was made for a step; nobody, where none was."""
+        row = self._rows.get(moment.sequence)
+        if row is None:
+            return Choice()
+        told, cost = row.details, row.details.get("cost")
+        not_taken = told.get("instead_of")
+        if not_taken is not None and not_taken not in tried:
+            return Choice(str(not_taken))
+        supplier = told.get("supplier") if row.target is State.rerouted else told.get("next")
+        return Choice(
+            str(supplier or ""),
+            None if cost is None else int(cost),
+            *(str(told.get(name) or "") for name in ("goods", "ready_in", "passed_over")),
+        )
 
 
 def _unamended(case: Case, history: Sequence[HistoryRow], reports: Sequence[Found]) -> Case:

@@ -18,6 +18,7 @@ from inbound.rejections import Rejection
 from storage.database import Database
 from storage.scratch import create_tables
 from workflow.case.case import Report, own_key
+from workflow.catalogue import NO_CATALOGUE, Chooser
 from workflow.policy.policy import Policy, Rules, calendar_of
 
 BATCH = 500
@@ -56,20 +57,21 @@ def replay(
     policy_text: str,
     *,
     keep: Path | None = None,
+    chooser: Chooser = NO_CATALOGUE,
     progress: Progress = lambda rows: None,
 ) -> Replayed:
     """Run the past of a file up to `until`, inclusive; what is placed or reported later does not exist.
 
-    Nothing is sent. `keep` names a new file for the scratch database, to be looked at afterwards. Without it, orders are
-    counted in memory, unless the file links orders to each other.
+    Nothing is sent. `chooser` says who can deliver orders that name no alternatives. `keep` names a new file for the scratch
+    database, to be looked at afterwards. Without it, orders are counted in memory, unless the file links orders to each other.
     """
     replayed = Replayed(until)
     orders = _that_exist(file, replayed, progress)
     if keep is None and not file.links_orders:
-        counting = Counting(until, Rules(1, policy, calendar_of(policy), asks=False), replayed.tally)
+        counting = Counting(until, Rules(1, policy, calendar_of(policy), asks=False, chooser=chooser), replayed.tally)
         orders = counting.left_of(orders)
     with _scratch(keep) as database:
-        rules = rules_in_force(database, policy_text, until).without_asking()
+        rules = rules_in_force(database, policy_text, until).without_asking().with_chooser(chooser)
         while batch := [*islice(orders, BATCH)]:
             with database.write() as connection:
                 for outcome in apply(connection, batch, until, rules, until=until):

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from engine.catalogue import chooser_of
 from storage import policies
 from storage.database import Database, reading, repeated, writing
 from workflow.errors import AftersalesError
@@ -23,7 +24,7 @@ def rules_in_force(target: Database | Connection, text: str, at: datetime) -> Ru
     if rules.version:
         return rules
     with writing(target) as connection:
-        return Rules(policies.version_of(connection, text, at), rules.policy, rules.calendar)
+        return Rules(policies.version_of(connection, text, at), rules.policy, rules.calendar, chooser=rules.chooser)
 
 
 def rules_for_reading(target: Database | Connection, text: str) -> Rules:
@@ -36,7 +37,7 @@ def rules_for_reading(target: Database | Connection, text: str) -> Rules:
     policy = read_policy(text)
     with reading(target) as connection:
         version, last = policies.newest(connection)
-    return Rules(version if last == digest(text) else 0, policy, calendar_of(policy))
+    return Rules(version if last == digest(text) else 0, policy, calendar_of(policy), chooser=chooser_of(target))
 
 
 def pinned_rules(connection: Connection, versions: Iterable[int], rules: Rules) -> dict[int, Rules]:
@@ -45,7 +46,7 @@ def pinned_rules(connection: Connection, versions: Iterable[int], rules: Rules) 
     for version, text in policies.texts(connection, set(versions)).items():
         try:
             policy = read_policy(text)
-            found[version] = Rules(version, policy, calendar_of(policy))
+            found[version] = Rules(version, policy, calendar_of(policy), chooser=rules.chooser)
         except AftersalesError:  # written for an older program
             found[version] = rules
     return found

@@ -268,7 +268,7 @@ def _pinned(connection: Connection, rules: Rules) -> RulesOf:
     def of(timer: Timer) -> Rules:
         if timer.policy not in known:
             own = pinned_rules(connection, [timer.policy], rules).get(timer.policy, rules)
-            known[timer.policy] = Rules(own.version, own.policy, rules.calendar)
+            known[timer.policy] = Rules(own.version, own.policy, rules.calendar, chooser=rules.chooser)
         return known[timer.policy]
 
     return of

@@ -12,6 +12,7 @@ from inbound.times import BadInstant, read_instant
 from language import tr
 from workflow.addresses import email_address
 from workflow.case.money import MoneyError, exponent, minor_units, nearest_units
+from workflow.policy.durations import Duration
 from workflow.reports import Field
 from workflow.suggestions import did_you_mean
 
@@ -138,6 +139,21 @@ def count(cell: Cell) -> int:
     if not _COUNT.fullmatch(value) or int(value) == 0:
         raise BadCell(tr("{value!r} is not a whole number from 1", value=value[:40]))
     return int(value)
+
+
+def handling_time(cell: Cell) -> str:
+    """Read how long a supplier takes until it ships, such as 2d or 3wd; a number alone is of days."""
+    value = text(cell).replace(" ", "")
+    try:
+        return str(Duration.parse(f"{value}d" if value.isdecimal() else value))
+    except ValueError as error:
+        raise BadCell(str(error)) from None
+
+
+def countries(cell: Cell) -> tuple[str, ...]:
+    """Read a list of countries: a list, or text separated by ';' or ','."""
+    given = re.split("[;,]", cell) if isinstance(cell, str) else cell
+    return tuple(dict.fromkeys(text(one.strip()) for one in given if one.strip()))
 
 
 def pieces_of_line(cell: Cell, decimal: str | None = None) -> int:

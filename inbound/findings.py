@@ -88,7 +88,7 @@ class Findings:
 
     def _matched(self) -> dict[str, str]:
         """Return the best column for each fact, by its name and the shape of its cells; a column serves one fact."""
-        facts = [fact for fact in known() if fact not in _HELPERS]
+        facts = [fact for fact in known() if fact not in _HELPERS and not fact.startswith("offer.")]
         wanted = [
             (likeness(fact, name), fact, name)
             for fact in facts

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from workflow.case.money import MoneyError, exponent
+
 _NOT_YET = re.compile(
     r"estimat|expect|predict|promis|scheduled|预计|预估|estimad|previst|voraussicht|erwartet|geschatzt|prevue|prevu"
 )
@@ -53,11 +55,21 @@ def known() -> Mapping[str, Mapping[str, int]]:
     }
 
 
+def _without_currency(name: str) -> str:
+    """Return the name of a column without the currency that is said at its end: `price (EUR)` is a price."""
+    rest, _, last = name.rpartition(" ")
+    try:
+        exponent(last.upper())
+    except MoneyError:
+        return name
+    return rest or name
+
+
 def likeness(fact: str, column: str) -> int:
     """Say how well the name of a column fits a fact; 0: not at all."""
     if fact.endswith(".at") and _NOT_YET.search(plain(column)):
         return 0
-    name, names = gist(column), known()[fact]
+    name, names = _without_currency(gist(column)), known()[fact]
     if name in names:
         return 10_000 + names[name]
     words = name.split()

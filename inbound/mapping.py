@@ -37,6 +37,21 @@ REQUIRED = ("id", "placed_at")
 """What an order cannot be placed without."""
 SUMS = ("paid", "sale")
 """Facts of an order that are amounts in its currency."""
+OFFER_FIELDS = (
+    "supplier",
+    "sku",
+    "shop",
+    "supplier_sku",
+    "address",
+    "price",
+    "currency",
+    "handling_time",
+    "countries",
+    "rank",
+    "from",
+    "until",
+)
+"""What a row of a catalogue says of what a supplier offers."""
 LINE_FIELDS = ("sku", "title", "quantity", "price", "total", "sale")
 LINE_SUMS = ("price", "total", "sale")
 """What a line has of these; `total` is the price of all its pieces."""
@@ -72,6 +87,8 @@ class Mapping:
     time_formats: tuple[str, ...] = ()
     decimal: str | None = None
     layout: Layout = PLAIN
+    offer: dict[str, Source] = field(default_factory=dict)
+    """Of a catalogue: what its offers are read from; there are no orders in it."""
 
     @property
     def places_orders(self) -> bool:
@@ -91,7 +108,12 @@ class Mapping:
 
     def _sources(self) -> list[Source]:
         """Return where all its values come from."""
-        sources = [*self.order.values(), *self.line.values(), *([self.tracking_number] if self.tracking_number else [])]
+        sources = [
+            *self.order.values(),
+            *self.line.values(),
+            *self.offer.values(),
+            *([self.tracking_number] if self.tracking_number else []),
+        ]
         for report in self.reports:
             sources += [report.at, *report.fields.values(), *([report.key] if report.key else [])]
         return sources

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from config.documents import read_document
 from inbound import cells
 from inbound.cells import BadCell
-from inbound.mapping import LINE_FIELDS, ORDER_FIELDS, REQUIRED, SUMS, Mapping, ReportSource
+from inbound.mapping import LINE_FIELDS, OFFER_FIELDS, ORDER_FIELDS, REQUIRED, SUMS, Mapping, ReportSource
 from inbound.rows import PLAIN, Cell, Layout
 from inbound.sources import Condition, Source, Writing, columns_in
 from inbound.times import EPOCHS
@@ -23,7 +23,7 @@ from workflow.toml import parse
 TOP_LEVEL = (
     *("time_zone", "time_format", "decimal", "empty"),
     *("encoding", "delimiter", "quote", "header", "fill", "sheet", "records", "lines"),
-    *("when", "order", "line", "reports"),
+    *("when", "order", "line", "reports", "offer"),
 )
 SOURCE = ("column", "template", "value", "strip", "empty", "map", "else", "decimal", "format", "zone", "sum")
 """What may stand in the table of a value."""
@@ -65,6 +65,8 @@ def parse_mapping(table: dict[str, Any]) -> Mapping:
     """
     _known("", table, TOP_LEVEL)
     empty, decimal = _empty("empty", table.get("empty")), _decimal("decimal", table.get("decimal"))
+    if "offer" in table:
+        return _catalogue(table, empty, decimal)
     named = dict(_table(table, "order"))
     tracking = _source("order.tracking_number", named.pop("tracking_number"), empty) if "tracking_number" in named else None
     order = _sources("order", named, ORDER_FIELDS, empty)
@@ -85,6 +87,22 @@ def parse_mapping(table: dict[str, Any]) -> Mapping:
         time_formats=_formats("time_format", table.get("time_format")),
         decimal=decimal,
         layout=_layout(table),
+    )
+
+
+def _catalogue(table: dict[str, Any], empty: frozenset[str], decimal: str | None) -> Mapping:
+    """Build the mapping of a catalogue: what suppliers offer, and no orders."""
+    for name in ("order", "line", "reports"):
+        if name in table:
+            raise MappingError(name, tr("[offer] is for a catalogue, and [{name}] for orders: write two mappings", name=name))
+    return Mapping(
+        *({}, {}, ()),
+        when=_conditions("when", table.get("when", {}), decimal),
+        zone=_zone("time_zone", table.get("time_zone")),
+        time_formats=_formats("time_format", table.get("time_format")),
+        decimal=decimal,
+        layout=_layout(table),
+        offer=_sources("offer", _table(table, "offer"), OFFER_FIELDS, empty),
     )
 
 

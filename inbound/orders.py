@@ -91,6 +91,10 @@ class OrderFile:
         self.mapping_text = mapping_text
         self.unchanged = 0
         """How many orders were passed over while the file was read last."""
+        if mapping.offer:
+            raise UsageError(
+                tr("the mapping is of a catalogue, not of orders: `aftersales catalogue import {path}` takes it", path=path)
+            )
         if not mapping.places_orders and known is None:
             raise UsageError(
                 tr("{path} adds to orders that are known (its mapping names no placed_at): only import takes it", path=path)

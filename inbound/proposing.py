@@ -1,7 +1,7 @@
 """A mapping proposed for a file, with its reasons, and with questions where the file proves nothing."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from inbound.header_names import known, likeness
 from inbound.mapping_document import load_mapping
 from inbound.rows import PLAIN
 from inbound.sniffing import DAY_FIRST, MONTH_FIRST
+from inbound.toml_lines import as_comment, toml_line, toml_list, toml_text
 from language import counted, tr
 from workflow.errors import UsageError
 
@@ -72,37 +73,39 @@ class _Writer:
         told = (self._events,) if self._found.by_parcel else (self._order, self._lines, self._reports, self._cancelled)
         body = [write() for write in told]
         head = self._head()
-        title = tr("# Proposed for {file}: read it, answer what is asked, and try it with", file=_said(self._file))
-        check = f"#   aftersales mapping check {_said(self._file)} --mapping THIS.toml"
+        title = tr("# Proposed for {file}: read it, answer what is asked, and try it with", file=as_comment(self._file))
+        check = f"#   aftersales mapping check {as_comment(self._file)} --mapping THIS.toml"
         return Proposal("\n".join((title, check, *(part for part in (head, *body, self._not_read()) if part))), self._questions)
 
     def _head(self) -> str:
         layout, lines = self._found.layout, list[str]()
         if layout.encoding != PLAIN.encoding:
-            lines.append(_line("encoding", layout.encoding, tr("it is not UTF-8")))
+            lines.append(toml_line("encoding", layout.encoding, tr("it is not UTF-8")))
         if layout.delimiter != PLAIN.delimiter:
-            lines.append(_line("delimiter", layout.delimiter, tr("it separates the cells of most rows")))
+            lines.append(toml_line("delimiter", layout.delimiter, tr("it separates the cells of most rows")))
         if layout.quote != PLAIN.quote:
-            lines.append(_line("quote", layout.quote, tr("quotation marks stand inside cells")))
+            lines.append(toml_line("quote", layout.quote, tr("quotation marks stand inside cells")))
         if layout.sheet is not None:
-            lines.append(_line("sheet", layout.sheet, tr("the sheet with the largest table")))
+            lines.append(toml_line("sheet", layout.sheet, tr("the sheet with the largest table")))
         if layout.header is not None:
             lines.append(f"header = {layout.header}  # {tr('the first row of names')}")
         if layout.records:
-            lines.append(_line("records", layout.records[0], tr("there the orders stand")))
+            lines.append(toml_line("records", layout.records[0], tr("there the orders stand")))
         if layout.lines:
-            lines.append(_line("lines", layout.lines, tr("there each order has its lines")))
+            lines.append(toml_line("lines", layout.lines, tr("there each order has its lines")))
         if fill := self._found.filled_down():
-            lines.append(f"fill = [{_text(fill)}]  # {tr('rows without a number belong to the one above')}")
+            lines.append(f"fill = [{toml_text(fill)}]  # {tr('rows without a number belong to the one above')}")
         if column := self._found.footed():
-            lines.append(f"when = {{ {_text(column)} = {{ filled = true }} }}  # {tr('the last rows are sums, and no orders')}")
+            lines.append(
+                f"when = {{ {toml_text(column)} = {{ filled = true }} }}  # {tr('the last rows are sums, and no orders')}"
+            )
         return "\n".join((*lines, *self._how_empty(), *self._how_times(), *self._how_money()))
 
     def _how_empty(self) -> Iterator[str]:
         columns = (name for fact, name in self._found.column_of.items() if fact != "ship.tracking_number")
         words = dict.fromkeys(word for name in columns for word in self._found.columns[name].empties)
         if words:
-            yield f"empty = [{', '.join(map(_text, words))}]  # {tr('they stand where others say something')}"
+            yield f"empty = [{', '.join(map(toml_text, words))}]  # {tr('they stand where others say something')}"
 
     def _how_times(self) -> Iterator[str]:
         found = self._found.times
@@ -116,17 +119,17 @@ class _Writer:
         elif any(times.ways for times in found.values()):
             yield f"time_format = {self._in_one_way(str(way))}  # {tr('only so are all dates real, past, and in turn')}"
         elif formats:
-            yield f"time_format = {_list(formats)}  # {tr('so are all dates written')}"
+            yield f"time_format = {toml_list(formats)}  # {tr('so are all dates written')}"
         if found and not all(times.has_zone for times in found.values()):
             if self._zone is not None:
-                yield _line("time_zone", self._zone.key, tr("as you have said; the file names none"))
+                yield toml_line("time_zone", self._zone.key, tr("as you have said; the file names none"))
             else:
                 self._questions.append(tr("In which time zone are the times of the file? Write it at time_zone"))
                 yield f'# time_zone = "Continent/City"  # {tr("QUESTION: the file names none; such as Europe/Madrid")}'
 
     def _in_one_way(self, way: str) -> str:
         found = self._found.times.items()
-        return _list(dict.fromkeys(one for fact, times in found for one in self._found.formats(fact, read_in(times, way))))
+        return toml_list(dict.fromkeys(one for fact, times in found for one in self._found.formats(fact, read_in(times, way))))
 
     def _how_money(self) -> Iterator[str]:
         found = self._found.money
@@ -134,7 +137,7 @@ class _Writer:
         if len(marks) == 1:
             mark = marks.pop()
             example = next(cell for fact, money in found.items() if money.decimal == mark for cell in self._found.cells(fact))
-            yield _line("decimal", mark, tr("as in {example}", example=example))
+            yield toml_line("decimal", mark, tr("as in {example}", example=example))
         elif any(money.is_open for money in found.values()):
             example = next(cell for fact, money in found.items() if money.is_open for cell in self._found.cells(fact))
             question = tr("Is {example} a thousand and more, or has it three decimals? Set decimal", example=example)
@@ -150,7 +153,7 @@ class _Writer:
             key, reason = fact.removeprefix("order."), self._reason(name)
             if fact == "order.placed_at" and (time := self._found.time_column()):
                 self._used.add(time)
-                template = _text(f"{{{name}}} {{{time}}}")
+                template = toml_text(f"{{{name}}} {{{time}}}")
                 lines.append(f"placed_at = {{ template = {template} }}  # {tr('date and time stand in two columns')}")
                 continue
             if fact == "order.paid":
@@ -158,10 +161,10 @@ class _Writer:
             if fact == "order.sale":
                 reason += "; " + tr("sale is what your buyer paid: if it is what you paid your supplier, write paid")
             if fact in ("order.paid", "order.sale") and self._found.is_in_parts(fact):
-                reason = _said(f"{tr('an order has several of them')}; {reason}")
-                lines.append(f"{key} = {{ column = {_text(name)}, sum = true }}  # {reason}")
+                reason = as_comment(f"{tr('an order has several of them')}; {reason}")
+                lines.append(f"{key} = {{ column = {toml_text(name)}, sum = true }}  # {reason}")
                 continue
-            lines.append(_line(key, name, reason))
+            lines.append(toml_line(key, name, reason))
         if "order.placed_at" not in self._found.column_of:
             lines.append(f"# {tr('without placed_at it adds to orders that are known: name the date of the order')}")
         if "order.currency" not in self._found.column_of and self._found.money:
@@ -175,7 +178,7 @@ class _Writer:
         in_names = {code for code in re.findall(r"\b[A-Z]{3}\b", columns) if is_currency(code)}
         if len(codes := found or in_names) == 1:
             where = tr("by the sign of the sums") if found else tr("by the name of the column")
-            yield f"currency = {{ value = {_text(codes.pop())} }}  # {where}"
+            yield f"currency = {{ value = {toml_text(codes.pop())} }}  # {where}"
         else:
             self._questions.append(tr("In which currency are the sums? Write it at currency; else that of the policy counts"))
             yield f'# currency = {{ value = "USD" }}  # {tr("QUESTION: no column names one")}'
@@ -187,8 +190,8 @@ class _Writer:
             self._questions.append(tr("Some orders are cancelled: which are domestic, and can be stopped? Write it at route"))
         if country := self._found.column_of.get("order.country"):
             codes = [cell for cell, _ in self._found.columns[country].cells.most_common(1)] or ["CN"]
-            words = f"{_text(codes[0])} = {_text('domestic')}"
-            return f'# route = {{ column = {_text(country)}, map = {{ {words} }}, else = "international" }}  # {said}'
+            words = f"{toml_text(codes[0])} = {toml_text('domestic')}"
+            return f'# route = {{ column = {toml_text(country)}, map = {{ {words} }}, else = "international" }}  # {said}'
         return f'# route = {{ value = "domestic" }}  # {said}'
 
     def _lines(self) -> str:
@@ -201,14 +204,14 @@ class _Writer:
             if key in ("price", "sale") and self._found.is_total(fact):
                 lines_come_to = tr("the lines come to the sum of the order only if it is that of all pieces")
                 if key == "sale":
-                    lines.append(f"# {_said(name)}: {lines_come_to}; {tr('sale is that of one piece')}")
+                    lines.append(f"# {as_comment(name)}: {lines_come_to}; {tr('sale is that of one piece')}")
                     continue
                 key, reason = "total", lines_come_to
             if key in ("price", "total"):
                 reason += "; " + tr("price and total are what you paid your supplier: if it is your buyer's money, write sale")
             if key == "sale":
                 reason += "; " + tr("sale is what your buyer paid for a piece: if you paid it to your supplier, write price")
-            lines.append(_line(key, name, reason))
+            lines.append(toml_line(key, name, reason))
         return "\n".join(lines)
 
     def _reports(self) -> str:
@@ -218,7 +221,8 @@ class _Writer:
         for trigger in ("ship", "deliver", "cancel"):
             if f"{trigger}.at" not in self._found.column_of:
                 if trigger == "ship" and (name := self._found.column_of.get("ship.tracking_number")):
-                    yield f"\n# {tr('{name} has tracking numbers, but no column says when it was shipped', name=_said(name))}"
+                    said = tr("{name} has tracking numbers, but no column says when it was shipped", name=as_comment(name))
+                    yield f"\n# {said}"
                 continue
             told = dict(self._in_order(f"{trigger}."))
             number = self._found.column_of.get("ship.tracking_number")
@@ -235,9 +239,9 @@ class _Writer:
         column = self._found.columns[name]
         words = [word for word in column.empties if word.lower() not in EMPTY]
         if words and key == "tracking_number":
-            empty = ", ".join(map(_text, column.empties))
-            return f"{key} = {{ column = {_text(name)}, empty = [{empty}] }}  # {self._reason(name)}"
-        return _line(key, name, self._reason(name))
+            empty = ", ".join(map(toml_text, column.empties))
+            return f"{key} = {{ column = {toml_text(name)}, empty = [{empty}] }}  # {self._reason(name)}"
+        return toml_line(key, name, self._reason(name))
 
     def _cancelled(self) -> str:
         """Ask what becomes of orders that a status calls cancelled, where no column says when they were."""
@@ -249,16 +253,16 @@ class _Writer:
                 said = ", ".join(words)
                 question = tr("{column} says {words}: when were these orders cancelled?", column=name, words=said)
                 self._questions.append(tr("{question} See [reports.cancel] there", question=question))
-                listed = f"[{', '.join(map(_text, words))}]"
+                listed = f"[{', '.join(map(toml_text, words))}]"
                 return "\n".join(
                     (
                         "",
                         f"# {tr('QUESTION: cancelled orders. The date of the order may stand for that of its end:')}",
                         "# [reports.cancel]",
-                        f"# at = {_text(self._found.column_of['order.placed_at'])}",
-                        f"# when = {{ {_text(name)} = {listed} }}",
+                        f"# at = {toml_text(self._found.column_of['order.placed_at'])}",
+                        f"# when = {{ {toml_text(name)} = {listed} }}",
                         f"# {tr('or leave them out; this line belongs to the top, above [order]:')}",
-                        f"# when = {{ {_text(name)} = {{ not = {listed} }} }}",
+                        f"# when = {{ {toml_text(name)} = {{ not = {listed} }} }}",
                     )
                 )
         return ""
@@ -268,20 +272,20 @@ class _Writer:
         number = self._found.column_of["ship.tracking_number"]
         self._used.update(self._found.column_of.values())
         adds = tr("it adds to the orders that have the parcel")
-        lines = ["", "[order]", _line("tracking_number", number, f"{self._reason(number)}; {adds}")]
+        lines = ["", "[order]", toml_line("tracking_number", number, f"{self._reason(number)}; {adds}")]
         if "event.at" not in self._found.column_of:
             self._questions.append(tr("When did it happen? No column has a time; write it at `at`"))
             return "\n".join((*lines, "", "[reports.note_transit]", f'# at = "…"  # {tr("QUESTION: no column has a time")}'))
         at, status = self._found.column_of["event.at"], self._found.column_of.get("event.status")
         arrived = [word for word in self._found.columns[status].cells if _DELIVERED.search(word)] if status else []
-        lines += ["", "[reports.note_transit]", _line("at", at, self._reason(at))]
+        lines += ["", "[reports.note_transit]", toml_line("at", at, self._reason(at))]
         if status:
-            lines.append(_line("status", status, self._reason(status)))
+            lines.append(toml_line("status", status, self._reason(status)))
         if status and arrived:
-            listed = f"[{', '.join(map(_text, arrived))}]"
-            lines.append(f"when = {{ {_text(status)} = {{ not = {listed} }} }}")
-            lines += ["", "[reports.deliver]", _line("at", at, tr("of what says that it has arrived"))]
-            lines.append(f"when = {{ {_text(status)} = {listed} }}")
+            listed = f"[{', '.join(map(toml_text, arrived))}]"
+            lines.append(f"when = {{ {toml_text(status)} = {{ not = {listed} }} }}")
+            lines += ["", "[reports.deliver]", toml_line("at", at, tr("of what says that it has arrived"))]
+            lines.append(f"when = {{ {toml_text(status)} = {listed} }}")
         said = tr("what customs hold is [reports.hold] with wants, what is lost [reports.lose]: the carrier has its own words")
         lines += ["", f"# {said}"]
         return "\n".join(lines)
@@ -290,7 +294,9 @@ class _Writer:
         """Say which columns are not read, and what they say: a person may know one of them."""
         others = [column for column in self._found.columns.values() if column.name not in self._used and column.cells]
         said = ((one.name, [*one.cells]) for one in others[:40])
-        lines = [f"#   {_said(name)}: {', '.join(map(_short, cells[: 12 if len(cells) <= 12 else 3]))}" for name, cells in said]
+        lines = [
+            f"#   {as_comment(name)}: {', '.join(map(_short, cells[: 12 if len(cells) <= 12 else 3]))}" for name, cells in said
+        ]
         return "\n".join(("", tr("# Not read:"), *lines)) if lines else ""
 
     def _in_order(self, prefix: str) -> Iterator[tuple[str, str]]:
@@ -307,32 +313,6 @@ class _Writer:
         return tr("{cells}, such as {example}", cells=counted(column.cells.total(), "cell"), example=_short(example))
 
 
-def _line(key: str, value: str, reason: str) -> str:
-    return f"{key} = {_text(value)}  # {_said(reason)}"
-
-
-def _said(text: str) -> str:
-    """Return a text of the file as it can stand in a comment: on one line, without what does not print."""
-    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))
-
-
-def _list(formats: Iterable[str]) -> str:
-    """Return one text, or a list of several, as TOML writes them."""
-    listed = [*formats]
-    return _text(listed[0]) if len(listed) == 1 else f"[{', '.join(map(_text, listed))}]"
-
-
-def _text(value: str) -> str:
-    """Return a text as TOML writes it."""
-    return '"' + "".join(map(_escaped, value)) + '"'
-
-
-def _escaped(one: str) -> str:
-    if one in '"\\':
-        return f"\\{one}"
-    return f"\\u{ord(one):04x}" if ord(one) < 32 or ord(one) == 127 else one
-
-
 def _short(text: str) -> str:
-    flat = _said(text)
+    flat = as_comment(text)
     return flat if len(flat) <= 40 else f"{flat[:39]}…"

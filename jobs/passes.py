@@ -8,6 +8,7 @@ from functools import partial
 
 from engine import owning
 from engine.backups import is_held as is_held
+from engine.catalogue import with_current_catalogue
 from engine.composing import Messenger, compose_due
 from engine.erasing import Places, finish
 from engine.evidence_keeping import remove_unclaimed
@@ -42,9 +43,9 @@ def until_done() -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Runtime:
-    """What the jobs work on."""
+    """What the jobs work on. `rules` are renewed when the catalogue has changed."""
 
     database: Database
     rules: Rules
@@ -57,6 +58,7 @@ class Runtime:
 def fire_due_timers(runtime: Runtime, at: datetime, carry_on: CarryOn = until_done) -> Fired:
     """Fire everything that is due at `at`, batch by batch."""
     total = Fired()
+    runtime.rules = with_current_catalogue(runtime.database, runtime.rules)
     while True:
         fired = fire_due(runtime.database, at, runtime.rules, traces=runtime.traces)
         total.add(fired)

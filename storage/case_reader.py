@@ -43,7 +43,7 @@ from storage.tables import (
     table_of,
 )
 from workflow.case.case import PERSONAL, Attempt, Case, Claim, Decision, LedgerRow, Line, Order, Parcel, Report, Timer, made
-from workflow.process import PARCEL_REPORTS
+from workflow.process import LEFT_IN, PARCEL_REPORTS
 from workflow.values import value_class
 from workflow.vocabulary import State, words_of
 
@@ -135,7 +135,7 @@ _STANDING = (
 _LAST = ("last_hash", "salt", "version")
 _STANDING_FIELDS = (*_STANDING, "last_hash", "salt", "steps")
 _ORDERS = Source(OrderRow, Case, ("id", "claims_made", "decisions_made", "observed", "erased", *_FACTS, *_STANDING, *_LAST))
-_STATE = _ORDERS.names.index("state")
+_STATE, _ALTERNATIVES = _ORDERS.names.index("state"), _ORDERS.names.index("alternatives")
 _FACTS_BEGIN, _FACTS_END = _ORDERS.names.index(_FACTS[0]), _ORDERS.names.index(_STANDING[0])
 _ATTEMPTS = Source(AttemptRow, Attempt, ("order_id", *_names(Attempt)))
 _PARCELS = Source(ParcelRow, Parcel, ("order_id", *_names(Parcel)))
@@ -167,15 +167,16 @@ class StoredCase:
 def read_cases(connection: Connection, order_ids: Collection[int], *, for_timers: bool, lock: bool) -> dict[int, StoredCase]:
     """Read the cases of orders by id.
 
-    `for_timers` leaves out what no timed transition reads: parcels, kept reports, and the lines of orders without claims. With
-    `lock`, PostgreSQL locks the orders and the first orders of their chains, always in the order of their ids.
+    `for_timers` leaves out what no timed transition reads: parcels, kept reports, and the lines of orders without claims that
+    no timer lets turn to a supplier of the catalogue. With `lock`, PostgreSQL locks the orders and the first orders of their
+    chains, always in the order of their ids.
     """
     orders = _order_rows(connection, order_ids, lock=lock)  # before their parts are read
     claimed, everything = [key for key, claims_made, *_ in orders if claims_made], sorted(order_ids)
     asked = [key for key, _, decisions_made, *_ in orders if decisions_made]
     attempts, timers, ledger = _parts(connection, everything, _ATTEMPTS, _TIMERS, _LEDGER)
     (claims,) = _parts(connection, claimed, _CLAIMS)
-    (lines,) = _parts(connection, claimed if for_timers else everything, _LINES)
+    (lines,) = _parts(connection, [*claimed, *_left_by_timers(orders)] if for_timers else everything, _LINES)
     parcels, waiting = _parts(connection, () if for_timers else everything, _PARCELS, _WAITING)
     decisions, asking = _parts(connection, asked, _DECISIONS, _ASKING)
     (amended,) = _parts(connection, () if for_timers else everything, _AMENDED)
@@ -209,6 +210,11 @@ def _order_rows(connection: Connection, order_ids: Collection[int], *, lock: boo
     (rows,) = _execute(connection, [_query(_ORDERS, connection.dialect, lock=locks)], wanted)
     asked = set(order_ids)
     return _ORDERS.read([row for row in rows if row[0] in asked], instants_are_texts=_are_texts(connection))
+
+
+def _left_by_timers(orders: Rows) -> list[int]:
+    """Return the orders that a timer may let turn to a supplier of the catalogue, by what they hold (rule 2.20)."""
+    return [row[0] for row in orders if row[_STATE] in LEFT_IN and not row[_ALTERNATIVES]]
 
 
 def _former_buyer(amended: Iterable[Report]) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def load(
 ) -> dict[int, StoredCase]:
     """Load the cases of orders. With `lock`, PostgreSQL locks them until the transaction ends.
 
-    `for_timers` leaves out what no timed transition reads: the lines of orders without claims.
+    `for_timers` leaves out what no timed transition reads.
     """
     wanted = set(order_ids)
     return read_cases(connection, wanted, for_timers=for_timers, lock=lock) if wanted else {}

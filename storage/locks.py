@@ -20,6 +20,8 @@ class Lock(IntEnum):
     """A version of the policy is being stored."""
     tables = 1691
     """The tables are being made or upgraded."""
+    catalogue = 1693
+    """A version of the catalogue is being stored."""
     chain = 1692
     """The money of chains of replacements is being added up (in a name space of its own)."""
 

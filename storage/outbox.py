@@ -42,12 +42,13 @@ from storage.tables import (
     HeartbeatRow,
     HistoryTableRow,
     LedgerTableRow,
+    LineRow,
     MemberRow,
     MessageRow,
     OrderRow,
     table_of,
 )
-from workflow.case.case import Order
+from workflow.case.case import Line, Order
 from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, LedgerSide, LedgerStatus, MessageStatus, Mode
 
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
@@ -77,6 +78,8 @@ class ReadyEffect:
     order_version: int
     supplier_number: str | None = None
     """The number that the supplier of its attempt knows the order by."""
+    lines: tuple[Line, ...] = ()
+    """What is ordered, of an effect that orders it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ def ready(connection: Connection, at: datetime, limit: int) -> list[RowMapping]:
 def read_effects(connection: Connection, rows: Sequence[RowMapping]) -> tuple[list[ReadyEffect], dict[int, Exception]]:
     """Return effects with the orders they are about; and those that cannot be read, with the reason, by id."""
     orders = _order_rows(connection, {row["order_id"] for row in rows})
-    known = _supplier_numbers(connection, orders), _missing_money(connection, orders)
+    known = _supplier_numbers(connection, orders), _missing_money(connection, orders), _lines(connection, rows)
     effects, unreadable = list[ReadyEffect](), dict[int, Exception]()
     for row in rows:
         try:
@@ -190,7 +193,19 @@ def effect(connection: Connection, effect_id: int) -> ReadyEffect:
     """Return one effect, whatever its status, with the order it is about."""
     row = connection.execute(select(table_of(EffectRow)).where(col(EffectRow.id) == effect_id)).mappings().one()
     orders = _order_rows(connection, {row["order_id"]})
-    return _ready(row, orders, _supplier_numbers(connection, orders), _missing_money(connection, orders))
+    known = _supplier_numbers(connection, orders), _missing_money(connection, orders), _lines(connection, [row])
+    return _ready(row, orders, *known)
+
+
+def _lines(connection: Connection, rows: Iterable[RowMapping]) -> dict[int, list[Line]]:
+    """Return the lines of those orders that one of the effects orders, by order."""
+    n, found = table_of(LineRow), defaultdict[int, list[Line]](list)
+    columns = n.c.order_id, n.c.sku, n.c.title, n.c.quantity
+    for some in chunked(row["order_id"] for row in rows if row["kind"] == "place_supply"):
+        query = select(*columns).where(n.c.order_id.in_(some)).order_by(n.c.order_id, n.c.number)
+        for key, sku, title, quantity in connection.execute(query):
+            found[key].append(Line(sku, title, quantity))
+    return found
 
 
 def _supplier_numbers(connection: Connection, order_ids: Iterable[int]) -> dict[tuple[int, int], str]:
@@ -221,6 +236,7 @@ def _ready(
     orders: Mapping[int, RowMapping],
     numbers: Mapping[tuple[int, int], str],
     missing: Missing,
+    lines: Mapping[int, Sequence[Line]],
 ) -> ReadyEffect:
     """Return an effect as a letter of it would be written now: of money it asks for what is missing then."""
     facts = {name: row[name] for name in ("id", "order_id", "sequence", "kind", "attempt", "supplier", "caused_at")}
@@ -230,7 +246,10 @@ def _ready(
     asked = row["order_id"], row["attempt"] if row["kind"] in _OF_SUPPLIERS else None
     if row["kind"] in (*_OF_SUPPLIERS, *_OF_THE_PLATFORM) and asked in missing:
         details["amount"] = missing[asked]
-    return ReadyEffect(**facts, details=details, order=order, order_version=stored["version"], supplier_number=number)
+    told = tuple(lines.get(row["order_id"], ()))
+    return ReadyEffect(
+        **facts, details=details, order=order, order_version=stored["version"], supplier_number=number, lines=told
+    )
 
 
 def set_back(connection: Connection, effect_id: int, at: datetime, error: str) -> bool:

@@ -5,14 +5,14 @@ are fired one by one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache, reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, case, or_, select, type_coerce
+from sqlalchemy import Connection, Dialect, case, literal, or_, select, type_coerce
 from sqlalchemy.types import NullType
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
@@ -20,10 +20,12 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 from storage import dialect
 from storage.prepared import Prepared, as_instant, as_texts, prepare
 from storage.symbolic_case import FIRST, VARYING
-from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, OrderRow, TimerRow, table_of
+from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, LineRow, OrderRow, TimerRow, table_of
 from storage.timers import Due
 from tracing.expressions import Columns
-from workflow.case.case import Attempt, Case, Claim, LedgerRow, Order, Timer
+from workflow.case.canonical import kept_json
+from workflow.case.case import Attempt, Case, Claim, LedgerRow, Line, Order, Timer
+from workflow.process import LEFT_IN
 from workflow.vocabulary import ClaimStatus, TimerStatus
 
 Signature = tuple[Any, ...]
@@ -46,7 +48,9 @@ class _Part:
 
 
 _SHARED = ("state", "current", "returns_to", "cancelled", "gap", "historical", "unread", "timers_made", "version", "observed")
-_ORDERS = _Part(OrderRow, "id", (*_SHARED, "generation", "shop", "route", "currency"), (*VARYING[Order], *VARYING[Case]))
+_STORED = tuple(name for name in VARYING[Case] if name != "lines")
+assert VARYING[Case] == (*_STORED, "lines"), "the lines of an order are put behind its own columns"
+_ORDERS = _Part(OrderRow, "id", (*_SHARED, "generation", "shop", "route", "currency"), (*VARYING[Order], *_STORED))
 _ATTEMPTS = _Part(AttemptRow, "order_id", ("number",), VARYING[Attempt])
 _TIMERS = _Part(
     TimerRow,
@@ -62,11 +66,17 @@ _CLAIMS = _Part(
     VARYING[Claim],
 )
 _PARTS = (_ATTEMPTS, _TIMERS, _LEDGER, _CLAIMS)
-_LIST = VARYING[Order].index("alternatives")
+_STATE, _LIST = _SHARED.index("state"), VARYING[Order].index("alternatives")
+_LINES = _Part(LineRow, "order_id", (), ("sku", "quantity"))
+_NO_LIST = kept_json([])
 
 
-def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Signature, Columns]:
+def read(
+    connection: Connection, timers: Iterable[Due], at: datetime, *, asks_catalogue: bool = False
+) -> dict[Signature, Columns]:
     """Return the columns of the timers' orders, by signature. Each timer is of another order.
+
+    With `asks_catalogue`, the lines are read of those that may turn to a supplier of the catalogue.
 
     A signature begins with the timer's number. Orders that cannot be grouped are left out.
     """
@@ -75,9 +85,11 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Si
     read = dialect.at(connection).execute(connection, [_query(part, connection.dialect) for part in (_ORDERS, *_PARTS)], wanted)
     orders, *others = (_split(cursor.fetchall(), part) for cursor, part in zip(read, (_ORDERS, *_PARTS), strict=True))
     parts = [_by_order(rows) for rows in others]
+    asking = (key for key, signature, own in orders if asks_catalogue and _may_ask_the_catalogue(signature, own))
+    lines = _lines(connection, [*asking])
     alike: dict[Signature, list[tuple[Any, ...]]] = defaultdict(list)
     for key, signature, own in orders:
-        signatures, values = [numbers[key], signature], (key, *own)
+        signatures, values = [numbers[key], signature], (key, *own, lines.get(key, ()))
         for part in parts:
             theirs, more = part.get(key, _NO_ROWS)
             signatures.append(theirs)
@@ -86,6 +98,28 @@ def read(connection: Connection, timers: Iterable[Due], at: datetime) -> dict[Si
     return {
         signature: Columns([*zip(*rows, strict=True)], len(rows), _reads(signature), (at,)) for signature, rows in alike.items()
     }
+
+
+def _may_ask_the_catalogue(signature: Signature, own: tuple[Any, ...]) -> bool:
+    """Say whether a timer may let an order turn to a supplier of the catalogue."""
+    return signature[_STATE] in LEFT_IN and own[_LIST] == _NO_LIST
+
+
+def _lines(connection: Connection, order_ids: Sequence[int]) -> dict[int, tuple[Line, ...]]:
+    """Return the lines of orders, as the catalogue is asked for them."""
+    if not order_ids:
+        return {}
+    wanted = {"ids": dialect.at(connection).list_value(order_ids)}
+    (cursor,) = dialect.at(connection).execute(connection, [_query(_LINES, connection.dialect)], wanted)
+    found = defaultdict[int, list[Line]](list)
+    for key, _, sku, quantity in cursor.fetchall():
+        found[key].append(_line(sku, quantity))
+    return {key: tuple(lines) for key, lines in found.items()}
+
+
+@lru_cache(maxsize=10_000)
+def _line(sku: str, quantity: int) -> Line:
+    return Line(sku, quantity=quantity)
 
 
 Row = tuple[int, Signature, tuple[Any, ...]]
@@ -119,7 +153,7 @@ def _reads(signature: Signature) -> dict[int, Callable[[Any], Any]]:
     parts = [_ORDERS, *(part for part, rows in zip(_PARTS, signature[2:], strict=True) for _ in rows)]
     for part in parts:
         reads |= {slot + at: as_instant for at in part.instants}
-        slot += len(part.own)
+        slot += len(part.own) + (part is _ORDERS)  # its lines
     return reads
 
 
@@ -130,7 +164,9 @@ def _query(part: _Part, written_for: Dialect) -> Prepared:
     stored = {name: type_coerce(t.c[name], NullType()) for name in (part.key, *part.shared, *part.own)}
     empty = [case((t.c[name].is_(None), 1 << at), else_=0) for at, name in enumerate(part.own) if t.c[name].nullable]
     query = select(
-        *(stored[name] for name in (part.key, *part.shared)), reduce(add, empty), *(stored[name] for name in part.own)
+        *(stored[name] for name in (part.key, *part.shared)),
+        reduce(add, empty) if empty else literal(0),
+        *(stored[name] for name in part.own),
     )
     query = query.where(dialect.dialect_of(written_for).among(t.c[part.key], "ids"))
     if part is _ORDERS:

@@ -1,12 +1,15 @@
 """How the shop and its suppliers do, in numbers."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from storage import dialect
-from storage.tables import AttemptRow, ClaimRow, DecisionRow, OrderRow, TimerRow, table_of
+from storage.tables import AttemptRow, ClaimRow, DecisionRow, LedgerTableRow, OrderRow, TimerRow, table_of
+from workflow.catalogue import Record, folded
+from workflow.vocabulary import LedgerSide
 
 NO_NAME = "(no supplier named)"
 
@@ -67,6 +70,25 @@ def scores(connection: Connection) -> list[Score]:
         Score(supplier, n, s, u, int(left), int(claims), None if days is None else round(float(days), 1))
         for supplier, n, s, u, left, claims, days in rows
     ]
+
+
+def records(connection: Connection, since: datetime, until: datetime) -> dict[str, Record]:
+    """Return how suppliers have done with what they were given within a span, by their folded names (rule 2.20).
+
+    What is not yet due does not count. On time is what was shipped and never urged.
+    """
+    a, r = table_of(AttemptRow), table_of(LedgerTableRow)
+    owed = select(r.c.order_id, r.c.attempt).where(r.c.side == LedgerSide.recovery, r.c.corrects.is_(None)).subquery()
+    is_over = or_(a.c.shipped_at.is_not(None), a.c.urged_at.is_not(None), owed.c.attempt.is_not(None))
+    on_time = case((a.c.shipped_at.is_not(None) & a.c.urged_at.is_(None), 1), else_=0)
+    query = select(a.c.supplier, func.count(), func.sum(on_time), func.count(owed.c.attempt))
+    query = query.outerjoin(owed, (owed.c.order_id == a.c.order_id) & (owed.c.attempt == a.c.number))
+    query = query.where(a.c.supplier.is_not(None), a.c.placed_at >= since, a.c.placed_at < until, is_over)
+    found: dict[str, Record] = {}
+    for supplier, orders, punctual, recoveries in connection.execute(query.group_by(a.c.supplier)):
+        was = found.get(folded(supplier), Record(0, 0, 0))
+        found[folded(supplier)] = Record(was.orders + orders, was.on_time + int(punctual), was.recoveries + recoveries)
+    return found
 
 
 def _seconds(connection: Connection, begin: Any, end: Any) -> Any:

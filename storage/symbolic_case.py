@@ -9,8 +9,8 @@ from workflow.case.case import Attempt, Case, Claim, LedgerRow, Order, Timer, re
 
 Part = TypeVar("Part")
 VARYING: Mapping[type, tuple[str, ...]] = {
-    Order: ("number", "placed_at", "supplier", "alternatives", "paid", "ship_by"),
-    Case: ("since", "last_hash"),
+    Order: ("number", "placed_at", "supplier", "alternatives", "paid", "ship_by", "country"),
+    Case: ("since", "last_hash", "lines"),
     Attempt: ("supplier", "placed_at", "ship_by", "urged_at", "shipped_at", "delivered_at", "counts_from", "paid"),
     Timer: ("due_at", "planned_at", "counts_from", "paused_at"),
     LedgerRow: ("requested_at", "amount", "settled_amount", "decided_at"),
@@ -20,7 +20,6 @@ VARYING: Mapping[type, tuple[str, ...]] = {
 IGNORED: Mapping[type, tuple[str, ...]] = {
     Order: (
         "group",
-        "country",
         "buyer_name",
         "buyer_email",
         "buyer_address",
@@ -29,7 +28,7 @@ IGNORED: Mapping[type, tuple[str, ...]] = {
         "supplier_number",
         "sale",
     ),
-    Case: ("lines", "parcels", "waiting", "salt", "carrier_status", "known", "former_buyer", "unsent_request"),
+    Case: ("parcels", "waiting", "salt", "carrier_status", "known", "former_buyer", "unsent_request"),
     Attempt: ("supplier_number", "returned_at"),
     Timer: ("promised",),
     LedgerRow: ("corrects",),

@@ -444,6 +444,49 @@ class FileMarkRow(SQLModel, table=True):
     version: int
 
 
+class CatalogueRow(SQLModel, table=True):
+    """A change of the catalogue: an import, or the taking back of one (`undoes`)."""
+
+    __tablename__ = "catalogues"
+
+    version: int | None = Field(default=None, primary_key=True)
+    file: str
+    by: str
+    since: datetime
+    added: int
+    ended: int
+    undoes: int | None = None
+
+
+class OfferRow(SQLModel, table=True):
+    """That a supplier delivers a product. Rows are added and ended; what they say is never changed.
+
+    `added_in` and `ended_in` are versions of the catalogue; `countries` is a JSON list.
+    """
+
+    __tablename__ = "offers"
+    __table_args__ = (
+        partial_index("offers_by_sku", "sku", where="ended_in IS NULL"),
+        Index("offers_by_version", "added_in"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    supplier: str
+    sku: str
+    shop: str | None = None
+    supplier_sku: str | None = None
+    address: str | None = Field(default=None, sa_type=Text)
+    price: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str | None = None
+    handling_time: str | None = None
+    countries: str = Field(sa_type=Text)
+    rank: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    added_in: int
+    ended_in: int | None = None
+
+
 class HeartbeatRow(SQLModel, table=True):
     """An owner: a process that fires and sends, with its signs of life."""
 

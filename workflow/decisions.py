@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from language import tr
 from workflow.case.case import Case, Decision, Details, Report, replace_fields
+from workflow.catalogue import Choice
 from workflow.draft import Event
 from workflow.errors import OrderError, Refused
 from workflow.machine import decide
 from workflow.process import RECORDS
+from workflow.rules.choosing import next_supplier
 from workflow.rules.decision_changes import ends, would_ask
 from workflow.rules.guards import GUARDS, GuardContext
 from workflow.step import Step, carry_out, without_booked_money
@@ -39,7 +41,7 @@ class Answer:
 class Standing:
     """A decision that stands on an order: how it can be answered, and what `yes` would do.
 
-    `would` are the kinds of effects that it would cause, `next` is the supplier that it would order from, `amount` the sum
+    `would` are the kinds of effects that it would cause, `choice` is the supplier that it would order from, `amount` the sum
     that it would request, in minor units, and `ends` when the time is over that the platform gives for it.
     """
 
@@ -47,9 +49,14 @@ class Standing:
     decision: Decision
     ways: tuple[Way, ...]
     would: tuple[str, ...] = ()
-    next: str | None = None
+    choice: Choice | None = None
     amount: int | None = None
     ends: datetime | None = None
+
+    @property
+    def next(self) -> str | None:
+        """The name of the supplier that it would order from."""
+        return self.choice.supplier if self.choice else None
 
 
 def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
@@ -107,10 +114,11 @@ def standing_on(case: Case, at: datetime, rules: Rules) -> Standing | None:
         return Standing(case, decision, (Way.stay,))
     ways = [Way.yes]
     if target is State.rerouted:
-        passed_over = replace_fields(decision, passed_over=case.next_supplier())
+        passed_over = replace_fields(decision, passed_over=next_supplier(case, rules, at))
         others = replace_fields(case, decisions=(*case.decisions[:-1], passed_over))
-        ways += [Way.next, Way.refund] if others.next_supplier() else [Way.refund]
-    return Standing(case, decision, (*ways, Way.stay), row.effects, *would_ask(case, row.effects), ends(case))
+        ways += [Way.next, Way.refund] if next_supplier(others, rules, at) else [Way.refund]
+    choice, amount = would_ask(case, row.effects, at, rules)
+    return Standing(case, decision, (*ways, Way.stay), row.effects, choice, amount, ends(case))
 
 
 def report_of(case: Case, decision: Decision) -> Report | None:

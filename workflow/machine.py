@@ -70,11 +70,18 @@ def _machine() -> Machine:
 
 
 def decide(
-    case: Case, trigger: str, fields: Details, rules: Rules, at: datetime, parcels: tuple[Parcel, ...] | None = None
+    case: Case,
+    trigger: str,
+    fields: Details,
+    rules: Rules,
+    at: datetime,
+    parcels: tuple[Parcel, ...] | None = None,
+    recorded: datetime | None = None,
 ) -> tuple[Row, State | None]:
     """Return the row of the table that `trigger` takes now, and the state it leads to (None: it stays).
 
-    `parcels` are the order's parcels as they are afterwards (None: as they are).
+    `parcels` are the order's parcels as they are afterwards (None: as they are), `recorded` is when it is recorded (None: at
+    `at`).
 
     Raises:
         InvalidTransition: the trigger is not allowed in the case's state.
@@ -87,7 +94,7 @@ def decide(
         raise InvalidTransition(case.name, case.state, trigger, tr("it is not allowed in {here}", here=here), allowed_now(case))
     if not rows[0].guards and (known := _DECIDED.get((here, trigger, 0))):
         return known  # nothing is to be asked
-    question = GuardContext(case, fields, rules, at, case.parcels if parcels is None else parcels)
+    question = GuardContext(case, fields, rules, at, case.parcels if parcels is None else parcels, recorded)
     first = _first_that_passes(rows, question)
     if first is not None and (known := _DECIDED.get((here, trigger, first))):
         return known

@@ -396,6 +396,10 @@ PARCEL_POSITIONS: Mapping[State, Position] = {
 """Where the parcels are while their order is in a state; in other states parcels do not decide."""
 # fmt: on
 
+LEAVE_A_SUPPLIER = tuple(dict.fromkeys(row.trigger for row in ROWS if "candidate_left" in row.guards))
+"""Triggers that turn to another supplier where one is left."""
+LEFT_IN = next(row.sources or () for row in ROWS if row.trigger == "reroute")
+"""States in which a timer does so."""
 CANNOT_RETURN_TO = (S.intercepting, S.refunding)
 """States that no order goes back to."""
 KEEP_RETURN_STATE = (S.intercepting, S.refunding, S.disputed)

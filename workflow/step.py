@@ -69,7 +69,7 @@ def step(case: Case, event: Event, rules: Rules) -> Step:
 
     """
     event = without_booked_money(case, event)
-    row, target = decide(case, event.trigger, event.fields, rules, event.at, event.parcels)
+    row, target = decide(case, event.trigger, event.fields, rules, event.at, event.parcels, event.recorded)
     if _is_history(case, event) and ("place_supply" in row.effects or asks(event, rules, row)):
         return _note(case, event, rules, row)
     return _ask(case, event, rules, row) if asks(event, rules, row) else carry_out(case, event, rules, row, target)
@@ -163,6 +163,11 @@ def _goes_back_to(draft: Draft, target: State) -> State | None:
     return State.delivered if before is target else before
 
 
+_OF_CHOICE = ("cost", "goods", "ready_in", "passed_over")
+_TOLD_TO_THE_CHOSEN = ("cost", "goods")
+"""Of what is noted of the choice of a supplier: what that supplier is told; no other is told anything of it (rule 5.10)."""
+
+
 def _speak(draft: Draft) -> None:
     """Collect the row's effects and flag; a clock that repeats sets its flag only after the last time.
 
@@ -170,6 +175,7 @@ def _speak(draft: Draft) -> None:
     """
     own = ("reason", "now") if draft.event.actor.startswith(PERSON) else ()
     fields = {name: value for name, value in draft.event.fields.items() if value is not None and name not in own}
+    noted = {name: value for name, value in draft.details.items() if name not in _OF_CHOICE}
     for kind in draft.row.effects:
         if kind in draft.left_out:
             continue
@@ -178,7 +184,14 @@ def _speak(draft: Draft) -> None:
         number = _attempt_concerned(draft, kind)
         supplier = draft.case.attempts[number - 1].supplier
         told = {name: value for name, value in fields.items() if name != "tell"} if kind == "place_supply" else fields
-        details = {**told, **draft.details, "about": draft.event.trigger, "supplier": supplier}
+        chosen = {name: draft.details[name] for name in _TOLD_TO_THE_CHOSEN if name in draft.details}
+        details = {
+            **told,
+            **noted,
+            **(chosen if kind == "place_supply" else {}),
+            "about": draft.event.trigger,
+            "supplier": supplier,
+        }
         mode = draft.rules.policy.mode(kind)  # who was to be asked has decided by now
         leaves_at = _may_be_undone_until(draft, kind)
         draft.effects.append(EffectDraft(kind, number, details, Mode.auto if mode is Mode.ask else mode, leaves_at))

@@ -9,13 +9,14 @@ from admin.app import App, now
 from admin.options import JSON
 from admin.output import fields_of, print_json, print_wrapped
 from admin.text import safe
-from engine.explain import Explanation, explain
+from engine.explain import Explanation, Supply, explain
 from language import counted, tr
 from workflow.arguments import argument
 from workflow.case import claims
-from workflow.case.case import Timer
+from workflow.case.case import Case, Timer
 from workflow.case.history import HistoryRow
 from workflow.case.money import show_amount
+from workflow.catalogue import Candidate, Why, why_words
 from workflow.rules import parcels
 from workflow.table import CLOCK_OF
 from workflow.vocabulary import State
@@ -68,6 +69,19 @@ def _explanation_json(told: Explanation) -> dict[str, Any]:
         "noted": [{"trigger": trigger, "occurred": at} for trigger, at in told.noted],
         "claim": fields_of(told.case.claim) if told.case.claim else None,
         "decided_by": told.decided_by,
+        "supply": _supply_json(told.supply) if told.supply else None,
+    }
+
+
+def _supply_json(supply: Supply) -> dict[str, Any]:
+    found = supply.candidates
+    return {
+        "next": supply.next,
+        "choose": supply.choose,
+        "candidates": None
+        if found is None
+        else [{"supplier": one.supplier, "cost": one.cost, "why_not": one.why_not} for one in found],
+        "passed_over": dict(supply.passed_over),
     }
 
 
@@ -211,6 +225,57 @@ def _next(app: App, told: Explanation) -> Iterator[str]:
         )
     if not told.timers:
         yield tr("Next: nothing fires by itself any more.")
+    if told.supply:
+        yield from _supply(told.case, told.supply)
+
+
+def _supply(case: Case, supply: Supply) -> Iterator[str]:
+    """Say who is turned to next and why, and who is passed over."""
+    if supply.passed_over:
+        over = "; ".join(f"{safe(name)}: {why_words(Why(why))}" for name, why in supply.passed_over)
+        supplier = safe(case.attempt.supplier or "")
+        yield tr("When {supplier} was chosen, others were passed over: {over}.", supplier=supplier, over=over)
+    yield _who_is_next(case, supply)
+    for one in supply.candidates or ():
+        if one.why_not:
+            why = why_words(one.why_not)
+            yield tr("      passed over: {supplier}: {why}", supplier=safe(one.supplier), why=why)
+        elif one.supplier != supply.next:
+            yield tr("      then: {supplier}", supplier=safe(one.supplier))
+
+
+def _who_is_next(case: Case, supply: Supply) -> str:
+    found, name = supply.candidates, safe(supply.next or "")
+    if found is None:
+        if supply.next is None:
+            return tr("If its supplier is left: it names no other, and the money is asked for.")
+        return tr("If its supplier is left: {next} is next, as the order says.", next=name)
+    if supply.next is not None:
+        why = _why_first(found[0], supply.choose, case.order.currency)
+        return tr("If its supplier is left: {next} is next, of the catalogue ({why}).", next=name, why=why)
+    if not case.lines:
+        return tr("If its supplier is left, the money is asked for: it has no lines, by which the catalogue would be asked.")
+    if supply.without_sku:
+        lines = counted(supply.without_sku, "line")
+        return tr("If its supplier is left, the money is asked for: {lines} without an SKU, which nobody offers.", lines=lines)
+    if found and all(one.why_not is Why.lines for one in found):
+        return tr("If its supplier is left, the money is asked for: no single supplier of the catalogue has all of its lines.")
+    return tr("If its supplier is left, the money is asked for: no other supplier of the catalogue can deliver it.")
+
+
+def _why_first(one: Candidate, choose: str, currency: str) -> str:
+    """Say why a supplier goes before the others: its cost, its rank, its record."""
+    ranks = [offer.rank for offer in one.offers if offer and offer.rank]
+    record = one.record if choose == "most_reliable" else None
+    parts = (
+        tr("it costs {cost}", cost=show_amount(one.cost, currency)) if one.cost is not None else tr("its cost is not known"),
+        tr("rank {rank}", rank=max(ranks)) if ranks else None,
+        tr("{on_time} of {orders} shipped in time", on_time=record.on_time, orders=counted(record.orders, "order"))
+        if record
+        else None,
+        f"supply.choose = {choose}",
+    )
+    return "; ".join(filter(None, parts))
 
 
 def _stopped(app: App, timer: Timer) -> str:

@@ -80,7 +80,7 @@ def what_if_command(
     app, at = App(ctx), now()
     policy = app.settings.model_copy(update={"policy": file}).read_policy()
     in_force = app.rules_for_reading()
-    tried = Rules(in_force.version + 1, policy, calendar_of(policy))
+    tried = Rules(in_force.version + 1, policy, calendar_of(policy), chooser=in_force.chooser)
     wanted = Selection(shops=shops, suppliers=suppliers)
     with progress(tr("orders"), quiet=as_json) as bar:
         found = what_if(app.ready(), wanted, at, days, in_force, tried, shown=limit, progress=bar.reach)

@@ -1,5 +1,6 @@
 """simulate."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import click
 
 from admin.app import App, now
+from admin.catalogue_files import CATALOGUE, CATALOGUE_MAPPING, read_catalogue
 from admin.options import Instant
 from admin.output import print_json, print_wrapped
 from admin.tables import Cell, print_rows
@@ -15,6 +17,7 @@ from inbound.scenario import ScenarioReader
 from language import tr
 from workflow.case.case import Line
 from workflow.case.money import show_amount
+from workflow.errors import UsageError
 from workflow.policy.policy import Rules, calendar_of
 from workflow.table import CLOCK_OF
 
@@ -24,6 +27,12 @@ from workflow.table import CLOCK_OF
 @click.option(
     "--report", "reports", multiple=True, help='What is reported, after how long: "ship@36h", "hold@8d wants=payment"'
 )
+@click.option(
+    "--line", "lines", multiple=True, metavar="SKU[:QUANTITY]", help="A line of the order, for the catalogue (repeatable)"
+)
+@click.option("--country", help="Where it goes to")
+@CATALOGUE
+@CATALOGUE_MAPPING
 @click.option("--route", help="domestic or international")
 @click.option("--supplier", help="The supplier (policies may differ by it)")
 @click.option("--shop", help="The shop (policies may differ by it)")
@@ -39,6 +48,9 @@ def simulate_command(
     /,
     file: Path | None,
     reports: tuple[str, ...],
+    lines: tuple[str, ...],
+    catalogue_file: Path | None,
+    catalogue_mapping: Path | None,
     placed_at: datetime | None,
     days: int | None,
     as_json: bool,
@@ -57,16 +69,31 @@ def simulate_command(
     """  # noqa: D301  (click wants the mark itself)
     app = App(ctx)
     policy = app.settings.read_policy()
-    rules = Rules(1, policy, calendar_of(policy))
+    chooser = read_catalogue(catalogue_file, catalogue_mapping, policy.orders.currency)
+    rules = Rules(1, policy, calendar_of(policy), chooser=chooser)
     reader = ScenarioReader(now(), app.zone(), policy.orders, rules.calendar)
     given: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
     given |= {"placed_at": placed_at.isoformat()} if placed_at else {}
     scenario = _scenario(reader, file, given, reports, days)
+    scenario = replace(scenario, lines=(*scenario.lines, *map(_line, lines)))
     timeline = simulate(scenario, rules)
     if as_json:
         print_json(_json(timeline))
     else:
         _print(app, scenario, timeline)
+
+
+def _line(text: str) -> Line:
+    """Read a line of an order: an SKU, and behind a colon how many pieces.
+
+    Raises:
+        UsageError: the number of pieces is none.
+
+    """
+    sku, _, quantity = text.rpartition(":") if ":" in text else (text, "", "1")
+    if not (quantity.isascii() and quantity.isdigit() and int(quantity)):
+        raise UsageError(tr("--line {given!r}: write an SKU and how many, such as MUG-22:2", given=text))
+    return Line(sku, quantity=int(quantity))
 
 
 def _scenario(

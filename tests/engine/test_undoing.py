@@ -18,6 +18,7 @@ from tests.factories import RULES, all_effects, all_flags, arrival, day, report,
 from workflow.case.case import replace_fields
 from workflow.decisions import Answer
 from workflow.errors import Refused
+from workflow.rules.choosing import next_supplier
 from workflow.undoing import RESTORED
 from workflow.vocabulary import State, Way
 
@@ -194,7 +195,7 @@ def test_another_supplier_is_gone_with_the_step_that_turned_to_it(placed):
     assert [one.supplier for one in case_of(placed).attempts] == [None, "alt-1"]
     undone(placed, 1.0001)
     assert case_of(placed).attempts == before.attempts
-    assert case_of(placed).next_supplier() == "alt-1"
+    assert next_supplier(case_of(placed), RULES, day(1.01)) == "alt-1"
     told(placed, person("report_no_stock", 2), now=2)
     assert [one.supplier for one in case_of(placed).attempts] == [None, "alt-1"]
     assert [(row.number, row.status) for row in case_of(placed).ledger] == [(1, "undone"), (2, "requested")]

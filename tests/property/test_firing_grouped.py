@@ -17,6 +17,7 @@ from storage.staging import together
 from storage.tables import AttemptRow, LineRow, table_of
 from tests.factories import START, left_behind, rules_of
 from workflow.case.case import Line, Order, Report
+from workflow.catalogue import Catalogue, Offer, Record
 
 POLICIES = (
     "",
@@ -24,6 +25,11 @@ POLICIES = (
     '[money]\nchase_recovery_at = ["1d", "3d"]\n[effects.modes]\nurge_supplier = "off"\n',
     '[[overrides]]\nsupplier = "s1"\noverdue.urge_after = "1d"\n',
     '[[closures]]\nsupplier = "s1"\nfrom = 2025-03-05\nto = 2025-03-09\n\n[[closures]]\nfrom = 2025-03-14\nto = 2025-03-15\n',
+)
+CHOICES = (
+    "",
+    '[supply]\nchoose = "cheapest"\nunresponsive = "reroute"\n',
+    '[supply]\nchoose = "most_reliable"\nmax_extra_cost = "20%"\n[[overrides]]\nsupplier = "s1"\nsupply.choose = "rank"\n',
 )
 REPORTS = ("ship", "deliver", "cancel", "report_no_stock", "hold", "note_transit", "fail_interception", "settle_recovery")
 NAMES = ("s1", "s2", 'quoted "s3"', "供应商 %s", "back\\slash")
@@ -34,10 +40,28 @@ kinds = st.fixed_dictionaries(
         "suppliers": st.lists(st.sampled_from(NAMES), min_size=1, max_size=2),
         "alternatives": st.lists(st.sampled_from(("a", "b", "c")), unique=True, max_size=2).map(tuple),
         "paid": st.none() | st.integers(0, 5_000),
+        "country": st.sampled_from((None, "US", "BR")),
+        "skus": st.lists(st.sampled_from(("x", "z", "")), max_size=2),
         "ship_by": st.none() | st.integers(0, 5),
         "reports": st.lists(st.tuples(st.floats(0, 30), st.sampled_from(REPORTS)), max_size=4),
     }
 )
+
+offers = st.builds(
+    Offer,
+    supplier=st.sampled_from((*NAMES, "S1", "d")),
+    sku=st.sampled_from(("x", "z")),
+    shop=st.sampled_from((None, "main", "other")),
+    supplier_sku=st.none() | st.sampled_from(("X-1", '"x"')),
+    price=st.none() | st.integers(0, 3_000),
+    currency=st.sampled_from(("CNY", "CNY", "USD")),
+    handling_time=st.sampled_from((None, "1d", "2wd")),
+    countries=st.sampled_from(((), ("us",), ("US", "BR"))),
+    rank=st.none() | st.integers(1, 2),
+    since=st.none() | st.integers(0, 10).map(lambda days: START + timedelta(days=days)),
+    until=st.none() | st.integers(3, 30).map(lambda days: START + timedelta(days=days)),
+)
+RECORDS = {"s1": Record(9, 8, 1), "s2": Record(9, 9, 0), "d": Record(1, 1, 0)}
 
 
 def orders_of(kinds):
@@ -48,15 +72,17 @@ def orders_of(kinds):
                 "route": kind["route"],
                 "supplier": kind["suppliers"][n % len(kind["suppliers"])],
                 "alternatives": kind["alternatives"],
+                "country": kind["country"],
                 "paid": kind["paid"] and kind["paid"] + n,
                 "ship_by": None if kind["ship_by"] is None else at + timedelta(days=kind["ship_by"], seconds=n),
             }
-            yield Order("main", f'{k}-"{n}"', at, "CNY", **facts), kind["reports"], n % 5 == 4
+            lines = tuple(Line(sku, "y", 1 + n % 2, 100) for sku in kind["skus"])
+            yield Order("main", f'{k}-"{n}"', at, "CNY", **facts), kind["reports"], n % 5 == 4, lines
 
 
 def told(orders, begin, end):
     """Yield what is reported of the orders between two days."""
-    for order, reports, _ in orders:
+    for order, reports, *_ in orders:
         due = [(day, trigger) for day, trigger in reports if begin <= day < end]
         for day, trigger in sorted(due):
             at = order.placed_at + timedelta(days=day)
@@ -66,11 +92,11 @@ def told(orders, begin, end):
 def live(database, rules, orders, ticks, limit, traces):
     """Let orders live on a clock that jumps from tick to tick."""
     with database.write() as connection:
-        for order, _, observed in orders:
+        for order, _, observed, lines in orders:
             placed = Report("place", order.placed_at, "test", "place", "import:test")
             apply(
                 connection,
-                [Arrival(order, (), (Line("x", "y", 1, 100),), placed)],
+                [Arrival(order, (), lines, placed)],
                 START + timedelta(hours=12),
                 rules,
                 observed=observed,
@@ -106,9 +132,45 @@ def test_orders_fired_together_leave_behind_what_each_would_have_alone(make_data
         assert grouped[table] == found, table
 
 
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kinds=st.lists(kinds, min_size=1, max_size=3),
+    policy=st.sampled_from(CHOICES),
+    catalogue=st.lists(offers, min_size=1, max_size=6),
+    ticks=st.lists(st.floats(0.1, 9), min_size=2, max_size=8),
+)
+def test_orders_fired_together_turn_to_the_supplier_of_the_catalogue_that_each_would_have_alone(
+    make_database, kinds, policy, catalogue, ticks
+):
+    orders, rows = [*orders_of([{**kind, "alternatives": ()} for kind in kinds])], []
+    chooser = Catalogue(lambda skus: [one for one in catalogue if one.sku in skus], lambda at: RECORDS)
+    for traces in (None, Traces()):
+        database = make_database()
+        live(database, rules_of(policy).with_chooser(chooser), orders, ticks, 1_000, traces)
+        rows.append(left_behind(database))
+        database.close()
+    alone, grouped = rows
+    for table, found in alone.items():
+        assert grouped[table] == found, table
+
+
+def test_orders_with_a_next_supplier_each_are_not_fired_one_by_one(make_database):
+    database, traces = make_database(), Traces()
+    kind = {"count": 40, "route": "domestic", "suppliers": NAMES, "alternatives": (), "paid": 100, "ship_by": None}
+    offered = [Offer(f"s{n}", "x", price=90 + n, currency="CNY") for n in range(6)]
+    chooser = Catalogue(lambda skus: offered)
+    orders = [*orders_of([{**kind, "country": "US", "skus": ("x",), "reports": ()}])]
+    live(database, rules_of().with_chooser(chooser), orders, (3, 2), 1_000, traces)
+    assert not traces.given_up
+    with database.read() as connection:
+        left = connection.execute(text("SELECT count(*) FROM attempts WHERE number = 2")).scalar()
+    assert left == 40
+
+
 def test_most_timers_need_no_order_of_their_own(make_database):
     database, traces = make_database(), Traces()
     kind = {"count": 40, "route": "domestic", "suppliers": NAMES, "alternatives": ("a",), "paid": 100, "ship_by": None}
+    kind |= {"country": None, "skus": ("x",)}
     live(database, rules_of(), [*orders_of([{**kind, "reports": ()}])], (3, 3, 10, 30), 1_000, traces)
     assert traces.signatures
     assert not traces.given_up

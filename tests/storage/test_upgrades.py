@@ -38,7 +38,15 @@ def load(connection: Connection, dump: Path) -> None:
         if statement.strip():
             run(statement)
     if connection.dialect.name == "postgresql":
-        for table in ("orders", "reports", "effects", "messages", "attention", "policies"):
+        for table in (
+            "orders",
+            "reports",
+            "effects",
+            "messages",
+            "attention",
+            "policies",
+            *(["offers"] if dump.stem >= "0017" else []),
+        ):
             key = "version" if table == "policies" else "id"
             run(f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), (SELECT max({key}) FROM {table}))")
 

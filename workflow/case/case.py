@@ -5,7 +5,6 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from tracing.per_input import per_input
 from workflow.values import value_class
 from workflow.vocabulary import (
     ClaimKind,
@@ -291,12 +290,6 @@ class Correction(Report):
     corrects: Report | None = None
 
 
-@per_input
-def _first_untried(alternatives: tuple[str, ...], *tried: str | None) -> str:
-    """Return the first alternative that was not tried; an empty text where none is left."""
-    return next((name for name in alternatives if name not in tried), "")
-
-
 @value_class(frozen=True)
 class Case:
     """Everything the process needs to know of one order to take its next step."""
@@ -406,11 +399,6 @@ class Case:
             return now
         turns = [(since, one) for one in self.attempts for since in (one.placed_at, one.returned_at) if since and since <= at]
         return max(turns, key=lambda turn: (turn[0], turn[1].number))[1] if turns else self.attempts[0]
-
-    def next_supplier(self) -> str | None:
-        """Return the best alternative that has not had its turn and was not passed over, or None."""
-        passed_over = [one.passed_over for one in self.decisions]
-        return _first_untried(self.order.alternatives, *(one.supplier for one in self.attempts), *passed_over) or None
 
     def open_recoveries(self) -> tuple[LedgerRow, ...]:
         """Return the recoveries that are neither settled, declined nor withdrawn."""

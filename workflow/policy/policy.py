@@ -23,6 +23,7 @@ from tracing.per_input import per_input
 from workflow.addresses import email_address
 from workflow.case.case import Case
 from workflow.case.money import MoneyError, exponent
+from workflow.catalogue import NO_CATALOGUE, Chooser
 from workflow.errors import AftersalesError
 from workflow.policy.calendars import WorkingCalendar
 from workflow.policy.closures import Closures
@@ -66,6 +67,19 @@ def _known_currency(code: str) -> str:
     except MoneyError as error:
         raise ValueError(str(error)) from None
     return code
+
+
+def _percent(value: Any) -> int | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,4})%", str(value), re.ASCII)
+    if found is None:
+        raise ValueError(tr('write percent in quotes, such as "15%"'))
+    return int(found[1])
+
+
+def _as_percent(value: int | None) -> str | None:
+    return None if value is None else f"{value}%"
 
 
 def _parse(value: Any) -> Duration:
@@ -123,6 +137,11 @@ class Supply(Section):
 
     no_stock: Answer = "reroute"
     unresponsive: Answer = "refund"
+    choose: Literal["rank", "cheapest", "most_reliable"] = "rank"
+    max_extra_cost: Annotated[int | None, BeforeValidator(_percent), PlainSerializer(_as_percent)] = None
+    """The most that another supplier of the catalogue may cost over the last attempt, in percent; None: no limit."""
+    reliable_from: Annotated[int, Field(ge=1, le=10_000)] = 5
+    """From how many orders a supplier's record counts."""
 
 
 class Transit(Section):
@@ -342,14 +361,22 @@ class PolicyScope:
 
 
 class Rules:
-    """A policy in force: its version in the database, its numbers, and its calendar.
+    """A policy in force: its version in the database, its numbers, its calendar, and who says which supplier is next.
 
     `asked` names the kinds of effects whose steps wait for a person's decision. Without `asks` there are none: where no person
     is there to decide, as in `replay`, every step is taken at once.
     """
 
-    def __init__(self, version: int, policy: Policy, calendar: WorkingCalendar, *, asks: bool = True) -> None:
-        self.version, self.policy, self.calendar = version, policy, calendar
+    def __init__(
+        self,
+        version: int,
+        policy: Policy,
+        calendar: WorkingCalendar,
+        *,
+        asks: bool = True,
+        chooser: Chooser = NO_CATALOGUE,
+    ) -> None:
+        self.version, self.policy, self.calendar, self.chooser = version, policy, calendar, chooser
         self.asked = frozenset(kind for kind, mode in policy.effects.modes.items() if asks and mode is Mode.ask)
         self.closures = Closures([(one.supplier, one.first, one.last) for one in policy.closures], calendar)
         self._named_suppliers = frozenset(one.supplier for one in policy.overrides if one.supplier is not None)
@@ -357,11 +384,16 @@ class Rules:
 
     def without_asking(self) -> "Rules":
         """Return these rules with every step taken at once."""
-        return Rules(self.version, self.policy, self.calendar, asks=False)
+        return Rules(self.version, self.policy, self.calendar, asks=False, chooser=self.chooser)
+
+    def with_chooser(self, chooser: Chooser) -> "Rules":
+        """Return these rules with something else that says who can deliver an order."""
+        return Rules(self.version, self.policy, self.calendar, asks=bool(self.asked), chooser=chooser)
 
     def with_closures(self, policy: Policy) -> "Rules":
         """Return these rules with the closures of another policy."""
-        return Rules(self.version, self.policy.model_copy(update={"closures": policy.closures}), self.calendar)
+        closed = self.policy.model_copy(update={"closures": policy.closures})
+        return Rules(self.version, closed, self.calendar, chooser=self.chooser)
 
     def of(self, case: Case) -> Policy:
         """Return the policy as it counts for the case's order and current supplier (rule 3.9)."""

@@ -8,7 +8,16 @@ from workflow.case.case import LINKS, PERSONAL, Attempt, replace_fields
 from workflow.case.personal import digest, without_buyer
 from workflow.draft import Draft, EffectDraft
 from workflow.process import CLOCKS_COUNT_FROM, CORRECTED, PARCEL_POSITIONS, UNSHIPPED
-from workflow.rules import claim_changes, decision_changes, money_changes, parcels, timer_changes, timers, undo_changes
+from workflow.rules import (
+    choosing,
+    claim_changes,
+    decision_changes,
+    money_changes,
+    parcels,
+    timer_changes,
+    timers,
+    undo_changes,
+)
 from workflow.vocabulary import LedgerSide, LedgerStatus, State, Way
 
 
@@ -162,17 +171,21 @@ def note_urge(draft: Draft) -> None:
 def turn_to_the_next_supplier(draft: Draft) -> None:
     """Open a new attempt with the best alternative left; ask the old one for the money back (rule 2.3)."""
     if draft.event.way is Way.next:
-        draft.change_decision(passed_over=draft.case.next_supplier())
-    old, number = draft.case.attempt, len(draft.case.attempts) + 1
-    supplier = draft.case.next_supplier()
-    new = Attempt(number, supplier, draft.event.at)
+        draft.note(instead_of=choosing.of_the_catalogue(draft.case, draft.rules, draft.event.recorded))
+        draft.change_decision(passed_over=choosing.next_supplier(draft.case, draft.rules, draft.event.recorded))
+    old, number, at = draft.case.attempt, len(draft.case.attempts) + 1, draft.event.at
+    choice = choosing.next_choice(draft.case, draft.rules, draft.event.recorded)
+    supplier, cost = choosing.supplier_of(choice), choosing.cost_of(choice)
+    ship_by = choosing.ships_by(choice, at, draft.rules.calendar)
+    new = Attempt(number, supplier, at, ship_by, paid=cost)
     if claims.all_is_back_for(draft.case, old.number):
         recovery = None
         draft.leave_out("recover_supply")
     else:
         recovery = draft.add_ledger(LedgerSide.recovery, claims.owed_for(draft.case, old.number), attempt=old.number)
     draft.change(attempts=(*draft.case.attempts, new), current=number)
-    draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
+    draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number, cost=cost)
+    draft.note(**choosing.details_of(choice, "goods", "ready_in", "passed_over"))
     if recovery:
         timers.start(draft, "chase_recovery", ledger=recovery.number)
 

@@ -1,14 +1,21 @@
 """What waits for a person's decision, and what the answer does to it (rule 5.9)."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workflow.case import claims
 from workflow.case.case import Case, Decision, replace_fields
+from workflow.catalogue import Choice
 from workflow.draft import Draft
 from workflow.process import REST_FOR_A_DECISION, SET_BY_THE_PLATFORM
-from workflow.rules import money_changes, timers
+from workflow.rules import choosing, money_changes, timers
 from workflow.vocabulary import DecisionStatus, State, TimerStatus, Way
+
+if TYPE_CHECKING:
+    from workflow.policy.policy import Rules
 
 REMINDER = "remind_decision"
 
@@ -31,14 +38,18 @@ def ask(draft: Draft) -> None:
         money_changes.book_what_came_with(draft, report)
     queue(draft)
     timers.start(draft, REMINDER)
-    supplier, amount = would_ask(case, str(event.fields["would"]).split(", "))
-    draft.note(decision=decision.number, next=supplier, amount=amount, window_ends=_written(ends(case)))
+    would = str(event.fields["would"]).split(", ")
+    choice, amount = would_ask(case, would, event.recorded, draft.rules)
+    draft.note(decision=decision.number, amount=amount, window_ends=_written(ends(case)))
+    if choice:
+        draft.note(next=choosing.supplier_of(choice), cost=choosing.cost_of(choice))
+        draft.note(**choosing.details_of(choice, "passed_over"))
 
 
-def would_ask(case: Case, effects: Collection[str]) -> tuple[str | None, int | None]:
+def would_ask(case: Case, effects: Collection[str], at: datetime, rules: Rules) -> tuple[Choice | None, int | None]:
     """Return the supplier that a step with these effects orders from, and the sum that it requests."""
-    supplier = case.next_supplier() if "place_supply" in effects else None
-    return supplier, claims.to_ask_for(case, case.claim) if "request_refund" in effects else None
+    choice = choosing.next_choice(case, rules, at) if "place_supply" in effects else None
+    return choice, claims.to_ask_for(case, case.claim) if "request_refund" in effects else None
 
 
 def ends(case: Case) -> datetime | None:
@@ -84,6 +95,8 @@ def settle(draft: Draft, target: State | None) -> None:
     timer = draft.case.timer(decision.timer or 0)
     waits = decision.timer is None or (timer is not None and timer.status is TimerStatus.waiting)
     answered = draft.event.way in (Way.yes, Way.next, Way.refund)
+    if draft.event.way is Way.refund:
+        draft.note(instead_of=choosing.of_the_catalogue(draft.was, draft.rules, draft.event.recorded))
     if answered or not waits or (target is not None and target is not draft.was.state):
         _end(draft, DecisionStatus.answered if answered else DecisionStatus.ended)
 

@@ -11,6 +11,7 @@ from workflow.case import claims, facts
 from workflow.case.case import Case, Claim, Details, LedgerRow, Parcel, replace_fields
 from workflow.process import ON_ITS_WAY, TAKEN_BACK, UNSHIPPED
 from workflow.rules import parcels
+from workflow.rules.choosing import next_supplier
 from workflow.vocabulary import ClaimKind, ClaimStatus, ClaimVerdict, LedgerSide, Position, Remedy, State
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ class GuardContext(NamedTuple):
     at: datetime
     parcels: tuple[Parcel, ...] = ()
     """The order's parcels as they are after what is reported."""
+    recorded: datetime | None = None
+    """When it is recorded, where that is not `at`."""
+
+    @property
+    def taken_at(self) -> datetime:
+        """When it is recorded: the catalogue is asked as it stands then."""
+        return self.recorded or self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +322,10 @@ GUARDS: dict[str, Guard] = {
         lambda case: case.order.route == "domestic",
         "only a domestic order can be intercepted; the platform neither intercepts nor refunds an international one",
     ),
-    "candidate_left": _by_case(lambda case: case.next_supplier() is not None, "no alternative supplier is left"),
+    "candidate_left": Guard(
+        lambda context: next_supplier(context.case, context.rules, context.taken_at) is not None,
+        "no alternative supplier is left",
+    ),
     "no_stock_reroutes": Guard(
         lambda context: context.rules.of(context.case).supply.no_stock == "reroute", "the policy refunds"
     ),

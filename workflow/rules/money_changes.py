@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from workflow.case import claims
 from workflow.case.case import Case, LedgerRow, Report, replace_fields
 from workflow.draft import Draft
-from workflow.rules import timers
+from workflow.process import LEAVE_A_SUPPLIER
+from workflow.rules import choosing, timers
 from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus, State
 
 
@@ -15,6 +16,8 @@ def ask_for_a_refund(draft: Draft) -> None:
     amount = claims.to_ask_for(draft.case, claim)
     draft.add_ledger(LedgerSide.refund, amount, attempt=draft.case.current, claim=claim.number if claim else None)
     draft.note(amount=amount, pieces=claims.written(draft.case, dict(claim.pieces)) if claim else None)
+    if draft.event.trigger in LEAVE_A_SUPPLIER:
+        draft.note(passed_over=choosing.passed_over_in_vain(draft.was, draft.rules, draft.event.recorded))
 
 
 def settle_refund(draft: Draft) -> None:

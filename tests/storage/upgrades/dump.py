@@ -20,6 +20,8 @@ def statements(connection: sqlite3.Connection) -> Iterator[str]:
     others = f"SELECT message_id FROM message_members WHERE effect_id NOT IN ({effects})"
     wanted = {
         "policies": "1",
+        "catalogues": "1",
+        "offers": "1",
         "orders": f"id IN ({kept})",
         "effects": f"id IN ({effects})",
         "messages": f"id NOT IN ({others})",
