@@ -49,6 +49,14 @@ class App:
         self.database.require()
         return self.database
 
+    def is_ready(self) -> bool:
+        """Say whether the database is there, with the tables of this program."""
+        try:
+            self.ready()
+        except DatabaseUnready:
+            return False
+        return True
+
     def made(self) -> Database:
         """Return the database for writing; a missing or empty one gets its tables.
 

@@ -46,6 +46,7 @@ MAPPING = click.option(
 
 SHOWN_REJECTIONS = 20
 MAY_BE_NOTHING = (
+    *("added", "changed", "ended", "same", "unfilled"),
     "unchanged",
     "historical",
     "rounded",
@@ -57,7 +58,19 @@ MAY_BE_NOTHING = (
     "resumed_after",
 )
 """Counts of a summary that are left out where there are none."""
-COUNTED = ("orders", "new", "rejected", "fired", "states", "from", "until", "seconds", "steps per second", *MAY_BE_NOTHING)
+COUNTED = (
+    "orders",
+    "offers",
+    "new",
+    "rejected",
+    "fired",
+    "states",
+    "from",
+    "until",
+    "seconds",
+    "steps per second",
+    *MAY_BE_NOTHING,
+)
 """What a summary counts."""
 
 
@@ -111,7 +124,12 @@ def print_summary(summary: dict[str, object]) -> None:
             print_wrapped(f"{padded(label, 18, right=True)}  {value}")
 
 
-LABELS = {"duplicates": "repeated reports", "rounded": "sums rounded", "unchanged": "orders unchanged"}
+LABELS = {
+    "unfilled": "rows passed over",
+    "duplicates": "repeated reports",
+    "rounded": "sums rounded",
+    "unchanged": "orders unchanged",
+}
 """How counts are called where their name in JSON does not say what they count."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.case_run import CaseRun
 from engine.outcomes import Arrival, Outcome, Tally
-from storage.symbolic_case import VARYING, symbolic_part
+from storage.symbolic_case import EVEN_EMPTY, VARYING, symbolic_part
 from tracing.cache import TraceCache
 from tracing.expressions import Columns
 from tracing.symbols import OPAQUE, Trace, Untraceable
@@ -91,7 +91,7 @@ def _stands_alone(arrival: Arrival) -> bool:
 def _signature(arrival: Arrival) -> Hashable:
     """Return what orders must have in common: which facts are known, and which reports came in which order."""
     order, told = arrival.order, _told(arrival)
-    empty = (getattr(order, name) is None for name in VARYING[Order])
+    empty = (getattr(order, name) is None for name in VARYING[Order] if name not in EVEN_EMPTY)
     reports = ((report.trigger, report.source, report.actor, *report.fields) for report in told)
     return (order.shop, order.route, order.currency, *empty, *reports)
 

@@ -1,6 +1,5 @@
 """Why an order is where it is, what fires next, and what a person may do: in plain words."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +14,7 @@ from workflow.case import claims
 from workflow.case.case import Case, Claim, Timer
 from workflow.case.history import HistoryRow, taken_back
 from workflow.case.money import show_amount
-from workflow.catalogue import Candidate, Catalogue, folded
+from workflow.catalogue import Candidate, Catalogue, Why, folded, passed_over_in
 from workflow.policy.policy import Rules
 from workflow.process import FINAL_STATES, FLAGS, PARCEL_REPORTS, STATE_MEANINGS, UNSHIPPED
 from workflow.rules.choosing import next_supplier, preference_of, tried_by, wanted_of
@@ -61,7 +60,7 @@ class Supply:
     choose: str
     without_sku: int
     """How many of its lines name no SKU."""
-    passed_over: tuple[tuple[str, str], ...]
+    passed_over: tuple[tuple[str, Why], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ def _supply(case: Case, steps: Sequence[HistoryRow], rules: Rules, at: datetime)
     asks = not case.order.alternatives and isinstance(rules.chooser, Catalogue)
     tried = {folded(name) for name in tried_by(case) if name}
     chosen = next((row.details for row in reversed(steps) if row.target is State.rerouted and "attempt" in row.details), {})
-    told = json.loads(str(chosen.get("passed_over") or "[]")) if chosen.get("attempt") == case.current else ()
+    told = str(chosen.get("passed_over") or "") if chosen.get("attempt") == case.current else ""
     candidates = None
     if isinstance(rules.chooser, Catalogue) and asks:
         known = rules.chooser.candidates(wanted_of(case), preference_of(rules.of(case)), case.paid, at)
@@ -184,7 +183,7 @@ def _supply(case: Case, steps: Sequence[HistoryRow], rules: Rules, at: datetime)
         candidates=candidates,
         choose=rules.of(case).supply.choose,
         without_sku=sum(not line.sku for line in case.lines),
-        passed_over=tuple((supplier, why) for supplier, why in told),
+        passed_over=tuple(passed_over_in(told)),
     )
 
 

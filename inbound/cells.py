@@ -12,6 +12,7 @@ from inbound.times import BadInstant, read_instant
 from language import tr
 from workflow.addresses import email_address
 from workflow.case.money import MoneyError, exponent, minor_units, nearest_units
+from workflow.countries import EVERYWHERE, country_code
 from workflow.policy.durations import Duration
 from workflow.reports import Field
 from workflow.suggestions import did_you_mean
@@ -142,18 +143,48 @@ def count(cell: Cell) -> int:
 
 
 def handling_time(cell: Cell) -> str:
-    """Read how long a supplier takes until it ships, such as 2d or 3wd; a number alone is of days."""
-    value = text(cell).replace(" ", "")
-    try:
-        return str(Duration.parse(f"{value}d" if value.isdecimal() else value))
-    except ValueError as error:
-        raise BadCell(str(error)) from None
+    """Read how long a supplier takes until it ships: 2d, 3wd, 3 days, 2-3 天 (the longer); a number alone is of days."""
+    value = text(cell)
+    found = _TAKES.fullmatch(value.casefold())
+    unit = next((unit for unit, words in _UNITS.items() if (found or {"unit": "?"})["unit"] in words), None)
+    if found is None or unit is None:
+        raise BadCell(tr("{value!r} is not how long it takes: write 2d, 36h, 3wd (working days) or 3 days", value=value[:40]))
+    count = int(found["most"] or found["count"])
+    return str(Duration(count * 7, "d") if unit == "w" else Duration(count, unit))
+
+
+_TAKES = re.compile(r"(?P<count>\d{1,3})(?: ?(?:-|–|~|至|to|a|bis|à) ?(?P<most>\d{1,3}))? ?(?P<unit>\D{0,20})", re.ASCII)
+_UNITS = {
+    "d": ("", "d", "day", "days", "天", "日", "tag", "tage", "tagen", "día", "días", "dia", "dias", "jour", "jours", "j"),
+    "wd": (
+        *("wd", "working day", "working days", "business day", "business days", "个工作日", "工作日", "werktag", "werktage"),
+        *("arbeitstage", "día hábil", "días hábiles", "dia útil", "dias úteis", "jour ouvré", "jours ouvrés"),
+    ),
+    "h": ("h", "hour", "hours", "小时", "个小时", "stunden", "horas", "heures", "hrs"),
+    "w": ("w", "week", "weeks", "周", "星期", "woche", "wochen", "semana", "semanas", "semaine", "semaines"),
+}
+"""How times are written, by their units; w are weeks."""
 
 
 def countries(cell: Cell) -> tuple[str, ...]:
-    """Read a list of countries: a list, or text separated by ';' or ','."""
-    given = re.split("[;,]", cell) if isinstance(cell, str) else cell
-    return tuple(dict.fromkeys(text(one.strip()) for one in given if one.strip()))
+    """Read a list of countries, by codes or names; none stands for all of them."""
+    given = [one.strip() for one in (_BETWEEN.split(text(cell)) if isinstance(cell, str) else cell) if one.strip()]
+    if len(given) == 1 and country_code(given[0]) is None and all(map(country_code, given[0].split())):
+        given = given[0].split()
+    if any(one.casefold() in EVERYWHERE for one in given):
+        return ()
+    found = dict[str, None]()
+    for one in given:
+        code = country_code(one)
+        if code is None:
+            raise BadCell(
+                tr("{value!r} is not a country: write ISO codes, such as US; FR; BR, or nothing for all", value=one[:40])
+            )
+        found[code] = None
+    return tuple(found)
+
+
+_BETWEEN = re.compile(r"[;,、，；/|]")
 
 
 def pieces_of_line(cell: Cell, decimal: str | None = None) -> int:

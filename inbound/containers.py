@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from language import tr
+from workflow.errors import UsageError
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 LARGEST_BYTES = 4 * 1024**3
@@ -84,7 +85,7 @@ def sheets_of(raw: BinaryIO) -> list[str]:
     """Return the names of a workbook's sheets.
 
     Raises:
-        ValueError: it is no workbook.
+        UsageError: it is no workbook.
 
     """
     from python_calamine import CalamineError, CalamineWorkbook
@@ -92,7 +93,7 @@ def sheets_of(raw: BinaryIO) -> list[str]:
     try:
         return list(CalamineWorkbook.from_filelike(cast(Any, raw)).sheet_names)
     except CalamineError as error:
-        raise ValueError(tr("it is not a workbook that can be read ({error})", error=error)) from None
+        raise UsageError(tr("it is not a workbook that can be read ({error})", error=error)) from None
 
 
 def sheet_records(raw: BinaryIO, sheet: str | None) -> Iterator[tuple[int, list[str]]]:

@@ -59,7 +59,7 @@ def _without_currency(name: str) -> str:
     """Return the name of a column without the currency that is said at its end: `price (EUR)` is a price."""
     rest, _, last = name.rpartition(" ")
     try:
-        exponent(last.upper())
+        exponent("CNY" if last in ("元", "人民币", "rmb") else last.upper())
     except MoneyError:
         return name
     return rest or name

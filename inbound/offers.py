@@ -1,11 +1,13 @@
 """Files of offers: what suppliers deliver, read into a catalogue (rule 7.12)."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from inbound import cells
 from inbound.cells import BadCell
@@ -16,7 +18,7 @@ from inbound.rows import Cell, Row
 from inbound.sources import Source, all_met
 from inbound.times import read_instant
 from language import tr
-from workflow.catalogue import Offer
+from workflow.catalogue import Offer, folded
 from workflow.errors import UsageError
 
 _A_DAY = timedelta(days=1)
@@ -24,25 +26,32 @@ _A_DAY = timedelta(days=1)
 
 @dataclass(slots=True)
 class OfferFile:
-    """What a file says of a catalogue.
+    """What a file says of a catalogue; `left_out` are cells that could not be read, and that no offer needs.
 
-    `unfilled` counts rows of products that no supplier is named for, `rounded` prices that had a share of their currency's
-    minor unit.
+    `unfilled` counts rows that name no product of ours, or nobody who delivers it, `assumed` prices that name no currency,
+    `repeated` rows of a product that their supplier has in an earlier row, and `rounded` prices with a share of a minor unit.
     """
 
     offers: list[Offer] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    left_out: list[Rejection] = field(default_factory=list)
     unfilled: int = 0
+    assumed: int = 0
+    repeated: int = 0
     rounded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What an offer is taken for where its row does not say: supplier and shop as a person has, the currency of the policy."""
+    """What an offer is taken for where its row does not say.
+
+    Supplier and shop are as a person has said; the currency is that of the policy, the zone of dates that of the settings.
+    """
 
     currency: str
     supplier: str | None = None
     shop: str | None = None
+    zone: ZoneInfo | None = None
 
 
 def read_offers(path: Path, mapping: Mapping, usual: Usual) -> OfferFile:
@@ -60,6 +69,7 @@ def read_offers(path: Path, mapping: Mapping, usual: Usual) -> OfferFile:
             raise UsageError(tr("nothing says which column of {path} is the {name}{also}", path=path, name=name, also=also))
     mapping.check_columns(columns_of(path, mapping.layout), path)
     found, reader = OfferFile(), _Reader(mapping, usual)
+    named = set[tuple[str | None, ...]]()
     for row in read_rows(path, mapping.layout, mapping.columns()):
         if row.problem is None and not all_met(mapping.when, row):
             continue
@@ -67,10 +77,15 @@ def read_offers(path: Path, mapping: Mapping, usual: Usual) -> OfferFile:
             found.unfilled += 1
             continue
         try:
-            found.offers.append(reader.offer(row))
+            offer = reader.offer(row)
         except _BadOffer as bad:
             found.rejected.append(Rejection(row.line, bad.column, str(bad)))
-    found.rounded = reader.rounded
+            continue
+        found.offers.append(offer)
+        whose = folded(offer.supplier), offer.shop, offer.sku
+        found.repeated += whose in named
+        named.add(whose)
+    found.rounded, found.assumed, found.left_out = reader.rounded, reader.assumed, reader.left_out
     return found
 
 
@@ -78,12 +93,15 @@ def own_offer_mapping(columns: Iterable[str]) -> Mapping:
     """Return the mapping of a catalogue that uses the built-in names.
 
     Raises:
-        UsageError: they are those of a file of orders.
+        UsageError: they are those of a file of orders, or none of them is known.
 
     """
     have = set(columns)
     if {"id", "placed_at"} <= have:
         raise UsageError(tr("it has orders, not offers: `aftersales import` takes it"))
+    if not have.intersection(OFFER_FIELDS):
+        known = ", ".join(OFFER_FIELDS[:6])
+        raise UsageError(tr("none of its columns has a name that is known: {known} …", known=known))
     return Mapping({}, {}, (), offer={name: Source((name,)) for name in OFFER_FIELDS if name in have})
 
 
@@ -100,33 +118,43 @@ class _Reader:
 
     def __init__(self, mapping: Mapping, usual: Usual) -> None:
         self._mapping, self._usual = mapping, usual
-        self.rounded = 0
+        self.rounded = self.assumed = 0
+        self.left_out: list[Rejection] = []
+        self._says_who = [
+            mapping.offer[name] for name in ("supplier", "supplier_sku", "address", "price") if name in mapping.offer
+        ]
+        self._needs_no_more = usual.supplier is not None and mapping.offer.keys().isdisjoint(
+            ("supplier_sku", "address", "price")
+        )
 
     def is_unfilled(self, row: Row) -> bool:
-        """Say whether a row names a product, and nothing of who delivers it."""
-        told = (self._mapping.offer.get(name, Source()).of(row) for name in ("supplier", "supplier_sku", "address", "price"))
-        return row.problem is None and self._usual.supplier is None and not any(told)
+        """Say whether a row names no product of ours, or a product and nothing of who delivers it."""
+        if row.problem is not None:
+            return False
+        says_who = self._needs_no_more or any(source.of(row) for source in self._says_who)
+        return not self._mapping.offer["sku"].of(row) or not says_who
 
     def offer(self, row: Row) -> Offer:
         """Return the offer of a row.
 
         Raises:
-            _BadOffer: a cell cannot be read, or supplier or SKU are missing.
+            _BadOffer: a cell cannot be read that says who offers what, at which price, where to and when.
 
         """
         if row.problem:
             raise _BadOffer(None, row.problem)
-        found: dict[str, Any] = {name: self._read(row, name, read) for name, read in _READERS.items()}
+        found: dict[str, Any] = {name: self._read(row, name, read) for name, read in _NEEDED.items()}
+        found |= {name: self._read_if_it_can(row, name, read) for name, read in _SPARED.items()}
         found["supplier"] = found["supplier"] or self._usual.supplier
         found["shop"] = found["shop"] or self._usual.shop
-        for name in ("supplier", "sku"):
-            if not found[name]:
-                source = self._mapping.offer.get(name)
-                raise _BadOffer(
-                    source.location if source else None, tr("is empty, and an offer must have its {name}", name=name)
-                )
-        currency = found.pop("currency") or self._usual.currency
+        if not found["supplier"]:
+            source = self._mapping.offer.get("supplier")
+            said = tr("is empty, and an offer must have its {name}", name="supplier")
+            raise _BadOffer(source.location if source else None, said)
+        told = found.pop("currency")
+        currency = told or self._usual.currency
         price = self._read(row, "price", partial(self._price, currency))
+        self.assumed += price is not None and told is None
         since, until = self._instant(row, "from"), self._instant(row, "until")
         if since and until and since >= until:
             raise _BadOffer(self._mapping.offer["until"].location, tr("it ends before it begins"))
@@ -142,30 +170,51 @@ class _Reader:
         except BadCell as bad:
             raise _BadOffer(source.location, str(bad)) from None
 
+    def _read_if_it_can(self, row: Row, name: str, read: Callable[[Cell], Any]) -> Any:
+        """Read a cell that no offer needs; one that cannot be read is left out, and listed."""
+        try:
+            return self._read(row, name, read)
+        except _BadOffer as bad:
+            self.left_out.append(Rejection(row.line, bad.column, str(bad), is_cell=True))
+            return None
+
     def _price(self, currency: str, cell: Cell) -> int:
         source = self._mapping.offer["price"]
         value, was_rounded = cells.nearest_amount(cell, currency, source.writing.decimal or self._mapping.decimal)
         self.rounded += was_rounded
+        if not value:
+            raise BadCell(tr("0 is no price: leave it empty where the price is not known"))
         return value
 
     def _instant(self, row: Row, name: str) -> datetime | None:
         """Read when an offer begins or ends; a day alone counts whole."""
         how = self._mapping.offer.get(name, Source()).writing
-        zone, formats = how.zone or self._mapping.zone, how.formats or self._mapping.time_formats
+        zone, formats = how.zone or self._mapping.zone or self._usual.zone, how.formats or self._mapping.time_formats
         read = partial(cells.instant, read=partial(read_instant, zone=zone, formats=formats))
         at: datetime | None = self._read(row, name, read)
         is_day = at is not None and name == "until" and ":" not in str(self._mapping.offer[name].of(row))
         return at + _A_DAY if at and is_day else at
 
 
-_READERS: dict[str, Callable[[Cell], Any]] = {
+def _link(cell: Cell) -> str:
+    """Read an address of the web."""
+    value = cells.text(cell)
+    if not re.match(r"(https?://|www\.)\S+$|[\w.-]+\.[a-z]{2,}(/\S*)?$", value, re.IGNORECASE):
+        raise BadCell(tr("{value!r} is not an address of the web", value=value[:60]))
+    return value
+
+
+_NEEDED: dict[str, Callable[[Cell], Any]] = {
     "supplier": cells.text,
     "sku": cells.text,
     "shop": cells.shop,
     "supplier_sku": cells.text,
-    "address": cells.text,
     "currency": cells.currency,
-    "handling_time": cells.handling_time,
     "countries": cells.countries,
+}
+_SPARED: dict[str, Callable[[Cell], Any]] = {
+    "address": _link,
+    "handling_time": cells.handling_time,
     "rank": cells.count,
 }
+"""What an offer is an offer without."""

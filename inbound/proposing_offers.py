@@ -51,6 +51,12 @@ class _Writer:
 
     def proposal(self) -> Proposal:
         """Return the whole proposal."""
+        if any(likeness("order.id", name) > 10_000 for name in self._cells) and any(
+            likeness("order.placed_at", name) > 10_000 for name in self._cells
+        ):
+            self._questions.append(
+                tr("This looks like a file of orders: is it? Then `aftersales mapping new` proposes its mapping")
+            )
         body = [*self._offer()]  # it may say of times and sums how they are written
         title = tr("# Proposed for {file}: read it, answer what is asked, and try it with", file=as_comment(self._file))
         check = f"#   aftersales catalogue import {as_comment(self._file)} --mapping THIS.toml --dry-run"
@@ -147,6 +153,9 @@ class _Writer:
             elif fact == "sku":
                 self._questions.append(tr("Which column has your own SKUs, as your orders have them? Write it at sku"))
                 yield f'# sku = "…"  # {tr("QUESTION: no column is called so; they are listed at the end")}'
+            elif fact == "price":
+                self._questions.append(tr("Which column has the price of a piece? Write it at price, or leave it out"))
+                yield f'# price = "…"  # {tr("QUESTION: no column is called so; they are listed at the end")}'
             elif fact == "currency" and self._money is not None:
                 yield self._currency(self._money)
         if "sku" in self._column_of and self._skus and not self._skus & {*self._of("sku")}:
@@ -165,7 +174,10 @@ class _Writer:
         return example if name else ""
 
     def _currency(self, money: Money) -> str:
-        in_name = {code for code in re.findall(r"\b[A-Z]{3}\b", self._column_of["price"]) if is_currency(code)}
+        name = self._column_of["price"]
+        in_name = {code for code in re.findall(r"\b[A-Z]{3}\b", name) if is_currency(code)}
+        in_name |= {"CNY"} if re.search("元|人民币|RMB", name) else set()
+        in_name |= {"EUR"} if "€" in name else set()
         code = money.currency or (in_name.pop() if len(in_name) == 1 else None)
         if code is not None:
             return f"currency = {{ value = {toml_text(code)} }}  # {tr('by the sums, or the name of their column')}"

@@ -67,6 +67,12 @@ def all_offers(connection: Connection) -> list[KeptOffer]:
     return [KeptOffer(row["id"], _offer(row)) for row in rows]
 
 
+def count(connection: Connection) -> int:
+    """Return how many offers were not ended."""
+    o = table_of(OfferRow)
+    return connection.execute(select(func.count()).where(o.c.ended_in.is_(None))).scalar() or 0
+
+
 def of_suppliers(connection: Connection, suppliers: Iterable[str]) -> list[KeptOffer]:
     """Return the offers of suppliers, however their names are written, that were not ended."""
     wanted = {folded(name) for name in suppliers}
@@ -94,8 +100,8 @@ def take_back(connection: Connection, undone: Change, by: str, at: datetime) -> 
     """Store a new version without what another has changed, and return its number."""
     o = table_of(OfferRow)
     theirs = (o.c.added_in == undone.version) & o.c.ended_in.is_(None)
-    count = connection.execute(select(func.count()).where(theirs)).scalar() or 0
-    number = _next_version(connection, undone.file, by, at, added=undone.ended, ended=count, undoes=undone.version)
+    ended = connection.execute(select(func.count()).where(theirs)).scalar() or 0
+    number = _next_version(connection, undone.file, by, at, added=undone.ended, ended=ended, undoes=undone.version)
     connection.execute(update(OfferRow).where(theirs).values(ended_in=number))
     connection.execute(update(OfferRow).where(o.c.ended_in == undone.version).values(ended_in=None))
     return number

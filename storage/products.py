@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from storage.prepared import as_texts
-from storage.tables import LineRow, OrderRow, table_of
+from storage.tables import AttemptRow, LineRow, OfferRow, OrderRow, table_of
 from workflow.process import UNSHIPPED
 
 
@@ -57,3 +57,11 @@ def ordered(connection: Connection) -> list[Product]:
     columns = (n.c.sku, func.max(n.c.title), func.count(), func.max(o.c.currency))
     query = select(*columns).join(o, o.c.id == n.c.order_id).where(n.c.sku != "").group_by(n.c.sku)
     return [Product(*row) for row in connection.execute(query.order_by(func.count().desc(), n.c.sku))]
+
+
+def suppliers(connection: Connection) -> list[str]:
+    """Return the names of all suppliers that orders or the catalogue name."""
+    a, o = table_of(AttemptRow), table_of(OfferRow)
+    of_orders = select(a.c.supplier).where(a.c.supplier.is_not(None)).distinct()
+    named = select(o.c.supplier).where(o.c.ended_in.is_(None)).distinct()
+    return [*dict.fromkeys([*connection.execute(of_orders).scalars(), *connection.execute(named).scalars()])]

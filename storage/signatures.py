@@ -19,7 +19,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from storage import dialect
 from storage.prepared import Prepared, as_instant, as_texts, prepare
-from storage.symbolic_case import FIRST, VARYING
+from storage.symbolic_case import EVEN_EMPTY, FIRST, VARYING
 from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, LineRow, OrderRow, TimerRow, table_of
 from storage.timers import Due
 from tracing.expressions import Columns
@@ -162,7 +162,8 @@ def _query(part: _Part, written_for: Dialect) -> Prepared:
     """Select the columns as stored, without SQLAlchemy's per-value processing."""
     t = table_of(part.model)
     stored = {name: type_coerce(t.c[name], NullType()) for name in (part.key, *part.shared, *part.own)}
-    empty = [case((t.c[name].is_(None), 1 << at), else_=0) for at, name in enumerate(part.own) if t.c[name].nullable]
+    nullable = ((at, t.c[name]) for at, name in enumerate(part.own) if t.c[name].nullable and name not in EVEN_EMPTY)
+    empty = [case((column.is_(None), 1 << at), else_=0) for at, column in nullable]
     query = select(
         *(stored[name] for name in (part.key, *part.shared)),
         reduce(add, empty) if empty else literal(0),

@@ -73,16 +73,18 @@ def scores(connection: Connection) -> list[Score]:
 
 
 def records(connection: Connection, since: datetime, until: datetime) -> dict[str, Record]:
-    """Return how suppliers have done with what they were given within a span, by their folded names (rule 2.20).
+    """Return how suppliers had done by `until` with what they were given since `since`, by their folded names (rule 2.20).
 
-    What is not yet due does not count. On time is what was shipped and never urged.
+    What was not due yet does not count. On time is what was shipped and never urged.
     """
     a, r = table_of(AttemptRow), table_of(LedgerTableRow)
-    owed = select(r.c.order_id, r.c.attempt).where(r.c.side == LedgerSide.recovery, r.c.corrects.is_(None)).subquery()
-    is_over = or_(a.c.shipped_at.is_not(None), a.c.urged_at.is_not(None), owed.c.attempt.is_not(None))
-    on_time = case((a.c.shipped_at.is_not(None) & a.c.urged_at.is_(None), 1), else_=0)
+    is_owed = (r.c.side == LedgerSide.recovery) & (r.c.requested_at < until)
+    owed = select(r.c.order_id, r.c.attempt).where(is_owed, r.c.corrects.is_(None)).distinct().subquery()
+    shipped, urged = a.c.shipped_at < until, a.c.urged_at < until
+    on_time = case((shipped & or_(a.c.urged_at.is_(None), ~urged), 1), else_=0)
     query = select(a.c.supplier, func.count(), func.sum(on_time), func.count(owed.c.attempt))
     query = query.outerjoin(owed, (owed.c.order_id == a.c.order_id) & (owed.c.attempt == a.c.number))
+    is_over = or_(shipped, urged, owed.c.attempt.is_not(None))
     query = query.where(a.c.supplier.is_not(None), a.c.placed_at >= since, a.c.placed_at < until, is_over)
     found: dict[str, Record] = {}
     for supplier, orders, punctual, recoveries in connection.execute(query.group_by(a.c.supplier)):

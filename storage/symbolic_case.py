@@ -16,7 +16,9 @@ VARYING: Mapping[type, tuple[str, ...]] = {
     LedgerRow: ("requested_at", "amount", "settled_amount", "decided_at"),
     Claim: ("opened_at", "decided_at", "replacement"),
 }
-"""Fields that vary from order to order: they become symbols, unless they are empty."""
+"""Fields that vary from order to order: they become symbols, unless they are empty, or even then (`EVEN_EMPTY`)."""
+EVEN_EMPTY = ("country", "lines")
+"""Of these, those that are symbols even where they are empty: only what is called for each input reads them."""
 IGNORED: Mapping[type, tuple[str, ...]] = {
     Order: (
         "group",
@@ -54,5 +56,5 @@ def symbolic(case: Case, trace: Trace) -> Case:
 def symbolic_part(part: Part, symbols: Iterator[Symbol]) -> Part:
     """Return an order or a part of a case with the next symbols for its varying fields; empty ones stay empty."""
     varying = dict(zip(VARYING[type(part)], symbols, strict=False))
-    known = {name: symbol for name, symbol in varying.items() if getattr(part, name) is not None}
+    known = {name: symbol for name, symbol in varying.items() if name in EVEN_EMPTY or getattr(part, name) is not None}
     return replace_fields(part, **known, **dict.fromkeys(IGNORED.get(type(part), ()), OPAQUE))

@@ -190,4 +190,8 @@ class Columns:
         if len(numbers) == self.count:
             return self
         stored = [[column[number] for number in numbers] for column in self._stored]
-        return Columns(stored, len(numbers), self.reads, self.shared)
+        some = Columns(stored, len(numbers), self.reads, self.shared)
+        for expression, column in self._computed.items():
+            if isinstance(expression, Mapped):  # the functions that are called for each input are what takes time
+                some._computed[expression] = [column[number] for number in numbers]
+        return some

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from language import tr
 from workflow.case.canonical import ascii_json
 from workflow.case.case import Line
+from workflow.countries import country_code
 from workflow.values import value_class
 
 
@@ -26,12 +27,18 @@ class Choose(StrEnum):
     most_reliable = "most_reliable"
 
 
+def _code(country: str) -> str:
+    """Return the code of an order's country; a name that is not known stays as it is."""
+    return country if len(country) == 2 and country.isupper() else country_code(country) or country
+
+
 class Why(StrEnum):
     """Why a supplier that offers some of an order's goods is passed over."""
 
     lines = "lines"
     country = "country"
     cost_unknown = "cost_unknown"
+    paid_unknown = "paid_unknown"
     costs_more = "costs_more"
 
 
@@ -39,8 +46,8 @@ class Why(StrEnum):
 class Offer:
     """That a supplier delivers a product of ours. `price` is in minor units of `currency`, for one piece.
 
-    `shop` None stands for every shop, no `countries` for all of them; `rank` 1 is the best. It counts from `since` until
-    before `until`.
+    `shop` None stands for every shop, no `countries` (ISO codes) for all of them; `rank` 1 is the best. It counts from `since`
+    until before `until`.
     """
 
     supplier: str
@@ -64,7 +71,7 @@ class Offer:
 
     def delivers_to(self, country: str | None) -> bool:
         """Say whether it is sent to a country; where that is not known, it must be sent to every one."""
-        return not self.countries or (country or "").casefold() in map(str.casefold, self.countries)
+        return not self.countries or (country is not None and _code(country) in self.countries)
 
 
 @value_class(frozen=True)
@@ -119,7 +126,7 @@ class Choice(NamedTuple):
     """The supplier that is turned to (an empty text: none is left), and what is known of it.
 
     `goods` is JSON of what is to be ordered there, a list of `Goods`; `ready_in` has the handling times, separated by ";";
-    `passed_over` is JSON of suppliers and why (`Why`).
+    `passed_over` is JSON of suppliers by why (`Why`), and empty where no catalogue was asked.
     """
 
     supplier: str = ""
@@ -158,6 +165,78 @@ Records = Callable[[datetime], Mapping[str, Record]]
 """Returns how suppliers have done up to an instant, by their folded names."""
 
 
+class _Product:
+    """An offer with what is asked of it again and again."""
+
+    __slots__ = ("_around", "name", "offer", "rank")
+
+    def __init__(self, offer: Offer) -> None:
+        self.offer, self.name, self.rank = offer, folded(offer.supplier), offer.rank or _LAST
+        self._around: tuple[str, str] | None = None
+
+    def goods(self, quantity: int) -> str:
+        """Return the JSON of its goods."""
+        if self._around is None:
+            one = self.offer
+            before = ascii_json([one.sku, one.supplier_sku, one.address])
+            behind = ascii_json([one.price, one.currency if one.price is not None else None])
+            self._around = before[:-1], behind[1:]
+        return f"{self._around[0]},{quantity},{self._around[1]}"
+
+
+class _Entry(NamedTuple):
+    """A supplier that can deliver a basket: its offer for each line."""
+
+    place: tuple[float, ...]
+    """What comes before its cost when suppliers are ordered."""
+    name: str
+    """As it is compared."""
+    lines: tuple[_Product, ...]
+    prices: tuple[int, ...] | None
+    """Of a piece of each line, in the order's currency; None where one is not known."""
+    record: Record | None
+
+    @property
+    def supplier(self) -> str:
+        """Its name as the catalogue writes it."""
+        return self.lines[0].offer.supplier
+
+    def cost(self, quantities: Sequence[int]) -> int | None:
+        """Return what so many pieces of each line cost."""
+        if self.prices is None:
+            return None
+        return sum([price * quantity for price, quantity in zip(self.prices, quantities, strict=True)])
+
+
+LineOffers = tuple["_Product | None", ...]
+"""The offer of a supplier for each line of a basket; None where it has none."""
+
+
+class _Basket:
+    """The suppliers that offer some of a basket of products, for one shop, country, currency and preference of the policy."""
+
+    def __init__(self, entries: list[_Entry], others: list[tuple[LineOffers, Why]], choose: Choose, lines: int) -> None:
+        self._entries, self.others, self._has_one_line = entries, others, lines == 1
+        self._is_cheapest = choose is Choose.cheapest
+        self.passed_over = [(_supplier(offers), why) for offers, why in others]
+        self.names_passed_over = {folded(supplier) for supplier, _ in self.passed_over}
+        self.written = _written(self.passed_over)
+        if self._has_one_line:  # what costs less for one piece costs less for many
+            self._entries = self._sorted((1,))
+
+    def in_order(self, quantities: Sequence[int]) -> list[_Entry]:
+        """Return who can deliver so many pieces of each line, the best first."""
+        return self._entries if self._has_one_line else self._sorted(quantities)
+
+    def _sorted(self, quantities: Sequence[int]) -> list[_Entry]:
+        def place(one: _Entry) -> tuple[Any, ...]:
+            cost = one.cost(quantities)
+            dear = _LAST if cost is None else cost
+            return (dear, one.place, one.name) if self._is_cheapest else (one.place, dear, one.name)
+
+        return sorted(self._entries, key=place)
+
+
 class Catalogue:
     """The catalogue as it is kept, or was read from a file. What it has read once it does not read again."""
 
@@ -165,52 +244,104 @@ class Catalogue:
 
     def __init__(self, offers: Offers, records: Records = lambda at: {}) -> None:
         self._read, self._records = offers, records
-        self._offers: dict[str, tuple[Offer, ...]] = {}
-        self._known = lru_cache(maxsize=10_000)(self._in_order)  # many orders want the same
+        self._products: dict[str, dict[str, list[_Product]]] = {}
+        """By SKU and supplier."""
+        self._changing: set[str] = set()
+        """Products with an offer that begins or ends, or is for one shop alone."""
+        self._basket = lru_cache(maxsize=20_000)(self._made_basket)  # many orders want the same
 
     def choice(
         self, wanted: Wanted, preference: Preference, paid: int | None, tried: Sequence[str | None], moment: Moment
     ) -> Choice:
         """Return the best supplier that has not had its turn, and who was passed over."""
-        gone = {folded(name) for name in tried if name}
-        left = [one for one in self.candidates(wanted, preference, paid, moment.at) if folded(one.supplier) not in gone]
-        passed_over = [(one.supplier, one.why_not) for one in left if one.why_not]
-        written = ascii_json(passed_over) if passed_over else ""
-        if not left or left[0].why_not:
+        basket, quantities = self._basket_of(wanted, preference, moment.at), [line.quantity for line in wanted.lines]
+        gone = [folded(name) for name in tried if name]
+        judges = preference.extra is not None
+        best: _Entry | None = None
+        dear = list[tuple[str, Why]]()
+        for one in basket.in_order(quantities):
+            if one.name in gone:
+                continue
+            if judges and (why := _too_dear(one.cost(quantities), preference, paid)):
+                dear.append((one.supplier, why))
+                continue
+            best = best or one
+            if not judges:
+                break
+        written = basket.written
+        if dear or not basket.names_passed_over.isdisjoint(gone):
+            written = _written([(name, why) for name, why in basket.passed_over if folded(name) not in gone] + dear)
+        if best is None:
             return Choice(passed_over=written)
-        best, offers = left[0], [one for one in left[0].offers if one]
-        times = ";".join(dict.fromkeys(one.handling_time for one in offers if one.handling_time))
-        return Choice(best.supplier, best.cost, ascii_json(_goods(wanted.lines, offers)), times, written)
+        goods = ",".join([line.goods(count) for line, count in zip(best.lines, quantities, strict=True)])
+        times = ";".join(dict.fromkeys([one.offer.handling_time for one in best.lines if one.offer.handling_time]))
+        return Choice(best.supplier, best.cost(quantities), f"[{goods}]", times, written)
 
     def candidates(self, wanted: Wanted, preference: Preference, paid: int | None, at: datetime) -> list[Candidate]:
         """Return every supplier that offers some of an order's goods: the best first, those passed over last."""
-        known = self._known(wanted, preference._replace(extra=None), at)
-        judged = [_within(one, preference, paid) for one in known]
-        return sorted(judged, key=lambda one: one.why_not is not None)
+        basket, quantities = self._basket_of(wanted, preference, at), [line.quantity for line in wanted.lines]
+        judges = preference.extra is not None
+        can, cannot = list[Candidate](), list[Candidate]()
+        for one in basket.in_order(quantities):
+            cost = one.cost(quantities)
+            why_not = _too_dear(cost, preference, paid) if judges else None
+            found = Candidate(one.supplier, tuple(line.offer for line in one.lines), cost, one.record, why_not)
+            (cannot if why_not else can).append(found)
+        for lines, why in basket.others:
+            cannot.append(
+                Candidate(_supplier(lines), tuple(None if one is None else one.offer for one in lines), None, why_not=why)
+            )
+        return [*can, *cannot]
 
-    def _in_order(self, wanted: Wanted, preference: Preference, at: datetime) -> tuple[Candidate, ...]:
-        """Return every supplier in the order of the policy, whatever it costs over the last attempt."""
-        offered: dict[str, list[Offer | None]] = {}
-        excluded: set[str] = set()
-        per_line = [self._offers_of(line.sku, wanted.shop, at) for line in wanted.lines]
-        for number, offers in enumerate(per_line):
-            for name, mine in offers.items():
-                delivered = [one for one in mine if one.delivers_to(wanted.country)]
-                offered.setdefault(name, [None] * len(per_line))[number] = min(delivered or mine, key=_best)
-                excluded |= set() if delivered else {name}
+    def _basket_of(self, wanted: Wanted, preference: Preference, at: datetime) -> _Basket:
+        """Return who offers a basket: for one instant where an offer begins or ends, for a day where records count."""
+        skus = tuple([line.sku for line in wanted.lines])
+        for sku in skus:
+            if sku not in self._products:
+                self._take(sku)
+        until = _EVER
+        if not self._changing.isdisjoint(skus):
+            until = at
+        elif preference.choose is Choose.most_reliable:
+            until = at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return self._basket(wanted.shop, wanted.country, wanted.currency, skus, preference._replace(extra=None), until)
+
+    def _take(self, sku: str) -> None:
+        """Read the offers of a product, by supplier."""
+        found: dict[str, list[_Product]] = {}
+        for one in self._read([sku]) if sku else ():
+            found.setdefault(folded(one.supplier), []).append(_Product(one))
+            if one.since is not None or one.until is not None or one.shop is not None:
+                self._changing.add(sku)
+        self._products[sku] = found
+
+    def _made_basket(
+        self, shop: str, country: str | None, currency: str, skus: tuple[str, ...], preference: Preference, at: datetime
+    ) -> _Basket:
         records = self._records(at) if preference.choose is Choose.most_reliable else {}
-        found = [_candidate(offers, wanted, records.get(name), abroad=name in excluded) for name, offers in offered.items()]
-        return tuple(sorted(found, key=lambda one: _place(one, preference)))
+        per_line = [self._offers_of(sku, shop, at) for sku in skus]
+        entries, others = list[_Entry](), list[tuple[LineOffers, Why]]()
+        for name in dict.fromkeys([name for offers in per_line for name in offers]):
+            lines = tuple([_best(offers[name], country) if name in offers else None for offers in per_line])
+            if None in lines:
+                others.append((lines, Why.lines))
+            elif any(one is not None and not one.offer.delivers_to(country) for one in lines):
+                others.append((lines, Why.country))
+            else:
+                chosen = tuple([one for one in lines if one is not None])
+                entries.append(_entry(name, chosen, currency, records.get(name), preference))
+        return _Basket(entries, others, preference.choose, len(skus))
 
-    def _offers_of(self, sku: str, shop: str, at: datetime) -> dict[str, list[Offer]]:
+    def _offers_of(self, sku: str, shop: str, at: datetime) -> dict[str, list[_Product]]:
         """Return what is offered for a product by supplier: what is for this shop alone goes before what is for all."""
-        if sku not in self._offers:
-            self._offers[sku] = tuple(self._read([sku])) if sku else ()
-        found: dict[str, list[Offer]] = {}
-        for one in self._offers[sku]:
-            if one.is_on(at) and one.shop in (None, shop):
-                found.setdefault(folded(one.supplier), []).append(one)
-        return {name: [one for one in mine if one.shop] or mine for name, mine in found.items()}
+        if sku not in self._changing:
+            return self._products[sku]
+        found = dict[str, list[_Product]]()
+        for name, offers in self._products[sku].items():
+            on = [one for one in offers if one.offer.shop in (None, shop) and one.offer.is_on(at)]
+            if on:
+                found[name] = [one for one in on if one.offer.shop] or on
+        return found
 
 
 class NoCatalogue:
@@ -228,67 +359,65 @@ class NoCatalogue:
 NO_CATALOGUE = NoCatalogue()
 
 
+@lru_cache(maxsize=10_000)
 def folded(name: str) -> str:
     """Return a supplier's name as it is compared: without regard to case and spaces around its words."""
     return " ".join(name.casefold().split())
 
 
-_LAST = 10**12
+_LAST = 10**15
+"""The rank, and the cost, of what has none."""
+_EVER = datetime.max.replace(tzinfo=UTC)
+"""Stands for every instant, where no offer begins or ends."""
 
 
-def _best(offer: Offer) -> tuple[int, int]:
-    """Order the offers of one supplier for one product."""
-    return offer.rank or _LAST, _LAST if offer.price is None else offer.price
+def _best(offers: Sequence[_Product], country: str | None) -> _Product:
+    """Return the best of the offers that one supplier has for one product: one that is delivered, if there is one."""
+    if len(offers) == 1:
+        return offers[0]
+    near = [one for one in offers if one.offer.delivers_to(country)]
+    return min(near or offers, key=lambda one: (one.rank, _LAST if one.offer.price is None else one.offer.price))
 
 
-def _candidate(offers: Sequence[Offer | None], wanted: Wanted, record: Record | None, *, abroad: bool) -> Candidate:
-    supplier = next(one.supplier for one in offers if one)
-    prices = [
-        None if one is None or one.price is None or one.currency != wanted.currency else one.price * line.quantity
-        for one, line in zip(offers, wanted.lines, strict=True)
-    ]
-    cost = sum(one for one in prices if one is not None) if None not in prices else None
-    why_not = Why.lines if None in offers else Why.country if abroad else None
-    return Candidate(supplier, tuple(offers), cost, record, why_not)
+def _supplier(lines: Iterable[_Product | None]) -> str:
+    return next(one.offer.supplier for one in lines if one)
 
 
-def _within(candidate: Candidate, preference: Preference, paid: int | None) -> Candidate:
-    """Return a candidate as it is judged by what it costs."""
-    if candidate.why_not or (preference.extra is None and preference.choose is not Choose.cheapest):
-        return candidate
-    cost, extra = candidate.cost, preference.extra
-    if cost is None or (extra is not None and paid is None):
-        why_not = Why.cost_unknown
-    elif extra is not None and paid is not None and cost * 100 > paid * (100 + extra):
-        why_not = Why.costs_more
-    else:
-        return candidate
-    return Candidate(candidate.supplier, candidate.offers, cost, candidate.record, why_not)
+def _written(passed_over: Iterable[tuple[str, Why]]) -> str:
+    """Return who was passed over as JSON: names by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in passed_over:
+        by_reason.setdefault(str(why), []).append(name)
+    return ascii_json(by_reason)
 
 
-def _place(candidate: Candidate, preference: Preference) -> tuple[float, float, int, int, str]:
-    """Return what a candidate is ordered by: the policy's preference, then rank, cost and name."""
-    rank = max((one.rank or _LAST for one in candidate.offers if one), default=_LAST)
-    cost, name = _LAST if candidate.cost is None else candidate.cost, folded(candidate.supplier)
-    if preference.choose is Choose.cheapest:
-        return cost, 0, rank, cost, name
-    record = candidate.record
-    if preference.choose is Choose.most_reliable and record and record.orders >= max(1, preference.enough_orders):
-        return -record.on_time / record.orders, record.recoveries / record.orders, rank, cost, name
-    return 1, 0, rank, cost, name
+def _entry(name: str, lines: tuple[_Product, ...], currency: str, record: Record | None, preference: Preference) -> _Entry:
+    offers = [one.offer for one in lines]
+    prices = tuple([one.price for one in offers if one.price is not None and one.currency == currency])
+    counts = record is not None and record.orders >= max(1, preference.enough_orders)
+    reliable = (-record.on_time / record.orders, record.recoveries / record.orders) if record and counts else (1.0, 0.0)
+    place = (*reliable, max([one.rank for one in lines]))
+    return _Entry(place, name, lines, prices if len(prices) == len(offers) else None, record)
 
 
-def _goods(lines: Sequence[Line], offers: Sequence[Offer]) -> list[tuple[str | int | None, ...]]:
-    ordered = (
-        Goods(line.sku, one.supplier_sku, one.address, line.quantity, one.price, one.currency)
-        for line, one in zip(lines, offers, strict=True)
-    )
-    return [tuple(one) for one in ordered]
+def _too_dear(cost: int | None, preference: Preference, paid: int | None) -> Why | None:
+    """Return why a supplier is passed over for what it costs."""
+    extra = preference.extra
+    if extra is None:
+        return None
+    if cost is None or paid is None:
+        return Why.cost_unknown if cost is None else Why.paid_unknown
+    return Why.costs_more if cost * 100 > paid * (100 + extra) else None
 
 
 def goods_in(written: str) -> list[Goods]:
     """Return what is to be ordered, as a choice has it."""
     return [Goods(*one) for one in json.loads(written)]
+
+
+def passed_over_in(written: str) -> list[tuple[str, Why]]:
+    """Return who was passed over and why, as a choice has it."""
+    return [(name, Why(why)) for why, names in json.loads(written or "{}").items() for name in names]
 
 
 def why_words(why: Why) -> str:
@@ -299,6 +428,8 @@ def why_words(why: Why) -> str:
         case Why.country:
             return tr("it does not deliver to its country")
         case Why.cost_unknown:
-            return tr("what it costs there, or has cost so far, is not known")
+            return tr("what it costs there is not known in the order's currency, and supply.max_extra_cost limits it")
+        case Why.paid_unknown:
+            return tr("what was paid so far is not known, and supply.max_extra_cost limits what it may cost more")
         case Why.costs_more:
             return tr("it costs too much over the last attempt (supply.max_extra_cost)")

@@ -2,15 +2,16 @@
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from admin.app import App, now, person
+from admin.app import App, now, on_terminal, person
 from admin.catalogue_files import offer_mapping_of
 from admin.options import JSON, Zone
 from admin.order_files import FILE, fitting, print_rejections, print_summary, ready_or_named, rejections_json
@@ -18,14 +19,17 @@ from admin.output import fields_of, print_json, print_wrapped
 from admin.tables import print_rows
 from admin.text import safe
 from engine import catalogue
-from inbound.offers import Usual, read_offers
+from inbound.offers import OfferFile, Usual, read_offers
 from inbound.proposing_offers import propose
 from language import counted, tr
 from workflow.case.money import show_amount
-from workflow.catalogue import Offer
+from workflow.catalogue import Offer, why_words
 from workflow.errors import UsageError
 
-COLUMNS = ("supplier", "sku", "title", "supplier_sku", "address", "price", "currency", "handling_time", "countries", "rank")
+COLUMNS = (
+    *("supplier", "sku", "title", "supplier_sku", "address", "price", "currency", "handling_time", "countries", "rank"),
+    *("from", "until"),
+)
 """The columns of the file that `catalogue template` writes."""
 MAPPING = click.option(
     "--mapping",
@@ -74,35 +78,37 @@ def import_command(
     code is 3. `catalogue undo` takes an import back.
     """
     app = App(ctx)
-    usual = Usual(app.settings.read_policy().orders.currency, supplier, shop)
+    if supplier is not None and not supplier.strip():
+        raise click.UsageError(tr("--supplier says who offers what stands in the file: give it a name."))
+    usual = Usual(app.settings.read_policy().orders.currency, supplier, shop, app.zone())
     with fitting(file, mapping_file, "catalogue new"):
         found = read_offers(file, offer_mapping_of(file, mapping_file), usual)
     if not found.offers and not found.rejected:
         raise UsageError(tr("{file} has no offer: nothing was changed", file=file))
     is_partial = keep or bool(found.rejected)
     database = app.ready() if dry_run else app.made()
+    doubts = catalogue.doubts(database, found.offers)
     done = catalogue.import_offers(database, found.offers, file.name, person(), now(), keep=is_partial, dry_run=dry_run)
+    changed = done.changed
     counts: dict[str, object] = {
         "offers": len(found.offers),
-        "added": len(done.added) - done.changed,
-        "changed": done.changed,
-        "ended": len(done.ended) - done.changed,
+        "added": len(done.added) - len(changed),
+        "changed": len(changed),
+        "ended": len(done.ended) - len(changed),
         "same": done.same,
         "unfilled": found.unfilled,
         "rounded": found.rounded,
         "rejected": len(found.rejected),
     }
     if as_json:
-        print_json({**counts, "version": done.version, **rejections_json(found.rejected, ())})
+        told = {"assumed_currency": found.assumed, "repeated": found.repeated, "version": done.version}
+        print_json({**counts, **told, **asdict(doubts), **rejections_json(found.rejected, found.left_out)})
     else:
         print_summary(counts)
-        _print_offers(tr("Added or changed"), done.added)
-        _print_offers(
-            tr("Ended"), [one.offer for one in done.ended if _whose(one.offer) not in {_whose(new) for new in done.added}]
-        )
-        print_rejections(found.rejected, ())
-        if found.rejected and not keep:
-            print_wrapped(tr("Nothing was ended that the file does not name: rows of it could not be read"))
+        _print_changes(app, done)
+        print_rejections(found.rejected, found.left_out)
+        for note in _notes(found, done, doubts, usual.currency, is_asked_for=keep):
+            print_wrapped(tr("Note: {warning}", warning=note))
         if dry_run:
             print_wrapped(tr("Nothing was stored (--dry-run)."))
         elif done.version:
@@ -110,8 +116,48 @@ def import_command(
     ctx.exit(3 if found.rejected else 0)
 
 
-def _whose(offer: Offer) -> tuple[str, str | None, str]:
-    return offer.supplier, offer.shop, offer.sku
+def _print_changes(app: App, done: catalogue.Changed) -> None:
+    """Print the first offers that are added, changed and ended."""
+    changed = done.changed
+    new, old = {id(one) for _, one in changed}, {id(one) for one, _ in changed}
+    _print_offers(app, tr("Added"), [one for one in done.added if id(one) not in new])
+    if changed:
+        rows = [(was.supplier, was.sku, *_difference(app, was, now_is)) for was, now_is in changed[:SHOWN]]
+        click.echo()
+        print_rows("Changed", ("supplier", "sku", "what", "was", "is"), rows, "")
+        _and_more(len(changed))
+    _print_offers(app, tr("Ended"), [one.offer for one in done.ended if id(one.offer) not in old])
+
+
+def _difference(app: App, was: Offer, is_now: Offer) -> tuple[str, str, str]:
+    """Return what an offer says otherwise: which facts, as they were and as they are."""
+    before, after = _cells(app, was), _cells(app, is_now)
+    other = [name for name in OFFER_COLUMNS if before[name] != after[name]]
+    first, then = (", ".join(str(told[name] or "-") for name in other) for told in (before, after))
+    return ", ".join(map(tr, other)), first, then
+
+
+def _notes(
+    found: OfferFile, done: catalogue.Changed, doubts: catalogue.Doubts, currency: str, *, is_asked_for: bool
+) -> Iterator[str]:
+    """Yield what a person should look at twice."""
+    for name, near in doubts.suppliers:
+        yield tr("the supplier {name} is new here: is it {near}?", name=safe(name), near=safe(near))
+    if doubts.skus:
+        named = [f"{sku} ({tr('is it {near}?', near=near)})" if near else sku for sku, near in doubts.skus]
+        yield tr("no order has had these SKUs: {names}", names=_first(named))
+    if found.assumed:
+        prices = counted(found.assumed, "price")
+        yield tr(
+            "{prices} without a currency, taken as {currency} (orders.currency of the policy)", prices=prices, currency=currency
+        )
+    if found.repeated:
+        rows = counted(found.repeated, "row")
+        yield tr("{rows} of a product that its supplier has in an earlier row: the best of them counts", rows=rows)
+    if done.spared and not is_asked_for:
+        yield tr(
+            "{offers} that the file does not name stay: rows of it could not be read", offers=counted(done.spared, "offer")
+        )
 
 
 @catalogue_command.command("list")
@@ -124,13 +170,13 @@ def list_command(
     ctx: click.Context, suppliers: tuple[str, ...], skus: tuple[str, ...], shops: tuple[str, ...], as_json: bool
 ) -> None:
     """List the offers that were not ended."""
-    found = catalogue.list_offers(App(ctx).ready(), suppliers, skus, shops)
+    app = App(ctx)
+    found = catalogue.list_offers(app.ready(), suppliers, skus, shops)
     if as_json:
         print_json({"offers": [fields_of(one) for one in found]})
     else:
-        _print_offers(
-            tr("Offers"), found, len(found) or 1, tr("No offer is there: aftersales catalogue import FILE brings some")
-        )
+        empty = tr("No offer is there: aftersales catalogue import FILE brings some")
+        _print_offers(app, tr("Offers"), found, len(found) or 1, empty)
 
 
 @catalogue_command.command("changes")
@@ -144,7 +190,7 @@ def changes_command(ctx: click.Context, as_json: bool) -> None:
         print_json({"changes": [fields_of(one) for one in found]})
     else:
         rows = [(one.version, app.brief(one.since), one.by, one.file, one.added, one.ended, _undoes(one)) for one in found]
-        columns = ("version", "when", "by", "file", "added", "ended", "")
+        columns = ("version", "when", "by", "file", "begun", "ended", "note")
         print_rows("Changes of the catalogue", columns, rows, "Nothing has changed the catalogue yet.")
 
 
@@ -153,18 +199,33 @@ def _undoes(change: catalogue.Change) -> str:
 
 
 @catalogue_command.command("undo")
+@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken back")
 @click.pass_context
-def undo_command(ctx: click.Context) -> None:
-    """Take the last import of offers back: what it has added is ended, and what it has ended counts again."""
-    undone = catalogue.undo_last(App(ctx).ready(), person(), now())
+def undo_command(ctx: click.Context, yes: bool, dry_run: bool) -> None:
+    """Take the last change of the catalogue back: what it has added is ended, and what it has ended counts again.
+
+    An import that changed nothing is none.
+    """
+    app = App(ctx)
+    database = app.ready()
+    last = catalogue.last_change(database)
     print_wrapped(
         tr(
-            "The import of {file} is taken back: {added} ended, {ended} count again.",
-            file=undone.file,
-            added=counted(undone.added, "offer"),
-            ended=counted(undone.ended, "offer"),
+            "The last change is the import of {file}, {when}, by {by}: {added} begun and {ended} ended.",
+            file=safe(last.file),
+            when=app.when(last.since),
+            by=last.by,
+            added=counted(last.added, "offer"),
+            ended=counted(last.ended, "offer"),
         )
     )
+    if dry_run:
+        return
+    if not yes and on_terminal():
+        click.confirm(tr("Take it back?"), abort=True)
+    catalogue.undo_last(database, last.version, person(), now())
+    print_wrapped(tr("It is taken back: what it began is ended, and what it ended counts again."))
 
 
 @catalogue_command.command("new")
@@ -178,7 +239,7 @@ def new_command(ctx: click.Context, file: Path, time_zone: ZoneInfo | None) -> N
     """
     app = App(ctx)
     own_zone = app.settings.time_zone
-    skus = {one.sku for one in catalogue.ordered_products(app.ready())} if app.database.exists() else frozenset()
+    skus = {one.sku for one in catalogue.ordered_products(app.database)} if app.is_ready() else frozenset()
     proposal = propose(file, time_zone or (ZoneInfo(own_zone) if own_zone else None), skus)
     click.echo(proposal.text)
     for question in proposal.questions:
@@ -192,10 +253,10 @@ def template_command(ctx: click.Context) -> None:
 
     A product has a row for each supplier; rows without a supplier are passed over.
     """
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for one in catalogue.ordered_products(App(ctx).ready()):
-        writer.writerow(["", one.sku, one.title, "", "", "", one.currency, "", "", ""])
+    products = catalogue.ordered_products(App(ctx).ready())
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({"sku": one.sku, "title": one.title, "currency": one.currency} for one in products)
 
 
 @catalogue_command.command("check")
@@ -204,7 +265,7 @@ def template_command(ctx: click.Context) -> None:
 def check_command(ctx: click.Context, as_json: bool) -> None:
     """Hold the catalogue against the orders that are not shipped and name no alternatives of their own.
 
-    Named are products that one supplier offers, or none, prices in other currencies, and suppliers without an address.
+    Named are orders that nobody could take over, products that one supplier offers, or none, and what else is amiss.
     """
     app = App(ctx)
     found = catalogue.check(app.ready(), app.rules_for_reading(), now())
@@ -212,25 +273,45 @@ def check_command(ctx: click.Context, as_json: bool) -> None:
         print_json(asdict(found))
         return
     print_wrapped(tr("Orders that are not shipped and name no alternatives of their own: {count}", count=found.orders))
-    rows = [(one.orders, one.sku, one.title, one.shop, ", ".join(one.suppliers) or tr("nobody")) for one in found.products]
+    rows = [(one.order, ", ".join(map(str, one.skus)), _why_nobody(one)) for one in found.left_alone]
+    click.echo()
+    print_rows(
+        "Orders that nobody could take over: if their supplier is late, the money is asked for",
+        ("order", "sku", "why"),
+        rows[:SHOWN],
+        "Somebody could take over each of them.",
+    )
+    _and_more(len(rows))
+    products = [(one.orders, one.sku, one.title, one.shop, ", ".join(one.suppliers) or tr("nobody")) for one in found.products]
     click.echo()
     print_rows(
         "Products that one supplier offers, or none",
         ("orders", "sku", "title", "shop", "offered by"),
-        rows[:SHOWN],
+        products[:SHOWN],
         "Two suppliers or more offer each of their products.",
     )
-    _and_more(len(rows))
-    _print_offers(tr("Prices in another currency than the order's: what it costs is not known"), found.in_other_currencies)
-    _print_offers(tr("Offers without a price: what the order costs is not known"), found.without_price)
-    if found.without_address:
-        click.echo()
-        names = _first(found.without_address)
-        print_wrapped(tr("Suppliers that the policy has no address of ([contacts.suppliers]): {names}", names=names))
-    if found.without_sku:
-        click.echo()
-        names = _first(found.without_sku)
-        print_wrapped(tr("Orders that it cannot help, for a line names no SKU, or there are no lines: {names}", names=names))
+    _and_more(len(products))
+    for line in (
+        found.in_other_currencies
+        and tr("Prices in another currency than the order's: {names}", names=_first(found.in_other_currencies)),
+        found.without_price and tr("Offers without a price: {names}", names=_first(found.without_price)),
+        found.over and tr("Offers of their products whose time is over, or has not come: {names}", names=_first(found.over)),
+        found.without_address
+        and tr(
+            "Suppliers that the policy has no address of ([contacts.suppliers]): {names}", names=_first(found.without_address)
+        ),
+    ):
+        if line:
+            print_wrapped(line)
+
+
+def _why_nobody(one: catalogue.LeftAlone) -> str:
+    if not one.skus:
+        return tr("it has no lines")
+    if not all(one.skus):
+        return tr("a line without an SKU")
+    told = [f"{safe(name)}: {why_words(why)}" for name, why in one.passed_over]
+    return "; ".join(told) or tr("no other supplier offers its products")
 
 
 def _first(names: Sequence[str]) -> str:
@@ -244,38 +325,43 @@ def _and_more(count: int) -> None:
         click.echo(tr("… and {count} more: --json lists them all", count=count - SHOWN))
 
 
-def _print_offers(title: str, offers: Any, shown: int = SHOWN, empty: str = "") -> None:
+OFFER_COLUMNS = ("their sku", "price", "ships in", "rank", "countries", "shop", "counts", "address")
+
+
+def _print_offers(app: App, title: str, offers: Sequence[Offer], shown: int = SHOWN, empty: str = "") -> None:
     """Print the first of some offers, and how many more there are."""
     if not offers and not empty:
         return
-    rows = [
-        (
-            one.supplier,
-            one.sku,
-            one.supplier_sku,
-            _price(one),
-            one.handling_time,
-            one.rank,
-            ", ".join(one.countries),
-            one.shop,
-            _span(one),
-            one.address,
-        )
-        for one in offers[:shown]
-    ]
-    columns = ("supplier", "sku", "their sku", "price", "ships in", "rank", "countries", "shop", "counts", "address")
+    rows = [(one.supplier, one.sku, *_cells(app, one).values()) for one in offers[:shown]]
     click.echo()
-    print_rows(title, columns, rows, empty)
+    print_rows(title, ("supplier", "sku", *OFFER_COLUMNS), rows, empty)
     if len(offers) > shown:
         _and_more(len(offers))
 
 
-def _price(offer: Offer) -> str | None:
-    return show_amount(offer.price, offer.currency) if offer.price is not None and offer.currency else None
+def _cells(app: App, one: Offer) -> dict[str, Any]:
+    """Return what an offer says, by the column of its table."""
+    price = show_amount(one.price, one.currency) if one.price is not None and one.currency else None
+    said = (
+        one.supplier_sku,
+        price,
+        one.handling_time,
+        one.rank,
+        ", ".join(one.countries),
+        one.shop,
+        _span(app, one),
+        one.address,
+    )
+    return dict(zip(OFFER_COLUMNS, said, strict=True))
 
 
-def _span(offer: Offer) -> str:
-    """Write from when to when an offer counts."""
-    since = f"{offer.since:%Y-%m-%d %H:%M} UTC" if offer.since else ""
-    until = f"{offer.until:%Y-%m-%d %H:%M} UTC" if offer.until else ""
-    return f"{since} – {until}".strip() if since or until else ""
+def _span(app: App, offer: Offer) -> str:
+    """Write from when to when an offer counts; a last instant that is midnight is the day before."""
+    since = f"{_day(app, offer.since)} –" if offer.since else ""
+    until = f"– {_day(app, offer.until - timedelta(seconds=1))}" if offer.until else ""
+    is_over = offer.until is not None and offer.until <= now()
+    return f"{since} {until}".replace("– –", "–").strip() + (f" ({tr('over')})" if is_over else "")
+
+
+def _day(app: App, at: datetime) -> str:
+    return f"{at.astimezone(app.zone()):%Y-%m-%d}"

@@ -232,47 +232,73 @@ def _next(app: App, told: Explanation) -> Iterator[str]:
 def _supply(case: Case, supply: Supply) -> Iterator[str]:
     """Say who is turned to next and why, and who is passed over."""
     if supply.passed_over:
-        over = "; ".join(f"{safe(name)}: {why_words(Why(why))}" for name, why in supply.passed_over)
+        over = "; ".join(f"{safe(name)}: {why_words(why)}" for name, why in supply.passed_over)
         supplier = safe(case.attempt.supplier or "")
         yield tr("When {supplier} was chosen, others were passed over: {over}.", supplier=supplier, over=over)
     yield _who_is_next(case, supply)
     for one in supply.candidates or ():
         if one.why_not:
-            why = why_words(one.why_not)
+            why = _why_passed_over(case, one)
             yield tr("      passed over: {supplier}: {why}", supplier=safe(one.supplier), why=why)
         elif one.supplier != supply.next:
             yield tr("      then: {supplier}", supplier=safe(one.supplier))
+
+
+def _why_passed_over(case: Case, one: Candidate) -> str:
+    """Say why a supplier is passed over: for which products, or for which sum."""
+    of_each = [*zip(case.lines, one.offers, strict=True)]
+    if one.why_not is Why.lines:
+        return tr("it does not offer {skus}", skus=safe(", ".join(line.sku for line, offer in of_each if offer is None)))
+    if one.why_not is Why.country:
+        there = case.order.country
+        skus = safe(", ".join(line.sku for line, offer in of_each if offer and not offer.delivers_to(there)))
+        return tr(
+            "it does not deliver {skus} to {country}", skus=skus, country=safe(there or tr("a country that is not known"))
+        )
+    if one.why_not is Why.costs_more and one.cost is not None and case.paid is not None:
+        cost, paid = (show_amount(each, case.order.currency) for each in (one.cost, case.paid))
+        return tr("it costs {cost}, and {paid} was paid (supply.max_extra_cost)", cost=cost, paid=paid)
+    assert one.why_not is not None, "it is passed over"
+    return why_words(one.why_not)
 
 
 def _who_is_next(case: Case, supply: Supply) -> str:
     found, name = supply.candidates, safe(supply.next or "")
     if found is None:
         if supply.next is None:
-            return tr("If its supplier is left: it names no other, and the money is asked for.")
-        return tr("If its supplier is left: {next} is next, as the order says.", next=name)
+            return tr("If its supplier does not ship in time, the money is asked for: the order names no other.")
+        return tr("If its supplier does not ship in time: {next} is next, as the order says.", next=name)
     if supply.next is not None:
         why = _why_first(found[0], supply.choose, case.order.currency)
-        return tr("If its supplier is left: {next} is next, of the catalogue ({why}).", next=name, why=why)
+        return tr("If its supplier does not ship in time: {next} is next, of the catalogue ({why}).", next=name, why=why)
     if not case.lines:
-        return tr("If its supplier is left, the money is asked for: it has no lines, by which the catalogue would be asked.")
+        return tr("If its supplier does not ship in time, the money is asked for: it has no lines to ask the catalogue for.")
     if supply.without_sku:
         lines = counted(supply.without_sku, "line")
-        return tr("If its supplier is left, the money is asked for: {lines} without an SKU, which nobody offers.", lines=lines)
+        return tr(
+            "If its supplier does not ship in time, the money is asked for: {lines} without an SKU, which nobody offers.",
+            lines=lines,
+        )
     if found and all(one.why_not is Why.lines for one in found):
-        return tr("If its supplier is left, the money is asked for: no single supplier of the catalogue has all of its lines.")
-    return tr("If its supplier is left, the money is asked for: no other supplier of the catalogue can deliver it.")
+        return tr(
+            "If its supplier does not ship in time, the money is asked for: nobody of the catalogue has all of its lines."
+        )
+    if found:
+        return tr("If its supplier does not ship in time, the money is asked for: all others of the catalogue are passed over.")
+    return tr(
+        "If its supplier does not ship in time, the money is asked for: nobody else of the catalogue offers its products."
+    )
 
 
 def _why_first(one: Candidate, choose: str, currency: str) -> str:
     """Say why a supplier goes before the others: its cost, its rank, its record."""
     ranks = [offer.rank for offer in one.offers if offer and offer.rank]
     record = one.record if choose == "most_reliable" else None
+    orders = counted(record.orders, "order") if record else ""
     parts = (
-        tr("it costs {cost}", cost=show_amount(one.cost, currency)) if one.cost is not None else tr("its cost is not known"),
+        tr("{on_time} of {orders} shipped in time", on_time=record.on_time, orders=orders) if record else None,
         tr("rank {rank}", rank=max(ranks)) if ranks else None,
-        tr("{on_time} of {orders} shipped in time", on_time=record.on_time, orders=counted(record.orders, "order"))
-        if record
-        else None,
+        tr("it costs {cost}", cost=show_amount(one.cost, currency)) if one.cost is not None else tr("its cost is not known"),
         f"supply.choose = {choose}",
     )
     return "; ".join(filter(None, parts))

@@ -147,7 +147,7 @@ def _where(moment: TimelineEntry) -> str | None:
 
 
 def _effects(moment: TimelineEntry) -> str:
-    kinds = [effect.kind for effect in moment.effects]
+    kinds = [f"{one.kind} ({one.details['supplier']})" if one.kind == "place_supply" else one.kind for one in moment.effects]
     return ", ".join([*kinds, *(tr("needs a person ({flag})", flag=flag) for flag in moment.needs_a_person)])
 
 

@@ -39,7 +39,8 @@ def test_a_file_of_offers_is_tried_imported_and_taken_back(shop):
     done = shop("catalogue", "import", "offers.csv", "--json").json
     assert (done["added"], done["ended"], done["version"]) == (3, 0, 1)
     assert shop("catalogue", "import", "offers.csv", "--json").json["same"] == 3
-    assert "3 offers ended" in shop("catalogue", "undo").out
+    assert "3 offers begun and 0 offers ended" in shop("catalogue", "undo", "--dry-run").out
+    assert "It is taken back" in shop("catalogue", "undo").out
     assert "takes 1 back" in shop("catalogue", "changes").out
     assert shop("catalogue", "undo").code == 2
 
@@ -49,7 +50,7 @@ def test_a_row_that_cannot_be_read_ends_nothing(filled, tmp_path):
     said = filled("catalogue", "import", "bad.csv")
     assert said.code == 3
     assert "'cheap' is not an amount" in said.out
-    assert "Nothing was ended" in said.out
+    assert "2 offers that the file does not name stay: rows of it could not be read" in said.out
     assert len(filled("catalogue", "list", "--supplier", "ningbo", "--json").json["offers"]) == 3
 
 
@@ -91,9 +92,11 @@ def test_the_template_has_the_products_of_the_orders_and_is_imported_once_it_is_
 def test_what_is_amiss_is_named(filled, tmp_path):
     said = filled("catalogue", "check").out
     assert "Suppliers that the policy has no address of ([contacts.suppliers]): Yiwu Home, Ningbo" in said
-    assert "no SKU, or there are no lines: main/3" in said
+    assert "main/3" in said
+    assert "a line without an SKU" in said
     found = filled("catalogue", "check", "--json").json
     assert [(one["sku"], one["suppliers"], one["orders"]) for one in found["products"]] == [("LAMP", ["Ningbo"], 1)]
+    assert found["left_alone"] == [{"order": "main/3", "skus": [""], "passed_over": []}]
     (tmp_path / "cny.csv").write_text("supplier,sku,price,currency\nChengdu,LAMP,200,CNY\nFoshan,LAMP,,\n")
     assert filled("catalogue", "import", "cny.csv").code == 0
     said = filled("catalogue", "check").out
@@ -102,9 +105,9 @@ def test_what_is_amiss_is_named(filled, tmp_path):
 
 
 def test_explain_says_who_is_next_and_who_is_passed_over(filled):
-    assert "Ningbo is next, of the catalogue (it costs 24.00 USD; rank 1; supply.choose = rank)" in filled("explain", "1").out
+    assert "Ningbo is next, of the catalogue (rank 1; it costs 24.00 USD; supply.choose = rank)" in filled("explain", "1").out
     assert "then: Yiwu Home" in filled("explain", "1").out
-    assert "passed over: Yiwu Home: it does not offer all of its lines" in filled("explain", "2").out
+    assert "passed over: Yiwu Home: it does not offer LAMP" in filled("explain", "2").out
     assert "1 line without an SKU, which nobody offers" in filled("explain", "3").out
     found = filled("explain", "2", "--json").json["supply"]
     assert found["next"] == "Ningbo"
@@ -129,7 +132,7 @@ def test_the_chosen_supplier_is_told_what_to_order_and_where_to_ship_and_nobody_
 
 
 def test_without_a_catalogue_an_order_has_nobody_to_turn_to(shop):
-    assert "it names no other, and the money is asked for" in shop("explain", "1").out
+    assert "the money is asked for: the order names no other" in shop("explain", "1").out
 
 
 def test_replay_and_simulate_take_a_catalogue(shop):
@@ -152,3 +155,44 @@ def test_a_mapping_for_a_price_list_is_proposed(shop, tmp_path):
     (tmp_path / "list.toml").write_text(proposed.out)
     done = shop("catalogue", "import", "list.csv", "--mapping", "list.toml", "--supplier", "Yiwu", "--json").json
     assert (done["added"], done["rejected"]) == (1, 0)
+
+
+def test_what_looks_mistyped_is_asked_about(filled, tmp_path):
+    (tmp_path / "more.csv").write_text("supplier,sku,price\nYiwu Hom,MUGG,1.00\nYiwu Hom,MUGG,2.00\n")
+    said = filled("catalogue", "import", "more.csv", "--dry-run").out
+    assert "the supplier Yiwu Hom is new here: is it Yiwu Home?" in said
+    assert "no order has had these SKUs: MUGG (is it MUG?)" in said
+    assert "2 prices without a currency, taken as CNY" in said
+    assert "1 row of a product that its supplier has in an earlier row" in said
+    said = filled("catalogue", "import", "more.csv", "--shop", "mian")
+    assert (said.code, "did you mean main?" in said.out) == (2, True)
+    assert filled("catalogue", "import", "more.csv", "--supplier", " ").code == 2
+
+
+def test_what_an_import_changes_is_shown_as_it_was_and_is(filled, tmp_path):
+    (tmp_path / "new.csv").write_text(OFFERS.replace("9.00", "8.50").replace("2d,US;BR", "3d,US"))
+    said = filled("catalogue", "import", "new.csv").out
+    assert "price, ships in, countries" in said
+    assert "9.00 USD, 2d, US, BR" in said
+    assert "8.50 USD, 3d, US" in said
+
+
+def test_offers_whose_time_is_over_are_marked(filled, tmp_path):
+    (tmp_path / "old.csv").write_text("supplier,sku,price,currency,from,until\nFoshan,MUG,1,USD,2025-01-01,2025-02-01\n")
+    assert filled("catalogue", "import", "old.csv").code == 0
+    assert "2025-01-01 – 2025-02-01 (over)" in filled("catalogue", "list", "--supplier", "Foshan").out
+    assert "time is over, or has not come: Foshan: 1" in filled("catalogue", "check").out
+
+
+def test_a_supplier_that_costs_too_much_is_named_with_the_sums(filled, tmp_path, monkeypatch):
+    (tmp_path / "policy.toml").write_text('[supply]\nmax_extra_cost = "5%"\n')
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "policy.toml"))
+    assert "passed over: Ningbo: it costs 24.00 USD, and 20.00 USD was paid" in filled("explain", "1").out
+    assert "all others of the catalogue are passed over" in filled("explain", "2").out
+
+
+def test_a_country_that_is_not_delivered_to_is_named(shop, tmp_path):
+    (tmp_path / "us.csv").write_text("supplier,sku,countries\nYiwu,MUG,United States\nYiwu,LAMP,\n")
+    assert shop("catalogue", "import", "us.csv").code == 0
+    assert "passed over: Yiwu: it does not deliver MUG to FR" in shop("explain", "2").out
+    assert "Yiwu: it does not deliver to its country" in shop("catalogue", "check").out

@@ -181,7 +181,7 @@ def test_a_simulation_is_printed_as_a_timeline(run, tmp_path):
         "simulate", "--route", "domestic", "--alternatives", "B;C", "--placed-at", "2025-03-03T09:00:00Z", "--days", "10"
     )
     assert "⏰ reroute" in said.out
-    assert "place_supply, recover_supply" in said.out
+    assert "place_supply (B), recover_supply" in said.out
     assert "then: 2025-03-15 09:00:00" in said.out
     (tmp_path / "s.toml").write_text('days = 9\n[order]\nroute = "domestic"\n[[report]]\ntrigger = "cancel"\nafter = "1d"\n')
     told = run("simulate", "s.toml", "--report", "ship@2d", "--json").json

@@ -7,7 +7,7 @@ import pytest
 
 from engine.answering import decide
 from engine.auditing import Deep, audit
-from engine.catalogue import chooser_of, import_offers, undo_last, with_current_catalogue
+from engine.catalogue import chooser_of, import_offers, last_change, undo_last, with_current_catalogue
 from engine.firing import fire_due
 from engine.rebuild import as_known, as_occurred
 from engine.undoing import undo_last as undo_step
@@ -186,7 +186,7 @@ def test_a_file_changes_ends_and_adds_what_its_suppliers_offer_and_leaves_others
     other = Offer("Yiwu", "other", price=5, currency="CNY")
     bring(database, YIWU, other, NINGBO)
     done = bring(database, replace(YIWU, price=601), Offer("Yiwu", "new"), now=1)
-    assert (len(done.added), len(done.ended), done.changed, done.same) == (2, 2, 1, 0)
+    assert (len(done.added), len(done.ended), len(done.changed), done.same) == (2, 2, 1, 0)
     assert kept(database) == {("Yiwu", "sku", 601), ("Yiwu", "new", None), ("Ningbo", "sku", 700)}
 
 
@@ -206,12 +206,12 @@ def test_a_dry_run_counts_and_stores_nothing(database):
 def test_the_last_change_is_taken_back_and_the_one_before_it_too(database):
     bring(database, YIWU, NINGBO)
     bring(database, replace(YIWU, price=601), now=1)
-    assert undo_last(database, KIM, day(2)).version == 2
+    assert undo_last(database, last_change(database).version, KIM, day(2)).version == 2
     assert kept(database) == {("Yiwu", "sku", 600), ("Ningbo", "sku", 700)}
-    assert undo_last(database, KIM, day(2)).version == 1
+    assert undo_last(database, last_change(database).version, KIM, day(2)).version == 1
     assert kept(database) == set()
     with pytest.raises(UsageError, match="no change of the catalogue is left"):
-        undo_last(database, KIM, day(2))
+        undo_last(database, last_change(database).version, KIM, day(2))
 
 
 def test_rules_stay_the_same_while_the_catalogue_does(database):

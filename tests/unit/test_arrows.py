@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 ALLOWED = {
     "tracing": set(),
     "language": set(),
-    "workflow": {"tracing", "language", "transitions", "holidays", "pydantic", "iso4217", "orjson"},
+    "workflow": {"tracing", "language", "transitions", "babel", "holidays", "pydantic", "iso4217", "orjson"},
     "storage": {"language", "tracing", "workflow", "sqlalchemy", "sqlmodel", "alembic", "filelock"},
     "inbound": {"language", "workflow", "config", "python_calamine"},
     "effects": {"language", "workflow", "jinja2", "filelock"},

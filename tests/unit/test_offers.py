@@ -76,7 +76,6 @@ until = "Gültig bis"
 @pytest.mark.parametrize(
     ("row", "column", "why"),
     [
-        ("Yiwu,,1", "sku", "must have its sku"),
         (",MUG,1", "supplier", "must have its supplier"),
         ("Yiwu,MUG,one", "price", "one"),
         ("Yiwu,MUG,-1", "price", "-1"),
@@ -94,11 +93,78 @@ def test_what_cannot_be_an_offer_is_rejected(tmp_path):
     found = read(
         written(
             tmp_path,
-            "supplier,sku,handling_time,rank,currency,from,until\n"
-            "A,MUG,soon,,,,\nB,MUG,,best,,,\nC,MUG,,,money,,\nD,MUG,,,,2026-02-01T00:00Z,2026-01-01T00:00Z\nE,MUG,,,,2026-02-01,\n",
+            "supplier,sku,countries,price,currency,from,until\n"
+            "A,MUG,Atlantis,,,,\nB,MUG,,0,,,\nC,MUG,,,money,,\nD,MUG,,,,2026-02-01T00:00Z,2026-01-01T00:00Z\nE,MUG,,,,2026-02-01,\n",
         )
     )
-    assert [one.column for one in found.rejected] == ["handling_time", "rank", "currency", "until", "from"]
+    assert [one.column for one in found.rejected] == ["countries", "price", "currency", "until", "from"]
+
+
+def test_cells_that_no_offer_needs_are_left_out_and_listed(tmp_path):
+    found = read(written(tmp_path, "supplier,sku,handling_time,rank,address\nA,MUG,soon,best,javascript:alert(1)\n"))
+    assert found.offers == [Offer("A", "MUG")]
+    assert [one.column for one in found.left_out] == ["address", "handling_time", "rank"]
+
+
+@pytest.mark.parametrize(
+    ("said", "countries"),
+    [
+        ("us, fr;BR", ("US", "FR", "BR")),
+        ("美国、法国", ("US", "FR")),
+        ("US FR", ("US", "FR")),
+        ("Brasil/Deutschland", ("BR", "DE")),
+        ("USA; UK", ("US", "GB")),
+        ("worldwide", ()),
+        ("全球", ()),
+        ("", ()),
+    ],
+)
+def test_countries_are_known_by_their_codes_and_names(tmp_path, said, countries):
+    (offer,) = read(written(tmp_path, f'supplier,sku,countries\nA,MUG,"{said}"\n')).offers
+    assert offer.countries == countries
+
+
+@pytest.mark.parametrize(
+    ("said", "time"),
+    [
+        ("3", "3d"),
+        ("2-3 days", "3d"),
+        ("3天", "3d"),
+        ("48小时", "48h"),
+        ("3 working days", "3wd"),
+        ("2 Tage", "2d"),
+        ("1 w", "7d"),
+    ],
+)
+def test_times_are_read_as_suppliers_write_them(tmp_path, said, time):
+    (offer,) = read(written(tmp_path, f"supplier,sku,handling_time\nA,MUG,{said}\n")).offers
+    assert offer.handling_time == time
+
+
+def test_rows_of_products_that_are_not_ours_are_passed_over(tmp_path):
+    found = read(written(tmp_path, "sku,supplier_sku,price\nMUG,Y-1,1\n,Y-2,1\n,Total: 2,\n"), usual=Usual("CNY", "Yiwu"))
+    assert (len(found.offers), found.unfilled, found.rejected) == (1, 2, [])
+
+
+def test_an_unfilled_template_says_nothing_of_the_supplier_that_is_named(tmp_path):
+    found = read(written(tmp_path, "supplier,sku,title,price,currency\n,MUG,Mug,,USD\n"), usual=Usual("CNY", "Yiwu"))
+    assert (found.offers, found.unfilled) == ([], 1)
+
+
+def test_what_is_said_twice_or_not_at_all_is_counted(tmp_path):
+    found = read(written(tmp_path, "supplier,sku,price\nYiwu,MUG,1\nyiwu,MUG,2\n"))
+    assert (len(found.offers), found.repeated, found.assumed) == (2, 1, 2)
+
+
+def test_a_day_alone_is_one_of_the_display_zone(tmp_path):
+    usual = Usual("CNY", zone=ZoneInfo("Asia/Shanghai"))
+    (offer,) = read(written(tmp_path, "supplier,sku,until\nA,MUG,2026-12-31\n"), usual=usual).offers
+    assert offer.until == datetime(2026, 12, 31, 16, tzinfo=UTC)
+
+
+def test_columns_that_nobody_knows_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="none of its columns"):
+        read(written(tmp_path, "Item No,Preis\nA,1\n"))
 
 
 def test_products_that_nobody_is_named_for_are_passed_over(tmp_path):
@@ -182,3 +248,29 @@ def test_a_chinese_price_list_is_understood(tmp_path):
     _, mapping = proposed(tmp_path, path, {"MUG"})
     (offer,) = read_offers(path, mapping, USUAL).offers
     assert offer == Offer("义乌小店", "MUG", None, "YW-1", None, 1_250, "CNY", "3d")
+
+
+def test_a_french_price_list_is_understood(tmp_path):
+    text = (
+        "Réf.;Désignation;Votre SKU;Prix net €;Délai (jours);Livre vers;Valable jusqu'au\n"
+        "A-1;Tasse;MUG;12,50;3;France, Allemagne;31/12/2026\n"
+    )
+    path = written(tmp_path, text, encoding="cp1252")
+    proposal, mapping = proposed(tmp_path, path, {"MUG"}, ZoneInfo("Europe/Paris"))
+    assert proposal.questions == []
+    (offer,) = read_offers(path, mapping, Usual("USD", "Maison")).offers
+    assert (offer.supplier_sku, offer.price, offer.currency, offer.handling_time) == ("A-1", 1_250, "EUR", "3d")
+    assert (offer.countries, offer.until) == (("FR", "DE"), datetime(2026, 12, 31, 23, tzinfo=UTC))
+
+
+def test_the_sign_of_a_currency_in_the_name_of_a_column_counts(tmp_path):
+    path = written(tmp_path, "货号,品名,您的SKU,单价(元),发货时间,可发国家\nYW-1,杯子,MUG,12.50,3-5天,美国、法国\n")
+    _, mapping = proposed(tmp_path, path)
+    (offer,) = read_offers(path, mapping, Usual("USD", "义乌")).offers
+    assert offer == Offer("义乌", "MUG", None, "YW-1", None, 1_250, "CNY", "5d", ("US", "FR"))
+
+
+def test_a_file_of_orders_is_asked_about(tmp_path):
+    path = written(tmp_path, "Order number,Order date,SKU,Price\n1,2026-01-01,MUG,1\n")
+    proposal, _ = proposed(tmp_path, path)
+    assert any("file of orders" in one for one in proposal.questions)

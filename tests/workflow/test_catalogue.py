@@ -6,7 +6,19 @@ import pytest
 
 from tests.factories import Story, day, rules_of
 from workflow.case.case import Line
-from workflow.catalogue import Catalogue, Offer, Record
+from workflow.catalogue import (
+    Catalogue,
+    Choose,
+    Goods,
+    Offer,
+    Preference,
+    Record,
+    Wanted,
+    Why,
+    goods_in,
+    passed_over_in,
+    why_words,
+)
 from workflow.policy.policy import PolicyError
 from workflow.vocabulary import State, Way
 
@@ -32,7 +44,7 @@ def left(story):
 
 
 def passed_over(story):
-    return dict(json.loads(story.steps[-1].history.details["passed_over"]))
+    return {name: str(why) for name, why in passed_over_in(story.steps[-1].history.details["passed_over"])}
 
 
 def test_an_order_without_alternatives_is_ordered_again_from_who_offers_its_goods():
@@ -136,11 +148,22 @@ def test_no_supplier_is_turned_to_that_costs_too_much_over_the_last_attempt(pric
 
 
 @pytest.mark.parametrize("values", [{"price": None}, {"currency": "USD"}])
-def test_what_costs_an_unknown_sum_is_passed_over_only_where_costs_decide(values):
+def test_what_costs_an_unknown_sum_is_passed_over_only_within_a_limit(values):
     assert left(told(offer("Yiwu", **values))) == "Yiwu"
-    assert left(told(offer("Yiwu", **values), toml='[supply]\nchoose = "cheapest"')) is None
     assert left(told(offer("Yiwu", **values), toml='[supply]\nmax_extra_cost = "15%"')) is None
-    assert left(told(offer("Yiwu"), toml='[supply]\nmax_extra_cost = "15%"', paid=None)) is None
+
+
+@pytest.mark.parametrize("values", [{"price": None}, {"currency": "USD"}])
+def test_what_costs_an_unknown_sum_is_the_last_where_the_cheapest_goes_first(values):
+    offers = offer("A", **values), offer("B", price=9_999)
+    assert left(told(*offers, toml='[supply]\nchoose = "cheapest"')) == "B"
+    assert left(told(offers[0], toml='[supply]\nchoose = "cheapest"')) == "A"
+
+
+def test_nobody_is_turned_to_within_a_limit_where_nothing_says_what_was_paid():
+    story = told(offer("Yiwu"), toml='[supply]\nmax_extra_cost = "15%"', paid=None)
+    assert left(story) is None
+    assert passed_over(story) == {"Yiwu": "paid_unknown"}
 
 
 def test_a_supplier_that_has_had_its_turn_is_known_by_its_name_however_it_is_written():
@@ -187,3 +210,46 @@ def test_only_the_supplier_that_is_turned_to_is_told_what_is_to_be_ordered():
 def test_a_limit_of_costs_is_written_in_percent():
     with pytest.raises(PolicyError, match="write percent"):
         rules_of("[supply]\nmax_extra_cost = 15")
+
+
+def test_every_supplier_of_some_of_the_goods_is_a_candidate_the_best_first():
+    offers = (
+        *(offer("A", rank=2), offer("A", "LAMP"), offer("B", rank=1), offer("B", "LAMP", 9_000, rank=1), offer("C")),
+        *(offer("D", countries=("FR",)), offer("D", "LAMP", countries=("FR",))),
+    )
+    wanted = Wanted("main", "US", "CNY", (MUG, LAMP))
+    found = catalogue(*offers).candidates(wanted, Preference(Choose.rank, 10, 5), 5_000, day(1))
+    assert [(one.supplier, one.cost, one.why_not) for one in found] == [
+        ("A", 3_000, None),
+        ("B", 11_000, Why.costs_more),
+        ("C", None, Why.lines),
+        ("D", None, Why.country),
+    ]
+
+
+def test_there_are_words_for_each_reason_to_pass_a_supplier_over():
+    assert len({why_words(why) for why in Why}) == len(Why)
+
+
+def test_what_a_choice_says_is_read_again_as_it_was():
+    story = told(offer("Yiwu"), offer("Ningbo", "LAMP"), lines=(MUG,)).until(4)
+    (goods,) = goods_in(story.steps[-1].history.details["goods"])
+    assert goods == Goods("MUG", "Yiwu-MUG", None, 2, 1_000, "CNY")
+    assert passed_over_in("") == []
+
+
+@pytest.mark.parametrize("country", ["US", "us", "United States", "Vereinigte Staaten", "美国", "USA"])
+def test_the_country_of_an_order_is_known_by_its_code_or_its_name(country):
+    assert left(told(offer("Yiwu", countries=("US",)), country=country)) == "Yiwu"
+    assert left(told(offer("Yiwu", countries=("FR",)), country=country)) is None
+
+
+def test_a_country_that_nobody_knows_is_none_that_is_delivered_to():
+    assert left(told(offer("Yiwu", countries=("US",)), country="Atlantis")) is None
+
+
+def test_the_best_of_several_offers_of_one_supplier_counts():
+    offers = offer("Yiwu", price=900, countries=("FR",)), offer("Yiwu", price=1_100), offer("Yiwu", price=1_000)
+    story = told(*offers)
+    assert left(story) == "Yiwu"
+    assert story.case.attempt.paid == 2_000

@@ -184,8 +184,8 @@ def turn_to_the_next_supplier(draft: Draft) -> None:
     else:
         recovery = draft.add_ledger(LedgerSide.recovery, claims.owed_for(draft.case, old.number), attempt=old.number)
     draft.change(attempts=(*draft.case.attempts, new), current=number)
-    draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number, cost=cost)
-    draft.note(**choosing.details_of(choice, "goods", "ready_in", "passed_over"))
+    draft.note(attempt=number, supplier=supplier, left=old.supplier, left_attempt=old.number)
+    draft.note(**choosing.details_of(choice))
     if recovery:
         timers.start(draft, "chase_recovery", ledger=recovery.number)
 

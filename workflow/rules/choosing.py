@@ -106,12 +106,13 @@ def _knows_its_cost(choice: Choice) -> bool:
 
 def cost_of(choice: Choice) -> int | None:
     """Return what the order costs there, in minor units of its currency; None where that is not known."""
-    return _cost(choice) if _knows_its_cost(choice) else None
+    return _cost(choice) if _text(choice, "passed_over") and _knows_its_cost(choice) else None
 
 
 def ships_by(choice: Choice, at: datetime, calendar: WorkingCalendar) -> datetime | None:
     """Return until when it says that it ships what is ordered at `at`; None where the catalogue does not know."""
-    return _latest(_text(choice, "ready_in"), at, calendar) if _text(choice, "ready_in") else None
+    times = _text(choice, "ready_in") if _text(choice, "passed_over") else ""
+    return _latest(times, at, calendar) if times else None
 
 
 @per_input
@@ -120,11 +121,15 @@ def _latest(times: str, at: datetime, calendar: WorkingCalendar) -> datetime:
 
 
 def passed_over_in_vain(case: Case, rules: Rules, at: datetime) -> Detail:
-    """Return who offers some of an order's goods in vain, and why; None where somebody is turned to, or nobody offers any."""
+    """Return who offers some of an order's goods in vain, and why; None where somebody is turned to, or no catalogue asked."""
     choice = next_choice(case, rules, at)
-    return None if supplier_of(choice) else _text(choice, "passed_over") or None
+    return None if supplier_of(choice) or not _text(choice, "passed_over") else _text(choice, "passed_over")
 
 
-def details_of(choice: Choice, *names: str) -> dict[str, Detail]:
-    """Return what the history keeps of a choice: `goods`, `ready_in` and `passed_over`, those that are known."""
-    return {name: _text(choice, name) or None for name in names}
+def details_of(choice: Choice) -> dict[str, Detail]:
+    """Return what the history keeps of a choice of the catalogue: cost, goods, handling times, and who was passed over."""
+    if not _text(choice, "passed_over"):
+        return {}
+    times = _text(choice, "ready_in")
+    over = _text(choice, "passed_over")
+    return {"cost": cost_of(choice), "goods": _text(choice, "goods"), "ready_in": times or None, "passed_over": over}

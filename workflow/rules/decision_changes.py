@@ -42,8 +42,8 @@ def ask(draft: Draft) -> None:
     choice, amount = would_ask(case, would, event.recorded, draft.rules)
     draft.note(decision=decision.number, amount=amount, window_ends=_written(ends(case)))
     if choice:
-        draft.note(next=choosing.supplier_of(choice), cost=choosing.cost_of(choice))
-        draft.note(**choosing.details_of(choice, "passed_over"))
+        told = choosing.details_of(choice)
+        draft.note(next=choosing.supplier_of(choice), cost=told.get("cost"), passed_over=told.get("passed_over"))
 
 
 def would_ask(case: Case, effects: Collection[str], at: datetime, rules: Rules) -> tuple[Choice | None, int | None]:
