@@ -11,7 +11,7 @@ from inbound.mapping import Mapping
 from inbound.mapping_document import load_mapping
 from inbound.offers import Usual, own_offer_mapping, read_offers
 from language import tr
-from workflow.catalogue import NO_CATALOGUE, Catalogue, Chooser, Offer
+from workflow.catalogue import Catalogue, Chooser, Offer
 from workflow.errors import UsageError
 
 CATALOGUE = click.option(
@@ -33,7 +33,7 @@ def offer_mapping_of(file: Path, mapping_file: Path | None) -> Mapping:
     return load_mapping(mapping_file) if mapping_file else own_offer_mapping(columns_of(file))
 
 
-def read_catalogue(file: Path | None, mapping_file: Path | None, currency: str) -> Chooser:
+def read_catalogue(file: Path | None, mapping_file: Path | None, currency: str) -> Chooser | None:
     """Return the catalogue of a file, for a command that stores nothing; none where no file is named.
 
     Raises:
@@ -43,7 +43,7 @@ def read_catalogue(file: Path | None, mapping_file: Path | None, currency: str) 
     if file is None:
         if mapping_file is not None:
             raise UsageError(tr("--catalogue-mapping goes with --catalogue FILE"))
-        return NO_CATALOGUE
+        return None
     with fitting(file, mapping_file, "catalogue new"):
         found = read_offers(file, offer_mapping_of(file, mapping_file), Usual(currency))
     if found.rejected:

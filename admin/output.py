@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -73,3 +74,12 @@ def _plain(value: Any) -> Any:
 def iso(at: datetime) -> str:
     """Write an instant as 2019-01-01T00:00:00Z."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def harmless(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
+
+
+_FORMULA = re.compile(r"(^\s*|[;|\t]\s*)(?=[=+\-@＝＋－＠])")
+"""Where a spreadsheet, whatever it takes for a separator, would begin to run a cell."""

@@ -10,8 +10,10 @@ from engine.views import Filter, Page, Source, filled
 from language import tr
 from storage import lists, queries
 from storage.database import Database, reading, repeated, writing
-from workflow.case.case import Case
-from workflow.decisions import Answer, Standing, answer, standing_on
+from workflow.case.case import Case, Details
+from workflow.case.money import show_amount
+from workflow.decisions import Answer, Standing, answer, differs, done_by, standing_on
+from workflow.errors import Refused
 from workflow.intake import Received
 from workflow.policy.policy import Rules
 from workflow.step import Step
@@ -55,7 +57,8 @@ def decide(
 
     Raises:
         UnknownOrder: no order, or more than one, has that identity.
-        Refused: no decision stands, it is another one than the person was shown, or that way does not exist for it.
+        Refused: no decision stands, it is another one than the person was shown, that way does not exist for it, or it would
+            do something else by now.
         OrderChanged: another writer changed the order meanwhile; nothing was stored.
 
     """
@@ -64,6 +67,8 @@ def decide(
         unit = UnitOfWork(connection, [order_id], at, lock=not dry_run)
         case, order = unit.case(order_id), unit.orders[order_id]
         made = answer(case, given, at, rules)
+        if case.decision is not None and differs(given, made, _asked(connection, order_id, case.decision.number)):
+            raise Refused(case.name, case.state, tr("decide {way}", way=given.way), _what_differs(made))
         answered = (report for report in case.asking if report not in made.case.asking)
         order.run.received += [Received(report, Verdict.applied) for report in answered]
         unit.record(order_id, made, rules)
@@ -71,6 +76,23 @@ def decide(
         if not dry_run:
             unit.commit()
     return Answered(made, after)
+
+
+def _asked(connection: Connection, order_id: int, number: int) -> Details:
+    """Return what was noted when a decision was asked for."""
+    steps = queries.history(connection, order_id)
+    return next((row.details for row in reversed(steps) if row.trigger == "ask" and row.details.get("decision") == number), {})
+
+
+def _what_differs(made: Step) -> str:
+    """Say what an answer would do by now."""
+    done = done_by(made)
+    if done.supplier is None:
+        now = tr("nobody is left to order from, and the money would be asked for")
+    else:
+        cost = show_amount(done.cost, made.case.order.currency) if done.cost is not None else tr("an unknown sum")
+        now = tr("it would order from {supplier} for {cost}", supplier=done.supplier, cost=cost)
+    return tr("the catalogue has changed since it was asked: {now}; look at it again, or say --anyway", now=now)
 
 
 def standing(source: Database, identity: str, at: datetime, rules: Rules) -> Standing | None:

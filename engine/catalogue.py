@@ -17,8 +17,9 @@ from storage.offers import Change as Change
 from storage.offers import KeptOffer
 from storage.products import Product
 from workflow.case.case import replace_fields
-from workflow.catalogue import NO_CATALOGUE, Catalogue, Chooser, Offer, Record, Why, folded, passed_over_in
+from workflow.catalogue import Catalogue, Chooser, Offer, Record, Why, passed_over_in
 from workflow.errors import UsageError
+from workflow.names import folded
 from workflow.policy.policy import Rules
 from workflow.rules.choosing import next_choice
 from workflow.suggestions import did_you_mean, nearest
@@ -48,12 +49,12 @@ class KeptCatalogue(Catalogue):
         with reading(self._source) if self._all is None else nullcontext() as connection:
             if connection is not None and self._asked == FEW and offers.count(connection) <= MOST:
                 self._all = defaultdict(list)
-                for one in offers.all_offers(connection):
+                for one in offers.all_offers(connection, self.version):
                     self._all[one.offer.sku].append(one.offer)
             if self._all is not None:
                 return [one for sku in skus for one in self._all.get(sku, ())]
             assert connection is not None, "what is not read whole is read by product"
-            return offers.of_products(connection, skus)
+            return offers.of_products(connection, skus, self.version)
 
     def _records_up_to(self, at: datetime) -> Mapping[str, Record]:
         """Return how suppliers have done in the days before that of `at`: it is counted once a day."""
@@ -64,11 +65,11 @@ class KeptCatalogue(Catalogue):
         return self._day[1]
 
 
-def chooser_of(source: Database | Connection) -> Chooser:
+def chooser_of(source: Database | Connection) -> Chooser | None:
     """Return what says who can deliver an order: the catalogue of a database, if it has one."""
     with reading(source) as connection:
         version = offers.version(connection)
-    return KeptCatalogue(source, version) if version else NO_CATALOGUE
+    return KeptCatalogue(source, version) if version else None
 
 
 def with_current_catalogue(database: Database, rules: Rules) -> Rules:
@@ -237,7 +238,7 @@ def list_offers(database: Database, suppliers: Sequence[str], skus: Sequence[str
         for one in found
         if (not wanted or folded(one.supplier) in wanted)
         and (not products_wanted or folded(one.sku) in products_wanted)
-        and (not shops or one.shop is None or folded(one.shop) in set(map(folded, shops)))
+        and (not shops or one.shop is None or one.shop in shops)
     ]
     return sorted(kept, key=lambda one: (folded(one.supplier), one.sku))
 

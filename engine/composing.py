@@ -174,7 +174,7 @@ def address_of(kind: str, supplier: str | None, order: Order, policy: Policy) ->
     contacts = policy.contacts
     match EFFECT_OF[kind].party:
         case Party.supplier:
-            return contacts.suppliers.get(supplier or "")
+            return contacts.of_supplier(supplier)
         case Party.platform:
             return contacts.platform
         case Party.merchant:

@@ -14,7 +14,8 @@ from workflow.case import claims
 from workflow.case.case import Case, Claim, Timer
 from workflow.case.history import HistoryRow, taken_back
 from workflow.case.money import show_amount
-from workflow.catalogue import Candidate, Catalogue, Why, folded, passed_over_in
+from workflow.catalogue import Candidate, Catalogue, Why, passed_over_in
+from workflow.names import folded
 from workflow.policy.policy import Rules
 from workflow.process import FINAL_STATES, FLAGS, PARCEL_REPORTS, STATE_MEANINGS, UNSHIPPED
 from workflow.rules.choosing import next_supplier, preference_of, tried_by, wanted_of
@@ -151,7 +152,7 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
             for row in refused
             if case.since is None or row["received"] >= case.since
         ),
-        supply=_supply(case, steps, rules, at) if case.state in UNSHIPPED and not case.historical else None,
+        supply=_supply(case, steps, rules, at) if case.state in UNSHIPPED and not (case.historical or case.cancelled) else None,
         standing=_standing(case, at, rules),
         observed=stored.observed,
         decided_by={one.number: deciding_lines(case, pinned.get(one.policy, rules), one) for one in case.timers},

@@ -61,7 +61,7 @@ def fire_grouped(
     single = [timer for timer in due if timers[timer[0]] == 1]
     has_work = False
     fired: dict[int, datetime] = {}
-    for signature, columns in signatures.read(connection, single, at, asks_catalogue=not rules.chooser.is_empty).items():
+    for signature, columns in signatures.read(connection, single, at, asks_catalogue=rules.chooser is not None).items():
         number, ids = signature[0], columns.stored(ORDER_ID)
         cache = traces.of(rules, (connection.dialect.name, signature))
         for (plan, due_at), orders in cache.group(columns, partial(_trace_firing, connection, number, ids, rules)):

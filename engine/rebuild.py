@@ -64,8 +64,6 @@ def as_known(connection: Connection, order_id: int, at: datetime, rules: Rules) 
 class _ChoicesTaken:
     """Says of each step which supplier was turned to, as the history has it: the catalogue may have changed since."""
 
-    is_empty = False
-
     def __init__(self, rows: Iterable[HistoryRow]) -> None:
         self._rows = {row.sequence: row for row in rows}
 

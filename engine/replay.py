@@ -18,7 +18,7 @@ from inbound.rejections import Rejection
 from storage.database import Database
 from storage.scratch import create_tables
 from workflow.case.case import Report, own_key
-from workflow.catalogue import NO_CATALOGUE, Chooser
+from workflow.catalogue import Chooser
 from workflow.policy.policy import Policy, Rules, calendar_of
 
 BATCH = 500
@@ -57,7 +57,7 @@ def replay(
     policy_text: str,
     *,
     keep: Path | None = None,
-    chooser: Chooser = NO_CATALOGUE,
+    chooser: Chooser | None = None,
     progress: Progress = lambda rows: None,
 ) -> Replayed:
     """Run the past of a file up to `until`, inclusive; what is placed or reported later does not exist.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,9 @@ from inbound.rows import Cell, Row
 from inbound.sources import Source, all_met
 from inbound.times import read_instant
 from language import tr
-from workflow.catalogue import Offer, folded
+from workflow.catalogue import Offer
 from workflow.errors import UsageError
-
-_A_DAY = timedelta(days=1)
+from workflow.names import folded
 
 
 @dataclass(slots=True)
@@ -67,6 +66,7 @@ def read_offers(path: Path, mapping: Mapping, usual: Usual) -> OfferFile:
         if name not in mapping.offer and said is None:
             also = tr(", or say --supplier NAME for all of them") if name == "supplier" else ""
             raise UsageError(tr("nothing says which column of {path} is the {name}{also}", path=path, name=name, also=also))
+    _check_said(usual)
     mapping.check_columns(columns_of(path, mapping.layout), path)
     found, reader = OfferFile(), _Reader(mapping, usual)
     named = set[tuple[str | None, ...]]()
@@ -87,6 +87,21 @@ def read_offers(path: Path, mapping: Mapping, usual: Usual) -> OfferFile:
         named.add(whose)
     found.rounded, found.assumed, found.left_out = reader.rounded, reader.assumed, reader.left_out
     return found
+
+
+def _check_said(usual: Usual) -> None:
+    """Check what a person has said of all rows.
+
+    Raises:
+        UsageError: it is no name of a supplier, or of a shop.
+
+    """
+    for option, said, read in (("--supplier", usual.supplier, cells.text), ("--shop", usual.shop, cells.shop)):
+        if said is not None:
+            try:
+                read(said)
+            except BadCell as bad:
+                raise UsageError(f"{option}: {bad}") from None
 
 
 def own_offer_mapping(columns: Iterable[str]) -> Mapping:
@@ -187,13 +202,35 @@ class _Reader:
         return value
 
     def _instant(self, row: Row, name: str) -> datetime | None:
-        """Read when an offer begins or ends; a day alone counts whole."""
-        how = self._mapping.offer.get(name, Source()).writing
+        """Read when an offer begins or ends; a last day alone counts whole, and one in the year 9999 is none."""
+        source = self._mapping.offer.get(name, Source())
+        said, how = str(source.of(row)), source.writing
+        if name == "until" and "9999" in said:
+            return None
         zone, formats = how.zone or self._mapping.zone or self._usual.zone, how.formats or self._mapping.time_formats
-        read = partial(cells.instant, read=partial(read_instant, zone=zone, formats=formats))
-        at: datetime | None = self._read(row, name, read)
-        is_day = at is not None and name == "until" and ":" not in str(self._mapping.offer[name].of(row))
-        return at + _A_DAY if at and is_day else at
+        at: datetime | None = self._read(
+            row, name, partial(cells.instant, read=partial(read_instant, zone=zone, formats=formats))
+        )
+        if at is None or name != "until" or not _is_day(said):
+            return at
+        day = at.astimezone(zone or UTC).date() + timedelta(days=1)
+        return datetime.combine(day, time.min, zone or UTC).astimezone(UTC)
+
+
+def _is_day(said: str) -> bool:
+    """Say whether a text is a day without a time."""
+    return not re.search(r"\d:\d|\d ?[T時时h] ?\d|\d{9}", said)
+
+
+LONGEST_SKU = 200
+"""Characters that an SKU of a catalogue has at most: it is looked up by an index."""
+
+
+def _sku(cell: Cell) -> str:
+    value = cells.text(cell)
+    if len(value) > LONGEST_SKU:
+        raise BadCell(tr("is {count} characters long; an SKU has at most {most}", count=len(value), most=LONGEST_SKU))
+    return value
 
 
 def _link(cell: Cell) -> str:
@@ -206,7 +243,7 @@ def _link(cell: Cell) -> str:
 
 _NEEDED: dict[str, Callable[[Cell], Any]] = {
     "supplier": cells.text,
-    "sku": cells.text,
+    "sku": _sku,
     "shop": cells.shop,
     "supplier_sku": cells.text,
     "currency": cells.currency,

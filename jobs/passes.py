@@ -58,8 +58,8 @@ class Runtime:
 def fire_due_timers(runtime: Runtime, at: datetime, carry_on: CarryOn = until_done) -> Fired:
     """Fire everything that is due at `at`, batch by batch."""
     total = Fired()
-    runtime.rules = with_current_catalogue(runtime.database, runtime.rules)
     while True:
+        runtime.rules = with_current_catalogue(runtime.database, runtime.rules)
         fired = fire_due(runtime.database, at, runtime.rules, traces=runtime.traces)
         total.add(fired)
         for failure in fired.failures:

@@ -5,14 +5,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select, update
 
 from storage import locks
 from storage.chunks import chunked
 from storage.locks import Lock
 from storage.tables import CatalogueRow, OfferRow, table_of
 from workflow.case.canonical import kept_json
-from workflow.catalogue import Offer, folded
+from workflow.catalogue import Offer
+from workflow.names import folded
 
 _FIELDS = tuple(Offer.__dataclass_fields__)
 ROWS_AT_ONCE = 2_000
@@ -50,20 +51,26 @@ def changes(connection: Connection) -> list[Change]:
     return [Change(**row) for row in connection.execute(select(c).order_by(c.c.version.desc())).mappings()]
 
 
-def of_products(connection: Connection, skus: Collection[str]) -> list[Offer]:
-    """Return the offers of products by our SKUs, those to come and those whose time is over too."""
+def of_products(connection: Connection, skus: Collection[str], version: int) -> list[Offer]:
+    """Return the offers of products by our SKUs as of a version, those to come and those whose time is over too."""
     o = table_of(OfferRow)
     found = []
     for some in chunked(skus):
-        query = select(o).where(o.c.sku.in_(some), o.c.ended_in.is_(None)).order_by(o.c.id)
+        query = select(o).where(o.c.sku.in_(some), _as_of(version)).order_by(o.c.id)
         found += [_offer(row) for row in connection.execute(query).mappings()]
     return found
 
 
-def all_offers(connection: Connection) -> list[KeptOffer]:
-    """Return every offer that was not ended."""
+def _as_of(version: int) -> ColumnElement[bool]:
     o = table_of(OfferRow)
-    rows = connection.execute(select(o).where(o.c.ended_in.is_(None)).order_by(o.c.id)).mappings()
+    return (o.c.added_in <= version) & or_(o.c.ended_in.is_(None), o.c.ended_in > version)
+
+
+def all_offers(connection: Connection, version: int | None = None) -> list[KeptOffer]:
+    """Return every offer that was not ended by a version (None: the last)."""
+    o = table_of(OfferRow)
+    counts = o.c.ended_in.is_(None) if version is None else _as_of(version)
+    rows = connection.execute(select(o).where(counts).order_by(o.c.id)).mappings()
     return [KeptOffer(row["id"], _offer(row)) for row in rows]
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from storage import dialect
 from storage.tables import AttemptRow, ClaimRow, DecisionRow, LedgerTableRow, OrderRow, TimerRow, table_of
-from workflow.catalogue import Record, folded
+from workflow.catalogue import Record
+from workflow.names import folded
 from workflow.vocabulary import LedgerSide
 
 NO_NAME = "(no supplier named)"
@@ -75,17 +76,19 @@ def scores(connection: Connection) -> list[Score]:
 def records(connection: Connection, since: datetime, until: datetime) -> dict[str, Record]:
     """Return how suppliers had done by `until` with what they were given since `since`, by their folded names (rule 2.20).
 
-    What was not due yet does not count. On time is what was shipped and never urged.
+    What was not due yet does not count, nor do historical orders, whose suppliers nobody urges. On time is what was shipped
+    and never urged.
     """
-    a, r = table_of(AttemptRow), table_of(LedgerTableRow)
+    a, r, o = table_of(AttemptRow), table_of(LedgerTableRow), table_of(OrderRow)
     is_owed = (r.c.side == LedgerSide.recovery) & (r.c.requested_at < until)
     owed = select(r.c.order_id, r.c.attempt).where(is_owed, r.c.corrects.is_(None)).distinct().subquery()
     shipped, urged = a.c.shipped_at < until, a.c.urged_at < until
     on_time = case((shipped & or_(a.c.urged_at.is_(None), ~urged), 1), else_=0)
     query = select(a.c.supplier, func.count(), func.sum(on_time), func.count(owed.c.attempt))
+    query = query.join(o, o.c.id == a.c.order_id)
     query = query.outerjoin(owed, (owed.c.order_id == a.c.order_id) & (owed.c.attempt == a.c.number))
     is_over = or_(shipped, urged, owed.c.attempt.is_not(None))
-    query = query.where(a.c.supplier.is_not(None), a.c.placed_at >= since, a.c.placed_at < until, is_over)
+    query = query.where(~o.c.historical, a.c.supplier.is_not(None), a.c.placed_at >= since, a.c.placed_at < until, is_over)
     found: dict[str, Record] = {}
     for supplier, orders, punctual, recoveries in connection.execute(query.group_by(a.c.supplier)):
         was = found.get(folded(supplier), Record(0, 0, 0))

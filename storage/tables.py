@@ -466,7 +466,7 @@ class OfferRow(SQLModel, table=True):
 
     __tablename__ = "offers"
     __table_args__ = (
-        partial_index("offers_by_sku", "sku", where="ended_in IS NULL"),
+        Index("offers_by_sku", "sku"),
         Index("offers_by_version", "added_in"),
     )
 

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple, Protocol
 from language import tr
 from workflow.case.canonical import ascii_json
 from workflow.case.case import Line
+from workflow.case.money import LARGEST
 from workflow.countries import country_code
+from workflow.names import folded
 from workflow.values import value_class
 
 
@@ -150,9 +152,6 @@ class Goods(NamedTuple):
 class Chooser(Protocol):
     """What says who can deliver an order that names no alternatives of its own."""
 
-    is_empty: bool
-    """Whether it never names anybody."""
-
     def choice(
         self, wanted: Wanted, preference: Preference, paid: int | None, tried: Sequence[str | None], moment: Moment
     ) -> Choice:
@@ -202,10 +201,11 @@ class _Entry(NamedTuple):
         return self.lines[0].offer.supplier
 
     def cost(self, quantities: Sequence[int]) -> int | None:
-        """Return what so many pieces of each line cost."""
+        """Return what so many pieces of each line cost; None too for a sum that is too large to be kept."""
         if self.prices is None:
             return None
-        return sum([price * quantity for price, quantity in zip(self.prices, quantities, strict=True)])
+        cost = sum([price * quantity for price, quantity in zip(self.prices, quantities, strict=True)])
+        return cost if cost <= LARGEST else None
 
 
 LineOffers = tuple["_Product | None", ...]
@@ -240,8 +240,6 @@ class _Basket:
 class Catalogue:
     """The catalogue as it is kept, or was read from a file. What it has read once it does not read again."""
 
-    is_empty = False
-
     def __init__(self, offers: Offers, records: Records = lambda at: {}) -> None:
         self._read, self._records = offers, records
         self._products: dict[str, dict[str, list[_Product]]] = {}
@@ -256,17 +254,17 @@ class Catalogue:
         """Return the best supplier that has not had its turn, and who was passed over."""
         basket, quantities = self._basket_of(wanted, preference, moment.at), [line.quantity for line in wanted.lines]
         gone = [folded(name) for name in tried if name]
-        judges = preference.extra is not None
+        extra = preference.extra
         best: _Entry | None = None
         dear = list[tuple[str, Why]]()
         for one in basket.in_order(quantities):
             if one.name in gone:
                 continue
-            if judges and (why := _too_dear(one.cost(quantities), preference, paid)):
+            if extra is not None and (why := _too_dear(one.cost(quantities), extra, paid)):
                 dear.append((one.supplier, why))
                 continue
             best = best or one
-            if not judges:
+            if extra is None:
                 break
         written = basket.written
         if dear or not basket.names_passed_over.isdisjoint(gone):
@@ -280,11 +278,11 @@ class Catalogue:
     def candidates(self, wanted: Wanted, preference: Preference, paid: int | None, at: datetime) -> list[Candidate]:
         """Return every supplier that offers some of an order's goods: the best first, those passed over last."""
         basket, quantities = self._basket_of(wanted, preference, at), [line.quantity for line in wanted.lines]
-        judges = preference.extra is not None
+        extra = preference.extra
         can, cannot = list[Candidate](), list[Candidate]()
         for one in basket.in_order(quantities):
             cost = one.cost(quantities)
-            why_not = _too_dear(cost, preference, paid) if judges else None
+            why_not = None if extra is None else _too_dear(cost, extra, paid)
             found = Candidate(one.supplier, tuple(line.offer for line in one.lines), cost, one.record, why_not)
             (cannot if why_not else can).append(found)
         for lines, why in basket.others:
@@ -322,7 +320,9 @@ class Catalogue:
         per_line = [self._offers_of(sku, shop, at) for sku in skus]
         entries, others = list[_Entry](), list[tuple[LineOffers, Why]]()
         for name in dict.fromkeys([name for offers in per_line for name in offers]):
-            lines = tuple([_best(offers[name], country) if name in offers else None for offers in per_line])
+            lines = tuple(
+                [_best(offers[name], country, currency, preference) if name in offers else None for offers in per_line]
+            )
             if None in lines:
                 others.append((lines, Why.lines))
             elif any(one is not None and not one.offer.delivers_to(country) for one in lines):
@@ -344,39 +344,26 @@ class Catalogue:
         return found
 
 
-class NoCatalogue:
-    """No catalogue: it names nobody."""
-
-    is_empty = True
-
-    def choice(
-        self, wanted: Wanted, preference: Preference, paid: int | None, tried: Sequence[str | None], moment: Moment
-    ) -> Choice:
-        """Return that nobody is left."""
-        return Choice()
-
-
-NO_CATALOGUE = NoCatalogue()
-
-
-@lru_cache(maxsize=10_000)
-def folded(name: str) -> str:
-    """Return a supplier's name as it is compared: without regard to case and spaces around its words."""
-    return " ".join(name.casefold().split())
-
-
+MOST_NAMED = 100
+"""So many suppliers that were passed over for one reason are named in a history."""
 _LAST = 10**15
 """The rank, and the cost, of what has none."""
 _EVER = datetime.max.replace(tzinfo=UTC)
 """Stands for every instant, where no offer begins or ends."""
 
 
-def _best(offers: Sequence[_Product], country: str | None) -> _Product:
-    """Return the best of the offers that one supplier has for one product: one that is delivered, if there is one."""
+def _best(offers: Sequence[_Product], country: str | None, currency: str, preference: Preference) -> _Product:
+    """Return the best of the offers that one supplier has for one product: one that is delivered, and in that currency."""
     if len(offers) == 1:
         return offers[0]
     near = [one for one in offers if one.offer.delivers_to(country)]
-    return min(near or offers, key=lambda one: (one.rank, _LAST if one.offer.price is None else one.offer.price))
+
+    def place(one: _Product) -> tuple[bool, int, int]:
+        price = _LAST if one.offer.price is None else one.offer.price
+        first, then = (price, one.rank) if preference.choose is Choose.cheapest else (one.rank, price)
+        return one.offer.currency != currency, first, then
+
+    return min(near or offers, key=place)
 
 
 def _supplier(lines: Iterable[_Product | None]) -> str:
@@ -384,10 +371,13 @@ def _supplier(lines: Iterable[_Product | None]) -> str:
 
 
 def _written(passed_over: Iterable[tuple[str, Why]]) -> str:
-    """Return who was passed over as JSON: names by reason."""
-    by_reason: dict[str, list[str]] = {}
+    """Return who was passed over as JSON: names by reason, of each the first, and how many more there are."""
+    by_reason: dict[str, Any] = {}
     for name, why in passed_over:
         by_reason.setdefault(str(why), []).append(name)
+    more = {why: len(names) - MOST_NAMED for why, names in by_reason.items() if len(names) > MOST_NAMED}
+    if more:
+        by_reason = {**{why: names[:MOST_NAMED] for why, names in by_reason.items()}, "more": more}
     return ascii_json(by_reason)
 
 
@@ -400,11 +390,8 @@ def _entry(name: str, lines: tuple[_Product, ...], currency: str, record: Record
     return _Entry(place, name, lines, prices if len(prices) == len(offers) else None, record)
 
 
-def _too_dear(cost: int | None, preference: Preference, paid: int | None) -> Why | None:
-    """Return why a supplier is passed over for what it costs."""
-    extra = preference.extra
-    if extra is None:
-        return None
+def _too_dear(cost: int | None, extra: int, paid: int | None) -> Why | None:
+    """Return why a supplier is passed over that may cost `extra` percent more than was paid."""
     if cost is None or paid is None:
         return Why.cost_unknown if cost is None else Why.paid_unknown
     return Why.costs_more if cost * 100 > paid * (100 + extra) else None
@@ -417,19 +404,17 @@ def goods_in(written: str) -> list[Goods]:
 
 def passed_over_in(written: str) -> list[tuple[str, Why]]:
     """Return who was passed over and why, as a choice has it."""
-    return [(name, Why(why)) for why, names in json.loads(written or "{}").items() for name in names]
+    told = json.loads(written or "{}")
+    return [(name, Why(why)) for why, names in told.items() if why != "more" for name in names]
 
 
 def why_words(why: Why) -> str:
     """Return in words why a supplier is passed over."""
-    match why:
-        case Why.lines:
-            return tr("it does not offer all of its lines")
-        case Why.country:
-            return tr("it does not deliver to its country")
-        case Why.cost_unknown:
-            return tr("what it costs there is not known in the order's currency, and supply.max_extra_cost limits it")
-        case Why.paid_unknown:
-            return tr("what was paid so far is not known, and supply.max_extra_cost limits what it may cost more")
-        case Why.costs_more:
-            return tr("it costs too much over the last attempt (supply.max_extra_cost)")
+    words = {
+        Why.lines: tr("it does not offer all of its lines"),
+        Why.country: tr("it does not deliver to its country"),
+        Why.cost_unknown: tr("what it costs there is not known in the order's currency, and supply.max_extra_cost limits it"),
+        Why.paid_unknown: tr("what was paid so far is not known, and supply.max_extra_cost limits what it may cost more"),
+        Why.costs_more: tr("it costs too much over the last attempt (supply.max_extra_cost)"),
+    }
+    return words[why]

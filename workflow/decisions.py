@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a step was said to do: the supplier that it orders from (None: it orders nothing), and the cost there, if known."""
+
+    supplier: str | None
+    cost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """How a person decides. `number` is that of the decision that they were shown, `until` only for `stay`."""
 
@@ -35,6 +43,10 @@ class Answer:
     reason: str | None = None
     at_once: bool = False
     """Whether what it causes leaves at once, and not only when the time is over in which it can be taken back."""
+    shown: Shown | None = None
+    """What the person was shown just now; None: what was asked. Only that is done (rule 9.13)."""
+    anyway: bool = False
+    """Whether the step is taken whatever it does by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,32 @@ def standing_on(case: Case, at: datetime, rules: Rules) -> Standing | None:
         ways += [Way.next, Way.refund] if next_supplier(others, rules, at) else [Way.refund]
     choice, amount = would_ask(case, row.effects, at, rules)
     return Standing(case, decision, (*ways, Way.stay), row.effects, choice, amount, ends(case))
+
+
+def done_by(made: Step) -> Shown:
+    """Return what a step that was decided on orders, and from whom."""
+    told = made.history.details
+    if made.history.target is not State.rerouted or "supplier" not in told:
+        return Shown(None)
+    cost = told.get("cost")
+    return Shown(str(told["supplier"]), None if cost is None else int(cost))
+
+
+def differs(given: Answer, made: Step, asked: Details) -> bool:
+    """Say whether an answer does something else than the person was shown, or than was `asked`: the catalogue has changed.
+
+    A supplier that costs less than was said is no difference.
+    """
+    order, decision = made.case.order, made.case.decisions[-1]
+    if given.anyway or order.alternatives or given.way not in (Way.yes, Way.next):
+        return False
+    cost = asked.get("cost")
+    asked_for = Shown(None if asked.get("next") is None else str(asked["next"]), None if cost is None else int(cost))
+    if given.way is Way.next:
+        return given.shown is None and decision.passed_over != asked_for.supplier
+    shown, done = given.shown or asked_for, done_by(made)
+    is_dearer = shown.cost is not None and done.cost is not None and done.cost > shown.cost
+    return done.supplier != shown.supplier or is_dearer
 
 
 def report_of(case: Case, decision: Decision) -> Report | None:

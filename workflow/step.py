@@ -27,6 +27,7 @@ from workflow.process import (
 from workflow.reports import FIELDS
 from workflow.rules import timers
 from workflow.rules.changes import CHANGES, begin
+from workflow.rules.choosing import of_the_catalogue
 from workflow.rules.decision_changes import settle
 from workflow.rules.money_changes import has_booked
 from workflow.rules.needs import obsolete
@@ -90,7 +91,10 @@ def _is_history(case: Case, event: Event) -> bool:
 def _note(case: Case, event: Event, rules: Rules, row: Row) -> Step:
     """Write a report into the history; the order stays as it is."""
     noted = replace(row, target=Target.stays, changes=(), effects=(), flag=None, set_return_state=None)
-    return carry_out(case, replace(event, fields={**event.fields, "noted": True}), rules, noted, None)
+    told: dict[str, Detail] = {**event.fields, "noted": True}
+    if "place_supply" in row.effects:
+        told["next"] = of_the_catalogue(case, rules, event.recorded)
+    return carry_out(case, replace(event, fields=told), rules, noted, None)
 
 
 def asks(event: Event, rules: Rules, row: Row) -> bool:

@@ -15,7 +15,7 @@ from admin.app import App, now, on_terminal, person
 from admin.catalogue_files import offer_mapping_of
 from admin.options import JSON, Zone
 from admin.order_files import FILE, fitting, print_rejections, print_summary, ready_or_named, rejections_json
-from admin.output import fields_of, print_json, print_wrapped
+from admin.output import fields_of, harmless, print_json, print_wrapped
 from admin.tables import print_rows
 from admin.text import safe
 from engine import catalogue
@@ -256,7 +256,8 @@ def template_command(ctx: click.Context) -> None:
     products = catalogue.ordered_products(App(ctx).ready())
     writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({"sku": one.sku, "title": one.title, "currency": one.currency} for one in products)
+    for one in products:
+        writer.writerow({"sku": harmless(one.sku), "title": harmless(one.title), "currency": one.currency})
 
 
 @catalogue_command.command("check")

@@ -1,5 +1,6 @@
 """decide: answer what waits for a person's decision."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import click
@@ -13,7 +14,7 @@ from engine.answering import Answered, decide, standing, yes_in_words
 from language import tr
 from workflow.arguments import argument
 from workflow.case.money import show_amount
-from workflow.decisions import Answer, Standing
+from workflow.decisions import Answer, Standing, done_by
 from workflow.errors import UsageError
 from workflow.vocabulary import Way
 
@@ -33,6 +34,7 @@ MEANINGS = {
 @click.option("--reason", help="Why; it is kept in the history")
 @click.option("--now", "at_once", is_flag=True, help="Let what it causes leave at once; what has left cannot be taken back")
 @click.option("--dry-run", is_flag=True, help="Only say what would come of it")
+@click.option("--anyway", is_flag=True, help="Even if it does something else by now than was asked: the catalogue has changed")
 @click.option("--yes", "agreed", is_flag=True, help="Do not ask")
 @click.pass_context
 def decide_command(
@@ -44,6 +46,7 @@ def decide_command(
     reason: str | None,
     at_once: bool,
     dry_run: bool,
+    anyway: bool,
     agreed: bool,
 ) -> None:
     """Answer what waits for a decision on the order ID; without an answer, say what waits.
@@ -54,19 +57,20 @@ def decide_command(
     database, moment = app.ready(), now()
     rules = app.rules_for_reading() if dry_run or way is None else app.rules()
     if way is None:
-        if number or until or reason or at_once or dry_run or agreed:
+        if number or until or reason or at_once or dry_run or anyway or agreed:
             raise UsageError(tr("these options go with an answer: yes, next, refund or stay"))
         _print_standing(app, standing(database, identity, moment, rules), identity)
         return
     if until is not None and way != Way.stay:
         raise UsageError(tr("--until is for stay: until then the decision sleeps"))
-    given = Answer(Way(way), person(), number, until, reason, at_once)
+    given = Answer(Way(way), person(), number, until, reason, at_once, anyway=anyway)
     asks = on_terminal() and not agreed
     if dry_run or asks:
         found = standing(database, identity, moment, rules)
         shown = number or (found.decision.number if found else None)
-        given = Answer(given.way, given.by, shown, until, reason, at_once)
-        _print_answered(app, decide(database, identity, given, moment, rules, dry_run=True), would=True)
+        tried = decide(database, identity, replace(given, number=shown, anyway=True), moment, rules, dry_run=True)
+        given = replace(given, number=shown, shown=done_by(tried.step))
+        _print_answered(app, tried, would=True)
         if dry_run:
             return
         click.confirm(tr("Decide so?"), abort=True)

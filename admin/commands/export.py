@@ -1,7 +1,6 @@
 """export: histories as CSV, and as an event log for process mining."""
 
 import csv
-import re
 import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
@@ -12,7 +11,7 @@ import click
 
 from admin.app import App
 from admin.options import Choice
-from admin.output import iso, new_file, print_wrapped, refuse_existing
+from admin.output import harmless, iso, new_file, print_wrapped, refuse_existing
 from engine.health import histories
 from language import counted, tr
 
@@ -72,12 +71,3 @@ def _write(file: TextIO, rows: Iterator[dict[str, Any]], form: str) -> int:
         writer.writerow([harmless(plain[name]) for name in names])
         count += 1
     return count
-
-
-def harmless(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
-
-
-_FORMULA = re.compile(r"(^\s*|[;|\t]\s*)(?=[=+\-@＝＋－＠])")
-"""Where a spreadsheet, whatever it takes for a separator, would begin to run a cell."""

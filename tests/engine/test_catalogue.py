@@ -2,8 +2,10 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from engine.answering import decide
 from engine.auditing import Deep, audit
@@ -12,12 +14,14 @@ from engine.firing import fire_due
 from engine.rebuild import as_known, as_occurred
 from engine.undoing import undo_last as undo_step
 from evidence.vault import S3Access, Vault
-from storage import offers, queries
-from storage.tables import AttemptRow, table_of
+from storage import offers, queries, statistics
+from storage.tables import AttemptRow, LineRow, table_of
 from tests.factories import RULES, arrival, day, report, rules_of, state, take
 from workflow.catalogue import Offer
-from workflow.decisions import Answer
-from workflow.errors import UsageError
+from workflow.decisions import Answer, Shown
+from workflow.errors import Refused, UsageError
+from workflow.policy.policy import read_policy
+from workflow.rules.choosing import next_choice
 from workflow.vocabulary import State, Way
 
 KIM = "person:kim"
@@ -132,7 +136,7 @@ def test_a_decision_is_answered_as_the_catalogue_stands_then(database):
     place(database)
     fire(database, 2, 4, of=ASKING)
     bring(database, replace(NINGBO, rank=None), replace(YIWU, rank=3), replace(NINGBO, supplier="Best", rank=1), now=5)
-    decide(database, "1", Answer(Way.yes, KIM), day(6), rules(database, ASKING))
+    decide(database, "1", Answer(Way.yes, KIM, shown=Shown("Best")), day(6), rules(database, ASKING))
     assert case_of(database).attempt.supplier == "Best"
     assert_exact(database, of=ASKING)
 
@@ -200,7 +204,7 @@ def test_a_file_may_leave_what_it_does_not_name(database):
 def test_a_dry_run_counts_and_stores_nothing(database):
     assert len(bring(database, YIWU, dry_run=True).added) == 1
     assert kept(database) == set()
-    assert chooser_of(database).is_empty
+    assert chooser_of(database) is None
 
 
 def test_the_last_change_is_taken_back_and_the_one_before_it_too(database):
@@ -221,3 +225,108 @@ def test_rules_stay_the_same_while_the_catalogue_does(database):
     second = rules(database, first)
     assert second is not first
     assert rules(database, second) is second
+
+
+def test_yes_to_a_refund_orders_nothing_and_yes_to_an_order_asks_for_no_refund(database):
+    asking = rules_of('[effects.modes]\nplace_supply = "ask"\nrequest_refund = "ask"\n')
+    place(database, "1")
+    bring(database, Offer("Other", "other"))
+    fire(database, 2, 4, of=asking)
+    assert "next" not in history_of(database)[-1].details
+    bring(database, replace(YIWU, price=90_000), now=5)
+    yes = Answer(Way.yes, KIM)
+    with pytest.raises(Refused, match=r"would order from Yiwu for 1800\.00 CNY"):
+        decide(database, "1", yes, day(6), rules(database, asking))
+    assert state(database) is State.overdue_urged
+    decide(database, "1", replace(yes, anyway=True), day(6), rules(database, asking))
+    assert case_of(database).attempt.supplier == "Yiwu"
+
+
+def test_yes_to_an_order_is_refused_when_nobody_is_left_or_it_has_become_dearer(database):
+    bring(database, YIWU)
+    place(database)
+    fire(database, 2, 4, of=ASKING)
+    bring(database, replace(YIWU, price=700), now=5)
+    yes = Answer(Way.yes, KIM)
+    with pytest.raises(Refused, match="look at it again"):
+        decide(database, "1", yes, day(6), rules(database, ASKING))
+    bring(database, replace(YIWU, price=500), now=7)
+    assert decide(database, "1", yes, day(8), rules(database, ASKING), dry_run=True).case.attempt.paid == 1_000
+    undo_last(database, last_change(database).version, KIM, day(9))
+    undo_last(database, last_change(database).version, KIM, day(9))
+    undo_last(database, last_change(database).version, KIM, day(9))
+    with pytest.raises(Refused, match="nobody is left to order from"):
+        decide(database, "1", yes, day(10), rules(database, ASKING))
+
+
+def test_next_passes_over_whom_the_person_was_asked_about_and_nobody_else(database):
+    bring(database, YIWU, NINGBO)
+    place(database)
+    fire(database, 2, 4, of=ASKING)
+    bring(database, replace(NINGBO, rank=1), replace(YIWU, rank=2), Offer("Third", "sku", rank=3), now=5)
+    following = Answer(Way.next, KIM)
+    with pytest.raises(Refused, match="look at it again"):
+        decide(database, "1", following, day(6), rules(database, ASKING))
+    decide(database, "1", replace(following, shown=Shown("Yiwu")), day(6), rules(database, ASKING))
+    assert_exact(database, of=ASKING)
+
+
+def test_what_waits_behind_a_decision_is_told_again_as_it_was(database):
+    bring(database, YIWU)
+    place(database)
+    said = report("report_no_stock", 1), report("promise", 1.5, ship_by=day(1.6).isoformat())
+    take(database, arrival("1", said[0], placing=False, alternatives=()), now=1, rules=rules(database, ASKING))
+    take(database, arrival("1", said[1], placing=False, alternatives=()), now=1.5, rules=rules(database, ASKING))
+    fire(database, 4, 6, 8, of=ASKING)
+    bring(database, replace(YIWU, price=1), now=9)
+    assert_exact(database, of=ASKING)
+
+
+@pytest.mark.parametrize("trigger", ["report_no_stock", "report_closed"])
+def test_what_is_noted_on_an_old_order_is_told_again_as_it_was(database, trigger):
+    bring(database, YIWU)
+    old = arrival("1", alternatives=(), supplier="First", paid=1_200)
+    take(database, old, now=100, rules=rules(database), older_than=timedelta(days=60))
+    take(database, arrival("1", report(trigger, 101), placing=False, alternatives=()), now=101, rules=rules(database))
+    assert history_of(database)[-1].details["noted"] is True
+    with database.read() as connection:
+        assert as_known(connection, 1, day(200), rules(database)).exact
+
+
+def test_a_sum_that_cannot_be_kept_is_not_known(database):
+    bring(database, replace(YIWU, price=10**14))
+    take(database, arrival("1", alternatives=(), supplier="First"), rules=rules(database))
+    with database.write() as connection:
+        connection.execute(update(table_of(LineRow)).values(quantity=999_999_999))
+    fire(database, 2, 4)
+    assert case_of(database).attempt.paid is None
+
+
+def test_of_two_prices_of_a_supplier_the_one_in_the_currency_of_the_order_counts(database):
+    bring(database, YIWU, replace(YIWU, price=90, currency="USD"))
+    place(database)
+    fire(database, 2, 4)
+    assert case_of(database).attempt.paid == 1_200
+
+
+def test_rules_read_the_catalogue_of_their_own_version(database):
+    bring(database, YIWU)
+    place(database)
+    before = rules(database)
+    bring(database, replace(YIWU, price=1), now=1)
+    assert next_choice(case_of(database), before, day(2)).cost == 1_200
+
+
+def test_old_orders_say_nothing_of_how_reliable_a_supplier_is(database):
+    for number in range(3):
+        told = arrival(str(number), report("ship", 40), supplier="Yiwu")
+        take(database, told, now=100, older_than=timedelta(days=60))
+    with database.read() as connection:
+        assert statistics.records(connection, day(0), day(200)) == {}
+
+
+def test_a_letter_is_addressed_however_its_supplier_is_written():
+    policy = read_policy('[contacts.suppliers]\n"yiwu  HOME" = "a@example.com"\n')
+    assert policy.contacts.of_supplier("Yiwu Home") == "a@example.com"
+    assert policy.contacts.of_supplier("Ningbo") is None
+    assert policy.contacts.of_supplier(None) is None

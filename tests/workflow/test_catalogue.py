@@ -7,6 +7,7 @@ import pytest
 from tests.factories import Story, day, rules_of
 from workflow.case.case import Line
 from workflow.catalogue import (
+    MOST_NAMED,
     Catalogue,
     Choose,
     Goods,
@@ -70,6 +71,13 @@ def test_a_supplier_must_offer_every_line():
     assert left(story) == "Ningbo"
     assert passed_over(story) == {"Yiwu": "lines"}
     assert story.case.attempt.paid == 2 * 1000 + 3000
+
+
+def test_of_many_who_were_passed_over_the_first_are_named():
+    story = told(*(offer(f"Supplier {n:03}") for n in range(MOST_NAMED + 5)), lines=(MUG, LAMP)).until(4)
+    written = story.steps[-1].history.details["passed_over"]
+    assert json.loads(written)["more"] == {"lines": 5}
+    assert len(passed_over_in(written)) == MOST_NAMED
 
 
 def test_a_refund_says_who_was_passed_over_in_vain():

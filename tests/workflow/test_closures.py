@@ -58,7 +58,9 @@ def test_what_was_paused_and_closed_is_left_out_once(closed, ahead, hours, befor
 def test_closed_days_are_no_working_days(closed, count):
     days = [first + timedelta(days=n) for _, first, last in closed for n in range((last - first).days + 1)]
     plain = WorkingCalendar("CN", "UTC", days)
-    assert Closures(closed, UTC_DAYS).after(START, None, Duration(count, "wd")) == plain.deadline(START, count)
+    closures = Closures(closed, UTC_DAYS)
+    for supplier in (None, "Yiwu"):
+        assert closures.after(START, supplier, Duration(count, "wd")) == plain.deadline(START, count)
 
 
 def test_the_clocks_of_a_supplier_that_is_closed_stand_still():
@@ -66,7 +68,7 @@ def test_the_clocks_of_a_supplier_that_is_closed_stand_still():
     assert closed.timer("urge").due_at == day(5)
     closed.until(5)
     assert closed.timer("reroute").due_at == day(7)
-    assert Story(rules_of(YIWU), supplier="yiwu").timer("urge").due_at == day(5)
+    assert Story(rules_of(YIWU), supplier=" ＹＩＷＵ").timer("urge").due_at == day(5)
     assert Story(rules_of(YIWU), supplier="Ningbo").timer("urge").due_at == day(2)
     assert Story(rules_of(YIWU)).timer("urge").due_at == day(2)
     everybody = YIWU.replace('supplier = "Yiwu"\n', "")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from tracing.per_input import per_input
+from workflow.names import folded
 
 if TYPE_CHECKING:
     from workflow.policy.calendars import WorkingCalendar
@@ -25,7 +26,7 @@ class Closures:
 
     def __init__(self, closed: Sequence[Closed], calendar: WorkingCalendar) -> None:
         self.closed, self._calendar = tuple(closed), calendar
-        self._names = {whose.casefold() for whose, _, _ in closed if whose is not None}
+        self._names = {folded(whose) for whose, _, _ in closed if whose is not None}
         self._spans: dict[str | None, tuple[Span, ...]] = {}
         self._calendars: dict[str | None, WorkingCalendar] = {}
 
@@ -84,12 +85,13 @@ class Closures:
 
     def _of(self, supplier: str | None) -> Iterator[tuple[date, date]]:
         for whose, first, last in self.closed:
-            if whose is None or whose.casefold() == supplier:
+            if whose is None or folded(whose) == supplier:
                 yield first, last
 
     def _named(self, supplier: str | None) -> str | None:
         """Return a supplier as the closures name it; None: none does."""
-        return supplier.casefold() if supplier is not None and supplier.casefold() in self._names else None
+        name = folded(supplier) if supplier is not None else None
+        return name if name in self._names else None
 
     def _calendar_of(self, supplier: str | None) -> WorkingCalendar:
         supplier = self._named(supplier)

@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -23,8 +24,9 @@ from tracing.per_input import per_input
 from workflow.addresses import email_address
 from workflow.case.case import Case
 from workflow.case.money import MoneyError, exponent
-from workflow.catalogue import NO_CATALOGUE, Chooser
+from workflow.catalogue import Chooser
 from workflow.errors import AftersalesError
+from workflow.names import folded
 from workflow.policy.calendars import WorkingCalendar
 from workflow.policy.closures import Closures
 from workflow.policy.durations import Duration
@@ -236,6 +238,15 @@ class Contacts(Section):
     platform: Address | None = None
     escalation: Address | None = None
     suppliers: dict[str, Address] = {}
+    _folded: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep the suppliers by their names as they are compared."""
+        self._folded.update({folded(name): address for name, address in self.suppliers.items()})
+
+    def of_supplier(self, name: str | None) -> str | None:
+        """Return the address of a supplier, however its name is written; None where none is known."""
+        return self._folded.get(folded(name)) if name else None
 
 
 class Closure(Section):
@@ -374,7 +385,7 @@ class Rules:
         calendar: WorkingCalendar,
         *,
         asks: bool = True,
-        chooser: Chooser = NO_CATALOGUE,
+        chooser: Chooser | None = None,
     ) -> None:
         self.version, self.policy, self.calendar, self.chooser = version, policy, calendar, chooser
         self.asked = frozenset(kind for kind, mode in policy.effects.modes.items() if asks and mode is Mode.ask)
@@ -386,7 +397,7 @@ class Rules:
         """Return these rules with every step taken at once."""
         return Rules(self.version, self.policy, self.calendar, asks=False, chooser=self.chooser)
 
-    def with_chooser(self, chooser: Chooser) -> "Rules":
+    def with_chooser(self, chooser: Chooser | None) -> "Rules":
         """Return these rules with something else that says who can deliver an order."""
         return Rules(self.version, self.policy, self.calendar, asks=bool(self.asked), chooser=chooser)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tracing.per_input import per_input
 from workflow.case.case import Case, Detail, Line
 from workflow.catalogue import Choice, Choose, Chooser, Moment, Preference, Wanted
+from workflow.names import folded
 from workflow.policy.durations import Duration
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def next_choice(case: Case, rules: Rules, at: datetime) -> Choice:
     """Return the best supplier that has not had its turn and was not passed over, as the catalogue stands at `at`."""
     order, tried = case.order, tried_by(case)
-    if rules.chooser.is_empty:
+    if rules.chooser is None:
         return _listed(order.alternatives, *tried)
     wants = order.alternatives, order.shop, order.country, order.currency
     preference = preference_of(rules.of(case))
@@ -43,7 +44,7 @@ def of_the_catalogue(case: Case, rules: Rules, at: datetime) -> str | None:
 
     The history keeps who was not turned to: the catalogue changes, and what an order came with does not.
     """
-    return None if rules.chooser.is_empty or case.order.alternatives else next_supplier(case, rules, at)
+    return None if rules.chooser is None or case.order.alternatives else next_supplier(case, rules, at)
 
 
 def preference_of(policy: Policy) -> Preference:
@@ -59,7 +60,12 @@ def wanted_of(case: Case) -> Wanted:
 
 @per_input
 def _listed(alternatives: tuple[str, ...], *tried: str | None) -> Choice:
-    return Choice(next((name for name in alternatives if name not in tried), ""))
+    return _first_untried(alternatives, tried)
+
+
+def _first_untried(alternatives: tuple[str, ...], tried: tuple[str | None, ...]) -> Choice:
+    gone = [folded(name) for name in tried if name]
+    return Choice(next((name for name in alternatives if folded(name) not in gone), ""))
 
 
 @per_input
@@ -78,7 +84,7 @@ def _chosen(
 ) -> Choice:
     """Return the first alternative that was not tried, of an order that names some; else what the catalogue has."""
     if alternatives:
-        return Choice(next((name for name in alternatives if name not in tried), ""))
+        return _first_untried(alternatives, tried)
     return chooser.choice(Wanted(shop, country, currency, lines), preference, paid, tried, Moment(at, sequence))
 
 

@@ -72,6 +72,8 @@ def queue(draft: Draft) -> None:
     """Let the timer of the event wait: for its own decision, or behind the one that stands."""
     if timer := draft.case.timer(int(draft.event.fields.get("timer") or 0)):
         draft.change_timer(replace_fields(timer, status=TimerStatus.waiting))
+    if "place_supply" in str(draft.event.fields["would"]):
+        draft.note(next=choosing.of_the_catalogue(draft.was, draft.rules, draft.event.recorded))
 
 
 def stay(draft: Draft) -> None:

@@ -39,8 +39,7 @@ def upgrade() -> None:
         sa.Column("added_in", sa.Integer(), nullable=False),
         sa.Column("ended_in", sa.Integer(), nullable=True),
     )
-    on = sa.text("ended_in IS NULL")
-    op.create_index("offers_by_sku", "offers", ["sku"], sqlite_where=on, postgresql_where=on)
+    op.create_index("offers_by_sku", "offers", ["sku"])
     op.create_index("offers_by_version", "offers", ["added_in"])
 
 
