@@ -11,7 +11,7 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from language import tr
-from storage import cases, offers, products, queries, statistics
+from storage import cases, offers, products, queries, scorecards
 from storage.database import Database, reading, repeated
 from storage.offers import Change as Change
 from storage.offers import KeptOffer
@@ -61,7 +61,7 @@ class KeptCatalogue(Catalogue):
         day = at.replace(hour=0, minute=0, second=0, microsecond=0)
         if self._day is None or self._day[0] != day:
             with reading(self._source) as connection:
-                self._day = day, statistics.records(connection, day - RECORD_OF, day)
+                self._day = day, scorecards.records(connection, day - RECORD_OF, day)
         return self._day[1]
 
 

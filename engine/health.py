@@ -11,7 +11,7 @@ from engine.operations import open_operations
 from storage import heartbeats, outbox, queries, sizes, statistics, timers
 from storage.database import Database
 from storage.outbox import Overdue as Overdue
-from storage.statistics import Lateness, Score
+from storage.statistics import Lateness
 
 Counts = Mapping[str, Mapping[str, int]]
 """By table and status (or state, verdict, flag)."""
@@ -49,11 +49,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Counts, how late timers fired, and how each supplier does."""
+    """Counts, and how late timers fired."""
 
     counts: Counts
     lateness: Sequence[Lateness]
-    suppliers: Sequence[Score]
 
 
 def health(database: Database, at: datetime) -> Health:
@@ -75,7 +74,7 @@ def health(database: Database, at: datetime) -> Health:
 def statistics_of(database: Database) -> Statistics:
     """Return the statistics of an installation."""
     with database.read() as connection:
-        return Statistics(queries.counts(connection), statistics.lateness(connection), statistics.scores(connection))
+        return Statistics(queries.counts(connection), statistics.lateness(connection))
 
 
 def counts_of(database: Database) -> Counts:

@@ -42,10 +42,10 @@ def lost(connection: Connection, since: datetime, wanted: Filter) -> list[RowMap
     )
     declined = (ledger.c.status == LedgerStatus.declined) & (ledger.c.decided_at >= since)
     kind = select(c.c.kind).where(c.c.order_id == ledger.c.order_id, c.c.number == ledger.c.claim).scalar_subquery()
-    return _by_party(connection, columns, declined, wanted, kind.label("claim"), _asked_by().label("trigger"))
+    return _by_party(connection, columns, declined, wanted, kind.label("claim"), asked_by().label("trigger"))
 
 
-def _asked_by() -> ColumnElement[str | None]:
+def asked_by() -> ColumnElement[str | None]:
     """Select the trigger of the step that wrote a ledger row: of its instant, and with that row among what it wrote."""
     ledger, h = table_of(LedgerTableRow), table_of(HistoryTableRow)
     added = literal('%"ledger":{%"') + cast(ledger.c.number, String) + literal('":[%')

@@ -78,11 +78,13 @@ class Offer:
 
 @value_class(frozen=True)
 class Record:
-    """How a supplier has done of late: orders that it has shipped or should have, those shipped in time, and recoveries."""
+    """How a supplier has done of late: orders that it has shipped or should have, and what became of them."""
 
     orders: int
     on_time: int
-    recoveries: int
+    """How many it has shipped without being urged."""
+    left: int
+    """Of how many the money was asked back, because it shipped late, had no stock, did not answer or cancelled."""
 
 
 class Wanted(NamedTuple):
@@ -385,7 +387,7 @@ def _entry(name: str, lines: tuple[_Product, ...], currency: str, record: Record
     offers = [one.offer for one in lines]
     prices = tuple([one.price for one in offers if one.price is not None and one.currency == currency])
     counts = record is not None and record.orders >= max(1, preference.enough_orders)
-    reliable = (-record.on_time / record.orders, record.recoveries / record.orders) if record and counts else (1.0, 0.0)
+    reliable = (-record.on_time / record.orders, record.left / record.orders) if record and counts else (1.0, 0.0)
     place = (*reliable, max([one.rank for one in lines]))
     return _Entry(place, name, lines, prices if len(prices) == len(offers) else None, record)
 

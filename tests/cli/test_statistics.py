@@ -1,20 +1,14 @@
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
 from engine.firing import fire_due
 from storage import statistics
-from storage.statistics import NO_NAME, Score
-from tests.factories import arrival, day, report, rules_of, take
+from tests.factories import arrival, day, rules_of, take
 
 RULES = rules_of()
-
-
-def test_each_supplier_has_a_scorecard(database):
-    claimed = (report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged"))
-    take(database, arrival("1", *claimed, supplier="Yiwu"), arrival("2", report("ship", 3), supplier="Yiwu"), now=4)
-    take(database, arrival("3", report("report_no_stock", 1), supplier="Yiwu"), arrival("4"), now=1)
-    fire_due(database, day(2), RULES)
-    with database.read() as connection:
-        yiwu, *others = statistics.scores(connection)
-    assert yiwu == Score("Yiwu", attempts=3, shipped=2, urged=0, left=1, claims=1, days_to_ship=2.0)
-    assert {one.supplier: one.urged for one in others} == {"alt-1": 0, NO_NAME: 1}
 
 
 def test_how_late_timers_fired_is_told_by_clock(database):
@@ -29,10 +23,51 @@ def test_how_late_timers_fired_is_told_by_clock(database):
 def test_the_numbers_are_printed(run):
     assert run("import", "orders.csv", "--urge-historical").code == 3
     assert "No timer has fired yet" in run("stats").out
+    assert "No supplier was given an order in this time." in run("stats").out
     run("once")
-    said = run("stats")
+    said = run("stats", "--since", "2025-03-01", "--until", "2025-04-01")
     assert "late on average" in said.out
-    assert "Yiwu" in said.out
-    told = run("stats", "--json").json
-    assert told["suppliers"][0]["attempts"] == 3
+    assert "Suppliers, 2025-03-01 to 2025-04-01" in said.out
+    assert re.search(r"Yiwu +3 +3 +1 +33% +2", said.out)
+    told = run("stats", "--since", "2025-03-01", "--until", "2025-04-01", "--json").json
     assert told["lateness"]
+    yiwu = told["suppliers"][0]
+    assert (yiwu["attempts"], yiwu["due"], yiwu["on_time"], yiwu["on_time_share"]) == (3, 3, 1, 0.333)
+
+
+def test_the_money_that_suppliers_owe_is_printed(run):
+    Path("orders.csv").write_text(
+        "id,placed_at,supplier,alternatives,route,currency,paid\n1001,2025-03-03T09:00:00Z,Yiwu,Ningbo,domestic,CNY,25.90\n"
+    )
+    run("import", "orders.csv", "--urge-historical")
+    run("report", "1001", "report_no_stock", "--at", "2025-03-04")
+    words = ("stats", "--since", "2025-03-01", "--until", "2025-04-01")
+    assert re.search(r"Yiwu +1 +25.90 CNY +0.00 CNY +25.90 CNY +0", run(*words).out)
+    assert run(*words, "--json").json["suppliers"][0]["money"][0]["open"] == 2_590
+
+
+@pytest.mark.parametrize(
+    ("by", "periods"),
+    [("week", ["2025-W10", "2025-W11"]), ("month", ["2025-03"]), ("quarter", ["2025-Q1"])],
+)
+def test_each_period_is_told_by_itself(run, by, periods):
+    run("import", "orders.csv", "--urge-historical")
+    later = re.sub("2025-03-03", "2025-03-10", Path("orders.csv").read_text()).replace("100", "200")
+    Path("later.csv").write_text(later)
+    run("import", "later.csv", "--urge-historical")
+    said = run("stats", "--by", by, "--since", "2025-02-25", "--until", "2025-05-01").out
+    assert re.findall(r"Yiwu +(\S+)", said.split("Suppliers")[1]) == periods
+
+
+def test_without_a_date_periods_are_whole(run):
+    run("import", "orders.csv", "--urge-historical")
+    since = datetime.fromisoformat(run("stats", "--by", "month", "--json").json["since"])
+    assert (since.day, since.hour) == (1, 0)
+
+
+def test_a_time_that_cannot_be_told_is_refused(run):
+    run("import", "orders.csv")
+    assert "nothing lies between" in run("stats", "--since", "2025-03-01", "--until", "2025-03-01").out
+    assert "more than 500 periods" in run("stats", "--by", "week", "--since", "1990-01-01").out
+    assert "did you mean Yiwu" in run("stats", "--supplier", "Yivu").out
+    assert "month" in run("stats", "--by", "monht").out

@@ -14,7 +14,7 @@ from engine.firing import fire_due
 from engine.rebuild import as_known, as_occurred
 from engine.undoing import undo_last as undo_step
 from evidence.vault import S3Access, Vault
-from storage import offers, queries, statistics
+from storage import offers, queries, scorecards
 from storage.tables import AttemptRow, LineRow, table_of
 from tests.factories import RULES, arrival, day, report, rules_of, state, take
 from workflow.catalogue import Offer
@@ -322,7 +322,7 @@ def test_old_orders_say_nothing_of_how_reliable_a_supplier_is(database):
         told = arrival(str(number), report("ship", 40), supplier="Yiwu")
         take(database, told, now=100, older_than=timedelta(days=60))
     with database.read() as connection:
-        assert statistics.records(connection, day(0), day(200)) == {}
+        assert scorecards.records(connection, day(0), day(200)) == {}
 
 
 def test_a_letter_is_addressed_however_its_supplier_is_written():
