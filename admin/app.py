@@ -6,7 +6,7 @@ What only some commands need is imported where it is made: a list of orders is r
 import getpass
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from effects.channel import Channel
     from engine.composing import Messenger
     from engine.erasing import Places
+    from engine.inbox import Inbox
     from evidence.vault import Vault
     from jobs.passes import Runtime
     from workflow.policy.policy import Rules
@@ -92,9 +93,31 @@ class App:
 
     def runtime(self) -> "Runtime":
         """Return what the jobs work on."""
+        from engine.taking_in import TakingIn
         from jobs.passes import Runtime
 
-        return Runtime(self.ready(), self.rules(), self.messenger(), self.places())
+        database, inbox = self.ready(), self.inbox()
+        taking_in = TakingIn(inbox, database) if inbox else None
+        return Runtime(database, self.rules(), self.messenger(), self.places(), taking_in)
+
+    def inbox(self) -> "Inbox | None":
+        """Return the inbox, if the settings name one.
+
+        Raises:
+            UsageError: a mapping of it is neither a file nor a ready one.
+
+        """
+        from engine.inbox import Inbox, InboxRule
+        from inbound.ready import named
+
+        told = self.settings.inbox
+        if told.folder is None:
+            return None
+        rules = [
+            InboxRule(one.pattern, named(one.mapping) if one.mapping else None, one.supplier, one.shop, one.keep)
+            for one in told.files
+        ]
+        return Inbox(told.folder, tuple(rules), timedelta(seconds=told.at_rest_seconds), self.zone())
 
     def messenger(self) -> "Messenger":
         """Return the channels and texts that messages leave by."""

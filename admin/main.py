@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "import": "Bring in orders and reports from CSV, JSON or JSON Lines.",
     "replay": "Run a file's past through the process on a virtual clock.",
     "simulate": "Simulate an order's timeline.",
+    "inbox": "List the files that the inbox has taken in, and close what was rejected.",
     "mapping": "Propose, check and list mappings of foreign files.",
     "catalogue": "Say which suppliers can deliver which goods; list and check it.",
     "today": "What needs you now, most urgent first, and the deadlines of the next days.",

@@ -1,6 +1,7 @@
 """What the commands that read a file of orders share: opening it, its progress, and what was rejected."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Counts
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from admin.output import print_wrapped
 from admin.tables import padded, print_rows
 from config.documents import read_document
 from engine.known_orders import StoredOrders
+from engine.summaries import in_words
+from engine.summaries import rejections_json as rejections_json
 from inbound import ready
 from inbound.files import columns_of
 from inbound.mapping import Mapping, own_mapping
@@ -19,20 +22,13 @@ from inbound.rejections import Rejection
 from language import tr
 from workflow.errors import UsageError
 from workflow.policy.policy import Orders
-from workflow.suggestions import did_you_mean
 
 FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
 def ready_or_named(ctx: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
     """Return the file of a mapping: the one that is named, or the ready one of that name."""
-    if value is None or value.exists():
-        return value
-    found = ready.path_of(str(value))
-    if found is None and not value.suffix:
-        hint = did_you_mean(str(value), ready.described())
-        raise UsageError(tr("there is no file {name}, nor a ready mapping of that name{hint}", name=value, hint=hint))
-    return found or value
+    return value if value is None else ready.named(str(value))
 
 
 MAPPING = click.option(
@@ -45,33 +41,6 @@ MAPPING = click.option(
 
 
 SHOWN_REJECTIONS = 20
-MAY_BE_NOTHING = (
-    *("added", "changed", "ended", "same", "unfilled"),
-    "unchanged",
-    "historical",
-    "rounded",
-    "reported",
-    "refused",
-    "waiting",
-    "exceptions",
-    "duplicates",
-    "resumed_after",
-)
-"""Counts of a summary that are left out where there are none."""
-COUNTED = (
-    "orders",
-    "offers",
-    "new",
-    "rejected",
-    "fired",
-    "states",
-    "from",
-    "until",
-    "seconds",
-    "steps per second",
-    *MAY_BE_NOTHING,
-)
-"""What a summary counts."""
 
 
 def open_orders(file: Path, mapping_file: Path | None, defaults: Orders, stored: StoredOrders | None = None) -> OrderFile:
@@ -106,31 +75,10 @@ def fitting(file: Path, mapping_file: Path | None, proposing: str = "mapping new
         raise
 
 
-def rejections_json(rejected: Sequence[Rejection], left_out: Sequence[Rejection]) -> dict[str, list[dict[str, object]]]:
-    """Return rejected rows, and cells that were left out, as --json prints them."""
-    return {
-        name: [{"line": one.line, "column": one.column, "order": one.order, "reason": one.reason} for one in some]
-        for name, some in (("rejections", rejected), ("left_out", left_out))
-    }
-
-
-def print_summary(summary: dict[str, object]) -> None:
+def print_summary(summary: Counts[str, object]) -> None:
     """Print names with their counts, one a line."""
-    for name, value in summary.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {count}" for key, count in value.items())
-        if value or name not in MAY_BE_NOTHING:
-            label = tr(LABELS.get(name, name.replace("_", " ")))
-            print_wrapped(f"{padded(label, 18, right=True)}  {value}")
-
-
-LABELS = {
-    "unfilled": "rows passed over",
-    "duplicates": "repeated reports",
-    "rounded": "sums rounded",
-    "unchanged": "orders unchanged",
-}
-"""How counts are called where their name in JSON does not say what they count."""
+    for label, value in in_words(summary):
+        print_wrapped(f"{padded(label, 18, right=True)}  {value}")
 
 
 def print_rejections(rejected: Sequence[Rejection], left_out: Sequence[Rejection]) -> None:

@@ -47,7 +47,36 @@ class S3(BaseModel):
     secret_access_key: str | None = None
 
 
-TABLES: dict[str, type[BaseModel]] = {"smtp": Smtp, "s3": S3}
+class InboxFiles(BaseModel):
+    """How files of the inbox are read whose names fit a pattern."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pattern: str = Field(min_length=1)
+    """What their names look like: `*` stands for anything, `?` for one letter."""
+    mapping: str | None = None
+    """The file of a mapping, or the name of a ready one; the program's own column names without it."""
+    supplier: str | None = None
+    """Who offers what stands in rows of a price list that name no supplier."""
+    shop: str | None = None
+    """For which shop rows of a price list count that name none."""
+    keep: bool = False
+    """Whether a price list is a part of what its suppliers offer: offers that it does not name stay."""
+
+
+class Inbox(BaseModel):
+    """A folder whose files are taken in by themselves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path | None = None
+    at_rest_seconds: float = Field(default=10, ge=0, le=86_400)
+    """How long a file must not have changed before it is taken in."""
+    files: tuple[InboxFiles, ...] = ()
+    """The first whose pattern fits says how a file is read."""
+
+
+TABLES: dict[str, type[BaseModel]] = {"smtp": Smtp, "s3": S3, "inbox": Inbox}
 
 
 class Settings(BaseModel):
@@ -70,6 +99,7 @@ class Settings(BaseModel):
     """A folder, or s3://BUCKET/PREFIX."""
     smtp: Smtp = Smtp()
     s3: S3 = S3()
+    inbox: Inbox = Inbox()
 
     def policy_text(self) -> str:
         """Return the text of the policy in force.
@@ -133,10 +163,23 @@ def _at_home(values: dict[str, Any], home: Path) -> dict[str, Any]:
     for name in ("policy", "templates", "outbox_file", "evidence"):
         if isinstance(values.get(name), str) and "://" not in values[name]:
             values[name] = str(home / values[name])
+    _put_inbox_at_home(values.get("inbox"), home)
     database = values.get("database")
     if isinstance(database, str) and database.startswith(SQLITE):
         values["database"] = f"{SQLITE}{Path(quote(str(home))) / database.removeprefix(SQLITE)}"
     return values
+
+
+def _put_inbox_at_home(inbox: Any, home: Path) -> None:
+    """Resolve the folder of the inbox, and the mappings of its files that lie beside the settings."""
+    if not isinstance(inbox, dict):
+        return
+    if isinstance(inbox.get("folder"), str):
+        inbox["folder"] = str(home / inbox["folder"])
+    files = inbox.get("files")
+    for one in files if isinstance(files, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("mapping"), str) and (home / one["mapping"]).exists():
+            one["mapping"] = str(home / one["mapping"])
 
 
 def _put(values: dict[str, Any], name: str, value: str) -> None:
@@ -153,6 +196,7 @@ def _put(values: dict[str, Any], name: str, value: str) -> None:
 def _explain(error: Any, path: Path) -> str:
     *tables, name = (str(part) for part in error["loc"])
     known = TABLES[tables[0]].model_fields if tables and tables[0] in TABLES else Settings.model_fields
+    known = InboxFiles.model_fields if tables[:2] == ["inbox", "files"] else known
     variable = PREFIX + "__".join([*tables, name]).upper()
     if error["type"] == "extra_forbidden":
         return tr(

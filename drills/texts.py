@@ -13,10 +13,10 @@ import click
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from admin import lazy, order_files
+from admin import lazy
 from admin.commands import check, claim_detail, decide, demo, exception_decisions, observe, policy, report, show, timer_changes
 from admin.main import cli
-from engine import money
+from engine import money, summaries
 from language import CATALOGS, DOMAIN, LANGUAGES
 from workflow.process import CLOCKS, FLAGS, STATE_MEANINGS
 from workflow.reports import FIELDS, MEANINGS
@@ -94,7 +94,7 @@ def _constants() -> Iterator[str]:
     yield from (field.help for fields in FIELDS.values() for field in fields.values())
     yield from (*decide.MEANINGS.values(), *exception_decisions.BECAME.values(), *observe.BECOMES.values())
     yield from (*policy.SIDES.values(), *timer_changes.PAST_TENSE.values(), *(what for _, what in demo.NEXT))
-    yield from (order_files.LABELS.get(name, name.replace("_", " ")) for name in order_files.COUNTED)
+    yield from (summaries.LABELS.get(name, name.replace("_", " ")) for name in summaries.COUNTED)
     yield from ("shop", "supplier")
     yield from (*claim_detail.PREVIEWED, *check.LEVELS)
     for part, columns in show.PARTS.items():

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from engine.answering import list_decisions, yes_in_words
+from engine.inbox_files import open_files, what_is_wrong
 from engine.views import Filter, Source
 from language import counted, tr
 from storage import cases, heartbeats, lists, overview
@@ -29,7 +30,7 @@ _TOLD_OTHERWISE = ("undecided", "effect_stuck", UNPLACED)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that needs a person: of which kind, about which order, what it is, and the command that answers it.
+    """One thing that needs a person: of which kind, about which order or file, what it is, and the command that answers it.
 
     `until` is when the time for it ends, `amount` what it is about, in minor units of `currency`.
     """
@@ -88,6 +89,7 @@ def today(source: Source, at: datetime, rules: Rules, zone: ZoneInfo, shops: Seq
             _failing(connection, shops),
             _flags(connection, shops),
             _exceptions(connection, shops),
+            [] if shops else _files(connection),
         ]
         days = [*_days(connection, at, zone, shops)]
         provisional, held = overview.count_provisional(connection), overview.count_held(connection)
@@ -96,6 +98,20 @@ def today(source: Source, at: datetime, rules: Rules, zone: ZoneInfo, shops: Seq
     others = (item for items in found[1:] for item in items if item.kind != "claim" or item.order not in asked)
     items = sorted([*found[0], *others], key=_urgency)
     return Today(items, any(len(some) >= READ_AT_MOST for some in found), days, provisional, held, watched)
+
+
+def _files(connection: Connection) -> list[Item]:
+    """Return the files of the inbox that were rejected; they are of no shop."""
+    return [
+        Item(
+            kind="file",
+            order=one.name,
+            what=tr("was not taken in whole: {why}", why=what_is_wrong(one)),
+            command=f"aftersales inbox show {one.id}",
+            since=one.taken_at,
+        )
+        for one in open_files(connection, READ_AT_MOST)
+    ]
 
 
 def _urgency(item: Item) -> tuple[bool, float, float, float]:

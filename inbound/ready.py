@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from language import tr
+from workflow.errors import UsageError
+from workflow.suggestions import did_you_mean
 
 FOLDER = Path(__file__).parent / "mappings"
 
@@ -10,6 +12,23 @@ FOLDER = Path(__file__).parent / "mappings"
 def path_of(name: str) -> Path | None:
     """Return where a ready mapping stands; None if there is none of that name."""
     return FOLDER / f"{name}.toml" if name in described() else None
+
+
+def named(said: str) -> Path:
+    """Return the file of a mapping: the one that is named, or the ready one of that name.
+
+    Raises:
+        UsageError: it looks like the name of a ready one, and there is none of that name.
+
+    """
+    path = Path(said)
+    if path.exists():
+        return path
+    found = path_of(said)
+    if found is None and not path.suffix:
+        hint = did_you_mean(said, described())
+        raise UsageError(tr("there is no file {name}, nor a ready mapping of that name{hint}", name=said, hint=hint))
+    return found or path
 
 
 def described() -> dict[str, str]:

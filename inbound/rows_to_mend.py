@@ -32,10 +32,15 @@ def check_target(source: Path, layout: Layout, target: Path) -> None:
         raise UsageError(tr("{path} is there already: name another file, or move it away", path=target))
     if not target.parent.is_dir():
         raise UsageError(tr("there is no folder {parent}", parent=target.parent))
-    with opened_file(source, layout) as file:
-        wanted = file.ending if file.ending in JSON_ENDINGS else ".csv"
+    wanted = ending_of(source, layout)
     if target.suffix.lower() != wanted and (wanted != ".csv" or target.suffix.lower() in NO_TABLES):
         raise UsageError(tr("{path} will hold what {ending} files do: name it so", path=target, ending=wanted))
+
+
+def ending_of(source: Path, layout: Layout) -> str:
+    """Return how the name of a file must end that rows of another one are written to."""
+    with opened_file(source, layout) as file:
+        return file.ending if file.ending in JSON_ENDINGS else ".csv"
 
 
 def write_rows(source: Path, layout: Layout, rows: Mapping[int, str], target: Path) -> None:

@@ -16,6 +16,11 @@ class ClockNotTrusted(AftersalesError):
     """The clock is too far ahead of all that was recorded; the message says what to do."""
 
 
+def file_time() -> float:
+    """Return the present instant as file systems write it, in seconds since 1970: also of a database with a test clock."""
+    return time.time()
+
+
 def now() -> datetime:
     """Return the present instant."""
     return datetime.now(UTC)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -32,6 +32,9 @@ WAIT_INLINE_BELOW = timedelta(milliseconds=20)
 """Timers due sooner than this are waited for inline: a wake-up by the scheduler takes milliseconds."""
 MAINTENANCE_EVERY = timedelta(minutes=5)
 TIDY_EVIDENCE_EVERY = timedelta(hours=24)
+LOOK_INTO_INBOX_EVERY = timedelta(seconds=5)
+FILES_FIRST_SECONDS = 60.0
+"""So long timers wait for the files that lie in the inbox when a daemon starts: what they tell keeps clocks from firing."""
 HEARTBEAT_EVERY_SECONDS = 10.0
 LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
 LISTEN_SECONDS = 1.0
@@ -89,6 +92,10 @@ class Daemon:
         """Under which this daemon has taken the database, or has tried to: of a failed try it is not known what was stored."""
         self._sender: Sender | None = None
         self._owning = threading.Lock()
+        self._has_looked_in = threading.Event()
+        """Set once the files have been taken in that lay in the inbox at the start."""
+        self._inbox_problems: Sequence[str] = ()
+        """What was said last of files that cannot be taken in."""
         self._held = True
         """False once it is known that no restore holds timers and effects."""
         self._refused = False
@@ -100,7 +107,7 @@ class Daemon:
         )
         self._firing_lock = threading.Lock()
         """Held while timers fire, so that no digest is composed between two batches (rule 5.3)."""
-        self._last_tick = time.monotonic()
+        self._last_tick = self._started = time.monotonic()
         self._last_heartbeat = self._late_seconds = 0.0
         self._summary = Summary()
         self.abandoned_threads = False
@@ -114,6 +121,7 @@ class Daemon:
             self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
             self._job(self.run_maintenance, MAINTENANCE_EVERY),
             self._job(self.tidy_evidence, TIDY_EVIDENCE_EVERY),
+            *([self._job(self.take_in_files, LOOK_INTO_INBOX_EVERY)] if self._runtime.taking_in else []),
         )
 
     def run(self) -> int:
@@ -141,7 +149,7 @@ class Daemon:
 
     def fire_due_timers(self) -> None:
         """Fire due timers, then sleep until the next one; one that is due within milliseconds is waited for inline."""
-        if self._is_held():
+        if self._is_held() or not self._files_have_come_first():
             return
         while True:
             fired = self._fire_once()
@@ -171,6 +179,29 @@ class Daemon:
                 passes.compose_messages(self._runtime, self._instant(), self._carry_on)
         assert self._sender is not None, "jobs start when the database is owned"
         self._summary.add_sent(passes.send_messages(self._sender, self._instant, self._carry_on))
+
+    def take_in_files(self) -> None:
+        """Take in the files of the inbox that have come to rest."""
+        if self._is_held():
+            return
+        is_first = not self._has_looked_in.is_set()
+        try:
+            found = passes.take_in_files(
+                self._runtime, self._owner, self._instant, looks_once=is_first, carry_on=self._carry_on
+            )
+        finally:
+            self._has_looked_in.set()
+        if found.failures != self._inbox_problems:
+            for failure in found.failures:
+                _LOG.warning("%s", failure)
+            self._inbox_problems = found.failures
+        if found.taken or is_first:
+            self._wake(self._firing, _now())
+
+    def _files_have_come_first(self) -> bool:
+        """Say whether timers may fire: the inbox was looked through, there is none, or that takes too long."""
+        waited = time.monotonic() - self._started
+        return self._runtime.taking_in is None or self._has_looked_in.is_set() or waited > FILES_FIRST_SECONDS
 
     def report_heartbeat(self) -> None:
         """Write a heartbeat every few seconds, sooner after a late firing, and none when the ticker has not ticked."""
@@ -256,6 +287,7 @@ class Daemon:
         return self._held
 
     def _start(self) -> None:
+        self._started = time.monotonic()
         self._clock_watch = ClockWatch()
         for one in self._jobs:
             one.start()

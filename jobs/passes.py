@@ -14,13 +14,16 @@ from engine.erasing import Places, finish
 from engine.evidence_keeping import remove_unclaimed
 from engine.firing import Fired, fire_due
 from engine.firing_grouped import Traces
+from engine.inbox import InboxUnusable
 from engine.operations import ERASE, KEPT, TIMERS, interrupted
 from engine.owning import OwnershipLost
 from engine.sending import Clock, Sender, Sent, recover
+from engine.taking_in import Round, Taken, TakingIn
 from engine.timer_commands import resume, settle_closures, settle_provisional
-from jobs.clock import PlausibleClock
+from jobs.clock import PlausibleClock, file_time
 from storage import heartbeats, operations, outbox, timers, turns
 from storage.database import Database, DatabaseFailed
+from storage.files import FileStatus
 from workflow.errors import AftersalesError
 from workflow.plurals import counted
 from workflow.policy.policy import Rules
@@ -52,7 +55,30 @@ class Runtime:
     messenger: Messenger
     places: Places | None = None
     """Where buyers are kept besides the database; without it erasures are not finished."""
+    taking_in: TakingIn | None = None
+    """Takes in the files of the inbox, where there is one."""
     traces: Traces = field(default_factory=Traces)
+
+
+def take_in_files(
+    runtime: Runtime, owner: str, clock: Clock, *, looks_once: bool = False, carry_on: CarryOn = until_done
+) -> Round:
+    """Take in the files of the inbox that have come to rest, and say what became of them."""
+    if runtime.taking_in is None:
+        return Round()
+
+    def rules() -> Rules:
+        runtime.rules = with_current_catalogue(runtime.database, runtime.rules)
+        return runtime.rules
+
+    try:
+        found = runtime.taking_in.round(owner, clock, file_time(), rules, looks_once=looks_once, carry_on=carry_on)
+    except (InboxUnusable, OSError) as error:
+        found = Round(failures=[str(error)])
+    for one in found.taken:
+        level = logging.WARNING if one.status is FileStatus.rejected else logging.INFO
+        _LOG.log(level, "%s: %s (%s)", one.name, one.words, one.place)
+    return found
 
 
 def fire_due_timers(runtime: Runtime, at: datetime, carry_on: CarryOn = until_done) -> Fired:
@@ -177,8 +203,26 @@ def _record_all_the_same(sender: Sender, clock: Clock) -> None:
             return
 
 
-def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent]:
-    """Run all jobs of the daemon once, under an owner, whose lease is renewed between batches."""
+@dataclass(slots=True)
+class Passed:
+    """What single passes have done: the files that were taken in, and what was fired and sent."""
+
+    taken: list[Taken] = field(default_factory=list)
+    fired: Fired = field(default_factory=Fired)
+    sent: Sent = field(default_factory=Sent)
+
+    def add(self, other: "Passed") -> None:
+        """Add what another pass has done."""
+        self.taken += other.taken
+        self.fired.add(other.fired)
+        self.sent = self.sent.plus(other.sent)
+
+
+def single_pass(runtime: Runtime, owner: str, clock: Clock) -> Passed:
+    """Run all jobs of the daemon once, under an owner, whose lease is renewed between batches.
+
+    Files of the inbox come first: what they tell keeps clocks from firing.
+    """
 
     def renewed() -> bool:
         with runtime.database.write() as connection:
@@ -188,7 +232,10 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent
     on_startup(runtime, clock())
     if is_held(runtime.database):
         _LOG.warning(HELD)
-        return Fired(), Sent()
+        return Passed()
+    taken = take_in_files(runtime, owner, clock, looks_once=True, carry_on=renewed)
+    for failure in taken.failures:
+        _LOG.warning("%s", failure)
     fired = fire_due_timers(runtime, clock(), renewed)
     sender, sent = Sender(runtime.database, owner, runtime.rules, runtime.messenger), Sent()
     while True:  # what has left may let others go
@@ -203,26 +250,22 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> tuple[Fired, Sent
             break
     run_maintenance(runtime, clock())
     tidy_evidence(runtime, clock())
-    return fired, sent
+    return Passed(taken.taken, fired, sent)
 
 
-def passes_until(
-    runtime: Runtime, owner: str, after: datetime, until: datetime, move_to: Callable[[datetime], None]
-) -> tuple[Fired, Sent]:
+def passes_until(runtime: Runtime, owner: str, after: datetime, until: datetime, move_to: Callable[[datetime], None]) -> Passed:
     """Run a pass at every instant from `after` up to `until` at which something is due, and one at `until`.
 
     `move_to` moves the clock there before each.
     """
-    fired, sent = Fired(), Sent()
+    passed = Passed()
     while True:
         at = _next_instant(runtime.database, after, until)
         after = at or until
         move_to(after)
-        more_fired, more_sent = single_pass(runtime, owner, partial(_stands_at, after))
-        fired.add(more_fired)
-        sent = sent.plus(more_sent)
+        passed.add(single_pass(runtime, owner, partial(_stands_at, after)))
         if at is None or is_held(runtime.database):
-            return fired, sent
+            return passed
 
 
 def _stands_at(moment: datetime) -> datetime:

@@ -444,6 +444,37 @@ class FileMarkRow(SQLModel, table=True):
     version: int
 
 
+class FileRow(SQLModel, table=True):
+    """A file that was taken from the inbox, and what became of it.
+
+    `content` is the digest of its content, `digest` that of its content and of all that says how it is read. `place` is where
+    it lies, seen from the inbox; `lies_there` is false while it is still to be moved there. `summary` is JSON.
+    """
+
+    __tablename__ = "files"
+    __table_args__ = (
+        Index("files_by_digest", "digest"),
+        partial_index("files_open", "id", where="status = 'rejected' AND resolved_at IS NULL"),
+        partial_index("files_taking", "digest", where="status = 'taking'", unique=True),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    content: str
+    digest: str
+    mapping: str | None = None
+    owner: str
+    taken_at: datetime
+    status: str
+    place: str | None = None
+    summary: str | None = Field(default=None, sa_type=Text)
+    ended_at: datetime | None = None
+    lies_there: bool = False
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    note: str | None = None
+
+
 class CatalogueRow(SQLModel, table=True):
     """A change of the catalogue: an import, or the taking back of one (`undoes`)."""
 

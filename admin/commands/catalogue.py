@@ -18,7 +18,7 @@ from admin.order_files import FILE, fitting, print_rejections, print_summary, re
 from admin.output import fields_of, harmless, print_json, print_wrapped
 from admin.tables import print_rows
 from admin.text import safe
-from engine import catalogue
+from engine import catalogue, summaries
 from inbound.offers import OfferFile, Usual, read_offers
 from inbound.proposing_offers import propose
 from language import counted, tr
@@ -89,17 +89,7 @@ def import_command(
     database = app.ready() if dry_run else app.made()
     doubts = catalogue.doubts(database, found.offers)
     done = catalogue.import_offers(database, found.offers, file.name, person(), now(), keep=is_partial, dry_run=dry_run)
-    changed = done.changed
-    counts: dict[str, object] = {
-        "offers": len(found.offers),
-        "added": len(done.added) - len(changed),
-        "changed": len(changed),
-        "ended": len(done.ended) - len(changed),
-        "same": done.same,
-        "unfilled": found.unfilled,
-        "rounded": found.rounded,
-        "rejected": len(found.rejected),
-    }
+    counts = summaries.of_offers(found, done)
     if as_json:
         told = {"assumed_currency": found.assumed, "repeated": found.repeated, "version": done.version}
         print_json({**counts, **told, **asdict(doubts), **rejections_json(found.rejected, found.left_out)})

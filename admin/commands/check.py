@@ -1,7 +1,7 @@
 """check: settings, policy, calendar, database and daemon."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -12,6 +12,8 @@ from admin.text import safe
 from effects.letters import Letters
 from engine.evidence_keeping import compare
 from engine.health import RESTORE, Health, Overdue, health
+from engine.inbox_files import open_files
+from engine.taking_in import problems
 from evidence.vault import VaultFailed
 from jobs.clock import PlausibleClock
 from language import counted, tr
@@ -21,6 +23,9 @@ from workflow.policy.policy import calendar_of
 Finding = tuple[str, str, str]
 """Stable id, "error", "warning" or "info", and the sentence."""
 
+COUNTED = 10_000
+"""So many rejected files are counted."""
+WAITS_LONG = timedelta(minutes=10)
 LOOKED_THROUGH_BYTES = 500_000_000
 """A larger file takes more than some seconds to be looked through."""
 AHEAD_OF_NOW = timedelta(minutes=5)
@@ -48,6 +53,8 @@ CHECKS = {
     "A026": "The server is reached through a pooler in transaction mode.",
     "A027": "This machine's clock and what was recorded do not fit.",
     "A028": "Steps wait for a decision of yours.",
+    "A029": "Files of the inbox cannot be taken in, or wait for long.",
+    "A030": "Files of the inbox were rejected.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -103,7 +110,29 @@ def _findings(ctx: click.Context, deep: bool) -> Iterator[Finding]:
     yield from _work_findings(found)
     yield from _operation_findings(found)
     yield from _evidence_findings(app)
+    yield from _inbox_findings(app)
     yield _size_finding(app, found)
+
+
+def _inbox_findings(app: App) -> Iterator[Finding]:
+    try:
+        inbox = app.inbox()
+    except AftersalesError as error:
+        yield "A029", "error", str(error)
+        return
+    if rejected := open_files(app.database, COUNTED):
+        files = counted(len(rejected), "file was", "files were")
+        yield "A030", "warning", tr("{files} rejected, whole or in part: aftersales inbox --status rejected", files=files)
+    if inbox is None:
+        return
+    yield from (("A029", "error", problem) for problem in problems(inbox))
+    if not inbox.folder.is_dir():
+        return
+    late = datetime.now(UTC).timestamp() - WAITS_LONG.total_seconds()
+    if waits := sum(one.changed_at < late for one in inbox.waiting(datetime.now(UTC).timestamp())):
+        files = counted(waits, "file has", "files have")
+        told = tr("{files} been waiting in {folder} for more than ten minutes", files=files, folder=inbox.folder)
+        yield "A029", "warning", told
 
 
 def _policy_findings(app: App) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from admin.order_files import FILE, MAPPING, SHOWN_REJECTIONS, open_orders, prin
 from admin.output import print_json, print_wrapped
 from admin.progress import progress
 from admin.tables import print_rows
+from engine import summaries
 from engine.importing import Imported, import_orders
 from engine.known_orders import StoredOrders
 from inbound.rows_to_mend import check_target, write_rows
@@ -65,9 +66,9 @@ def import_command(
         why = [
             {"report": trigger, "reason": why, "count": count} for (trigger, why), count in done.tally.why_refused.most_common()
         ]
-        print_json({**_import_json(done), "why_refused": why, **rejections_json(done.rejected, done.left_out)})
+        print_json({**summaries.of_orders(done), "why_refused": why, **rejections_json(done.rejected, done.left_out)})
     else:
-        print_summary(_import_json(done))
+        print_summary(summaries.of_orders(done))
         print_rejections(done.rejected, done.left_out)
         if done.tally.why_refused:
             click.echo()
@@ -109,21 +110,3 @@ def _say_what_to_do(done: Imported, to_mend: Path | None) -> None:
         print_wrapped(tr("{rows} written to {path}: mend them there, and import that file", rows=rows, path=to_mend))
     else:
         print_wrapped(tr("--rejected FILE writes these orders' rows to a file of their own, to be mended"))
-
-
-def _import_json(done: Imported) -> dict[str, object]:
-    tally = done.tally
-    return {
-        "orders": tally.orders,
-        "new": tally.new,
-        "unchanged": done.unchanged,
-        "historical": tally.historical,
-        "rounded": done.rounded,
-        "rejected": len(done.rejected),
-        "reported": dict(tally.reported),
-        "refused": dict(tally.refused),
-        "waiting": tally.waiting,
-        "exceptions": tally.exceptions,
-        "duplicates": tally.duplicates,
-        "resumed_after": done.resumed_after,
-    }

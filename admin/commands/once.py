@@ -9,11 +9,10 @@ from admin.commands.run import CLOCK_IS_RIGHT
 from admin.log import log_to_stderr
 from admin.options import InstantOrDuration
 from admin.output import iso, print_wrapped
-from engine.firing import Fired
-from engine.sending import Sent
+from engine.taking_in import FileStatus
 from engine.trying import move
 from jobs.ownership import AlreadyRunning, owned
-from jobs.passes import Runtime, passes_until, plausible_clock, single_pass
+from jobs.passes import Passed, Runtime, passes_until, plausible_clock, single_pass
 from language import counted, tr
 from workflow.errors import AftersalesError, UsageError
 
@@ -34,10 +33,15 @@ def once_command(ctx: click.Context, clock_is_right: bool, until: datetime | Non
         raise AftersalesError(why)
     try:
         with owned(runtime.database, "once", now()) as owner:
-            fired, sent = _step_until(ctx, runtime, owner, until) if until else single_pass(runtime, owner, now)
+            passed = _step_until(ctx, runtime, owner, until) if until else single_pass(runtime, owner, now)
     except AlreadyRunning as error:
         print_wrapped(tr("Nothing was done: {value}.", value=error.args[0].removesuffix(tr(": stop it first"))))
         return
+    fired, sent = passed.fired, passed.sent
+    if passed.taken:
+        bad = sum(one.status is FileStatus.rejected for one in passed.taken)
+        rejected = tr(" ({bad} rejected, whole or in part: aftersales inbox)", bad=bad) if bad else ""
+        print_wrapped(tr("Took in {files}{rejected}.", files=counted(len(passed.taken), "file"), rejected=rejected))
     asked = tr(" ({asked} to be decided by you: aftersales decisions)", asked=fired.asked) if fired.asked else ""
     timers = tr("Fired {timers}{asked}", timers=counted(fired.count, "timer"), asked=asked)
     print_wrapped(
@@ -60,7 +64,7 @@ def _check_until(until: datetime) -> None:
         raise UsageError(tr("the test clock stands at {value}, and only goes forward", value=iso(now())))
 
 
-def _step_until(ctx: click.Context, runtime: Runtime, owner: str, until: datetime) -> tuple[Fired, Sent]:
+def _step_until(ctx: click.Context, runtime: Runtime, owner: str, until: datetime) -> Passed:
     """Move the test clock from one due instant to the next, and do at each what a daemon would."""
 
     def move_to(at: datetime) -> None:

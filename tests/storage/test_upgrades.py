@@ -46,6 +46,7 @@ def load(connection: Connection, dump: Path) -> None:
             "attention",
             "policies",
             *(["offers"] if dump.stem >= "0017" else []),
+            *(["files"] if dump.stem >= "0018" else []),
         ):
             key = "version" if table == "policies" else "id"
             run(f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), (SELECT max({key}) FROM {table}))")

@@ -1,7 +1,9 @@
 """The daemon inside this process, under a clock that is moved."""
 
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from freezegun import freeze_time
@@ -11,9 +13,11 @@ from effects.letters import Letters
 from engine import owning
 from engine.composing import Messenger
 from engine.firing import Fired
+from engine.inbox import Inbox
 from engine.owning import AlreadyRunning, owned
 from engine.processes import this_process
 from engine.sending import Sender, Sent
+from engine.taking_in import TakingIn
 from jobs import daemon as jobs_daemon
 from jobs import passes, summary
 from jobs.daemon import Daemon, Limits
@@ -83,6 +87,57 @@ def test_a_ticker_that_fails_for_ever_ends_the_daemon_with_an_error(runtime, log
     with at_work(runtime, Limits(dead_after_seconds=1.5)) as (_, codes):
         log.wait_for("the ticker is dead")
     assert codes == [1]
+
+
+def with_inbox(runtime, tmp_path, monkeypatch):
+    """Return what the jobs work on, with an inbox whose files have come to rest."""
+    (tmp_path / "inbox").mkdir()
+    monkeypatch.setattr(passes, "file_time", lambda: 4_000_000_000.0)
+    inbox = Inbox(tmp_path / "inbox", (), timedelta(0), ZoneInfo("UTC"))
+    return replace(runtime, taking_in=TakingIn(inbox, runtime.database))
+
+
+SHIPPED = "id,placed_at,currency,ship_at\n1,2025-03-03T09:00:00Z,CNY,2025-03-04T09:00:00Z\n"
+
+
+def test_what_a_file_tells_that_waits_at_the_start_keeps_a_clock_from_firing(runtime, log, tmp_path, monkeypatch):
+    take(runtime.database, arrival("1"), rules=RULES)
+    runtime = with_inbox(runtime, tmp_path, monkeypatch)
+    (tmp_path / "inbox/orders.csv").write_text(SHIPPED)
+    with freeze_time(day(3)), at_work(runtime) as (_, codes):
+        log.wait_for("orders.csv: orders 1, new 0, rejected 0, reported ship 1 (done/orders.csv)")
+    assert codes == [0]
+    assert state(runtime) is State.shipped
+
+
+def test_a_file_is_taken_in_while_the_daemon_runs(runtime, log, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs_daemon, "LOOK_INTO_INBOX_EVERY", timedelta(milliseconds=20))
+    runtime = with_inbox(runtime, tmp_path, monkeypatch)
+    with at_work(runtime) as (_, codes):
+        log.wait_for("runs on")
+        (tmp_path / "inbox/strange.txt").write_text("hello\n")
+        log.wait_for("strange.txt has no column 'id'")
+        log.wait_for("(rejected/strange.txt)")
+    assert codes == [0]
+
+
+def test_an_inbox_that_is_missing_keeps_no_clock_from_firing(runtime, log, tmp_path, monkeypatch):
+    take(runtime.database, arrival("1"), rules=RULES)
+    runtime = with_inbox(runtime, tmp_path, monkeypatch)
+    (tmp_path / "inbox").rmdir()
+    with freeze_time(day(2)), at_work(runtime) as (_, codes):
+        log.wait_for("inbox is missing: make the folder")
+        log.wait_for("fired 1 timer")
+    assert codes == [0]
+
+
+def test_a_pass_takes_files_in_before_it_fires(runtime, tmp_path, monkeypatch):
+    take(runtime.database, arrival("1"), rules=RULES)
+    runtime = with_inbox(runtime, tmp_path, monkeypatch)
+    (tmp_path / "inbox/orders.csv").write_text(SHIPPED)
+    done = passed(runtime, day(3))
+    assert [one.place for one in done.taken] == ["done/orders.csv"]
+    assert (done.fired.count, state(runtime)) == (0, State.shipped)
 
 
 def test_a_stop_does_not_wait_for_a_mail_server_that_hangs(tmp_path, runtime, log):
@@ -215,12 +270,12 @@ def test_a_pass_after_a_year_of_downtime_fires_in_due_order_and_sends_each_suppl
     runtime = Runtime(database, RULES, Messenger({"file": Hanging()}, Letters()))
     runtime.messenger.channels["file"].let_go.set()
     take(database, *(arrival(str(n), supplier=f"S{n % 3}") for n in range(700)), rules=RULES)
-    fired, sent = passed(runtime, day(365))
-    assert (fired.count, sent.sent) == (700, 3)
-    again, nothing = passed(runtime, day(365))
-    assert (again.count, again.failures, nothing) == (0, [], type(sent)())
-    fired, sent = passed(runtime, day(367))
-    assert (fired.count, sent.sent) == (700, 1_400)  # each order leaves for the next supplier, then its recovery
+    first = passed(runtime, day(365))
+    assert (first.fired.count, first.sent.sent) == (700, 3)
+    again = passed(runtime, day(365))
+    assert (again.fired.count, again.fired.failures, again.sent) == (0, [], Sent())
+    later = passed(runtime, day(367))
+    assert (later.fired.count, later.sent.sent) == (700, 1_400)  # each order leaves for the next supplier, then its recovery
     assert day(365) > START
 
 

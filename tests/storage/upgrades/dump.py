@@ -22,6 +22,7 @@ def statements(connection: sqlite3.Connection) -> Iterator[str]:
         "policies": "1",
         "catalogues": "1",
         "offers": "1",
+        "files": "1",
         "orders": f"id IN ({kept})",
         "effects": f"id IN ({effects})",
         "messages": f"id NOT IN ({others})",

@@ -1,0 +1,379 @@
+"""Files of the inbox taken in: each once, whole, with a report of what became of it beside it (rule 7.13).
+
+Whatever ends the process, the next one goes on: the file lies in `working` until it is noted what became of it, imports repeat
+nothing, and a report is written whole before that is noted.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine import owning, summaries
+from engine.catalogue import import_offers
+from engine.importing import import_orders
+from engine.inbox import DONE, REJECTED, REPORT, TO_MEND, Inbox, InboxRule, InboxUnusable, Signature, original, signature_of
+from engine.known_orders import StoredOrders
+from inbound import rows_to_mend
+from inbound.files import columns_of
+from inbound.mapping import Mapping as FileMapping
+from inbound.mapping import own_mapping
+from inbound.mapping_document import load_mapping
+from inbound.offers import Usual, own_offer_mapping, read_offers
+from inbound.orders import OrderFile
+from inbound.rejections import Rejection
+from language import tr
+from storage import files, heartbeats, offers
+from storage.database import Database, DatabaseFailed
+from storage.files import Content
+from storage.files import FileStatus as FileStatus
+from workflow.errors import AftersalesError, UsageError, describe_error
+from workflow.policy.policy import Rules
+
+MOST_KEPT = 100
+"""So many rejected rows are kept in the database; the report beside the file has all."""
+TRIES = 5
+"""A file that the program cannot process is rejected after so many tries."""
+AGAIN_AFTER_SECONDS = 60.0
+BY = "inbox"
+"""Who changes the catalogue by a file of the inbox."""
+OWN_NAMES = InboxRule("*")
+"""How a file is read that no pattern fits: by the program's own column names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file that was taken in, with what became of it: its id, and where it lies, seen from the inbox."""
+
+    id: int
+    name: str
+    status: FileStatus
+    place: str
+    words: str
+
+
+@dataclass(slots=True)
+class Round:
+    """What one look into the inbox has brought: files that were taken in, and why others could not be."""
+
+    taken: list[Taken] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was found out of a file: `error` is why it could not be read at all, `rows` are those to mend by their lines."""
+
+    status: FileStatus
+    counts: Mapping[str, object] = field(default_factory=dict)
+    rejected: Sequence[Rejection] = ()
+    left_out: Sequence[Rejection] = ()
+    error: str | None = None
+    rows: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """Return in one line what became of it."""
+        return self.error or ", ".join(f"{name} {count}" for name, count in summaries.in_words(self.counts))
+
+
+class TakingIn:
+    """Takes files in, round after round; what it remembers from one to the next is lost without harm."""
+
+    def __init__(self, inbox: Inbox, database: Database) -> None:
+        """Take the inbox, and the database that its files are for."""
+        self.inbox, self._database = inbox, database
+        self._seen: dict[str, Signature] = {}
+        """What waited in the last round."""
+        self._failed: dict[str, tuple[int, float]] = {}
+        """How often files could not be processed, and when they are tried again."""
+
+    def round(
+        self,
+        owner: str,
+        clock: Callable[[], datetime],
+        now: float,
+        rules: Callable[[], Rules],
+        *,
+        looks_once: bool = False,
+        carry_on: Callable[[], bool] = lambda: True,
+    ) -> Round:
+        """Take in the files that have come to rest, those first that were changed first.
+
+        `now` is the time of the file system, in seconds since 1970. Unless it `looks_once`, a file must be as it was in the
+        round before too.
+
+        Raises:
+            InboxUnusable: the inbox is missing, or may not be written to.
+
+        """
+        self.inbox.refuse_unusable()
+        self._take_over(owner, clock())
+        found = Round()
+        for path in self._ready(owner, now, found, looks_once=looks_once):
+            if not carry_on():
+                break
+            self._try(path, owner, clock(), now, rules(), found)
+        self.inbox.leave(owner)
+        return found
+
+    def _take_over(self, owner: str, at: datetime) -> None:
+        """Take what owners had taken that have ended, and note what they have moved where it belongs."""
+        if self.inbox.has_others(owner):
+            with self._database.write() as connection:
+                owning.end_dead(self._database, connection, at)
+                alive = [row["daemon"] for row in heartbeats.alive(connection)]
+            self.inbox.take_over(owner, alive)
+        with self._database.read() as connection:
+            moving = files.to_be_moved(connection)
+        mine = {path.name for path in self.inbox.taken(owner)}
+        lie_there = [row["id"] for row in moving if row["name"] not in mine and (self.inbox.folder / row["place"]).exists()]
+        if lie_there:
+            with self._database.write() as connection:
+                files.moved(connection, lie_there)
+
+    def _ready(self, owner: str, now: float, found: Round, *, looks_once: bool) -> Iterator[Path]:
+        """Yield the files of this owner, and then those that it takes now."""
+        yield from (path for path in self.inbox.taken(owner) if self._is_its_turn(path.name, now))
+        waiting = self.inbox.waiting(now)
+        seen, self._seen = self._seen, {one.path.name: one.signature for one in waiting}
+        faulty = dict[InboxRule, str | None]()
+        for one in waiting:
+            name = one.path.name
+            if not one.at_rest or not (looks_once or seen.get(name) == one.signature):
+                continue
+            rule = self.inbox.rule_of(name)
+            if rule is not None and (why := faulty.setdefault(rule, _why_faulty(rule))):
+                found.failures.append(tr("{name} waits: {why}", name=name, why=why))
+            elif path := self.inbox.take(one, owner):
+                yield path
+
+    def _is_its_turn(self, name: str, now: float) -> bool:
+        return self._failed.get(name, (0, 0.0))[1] <= now
+
+    def _try(self, path: Path, owner: str, at: datetime, now: float, rules: Rules, found: Round) -> None:
+        """Take a file in; one that cannot be processed is tried again, and does not keep others from their turn."""
+        try:
+            tries, _ = self._failed.get(path.name, (0, 0.0))
+            taken = _Taking(self.inbox, self._database, path, owner, at, rules).take_in(gives_up=tries >= TRIES)
+        except (DatabaseFailed, owning.OwnershipLost):
+            raise
+        except FileNotFoundError:  # it was taken over by an owner that took this one for dead
+            return
+        except Exception as error:
+            tries += not isinstance(error, OSError | AftersalesError)
+            self._failed[path.name] = tries, now + AGAIN_AFTER_SECONDS
+            found.failures.append(
+                tr("{name} could not be taken in, and is tried again: {error}", name=path.name, error=describe_error(error))
+            )
+        else:
+            self._failed.pop(path.name, None)
+            if taken is None:
+                self._failed[path.name] = 0, now + self.inbox.at_rest.total_seconds()
+            else:
+                found.taken.append(taken)
+
+
+def _why_faulty(rule: InboxRule) -> str | None:
+    """Return why files of a pattern cannot be read at all."""
+    try:
+        if rule.mapping is not None:
+            load_mapping(rule.mapping)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+def problems(inbox: Inbox) -> Iterator[str]:
+    """Yield what keeps files of an inbox from being taken in."""
+    try:
+        inbox.refuse_unusable()
+    except InboxUnusable as error:
+        yield str(error)
+    for rule in inbox.rules:
+        if why := _why_faulty(rule):
+            yield tr("files that fit {pattern} wait: {why}", pattern=rule.pattern, why=why)
+
+
+class _Taking:
+    """One file that is taken in."""
+
+    def __init__(self, inbox: Inbox, database: Database, path: Path, owner: str, at: datetime, rules: Rules) -> None:
+        self._inbox, self._database, self._path, self._owner = inbox, database, path, owner
+        self._at, self._rules = at, rules
+        self._rule = inbox.rule_of(path.name) or OWN_NAMES
+        self._signature = signature_of(path)
+        mapping = self._rule.mapping
+        self._mapping_text = mapping.read_text("utf-8-sig") if mapping else ""
+        self._content = _content(path, self._rule, self._mapping_text)
+
+    def take_in(self, *, gives_up: bool) -> Taken | None:
+        """Take the file in; return None if it changes meanwhile, or another takes the same content in."""
+        if ended := self._ended():
+            return self._move(ended["id"], FileStatus(ended["status"]), ended["place"], "")
+        file_id = self._begin()
+        if file_id is None:
+            return None
+        told = _Told(FileStatus.rejected, error=tr("the program could not process it")) if gives_up else self._read(file_id)
+        if signature_of(self._path) != self._signature:
+            with self._database.write() as connection:
+                files.let_go(connection, file_id)
+            return None
+        return self._end(file_id, told)
+
+    def _ended(self) -> Any:
+        """Return what became of this very file, if only its move is missing."""
+        with self._database.read() as connection:
+            moving = files.to_be_moved(connection)
+        mine = (row for row in moving if (row["name"], row["digest"]) == (self._path.name, self._content.digest))
+        return next(mine, None)
+
+    def _begin(self) -> int | None:
+        with self._database.write() as connection:
+            if file_id := files.take(connection, self._content, self._owner, self._at):
+                return file_id
+            other = files.taking(connection, self._content.digest)
+            if other is None:
+                return None
+            if other["owner"] == self._owner:
+                return int(other["id"]) if other["name"] == self._path.name else None
+            owning.end_dead(self._database, connection, self._at)
+            if other["owner"] in [row["daemon"] for row in heartbeats.alive(connection)]:
+                return None
+            is_mine = files.take_over(connection, other["id"], other["owner"], self._path.name, self._owner)
+            return int(other["id"]) if is_mine else None
+
+    def _read(self, file_id: int) -> _Told:
+        try:
+            mapping = self._mapping()
+            if before := self._before(mapping):
+                return _Told(FileStatus.repeated, error=before)
+            return self._read_offers(mapping) if mapping.offer else self._read_orders(mapping)
+        except UsageError as error:
+            hint = tr("`aftersales mapping new` proposes a mapping for it, `[[inbox.files]]` says which files are read by it")
+            told = f"{error} ({hint})" if self._rule.mapping is None else str(error)
+            return _Told(FileStatus.rejected, error=told.replace(str(self._path), self._path.name))
+
+    def _mapping(self) -> FileMapping:
+        """Return the mapping of the pattern, or the one that the file's own column names give."""
+        if self._rule.mapping is not None:
+            return load_mapping(self._rule.mapping)
+        columns = columns_of(self._path)
+        is_of_offers = "id" not in columns and "sku" in columns and (self._rule.supplier or "supplier" in columns)
+        return own_offer_mapping(columns) if is_of_offers else own_mapping(columns)
+
+    def _before(self, mapping: FileMapping) -> str | None:
+        """Say when the same content was taken in before; offers that were replaced since are taken in again."""
+        with self._database.read() as connection:
+            before = files.taken_before(connection, self._content)
+            if before is None or (mapping.offer and offers.has_changed_since(connection, before["ended_at"])):
+                return None
+        at = self._local(before["ended_at"])
+        return tr("the same content was taken in at {at} as {name}: nothing was done", at=at, name=before["name"])
+
+    def _local(self, at: datetime) -> str:
+        return f"{at.astimezone(self._inbox.zone):%Y-%m-%d %H:%M:%S %Z}"
+
+    def _read_orders(self, mapping: FileMapping) -> _Told:
+        stored = StoredOrders(self._database)
+        file = OrderFile(self._path, mapping, self._rules.policy.orders, stored, stored, self._mapping_text)
+        done = import_orders(self._database, file, self._at, self._rules)
+        status = FileStatus.rejected if done.rejected else FileStatus.done
+        return _Told(status, summaries.of_orders(done), done.rejected, done.left_out, rows=done.rows_to_mend)
+
+    def _read_offers(self, mapping: FileMapping) -> _Told:
+        rule = self._rule
+        usual = Usual(self._rules.policy.orders.currency, rule.supplier, rule.shop, self._inbox.zone)
+        found = read_offers(self._path, mapping, usual)
+        if not found.offers and not found.rejected:
+            raise UsageError(tr("{file} has no offer: nothing was changed", file=self._path.name))
+        keep = rule.keep or bool(found.rejected)
+        done = import_offers(self._database, found.offers, self._path.name, BY, self._at, keep=keep)
+        status = FileStatus.rejected if found.rejected else FileStatus.done
+        return _Told(status, summaries.of_offers(found, done), found.rejected, found.left_out)
+
+    def _end(self, file_id: int, told: _Told) -> Taken | None:
+        """Write the report, note what became of the file, and move it there: in this order, each step whole."""
+        where = REJECTED if told.status is FileStatus.rejected else DONE
+        place = self._inbox.free_place(where, self._path.name, file_id)
+        self._write_reports(self._inbox.folder / place, told)
+        kept = summaries.rejections_json(told.rejected[:MOST_KEPT], told.left_out[:MOST_KEPT])
+        summary = {"counts": told.counts, "error": told.error, **kept}
+        with self._database.write() as connection:
+            if not files.end(connection, file_id, self._owner, told.status, place, summary, self._at):
+                return None  # another owner has taken it over
+            if told.status is FileStatus.done:
+                self._resolve(connection)
+        return self._move(file_id, told.status, place, told.words)
+
+    def _resolve(self, connection: Any) -> None:
+        """Resolve what was rejected of this content, of the file that its rows come from, and of one that it replaces."""
+        name = self._path.name
+        earlier = files.open_of(connection, self._content.content, [*{name, original(name)}])
+        mended = [
+            row["id"]
+            for row in earlier
+            if row["content"] == self._content.content
+            or row["name"] != name
+            or not (self._inbox.folder / row["place"]).exists()
+        ]
+        files.resolve(connection, mended, self._at)
+
+    def _write_reports(self, target: Path, told: _Told) -> None:
+        mapping = self._content.mapping or tr("the program's own column names")
+        at = self._local(self._at)
+        about = tr("{name}, taken in at {at} by {mapping}", name=self._path.name, at=at, mapping=mapping)
+        _write_whole(target.with_name(target.name + REPORT), "\n".join([about, "", *_lines_of(told)]) + "\n")
+        if told.rows:
+            layout = self._mapping().layout
+            mended = target.with_name(target.name + TO_MEND + rows_to_mend.ending_of(self._path, layout))
+            try:
+                rows_to_mend.write_rows(self._path, layout, told.rows, mended)
+            except UsageError as error:
+                raise InboxUnusable(str(error)) from None
+
+    def _move(self, file_id: int, status: FileStatus, place: str, words: str) -> Taken:
+        os.replace(self._path, self._inbox.folder / place)
+        with self._database.write() as connection:
+            files.moved(connection, [file_id])
+        return Taken(file_id, self._path.name, status, place, words)
+
+
+def _content(path: Path, rule: InboxRule, mapping_text: str) -> Content:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    content = digest.hexdigest()
+    digest.update(repr((mapping_text, rule.supplier, rule.shop, rule.keep)).encode())
+    return Content(path.name, content, digest.hexdigest(), rule.mapping.name if rule.mapping else None)
+
+
+def _lines_of(told: _Told) -> Iterator[str]:
+    """Yield the lines of a report."""
+    if told.error:
+        yield told.error
+    yield from (f"{name}: {count}" for name, count in summaries.in_words(told.counts))
+    titles = (tr("Rejected rows"), tr("Cells that were left out, of orders that were taken"))
+    for title, some in zip(titles, (told.rejected, told.left_out), strict=True):
+        if some:
+            yield from ("", title, *map(_in_a_line, some))
+
+
+def _in_a_line(one: Rejection) -> str:
+    line = tr("line {line}", line=one.line) if one.line else None
+    order = tr("order {name}", name=one.order) if one.order else None
+    return f"{', '.join(filter(None, (line, one.column, order)))}: {one.reason}"
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)

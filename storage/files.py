@@ -1,0 +1,144 @@
+"""Files of the inbox that were taken, and what became of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, select, update
+
+from storage import dialect
+from storage.tables import FileRow, table_of
+
+
+class FileStatus(StrEnum):
+    """What has become of a file."""
+
+    taking = "taking"
+    """It is being taken in."""
+    done = "done"
+    """All of it was taken in."""
+    rejected = "rejected"
+    """It could not be read, or some of its rows were rejected."""
+    repeated = "repeated"
+    """The same content was taken in before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds: its name, the digests of its content and of that with how it is read, and the mapping's name."""
+
+    name: str
+    content: str
+    digest: str
+    mapping: str | None
+
+
+def take(connection: Connection, content: Content, owner: str, at: datetime) -> int | None:
+    """Note that an owner takes a file in; return its id, or None while somebody else takes the same content in."""
+    f = table_of(FileRow)
+    values = {**asdict(content), "owner": owner, "taken_at": at, "status": FileStatus.taking, "lies_there": False}
+    insertion = dialect.at(connection).insert_missing(f).values(**values)
+    made = connection.execute(insertion.returning(f.c.id)).scalar()
+    return None if made is None else int(made)
+
+
+def taking(connection: Connection, digest: str) -> RowMapping | None:
+    """Return the file of a content that is being taken in."""
+    f = table_of(FileRow)
+    is_it = (f.c.digest == digest) & (f.c.status == FileStatus.taking)
+    return connection.execute(select(f).where(is_it)).mappings().first()
+
+
+def take_over(connection: Connection, file_id: int, was: str, name: str, owner: str) -> bool:
+    """Go on with what an owner that has ended took in; return whether nobody else was sooner."""
+    f = table_of(FileRow)
+    is_it = (f.c.id == file_id) & (f.c.owner == was) & (f.c.status == FileStatus.taking)
+    return connection.execute(update(f).where(is_it).values(owner=owner, name=name)).rowcount == 1
+
+
+def let_go(connection: Connection, file_id: int) -> None:
+    """Forget that a file was taken: it has changed while it was read."""
+    f = table_of(FileRow)
+    connection.execute(delete(f).where(f.c.id == file_id, f.c.status == FileStatus.taking))
+
+
+def end(
+    connection: Connection,
+    file_id: int,
+    owner: str,
+    status: FileStatus,
+    place: str,
+    summary: Mapping[str, Any],
+    at: datetime,
+) -> bool:
+    """Note what has become of a file, and where it is to be moved; return whether it was still this owner's."""
+    f = table_of(FileRow)
+    is_it = (f.c.id == file_id) & (f.c.owner == owner) & (f.c.status == FileStatus.taking)
+    values = {"status": status, "place": place, "summary": json.dumps(summary, ensure_ascii=False), "ended_at": at}
+    return connection.execute(update(f).where(is_it).values(**values)).rowcount == 1
+
+
+def moved(connection: Connection, file_ids: Sequence[int]) -> None:
+    """Note that files lie where they were to be moved."""
+    f = table_of(FileRow)
+    connection.execute(update(f).where(f.c.id.in_(file_ids)).values(lies_there=True))
+
+
+def to_be_moved(connection: Connection) -> list[RowMapping]:
+    """Return the files that have ended and were not seen to lie where they belong."""
+    f = table_of(FileRow)
+    return [*connection.execute(select(f).where(f.c.status != FileStatus.taking, ~f.c.lies_there).order_by(f.c.id)).mappings()]
+
+
+def taken_before(connection: Connection, content: Content) -> RowMapping | None:
+    """Return the last file of the same content, read in the same way, that was taken in whole."""
+    f = table_of(FileRow)
+    is_it = (f.c.digest == content.digest) & (f.c.status == FileStatus.done)
+    return connection.execute(select(f).where(is_it).order_by(f.c.id.desc()).limit(1)).mappings().first()
+
+
+def open_of(connection: Connection, content: str, names: Sequence[str]) -> list[RowMapping]:
+    """Return the rejected files that nobody has mended or closed, of a content or of some names."""
+    f = table_of(FileRow)
+    is_it = (f.c.content == content) | f.c.name.in_(names)
+    return [*connection.execute(select(f).where(is_it, _is_open()).order_by(f.c.id)).mappings()]
+
+
+def resolve(connection: Connection, file_ids: Sequence[int], at: datetime) -> None:
+    """Note that what was rejected of files has been taken in since."""
+    f = table_of(FileRow)
+    connection.execute(update(f).where(f.c.id.in_(file_ids)).values(resolved_at=at))
+
+
+def close(connection: Connection, file_id: int, by: str, note: str, at: datetime) -> bool:
+    """Close a rejected file; return whether it was open."""
+    f = table_of(FileRow)
+    closed = update(f).where(f.c.id == file_id, _is_open()).values(resolved_at=at, resolved_by=by, note=note)
+    return connection.execute(closed).rowcount == 1
+
+
+def find(connection: Connection, file_id: int) -> RowMapping | None:
+    """Return a file by its id."""
+    f = table_of(FileRow)
+    return connection.execute(select(f).where(f.c.id == file_id)).mappings().first()
+
+
+def last(connection: Connection, limit: int, statuses: Sequence[str] = ()) -> list[RowMapping]:
+    """Return the files that were taken last, the newest first."""
+    f = table_of(FileRow)
+    query = select(f).order_by(f.c.id.desc()).limit(limit)
+    return [*connection.execute(query.where(f.c.status.in_(statuses)) if statuses else query).mappings()]
+
+
+def open_ones(connection: Connection, limit: int) -> list[RowMapping]:
+    """Return the rejected files that nobody has mended or closed, the oldest first."""
+    f = table_of(FileRow)
+    return [*connection.execute(select(f).where(_is_open()).order_by(f.c.id).limit(limit)).mappings()]
+
+
+def _is_open() -> ColumnElement[bool]:
+    f = table_of(FileRow)
+    return (f.c.status == FileStatus.rejected) & f.c.resolved_at.is_(None)

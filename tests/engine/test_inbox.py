@@ -1,0 +1,414 @@
+"""Files that lie in the inbox are taken in once, whole, and with a report (rule 7.13)."""
+
+import errno
+import os
+from contextlib import contextmanager
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from engine import importing, owning, taking_in
+from engine.catalogue import chooser_of, list_changes
+from engine.inbox import Inbox, InboxRule, InboxUnusable, is_written
+from engine.inbox_files import NoSuchFile, close_file, file_of, list_files, open_files
+from engine.taking_in import TakingIn, problems
+from engine.today import today
+from storage import queries
+from tests.factories import RULES, day
+
+UTC = ZoneInfo("UTC")
+HEADER = "id,placed_at,supplier,currency,paid,sku,quantity,ship_at\n"
+GOOD = f"{HEADER}1001,2025-03-03T09:00:00Z,Yiwu,CNY,25.90,LAMP,1,\n"
+PARTLY = f"{GOOD}1002,yesterday,Yiwu,CNY,25.90,LAMP,1,\n"
+PRICES = "supplier,sku,price,currency\nYiwu,LAMP,10.00,CNY\n"
+LATER = 4_000_000_000.0
+"""Long after every file was changed, in seconds since 1970."""
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "inbox"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def shop(database, folder):
+    """A database with an inbox, and a daemon that looks into it."""
+    return Shop(database, folder)
+
+
+class Shop:
+    def __init__(self, database, folder, *rules, owner=None):
+        self.database, self.folder, self.owner = database, folder, owner or owning.take(database, "once", day(1))
+        self.taking = TakingIn(Inbox(folder, rules, timedelta(seconds=10), UTC), database)
+
+    def put(self, name, text, age=0.0):
+        path = self.folder / name
+        path.write_text(text)
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
+        return path
+
+    def look(self, at=1.0, now=LATER, *, looks_once=True):
+        return self.taking.round(self.owner, lambda: day(at), now, lambda: RULES, looks_once=looks_once)
+
+    def there(self, where=""):
+        return sorted(str(one.relative_to(self.folder)) for one in (self.folder / where).rglob("*") if one.is_file())
+
+    def orders(self):
+        with self.database.read() as connection:
+            return [queries.stored_case(connection, number).case for number in ("1001",)]
+
+
+def statuses(shop):
+    return [(one.name, one.status) for one in reversed(list_files(shop.database, 100))]
+
+
+def test_a_file_is_taken_in_and_lies_in_done_with_its_report(shop):
+    shop.put("orders.csv", GOOD)
+    (taken,) = shop.look().taken
+    assert (taken.name, taken.status, taken.place) == ("orders.csv", "done", "done/orders.csv")
+    assert shop.there() == ["done/orders.csv", "done/orders.csv.report.txt"]
+    assert (shop.folder / "done/orders.csv").read_text() == GOOD
+    report = (shop.folder / "done/orders.csv.report.txt").read_text()
+    assert report.startswith("orders.csv, taken in at 2025-03-04 09:00:00 UTC by the program's own column names\n\norders: 1\n")
+    assert shop.orders()[0].attempt.supplier == "Yiwu"
+    assert shop.look() == taking_in.Round()
+
+
+def test_a_file_that_was_changed_a_moment_ago_has_not_come_to_rest(shop):
+    changed = shop.put("orders.csv", GOOD).stat().st_ctime
+    assert shop.look(now=changed + 9.9).taken == []
+    assert len(shop.look(now=changed + 10.1).taken) == 1
+
+
+def test_a_file_must_be_as_it_was_in_the_look_before(shop):
+    shop.put("orders.csv", GOOD[:-20], age=3_600)
+    assert shop.look(looks_once=False).taken == []
+    shop.put("orders.csv", GOOD, age=3_600)
+    assert shop.look(looks_once=False).taken == []
+    assert len(shop.look(looks_once=False).taken) == 1
+
+
+@pytest.mark.skipif(not hasattr(__import__("fcntl"), "F_SETLEASE"), reason="only Linux says who writes a file")
+def test_a_file_that_a_process_has_open_for_writing_waits(shop):
+    path = shop.put("orders.csv", GOOD)
+    with path.open("a") as writer:
+        assert is_written(path)
+        assert shop.look().taken == []
+        writer.write("1003,2025-03-03T09:00:00Z,Yiwu,CNY,25.90,LAMP,1,\n")
+    assert len(shop.look().taken) == 1
+
+
+def test_what_is_no_finished_file_stays_where_it_is(shop, tmp_path):
+    (tmp_path / "elsewhere.csv").write_text(GOOD)
+    (shop.folder / "link.csv").symlink_to(tmp_path / "elsewhere.csv")
+    (shop.folder / "folder.csv").mkdir()
+    os.mkfifo(shop.folder / "pipe.csv")
+    names = [".orders.csv", "~$orders.xlsx", "orders.csv.part", "orders.CSV.filepart", "orders.csv.crdownload", "orders.csv~"]
+    for name in names:
+        shop.put(name, GOOD)
+    assert shop.look() == taking_in.Round()
+    assert {*os.listdir(shop.folder)} == {*names, "link.csv", "folder.csv", "pipe.csv", "done", "rejected", "working"}
+
+
+def test_the_file_that_was_changed_first_is_taken_first(shop):
+    shop.put("b.csv", GOOD, age=100)
+    shop.put("a.csv", GOOD.replace("1001", "1002"), age=50)
+    shop.put("c.csv", GOOD.replace("1001", "1003"), age=150)
+    assert [one.name for one in shop.look().taken] == ["c.csv", "b.csv", "a.csv"]
+
+
+def test_the_same_content_is_never_taken_in_twice(shop):
+    shop.put("orders.csv", GOOD)
+    shop.look(at=1)
+    shop.put("copy.csv", GOOD)
+    (again,) = shop.look(at=2).taken
+    assert (again.status, again.place) == ("repeated", "done/copy.csv")
+    assert again.words == "the same content was taken in at 2025-03-04 09:00:00 UTC as orders.csv: nothing was done"
+
+
+def test_a_file_of_the_name_of_another_is_numbered(shop):
+    shop.put("orders.csv", GOOD)
+    shop.look()
+    shop.put("orders.csv", GOOD.replace("1001", "1002"))
+    assert [one.place for one in shop.look().taken] == ["done/orders~2.csv"]
+    assert "done/orders~2.csv.report.txt" in shop.there()
+
+
+def test_rejected_rows_lie_in_rejected_to_be_mended_and_are_settled_when_they_are(shop):
+    shop.put("orders.csv", PARTLY)
+    (taken,) = shop.look().taken
+    assert (taken.status, taken.place) == ("rejected", "rejected/orders.csv")
+    mend = shop.folder / "rejected/orders.csv.to-mend.csv"
+    assert "line 3, placed_at, order 1002: 'yesterday'" in (shop.folder / "rejected/orders.csv.report.txt").read_text()
+    assert [one.words for one in open_files(shop.database, 10)] == ["orders 1, new 1, rejected 1"]
+    mended = mend.read_text().replace("yesterday", "2025-03-03T09:00:00Z")
+    mend.unlink()
+    shop.put("orders.csv.to-mend.csv", mended)
+    assert [one.status for one in shop.look().taken] == ["done"]
+    assert open_files(shop.database, 10) == []
+    assert len(statuses(shop)) == 2
+
+
+def test_a_rejected_file_that_is_mended_and_put_back_is_settled(shop):
+    shop.put("orders.csv", PARTLY)
+    shop.look()
+    (shop.folder / "rejected/orders.csv").unlink()
+    shop.put("orders.csv", PARTLY.replace("yesterday", "2025-03-03"))
+    shop.look()
+    assert len(open_files(shop.database, 10)) == 2, "a date without a zone: rejected again"
+    (shop.folder / "rejected/orders.csv").unlink()
+    shop.put("orders.csv", PARTLY.replace("yesterday", "2025-03-03T09:00:00Z"))
+    shop.look()
+    assert open_files(shop.database, 10) == []
+
+
+def test_another_file_of_that_name_does_not_settle_what_was_rejected(shop):
+    shop.put("orders.csv", PARTLY)
+    shop.look()
+    shop.put("orders.csv", GOOD.replace("1001", "1003"))
+    shop.look()
+    assert [one.id for one in open_files(shop.database, 10)] == [1]
+
+
+def test_a_file_that_cannot_be_read_is_rejected_with_the_reason(shop):
+    shop.put("strange.txt", "hello\n")
+    (taken,) = shop.look().taken
+    assert (taken.status, taken.place) == ("rejected", "rejected/strange.txt")
+    assert taken.words.startswith("strange.txt has no column 'id'")
+    assert "`aftersales mapping new` proposes a mapping" in taken.words
+
+
+def test_a_person_closes_what_was_rejected(shop):
+    shop.put("strange.txt", "hello\n")
+    shop.look()
+    assert [(one.kind, one.order, one.command) for one in today(shop.database, day(1), RULES, UTC).items] == [
+        ("file", "strange.txt", "aftersales inbox show 1")
+    ]
+    close_file(shop.database, 1, "person:kim", "it was a note", day(2))
+    one = file_of(shop.database, 1)
+    assert (one.is_open, one.resolved_by, one.note) == (False, "person:kim", "it was a note")
+    assert today(shop.database, day(1), RULES, UTC).items == []
+    with pytest.raises(NoSuchFile, match=r"strange\.txt was closed before"):
+        close_file(shop.database, 1, "person:kim", "again", day(2))
+    with pytest.raises(NoSuchFile, match="no file of the inbox has the id 9"):
+        file_of(shop.database, 9)
+
+
+def test_the_first_pattern_that_fits_says_how_a_file_is_read(database, folder, tmp_path):
+    mapping = tmp_path / "shop.toml"
+    mapping.write_text('time_zone = "UTC"\n[order]\nid = "No"\nplaced_at = "Date"\ncurrency = { value = "CNY" }\n')
+    rules = (InboxRule("shop-*.csv", mapping), InboxRule("*.csv"))
+    shop = Shop(database, folder, *rules)
+    shop.put("Shop-1.CSV", "No,Date\n1001,2025-03-03\n")
+    (taken,) = shop.look().taken
+    assert taken.status == "done"
+    assert file_of(database, taken.id).mapping == "shop.toml"
+    inbox = shop.taking.inbox
+    assert inbox.rule_of("shop-1~17.csv") == inbox.rule_of("shop-1.csv.to-mend.csv") == rules[0]
+    assert inbox.rule_of("other.csv") == rules[1]
+    assert inbox.rule_of("other.txt") is None
+
+
+def test_a_price_list_changes_the_catalogue(database, folder):
+    shop = Shop(database, folder, InboxRule("yiwu-*.csv", supplier="Yiwu Home", keep=True))
+    shop.put("prices.csv", PRICES)
+    assert shop.look(at=1).taken[0].words == "offers 1, added 1, rejected 0"
+    shop.put("yiwu-1.csv", "sku,price,currency\nMUG,1.00,CNY\n")
+    assert shop.look(at=2).taken[0].status == "done"
+    assert chooser_of(database) is not None
+    assert [(one.file, one.by) for one in list_changes(database)] == [("yiwu-1.csv", "inbox"), ("prices.csv", "inbox")]
+
+
+def test_a_price_list_that_was_replaced_since_is_taken_in_again(shop):
+    other = PRICES.replace("10.00", "12.00")
+    for at, text in enumerate((PRICES, PRICES, other, PRICES), 1):
+        shop.put("prices.csv", text)
+        shop.look(at=at)
+    assert [status for _, status in statuses(shop)] == ["done", "repeated", "done", "done"]
+    assert len(list_changes(shop.database)) == 3
+
+
+def test_a_price_list_with_a_rejected_row_gives_no_rows_to_mend_alone(shop):
+    shop.put("prices.csv", PRICES + "Yiwu,MUG,cheap,CNY\n")
+    assert shop.look().taken[0].status == "rejected"
+    assert shop.there("rejected") == ["rejected/prices.csv", "rejected/prices.csv.report.txt"]
+
+
+def test_a_price_list_without_offers_changes_nothing(shop):
+    shop.put("prices.csv", "supplier,sku,price,currency\n")
+    assert "has no offer" in shop.look().taken[0].words
+
+
+def test_files_wait_while_their_mapping_cannot_be_read(database, folder, tmp_path):
+    mapping = tmp_path / "shop.toml"
+    mapping.write_text("[order")
+    shop = Shop(database, folder, InboxRule("*.csv", mapping))
+    shop.put("orders.csv", GOOD)
+    (why,) = shop.look().failures
+    assert why.startswith("orders.csv waits: ")
+    assert [one for one in problems(shop.taking.inbox) if "files that fit *.csv wait" in one]
+    assert shop.there() == ["orders.csv"]
+    mapping.write_text('[order]\nid = "id"\nplaced_at = "placed_at"\ncurrency = "currency"\n')
+    assert shop.look().taken[0].status == "done"
+    assert [*problems(shop.taking.inbox)] == []
+
+
+@contextmanager
+def instead(monkeypatch, place, name, does):
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, does)
+        yield
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(shop, monkeypatch):
+    shop.put("orders.csv", GOOD)
+    read = importing.import_orders
+
+    def change(*arguments, **options):
+        done = read(*arguments, **options)
+        with (shop.taking.inbox.working(shop.owner) / "orders.csv").open("a") as file:
+            file.write(GOOD.replace("1001", "1002").removeprefix(HEADER))
+        return done
+
+    with instead(monkeypatch, taking_in, "import_orders", change):
+        assert shop.look().taken == []
+    assert list_files(shop.database, 10) == []
+    assert shop.look(now=LATER + 5).taken == []
+    (taken,) = shop.look(now=LATER + 11).taken
+    assert taken.words == "orders 2, new 1, orders unchanged 1, rejected 0"
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_another_file(shop, monkeypatch):
+    shop.put("orders.csv", GOOD)
+    read = importing.import_orders
+
+    def replace(*arguments, **options):
+        shop.put("orders.csv", GOOD.replace("1001", "1002"))
+        return read(*arguments, **options)
+
+    with instead(monkeypatch, taking_in, "import_orders", replace):
+        assert [one.place for one in shop.look().taken] == ["done/orders.csv"]
+    assert [one.place for one in shop.look().taken] == ["done/orders~2.csv"]
+    assert (shop.folder / "done/orders.csv").read_text() == GOOD
+
+
+KILLS = {
+    "when it was taken": (TakingIn, "_try"),
+    "before it is read": (taking_in, "columns_of"),
+    "while it is read": (importing, "apply"),
+    "before its report is written": (taking_in, "_write_whole"),
+    "before its rows to mend are written": (taking_in.rows_to_mend, "write_rows"),
+    "before it is noted": (taking_in.files, "end"),
+    "before it is moved": (taking_in.os, "replace"),
+    "when it was moved": (taking_in.files, "moved"),
+}
+
+
+@pytest.mark.parametrize("when", KILLS)
+def test_whoever_is_killed_the_next_one_goes_on(shop, monkeypatch, when):
+    shop.put("orders.csv", PARTLY)
+    place, name = KILLS[when]
+
+    def kill(*arguments, **options):
+        if name == "replace" and "orders.csv.report" in str(arguments[0]):
+            return replace(*arguments)
+        raise Killed
+
+    replace = os.replace
+    with instead(monkeypatch, place, name, kill), pytest.raises(Killed):
+        shop.look()
+    owning.free(shop.database, shop.owner, day(1))
+    next_one = Shop(shop.database, shop.folder)
+    next_one.look(at=2)
+    next_one.look(at=2)
+    assert next_one.there() == [
+        "rejected/orders.csv",
+        "rejected/orders.csv.report.txt",
+        "rejected/orders.csv.to-mend.csv",
+    ]
+    (one,) = list_files(shop.database, 10)
+    assert (one.name, one.status, one.counts["orders"]) == ("orders.csv", "rejected", 1)
+    assert os.listdir(shop.folder / "working") == []
+    with shop.database.read() as connection:
+        assert taking_in.files.to_be_moved(connection) == []
+        assert len(queries.history(connection, queries.resolve_id(connection, "1001"))) == 1
+
+
+def test_what_a_living_daemon_has_taken_is_left_to_it(database, folder, monkeypatch):
+    first = Shop(database, folder)
+    first.put("orders.csv", GOOD)
+    with instead(monkeypatch, TakingIn, "_try", lambda *_: None):
+        first.look()
+    second = Shop(database, folder, owner=owning.new_name())
+    assert second.look().taken == []
+    assert [one.status for one in first.look().taken] == ["done"]
+
+
+def test_the_same_content_is_not_taken_in_by_two_at_once(database, folder, monkeypatch):
+    first = Shop(database, folder)
+    second = Shop(database, folder, owner=owning.new_name())
+    first.put("orders.csv", GOOD)
+    read, seen = importing.import_orders, []
+
+    def meanwhile(*arguments, **options):
+        if not seen:
+            seen.append(second.put("copy.csv", GOOD))
+            assert second.look().taken == []
+        return read(*arguments, **options)
+
+    with instead(monkeypatch, taking_in, "import_orders", meanwhile):
+        assert [one.status for one in first.look().taken] == ["done"]
+    assert [one.status for one in second.look(now=LATER + 11).taken] == ["repeated"]
+
+
+def test_a_full_disk_loses_nothing(shop, monkeypatch):
+    shop.put("orders.csv", GOOD)
+    shop.put("more.csv", GOOD.replace("1001", "1002"))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with instead(monkeypatch, taking_in, "_write_whole", full):
+        found = shop.look()
+    assert [one.partition(":")[0] for one in found.failures] == [
+        "orders.csv could not be taken in, and is tried again",
+        "more.csv could not be taken in, and is tried again",
+    ]
+    assert shop.look(now=LATER + 30) == taking_in.Round()
+    assert [one.status for one in shop.look(now=LATER + 61).taken] == ["done", "done"]
+
+
+def test_a_file_that_the_program_cannot_process_is_rejected_after_some_tries(shop, monkeypatch):
+    shop.put("orders.csv", GOOD)
+
+    def fail(*_, **__):
+        raise ZeroDivisionError
+
+    with instead(monkeypatch, taking_in, "import_orders", fail):
+        for n in range(5):
+            shop.put(f"other-{n}.csv", "hello\n")
+            found = shop.look(now=LATER + 61 * n)
+            assert len(found.failures) == 1
+            assert len(found.taken) == 1, "others have their turn"
+        (taken,) = shop.look(now=LATER + 600).taken
+    assert (taken.status, taken.words) == ("rejected", "the program could not process it")
+
+
+def test_an_inbox_that_is_missing_is_said_to_be(database, tmp_path):
+    shop = Shop(database, tmp_path / "nowhere")
+    with pytest.raises(InboxUnusable, match="nowhere is missing: make the folder"):
+        shop.look()
+    assert "nowhere is missing" in next(problems(shop.taking.inbox))
+
+
+def test_a_folder_that_cannot_be_made_is_named(shop):
+    (shop.folder / "done").write_text("a file")
+    with pytest.raises(InboxUnusable, match="cannot be used"):
+        shop.look()
