@@ -48,6 +48,7 @@ class OrderRow(SQLModel, table=True):
         Index("orders_by_number", "number"),
         Index("orders_by_state", "state"),
         partial_index("orders_by_chain", "shop", "chain", where="chain IS NOT NULL"),
+        partial_index("orders_unread", "id", where="unread IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -454,6 +455,7 @@ class FileRow(SQLModel, table=True):
     __tablename__ = "files"
     __table_args__ = (
         Index("files_by_digest", "digest"),
+        partial_index("files_moving", "id", where="NOT lies_there AND status <> 'taking'"),
         partial_index("files_open", "id", where="status = 'rejected' AND resolved_at IS NULL"),
         partial_index("files_taking", "digest", where="status = 'taking'", unique=True),
     )

@@ -9,6 +9,8 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
+MOVING = sa.text("NOT lies_there AND status <> 'taking'")
+UNREAD = sa.text("unread IS NOT NULL")
 OPEN = sa.text("status = 'rejected' AND resolved_at IS NULL")
 TAKING = sa.text("status = 'taking'")
 
@@ -33,8 +35,10 @@ def upgrade() -> None:
         sa.Column("note", sa.String(), nullable=True),
     )
     op.create_index("files_by_digest", "files", ["digest"])
+    op.create_index("files_moving", "files", ["id"], sqlite_where=MOVING, postgresql_where=MOVING)
     op.create_index("files_open", "files", ["id"], sqlite_where=OPEN, postgresql_where=OPEN)
     op.create_index("files_taking", "files", ["digest"], unique=True, sqlite_where=TAKING, postgresql_where=TAKING)
+    op.create_index("orders_unread", "orders", ["id"], sqlite_where=UNREAD, postgresql_where=UNREAD)
 
 
 def downgrade() -> None:
