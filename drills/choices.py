@@ -226,7 +226,7 @@ def _score(supplier: str, at: datetime, stored: Mapping[int, Case]) -> Score:
                     continue
                 shipped = one.shipped_at is not None and one.shipped_at < day
                 urged = one.urged_at is not None and one.urged_at < day
-                asked = [row for row in case.ledger if row.side == "recovery" and row.attempt == one.number]
+                asked = [row for row in case.ledger if row.attempt == one.number]  # here nobody cancels, and nothing is claimed
                 is_owed = any(row.requested_at < day for row in asked)
                 orders += shipped or urged or is_owed
                 on_time += shipped and not urged

@@ -28,6 +28,8 @@ TO_MEND = ".to-mend"
 """What the name of a file with rejected rows has behind that of the file that they come from."""
 UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".swp", "~")
 """How the names of files end that another program still writes."""
+LONGEST_NAME_BYTES = 200
+"""Names of files have 255 at most, and that of a report has something behind it."""
 _NUMBERED = re.compile(r"~\d+(?=(\.[^.]*)?$)", re.ASCII)
 
 
@@ -143,7 +145,7 @@ class Inbox:
         """Move a file to its taker; return where it is, or None if another was sooner, or it is not that file any more."""
         mine = self.working(owner)
         mine.mkdir(exist_ok=True)
-        target = mine / waiting.path.name
+        target = mine / clean(waiting.path.name)
         if target.exists():  # an older one of that name is not done with yet
             return None
         try:
@@ -193,6 +195,19 @@ class Inbox:
         """Remove an owner's folder if nothing is left in it."""
         with suppress(OSError):
             self.working(owner).rmdir()
+
+
+def clean(name: str) -> str:
+    r"""Return a name that can be stored, shown, and have something put behind it.
+
+    >>> clean("orders\n.csv"), len(clean("x" * 255 + ".csv"))
+    ('orders_.csv', 200)
+    """
+    told = "".join(one if one.isprintable() else "_" for one in name)
+    stem, suffix = os.path.splitext(told)
+    while len(os.fsencode(stem + suffix)) > LONGEST_NAME_BYTES:
+        stem, suffix = (stem[:-1], suffix) if stem else (suffix[:-1], "")
+    return stem + suffix
 
 
 def original(name: str) -> str:

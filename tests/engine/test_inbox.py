@@ -141,6 +141,22 @@ def test_a_file_of_the_name_of_another_is_numbered(shop):
     assert "done/orders~2.csv.report.txt" in shop.there()
 
 
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("-rf \n\x1b[31m‮.csv", "done/-rf __[31m_.csv"),
+        (os.fsdecode(b"orders-\xff.csv"), "done/orders-_.csv"),
+        ("订" * 83 + ".csv", "done/" + "订" * 65 + ".csv"),
+        ("no suffix", "done/no suffix"),
+    ],
+)
+def test_a_name_that_is_hostile_or_too_long_is_cleaned(shop, name, place):
+    shop.put(name, GOOD)
+    assert [one.place for one in shop.look().taken] == [place]
+    assert shop.there() == [place, f"{place}.report.txt"]
+    assert shop.look() == taking_in.Round()
+
+
 def test_rejected_rows_lie_in_rejected_to_be_mended_and_are_settled_when_they_are(shop):
     shop.put("orders.csv", PARTLY)
     (taken,) = shop.look().taken
