@@ -6,7 +6,9 @@ What only some commands need is imported where it is made: a list of orders is r
 import getpass
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,7 @@ from tzlocal import get_localzone
 
 from admin.tables import Cell
 from admin.text import relative_time
+from config.documents import DEFAULT_FILE
 from config.settings import Settings, load_settings
 from language import tr
 from storage.database import Database, DatabaseUnready
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from effects.channel import Channel
     from engine.composing import Messenger
     from engine.erasing import Places
-    from engine.inbox import Inbox
+    from engine.inbox import Inbox, InboxRule
     from evidence.vault import Vault
     from jobs.passes import Runtime
     from workflow.policy.policy import Rules
@@ -36,6 +39,7 @@ class App:
     def __init__(self, ctx: click.Context) -> None:
         given = ctx.find_root().obj or {}
         self.settings = settings_of(ctx)
+        self._config: Path | None = given.get("config")
         self.database = Database(given.get("database") or self.settings.database)
         given["opened"] = self.database
         ctx.call_on_close(self.database.close)
@@ -114,10 +118,33 @@ class App:
         if told.folder is None:
             return None
         rules = [
-            InboxRule(one.pattern, named(one.mapping) if one.mapping else None, one.supplier, one.shop, one.keep)
+            InboxRule(one.pattern, named(one.mapping) if one.mapping else None, one.supplier, one.shop, one.keep, one.observe)
             for one in told.files
         ]
+        self._refuse_to_take_in_its_own(told.folder, rules)
         return Inbox(told.folder, tuple(rules), timedelta(seconds=told.at_rest_seconds), self.zone())
+
+    def _refuse_to_take_in_its_own(self, folder: Path, rules: Sequence["InboxRule"]) -> None:
+        """Check that an inbox holds nothing of the program's own.
+
+        Raises:
+            UsageError: the settings, the database or something else would be taken in.
+
+        """
+        settings = self.settings
+        own = (
+            *(Path.cwd() / DEFAULT_FILE, self._config, self.database.file, settings.policy, settings.templates),
+            *(settings.outbox_file, None if "://" in settings.evidence else Path(settings.evidence)),
+            *(rule.mapping for rule in rules),
+        )
+        for one in own:
+            if one is not None and one.exists() and one.resolve().is_relative_to(folder.resolve()):
+                told = tr(
+                    "{path} lies in the inbox {folder}, and would be taken in: give [inbox] a folder of its own",
+                    path=one,
+                    folder=folder.resolve(),
+                )
+                raise UsageError(told)
 
     def messenger(self) -> "Messenger":
         """Return the channels and texts that messages leave by."""

@@ -60,6 +60,8 @@ class InboxFiles(BaseModel):
     """Who offers what stands in rows of a price list that name no supplier."""
     shop: str | None = None
     """For which shop rows of a price list count that name none."""
+    observe: bool = False
+    """Whether every effect of orders that such a file brings anew is held until `observe end`."""
     keep: bool = False
     """Whether a price list is a part of what its suppliers offer: offers that it does not name stay."""
 
@@ -70,6 +72,7 @@ class Inbox(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: Path | None = None
+    """A folder for this alone: whatever else lies there would be taken in too."""
     at_rest_seconds: float = Field(default=10, ge=0, le=86_400)
     """How long a file must not have changed before it is taken in."""
     files: tuple[InboxFiles, ...] = ()

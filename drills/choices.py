@@ -228,8 +228,9 @@ def _score(supplier: str, at: datetime, stored: Mapping[int, Case]) -> Score:
                 urged = one.urged_at is not None and one.urged_at < day
                 asked = [row for row in case.ledger if row.attempt == one.number]  # here nobody cancels, and nothing is claimed
                 is_owed = any(row.requested_at < day for row in asked)
+                due = (one.ship_by or one.placed_at) + timedelta(days=2)
                 orders += shipped or urged or is_owed
-                on_time += shipped and not urged
+                on_time += shipped and not urged and not is_owed and one.shipped_at is not None and one.shipped_at <= due
                 owed += is_owed
         _SCORES[supplier, day] = Score(orders, on_time, owed)
     return _SCORES[supplier, day]

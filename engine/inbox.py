@@ -41,7 +41,8 @@ class InboxUnusable(AftersalesError):
 class InboxRule:
     """How files are read whose names fit a pattern; without a `mapping`, by the program's own column names.
 
-    `supplier`, `shop` and `keep` are for files of offers, as `catalogue import` has them.
+    With `observe`, every effect of new orders is held. `supplier`, `shop` and `keep` are for files of offers, as `catalogue
+    import` has them.
     """
 
     pattern: str
@@ -49,6 +50,7 @@ class InboxRule:
     supplier: str | None = None
     shop: str | None = None
     keep: bool = False
+    observe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +187,12 @@ class Inbox:
         yield from (one for one in sorted((self.folder / WORKING).iterdir()) if one.name not in known and one.is_dir())
 
     def free_place(self, where: str, name: str, number: int) -> str:
-        """Return under which name a file can be put into `done` or `rejected`, seen from the inbox."""
-        if not (self.folder / where / name).exists():
+        """Return under which name a file can be put into `done` or `rejected` with its report, seen from the inbox."""
+        beside = (name, name + REPORT, *(name + TO_MEND + ending for ending in (".csv", ".json", ".jsonl", ".ndjson")))
+        if not any((self.folder / where / one).exists() for one in beside):
             return f"{where}/{name}"
-        stem, dot, suffix = name.rpartition(".")
-        return f"{where}/{stem}~{number}.{suffix}" if dot and stem else f"{where}/{name}~{number}"
+        stem, suffix = os.path.splitext(name)
+        return f"{where}/{stem}~{number}{suffix}"
 
     def leave(self, owner: str) -> None:
         """Remove an owner's folder if nothing is left in it."""

@@ -41,6 +41,10 @@ class TakenFile:
     counts: Mapping[str, Any]
     rejections: Sequence[Mapping[str, Any]]
     left_out: Sequence[Mapping[str, Any]]
+    notes: Sequence[str]
+    """What a person should look at twice."""
+    changes: Sequence[str]
+    """What it has changed of the catalogue: the first hundred."""
     resolved_at: datetime | None
     resolved_by: str | None
     note: str | None
@@ -53,7 +57,7 @@ class TakenFile:
     @property
     def is_open(self) -> bool:
         """Say whether it waits for a person."""
-        return self.status == FileStatus.rejected and self.resolved_at is None
+        return self.status == FileStatus.rejected
 
 
 def list_files(source: Source, limit: int, statuses: Sequence[str] = ()) -> list[TakenFile]:
@@ -91,11 +95,10 @@ def close_file(database: Database, file_id: int, by: str, note: str, at: datetim
 
     """
     with database.write() as connection:
-        closed = files.close(connection, file_id, by, note, at)
+        closed = files.settle(connection, [file_id], by, note, at)
     if not closed:
         one = file_of(database, file_id)
-        state = tr("was closed before") if one.resolved_at else tr("is {status}", status=one.status)
-        raise NoSuchFile(tr("{name} {state}: only a rejected file that is open is closed", name=one.name, state=state))
+        raise NoSuchFile(tr("{name} is {status}: only a rejected file is closed", name=one.name, status=one.status))
 
 
 def what_is_wrong(one: TakenFile) -> str:
@@ -116,6 +119,8 @@ def _read(row: RowMapping) -> TakenFile:
         told.get("counts") or {},
         told.get("rejections") or [],
         told.get("left_out") or [],
+        told.get("notes") or [],
+        told.get("changes") or [],
         row["resolved_at"],
         row["resolved_by"],
         row["note"],

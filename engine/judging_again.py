@@ -55,6 +55,8 @@ def _judged(
         order = queries.order_of(connection, name)
         (outcome, *_) = apply(connection, [Arrival(order, tuple(reports))], now, rules)
         verdicts = {one.report.id: one for one in outcome.received if one.verdict is not Verdict.duplicate}
+        still = ((one.report.id, one.error) for one in outcome.received if one.verdict is Verdict.duplicate)
+        attention.give_reasons(connection, {key: error.why for key, error in still if key is not None and error})
         rows = [row for row in queries.reports(connection, queries.resolve_id(connection, name)) if row["id"] in wanted]
     return [
         JudgedAgain(row["id"], name, row["trigger"], Verdict(row["verdict"]), None if row["id"] in verdicts else row["reason"])

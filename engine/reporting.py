@@ -186,12 +186,12 @@ class _Batch:
         )
 
     def _leave_out_what_stays(self, order: OpenOrder) -> None:
-        """Count reports that were judged again as repeats, if their verdicts are as before."""
+        """Count reports that were judged again as repeats, if their verdicts are as before; why they are may be new."""
         for at, received in enumerate(order.run.received):
             if (report := received.report).id is not None and order.stored is not None:
                 told = self._told[order.stored.order_id, report.source, report.key]
                 if any(one.report.id == report.id and one.verdict is received.verdict for one in told):
-                    order.run.received[at] = Received(report, Verdict.duplicate)
+                    order.run.received[at] = Received(report, Verdict.duplicate, received.error)
 
     def run_replacements(self) -> list[Outcome]:
         """Run the replacements that were placed in this batch, and that no arrival was about."""

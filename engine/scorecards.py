@@ -41,9 +41,9 @@ class MoneyBack:
 class Score:
     """What became of the orders that a supplier was given from `since` until before `until`.
 
-    `due` are those that it shipped, or should have; of these `on_time` were shipped and never urged. `left` are those that
-    were taken from it, because it shipped late, had no stock (`no_stock`), did not answer or cancelled. `claims` are orders
-    that a buyer has claimed of it.
+    `due` are those that it shipped, or should have; of these `on_time` were shipped before it had to be urged. `left` are those
+    that were taken from it, because it shipped late, had no stock (`no_stock`), did not answer or cancelled. `claims` are
+    orders that a buyer has claimed of it.
     """
 
     supplier: str

@@ -5,6 +5,7 @@ nothing, and a report is written whole before that is noted.
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from engine import owning, summaries
-from engine.catalogue import import_offers
+from engine.catalogue import doubts, import_offers
 from engine.importing import import_orders
 from engine.inbox import DONE, REJECTED, REPORT, TO_MEND, Inbox, InboxRule, InboxUnusable, Signature, original, signature_of
 from engine.known_orders import StoredOrders
@@ -73,6 +76,9 @@ class _Told:
     left_out: Sequence[Rejection] = ()
     error: str | None = None
     rows: Mapping[int, str] = field(default_factory=dict)
+    rows_read: int = 0
+    notes: Sequence[str] = ()
+    changes: Sequence[str] = ()
 
     @property
     def words(self) -> str:
@@ -253,9 +259,14 @@ class _Taking:
                 return _Told(FileStatus.repeated, error=before)
             return self._read_offers(mapping) if mapping.offer else self._read_orders(mapping)
         except UsageError as error:
-            hint = tr("`aftersales mapping new` proposes a mapping for it, `[[inbox.files]]` says which files are read by it")
-            told = f"{error} ({hint})" if self._rule.mapping is None else str(error)
-            return _Told(FileStatus.rejected, error=told.replace(str(self._path), self._path.name))
+            told = str(error).replace(str(self._path), self._path.name)
+            if self._rule is OWN_NAMES:
+                told = tr(
+                    "no pattern of [[inbox.files]] fits its name, and by the program's own column names it cannot be read:"
+                    " {why} (`aftersales mapping new` proposes a mapping)",
+                    why=told,
+                )
+            return _Told(FileStatus.rejected, error=told)
 
     def _mapping(self) -> FileMapping:
         """Return the mapping of the pattern, or the one that the file's own column names give."""
@@ -280,56 +291,83 @@ class _Taking:
     def _read_orders(self, mapping: FileMapping) -> _Told:
         stored = StoredOrders(self._database)
         file = OrderFile(self._path, mapping, self._rules.policy.orders, stored, stored, self._mapping_text)
-        done = import_orders(self._database, file, self._at, self._rules)
+        rows = list[int]()
+        done = import_orders(self._database, file, self._at, self._rules, observed=self._rule.observe, progress=rows.append)
         status = FileStatus.rejected if done.rejected else FileStatus.done
-        return _Told(status, summaries.of_orders(done), done.rejected, done.left_out, rows=done.rows_to_mend)
+        told = summaries.of_orders(done)
+        return _Told(status, told, done.rejected, done.left_out, rows=done.rows_to_mend, rows_read=sum(rows))
 
     def _read_offers(self, mapping: FileMapping) -> _Told:
         rule = self._rule
+        if "supplier" not in mapping.offer and rule.supplier is None:
+            raise UsageError(tr("nothing says who offers this: write supplier = … under the [[inbox.files]] of its pattern"))
         usual = Usual(self._rules.policy.orders.currency, rule.supplier, rule.shop, self._inbox.zone)
         found = read_offers(self._path, mapping, usual)
         if not found.offers and not found.rejected:
             raise UsageError(tr("{file} has no offer: nothing was changed", file=self._path.name))
         keep = rule.keep or bool(found.rejected)
+        doubtful = doubts(self._database, found.offers)
         done = import_offers(self._database, found.offers, self._path.name, BY, self._at, keep=keep)
         status = FileStatus.rejected if found.rejected else FileStatus.done
-        return _Told(status, summaries.of_offers(found, done), found.rejected, found.left_out)
+        return _Told(
+            status,
+            summaries.of_offers(found, done),
+            found.rejected,
+            found.left_out,
+            notes=[*summaries.notes_on_offers(found, done, doubtful, usual.currency, is_asked_for=rule.keep)],
+            changes=[*summaries.changes_of_offers(done)],
+        )
 
     def _end(self, file_id: int, told: _Told) -> Taken | None:
         """Write the report, note what became of the file, and move it there: in this order, each step whole."""
         where = REJECTED if told.status is FileStatus.rejected else DONE
-        place = self._inbox.free_place(where, self._path.name, file_id)
-        self._write_reports(self._inbox.folder / place, told)
+        place = self._place(file_id, where)
+        self._write_reports(file_id, self._inbox.folder / place, told)
         kept = summaries.rejections_json(told.rejected[:MOST_KEPT], told.left_out[:MOST_KEPT])
-        summary = {"counts": told.counts, "error": told.error, **kept}
+        seen = {"notes": told.notes, "changes": told.changes[:MOST_KEPT]}
+        summary = {"counts": told.counts, "error": told.error, "to_mend": len(told.rows), **kept, **seen}
         with self._database.write() as connection:
             if not files.end(connection, file_id, self._owner, told.status, place, summary, self._at):
                 return None  # another owner has taken it over
-            if told.status is FileStatus.done:
-                self._resolve(connection)
+            files.settle(connection, self._superseded(connection, file_id, told), f"file:{file_id}", None, self._at)
         return self._move(file_id, told.status, place, told.words)
 
-    def _resolve(self, connection: Any) -> None:
-        """Resolve what was rejected of this content, of the file that its rows come from, and of one that it replaces."""
-        name = self._path.name
-        earlier = files.open_of(connection, self._content.content, [*{name, original(name)}])
-        mended = [
-            row["id"]
-            for row in earlier
-            if row["content"] == self._content.content
-            or row["name"] != name
-            or not (self._inbox.folder / row["place"]).exists()
-        ]
-        files.resolve(connection, mended, self._at)
+    def _place(self, file_id: int, where: str) -> str:
+        """Return where the file is to lie; who was killed after its report was written there has planned it."""
+        with self._database.write() as connection:
+            row = files.find(connection, file_id)
+            planned = row["place"] if row is not None else None
+            if planned is None or not planned.startswith(f"{where}/"):
+                planned = self._inbox.free_place(where, self._path.name, file_id)
+                files.plan(connection, file_id, planned)
+        return str(planned)
 
-    def _write_reports(self, target: Path, told: _Told) -> None:
+    def _superseded(self, connection: Connection, file_id: int, told: _Told) -> list[int]:
+        """Return the rejected files for which this one stands: of the same content, mended by it, or replaced by it.
+
+        One is mended by a file of its rows to mend that has as many rows, whatever is rejected of that; and replaced by one of
+        its name once it does not lie in `rejected` any more.
+        """
+        name, whole = self._path.name, original(self._path.name)
+        found = []
+        for row in files.open_ones(connection):
+            to_mend = json.loads(row["summary"])["to_mend"]
+            is_mended = whole != name and original(Path(row["place"]).name) == whole and 0 < to_mend <= told.rows_read
+            is_replaced = row["name"] == name and not (self._inbox.folder / row["place"]).exists() and told.error is None
+            if row["id"] < file_id and (row["content"] == self._content.content or is_mended or is_replaced):
+                found.append(row["id"])
+        return found
+
+    def _write_reports(self, file_id: int, target: Path, told: _Told) -> None:
         mapping = self._content.mapping or tr("the program's own column names")
         at = self._local(self._at)
         about = tr("{name}, taken in at {at} by {mapping}", name=self._path.name, at=at, mapping=mapping)
         _write_whole(target.with_name(target.name + REPORT), "\n".join([about, "", *_lines_of(told)]) + "\n")
         if told.rows:
             layout = self._mapping().layout
-            mended = target.with_name(target.name + TO_MEND + rows_to_mend.ending_of(self._path, layout))
+            again = f"~{file_id}" if original(target.name) != target.name else ""
+            ending = rows_to_mend.ending_of(self._path, layout)
+            mended = target.with_name(original(target.name) + TO_MEND + again + ending)
             try:
                 rows_to_mend.write_rows(self._path, layout, told.rows, mended)
             except UsageError as error:
@@ -357,10 +395,15 @@ def _lines_of(told: _Told) -> Iterator[str]:
     if told.error:
         yield told.error
     yield from (f"{name}: {count}" for name, count in summaries.in_words(told.counts))
-    titles = (tr("Rejected rows"), tr("Cells that were left out, of orders that were taken"))
-    for title, some in zip(titles, (told.rejected, told.left_out), strict=True):
-        if some:
-            yield from ("", title, *map(_in_a_line, some))
+    lists = (
+        (tr("Look twice"), told.notes),
+        (tr("Rejected rows"), [*map(_in_a_line, told.rejected)]),
+        (tr("Cells that were left out"), [*map(_in_a_line, told.left_out)]),
+        (tr("Changes of the catalogue"), told.changes),
+    )
+    for title, lines in lists:
+        if lines:
+            yield from ("", title, *lines)
 
 
 def _in_a_line(one: Rejection) -> str:

@@ -192,7 +192,7 @@ def pieces_of_line(cell: Cell, decimal: str | None = None) -> int:
     value = text(cell)
     whole, _, decimals = value.partition(decimal or ".")
     if not _COUNT.fullmatch(whole) or decimals.strip("0"):
-        raise BadCell(tr("{value!r} is not a number of pieces", value=value[:40]))
+        raise BadCell(tr("{value!r} is not a number of pieces: it is taken as 1", value=value[:40]))
     return int(whole)
 
 
@@ -256,7 +256,7 @@ def _plain_sum(written: str, code: str, decimal: str) -> str:
     found = _SUM.fullmatch(written)
     if found is None:
         if re.match(r"\D*-|\(.*\)$", written):
-            raise BadCell(tr("{written!r} is below nothing, and no sum of an order is", written=written[:40]))
+            raise BadCell(tr("{written!r} is below nothing: write a sum from 0 on", written=written[:40]))
         raise BadCell(tr("{written!r} is not a sum", written=written[:40]))
     around = f"{found['before']} {found['after']}"
     others = {one for one in _CODE.findall(around.upper()) if one != code and _is_currency(one)}

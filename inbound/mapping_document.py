@@ -68,6 +68,7 @@ def parse_mapping(table: dict[str, Any]) -> Mapping:
     if "offer" in table:
         return _catalogue(table, empty, decimal)
     named = dict(_table(table, "order"))
+    _known("order", named, (*ORDER_FIELDS, "tracking_number"))
     tracking = _source("order.tracking_number", named.pop("tracking_number"), empty) if "tracking_number" in named else None
     order = _sources("order", named, ORDER_FIELDS, empty)
     _check_identity(order, tracking)

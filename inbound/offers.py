@@ -120,6 +120,10 @@ def own_offer_mapping(columns: Iterable[str]) -> Mapping:
     return Mapping({}, {}, (), offer={name: Source((name,)) for name in OFFER_FIELDS if name in have})
 
 
+OF_THE_PRODUCT = ("sku", "shop", "currency")
+"""What an unfilled row of `catalogue template` has: it says nothing of who delivers the product."""
+
+
 class _BadOffer(Exception):
     """A row is no offer; the message says why."""
 
@@ -135,12 +139,9 @@ class _Reader:
         self._mapping, self._usual = mapping, usual
         self.rounded = self.assumed = 0
         self.left_out: list[Rejection] = []
-        self._says_who = [
-            mapping.offer[name] for name in ("supplier", "supplier_sku", "address", "price") if name in mapping.offer
-        ]
-        self._needs_no_more = usual.supplier is not None and mapping.offer.keys().isdisjoint(
-            ("supplier_sku", "address", "price")
-        )
+        told = [source for name, source in mapping.offer.items() if name not in OF_THE_PRODUCT]
+        self._says_who = [source for source in told if source.columns or source.template is not None]
+        self._needs_no_more = not self._says_who
 
     def is_unfilled(self, row: Row) -> bool:
         """Say whether a row names no product of ours, or a product and nothing of who delivers it."""

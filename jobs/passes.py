@@ -208,12 +208,15 @@ class Passed:
     """What single passes have done: the files that were taken in, and what was fired and sent."""
 
     taken: list[Taken] = field(default_factory=list)
+    not_taken: list[str] = field(default_factory=list)
+    """Why files could not be taken in."""
     fired: Fired = field(default_factory=Fired)
     sent: Sent = field(default_factory=Sent)
 
     def add(self, other: "Passed") -> None:
         """Add what another pass has done."""
         self.taken += other.taken
+        self.not_taken = other.not_taken
         self.fired.add(other.fired)
         self.sent = self.sent.plus(other.sent)
 
@@ -234,8 +237,6 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> Passed:
         _LOG.warning(HELD)
         return Passed()
     taken = take_in_files(runtime, owner, clock, looks_once=True, carry_on=renewed)
-    for failure in taken.failures:
-        _LOG.warning("%s", failure)
     fired = fire_due_timers(runtime, clock(), renewed)
     sender, sent = Sender(runtime.database, owner, runtime.rules, runtime.messenger), Sent()
     while True:  # what has left may let others go
@@ -250,7 +251,7 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> Passed:
             break
     run_maintenance(runtime, clock())
     tidy_evidence(runtime, clock())
-    return Passed(taken.taken, fired, sent)
+    return Passed(taken.taken, taken.failures, fired, sent)
 
 
 def passes_until(runtime: Runtime, owner: str, after: datetime, until: datetime, move_to: Callable[[datetime], None]) -> Passed:

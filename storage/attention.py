@@ -1,7 +1,7 @@
 """What needs a person: flags raised and resolved, exceptions closed."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +91,12 @@ def open_exceptions(connection: Connection, report_ids: Collection[int] | None) 
         rows = connection.execute(query if some is None else query.where(r.c.id.in_(some))).mappings()
         found += [{**row, "fields": json.loads(row["fields"])} for row in rows]
     return found
+
+
+def give_reasons(connection: Connection, reasons: Mapping[int, str]) -> None:
+    """Keep why reports that were judged again are exceptions now."""
+    for report_id, why in reasons.items():
+        connection.execute(update(ReportRow).where(col(ReportRow.id) == report_id).values(reason=why))
 
 
 def exception(connection: Connection, report_id: int) -> RowMapping | None:

@@ -24,6 +24,8 @@ class FileStatus(StrEnum):
     """It could not be read, or some of its rows were rejected."""
     repeated = "repeated"
     """The same content was taken in before."""
+    settled = "settled"
+    """It was rejected, and what was rejected was taken in since, or a person has closed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,12 @@ def let_go(connection: Connection, file_id: int) -> None:
     connection.execute(delete(f).where(f.c.id == file_id, f.c.status == FileStatus.taking))
 
 
+def plan(connection: Connection, file_id: int, place: str) -> None:
+    """Note where a file will be moved: its report is written there first."""
+    f = table_of(FileRow)
+    connection.execute(update(f).where(f.c.id == file_id, f.c.status == FileStatus.taking).values(place=place))
+
+
 def end(
     connection: Connection,
     file_id: int,
@@ -101,24 +109,11 @@ def taken_before(connection: Connection, content: Content) -> RowMapping | None:
     return connection.execute(select(f).where(is_it).order_by(f.c.id.desc()).limit(1)).mappings().first()
 
 
-def open_of(connection: Connection, content: str, names: Sequence[str]) -> list[RowMapping]:
-    """Return the rejected files that nobody has mended or closed, of a content or of some names."""
+def settle(connection: Connection, file_ids: Sequence[int], by: str, note: str | None, at: datetime) -> int:
+    """Note who or what has settled rejected files; return how many were still open."""
+    values = {"status": FileStatus.settled, "resolved_at": at, "resolved_by": by, "note": note}
     f = table_of(FileRow)
-    is_it = (f.c.content == content) | f.c.name.in_(names)
-    return [*connection.execute(select(f).where(is_it, _is_open()).order_by(f.c.id)).mappings()]
-
-
-def resolve(connection: Connection, file_ids: Sequence[int], at: datetime) -> None:
-    """Note that what was rejected of files has been taken in since."""
-    f = table_of(FileRow)
-    connection.execute(update(f).where(f.c.id.in_(file_ids)).values(resolved_at=at))
-
-
-def close(connection: Connection, file_id: int, by: str, note: str, at: datetime) -> bool:
-    """Close a rejected file; return whether it was open."""
-    f = table_of(FileRow)
-    closed = update(f).where(f.c.id == file_id, _is_open()).values(resolved_at=at, resolved_by=by, note=note)
-    return connection.execute(closed).rowcount == 1
+    return connection.execute(update(f).where(f.c.id.in_(file_ids), _is_open()).values(**values)).rowcount
 
 
 def find(connection: Connection, file_id: int) -> RowMapping | None:
@@ -134,11 +129,11 @@ def last(connection: Connection, limit: int, statuses: Sequence[str] = ()) -> li
     return [*connection.execute(query.where(f.c.status.in_(statuses)) if statuses else query).mappings()]
 
 
-def open_ones(connection: Connection, limit: int) -> list[RowMapping]:
+def open_ones(connection: Connection, limit: int | None = None) -> list[RowMapping]:
     """Return the rejected files that nobody has mended or closed, the oldest first."""
     f = table_of(FileRow)
     return [*connection.execute(select(f).where(_is_open()).order_by(f.c.id).limit(limit)).mappings()]
 
 
 def _is_open() -> TextClause:
-    return text("files.status = 'rejected' AND files.resolved_at IS NULL")  # as its index has it
+    return text("files.status = 'rejected'")  # as its index has it

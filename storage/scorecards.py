@@ -4,12 +4,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    ScalarSelect,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from storage import dialect
 from storage.lists import Filter
 from storage.money import asked_by
-from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, OrderRow, table_of
+from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, OrderRow, TimerRow, table_of
 from workflow.catalogue import Record
 from workflow.names import folded
 from workflow.process import LEAVE_A_SUPPLIER
@@ -94,7 +107,8 @@ class _Told:
         self._left = left = _left(since, until, at)
         is_left, shipped, urged = left.c.order_id.is_not(None), a.c.shipped_at < at, a.c.urged_at < at
         self.due = _one_if(or_(shipped, urged, is_left))
-        self.on_time = _one_if(shipped & or_(a.c.urged_at.is_(None), ~urged))
+        in_time = a.c.shipped_at <= func.coalesce(_urged_by(), a.c.shipped_at)
+        self.on_time = _one_if(and_(shipped, or_(a.c.urged_at.is_(None), ~urged), ~is_left, in_time))
         self.shipped, self.urged, self.left = _one_if(shipped), _one_if(urged), _one_if(is_left)
         self.no_stock = func.coalesce(left.c.no_stock, 0)
         took = dialect.at(connection).seconds_between(a.c.placed_at, a.c.shipped_at)
@@ -118,6 +132,13 @@ def _left(since: datetime, until: datetime, at: datetime) -> Subquery:
     query = query.where(r.c.claim.is_(None), r.c.corrects.is_(None), r.c.status != LedgerStatus.undone)
     query = query.where(or_(r.c.side == LedgerSide.recovery, is_refund))
     return query.group_by(r.c.order_id, r.c.attempt).subquery("left_attempts")
+
+
+def _urged_by() -> ScalarSelect[Any]:
+    """Select when an attempt's supplier was to be urged last: an order that came in as shipped was never urged."""
+    a, t = table_of(AttemptRow), table_of(TimerRow)
+    query = select(func.max(t.c.due_at)).where(t.c.order_id == a.c.order_id, t.c.trigger == "urge")
+    return query.where(t.c.counts_from >= a.c.placed_at).correlate(a).scalar_subquery()
 
 
 def _of_attempts(query: Select[Any], since: datetime, until: datetime, wanted: Filter) -> Select[Any]:

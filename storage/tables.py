@@ -456,7 +456,7 @@ class FileRow(SQLModel, table=True):
     __table_args__ = (
         Index("files_by_digest", "digest"),
         partial_index("files_moving", "id", where="NOT lies_there AND status <> 'taking'"),
-        partial_index("files_open", "id", where="status = 'rejected' AND resolved_at IS NULL"),
+        partial_index("files_open", "id", where="status = 'rejected'"),
         partial_index("files_taking", "digest", where="status = 'taking'", unique=True),
     )
 

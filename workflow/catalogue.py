@@ -82,7 +82,7 @@ class Record:
 
     orders: int
     on_time: int
-    """How many it has shipped without being urged."""
+    """How many it has shipped before it had to be urged."""
     left: int
     """Of how many the money was asked back, because it shipped late, had no stock, did not answer or cancelled."""
 

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from admin.output import fields_of, harmless, print_json, print_wrapped
 from admin.tables import print_rows
 from admin.text import safe
 from engine import catalogue, summaries
-from inbound.offers import OfferFile, Usual, read_offers
+from inbound.offers import Usual, read_offers
 from inbound.proposing_offers import propose
 from language import counted, tr
 from workflow.case.money import show_amount
@@ -97,8 +97,8 @@ def import_command(
         print_summary(counts)
         _print_changes(app, done)
         print_rejections(found.rejected, found.left_out)
-        for note in _notes(found, done, doubts, usual.currency, is_asked_for=keep):
-            print_wrapped(tr("Note: {warning}", warning=note))
+        for note in summaries.notes_on_offers(found, done, doubts, usual.currency, is_asked_for=keep):
+            print_wrapped(tr("Note: {warning}", warning=safe(note)))
         if dry_run:
             print_wrapped(tr("Nothing was stored (--dry-run)."))
         elif done.version:
@@ -125,29 +125,6 @@ def _difference(app: App, was: Offer, is_now: Offer) -> tuple[str, str, str]:
     other = [name for name in OFFER_COLUMNS if before[name] != after[name]]
     first, then = (", ".join(str(told[name] or "-") for name in other) for told in (before, after))
     return ", ".join(map(tr, other)), first, then
-
-
-def _notes(
-    found: OfferFile, done: catalogue.Changed, doubts: catalogue.Doubts, currency: str, *, is_asked_for: bool
-) -> Iterator[str]:
-    """Yield what a person should look at twice."""
-    for name, near in doubts.suppliers:
-        yield tr("the supplier {name} is new here: is it {near}?", name=safe(name), near=safe(near))
-    if doubts.skus:
-        named = [f"{sku} ({tr('is it {near}?', near=near)})" if near else sku for sku, near in doubts.skus]
-        yield tr("no order has had these SKUs: {names}", names=_first(named))
-    if found.assumed:
-        prices = counted(found.assumed, "price")
-        yield tr(
-            "{prices} without a currency, taken as {currency} (orders.currency of the policy)", prices=prices, currency=currency
-        )
-    if found.repeated:
-        rows = counted(found.repeated, "row")
-        yield tr("{rows} of a product that its supplier has in an earlier row: the best of them counts", rows=rows)
-    if done.spared and not is_asked_for:
-        yield tr(
-            "{offers} that the file does not name stay: rows of it could not be read", offers=counted(done.spared, "offer")
-        )
 
 
 @catalogue_command.command("list")

@@ -15,7 +15,6 @@ from engine.inbox_files import STATUSES, TakenFile, close_file, file_of, list_fi
 from engine.summaries import in_words
 from engine.taking_in import problems
 from language import counted, tr
-from workflow.errors import UsageError
 
 
 @click.group("inbox", invoke_without_command=True)
@@ -48,7 +47,7 @@ def inbox_command(ctx: click.Context, statuses: tuple[str, ...], limit: int, as_
         _print_waiting(inbox, waiting)
     click.echo()
     rows = [
-        (one.id, app.when(one.taken_at), one.name, wrong(one.status) if one.is_open else _state(one), one.words)
+        (one.id, app.when(one.taken_at), one.name, wrong(one.status) if one.is_open else one.status, _brief(one))
         for one in taken
     ]
     print_rows("Files", ("id", "taken in", "file", "status", "what it brought"), rows, "No file was taken in yet.")
@@ -65,26 +64,22 @@ def show_command(ctx: click.Context, file_id: int, as_json: bool) -> None:
     if as_json:
         print_json(fields_of(one))
         return
-    click.secho(safe(f"{one.name}: {_state(one)}"), bold=True)
+    click.secho(safe(f"{one.name}: {one.status}"), bold=True)
     by = one.mapping or tr("the program's own column names")
     print_wrapped(tr("taken in {at} by {by}", at=app.when(one.taken_at), by=by))
     if one.error:
         print_wrapped(one.error)
     for label, value in in_words(one.counts):
         print_wrapped(f"{label}: {value}")
-    for title, some in ((tr("Rejected rows"), one.rejections), (tr("Left out"), one.left_out)):
-        if some:
-            click.echo()
-            columns = ("line", "column", "order", "reason")
-            print_rows(title, columns, [[row[name] for name in columns] for row in some], "")
+    _print_lists(one)
     folder = app.settings.inbox.folder
     if one.place and folder:
         click.echo()
         print_wrapped(tr("It lies in {place}, with its report.", place=folder / one.place))
     if one.is_open:
         print_wrapped(_what_to_do(one, folder))
-    elif one.note:
-        print_wrapped(tr("Closed by {by}: {note}", by=one.resolved_by, note=one.note))
+    elif one.resolved_by:
+        print_wrapped(tr("Settled by {by}{note}", by=one.resolved_by, note=f": {one.note}" if one.note else "."))
 
 
 @inbox_command.command("close")
@@ -97,8 +92,22 @@ def close_command(ctx: click.Context, file_id: int, note: str) -> None:
     print_wrapped(tr("Closed."))
 
 
-def _state(one: TakenFile) -> str:
-    return "settled" if one.resolved_at else one.status
+def _print_lists(one: TakenFile) -> None:
+    for title, lines in ((tr("Look twice"), one.notes), (tr("Changes of the catalogue"), one.changes)):
+        if lines:
+            click.secho(f"\n{title}", bold=True)
+        for line in lines:
+            print_wrapped(safe(line))
+    for title, some in ((tr("Rejected rows"), one.rejections), (tr("Left out"), one.left_out)):
+        if some:
+            click.echo()
+            columns = ("line", "column", "order", "reason")
+            print_rows(title, columns, [[row[name] for name in columns] for row in some], "")
+
+
+def _brief(one: TakenFile) -> str:
+    """Return in one line what became of a file, and that its report says more."""
+    return f"{one.words} ({tr('look twice')})" if one.notes else one.words
 
 
 def _what_to_do(one: TakenFile, folder: Path | None) -> str:
@@ -106,35 +115,38 @@ def _what_to_do(one: TakenFile, folder: Path | None) -> str:
     close = f"aftersales inbox close {one.id} NOTE"
     if one.counts.get("orders") is not None:
         return tr(
-            "Mend the rows in the .to-mend file beside it, and put that into {inbox}; or say that it is settled: {close}",
+            "Mend the rows in the .to-mend file beside it, and move that into {inbox}; or say that it is settled: {close}",
             inbox=inbox,
             close=close,
         )
-    return tr("Mend it, and put it into {inbox} again; or say that it is settled: {close}", inbox=inbox, close=close)
+    if one.counts.get("offers") is not None:
+        return tr(
+            "Mend the whole list, and move it into {inbox} (a list of these rows alone would end all other offers of its"
+            " suppliers); or say that it is settled: {close}",
+            inbox=inbox,
+            close=close,
+        )
+    return tr(
+        "Mend it, or the mapping of its pattern, and move it from there into {inbox}; or say that it is settled: {close}",
+        inbox=inbox,
+        close=close,
+    )
 
 
 def _waiting(inbox: Inbox) -> list[Waiting]:
-    try:
-        return inbox.waiting(datetime.now(UTC).timestamp())
-    except OSError as error:
-        raise UsageError(f"{inbox.folder}: {error.strerror}") from None
+    return inbox.waiting(datetime.now(UTC).timestamp()) if inbox.folder.is_dir() else []
 
 
 def _print_waiting(inbox: Inbox, waiting: list[Waiting]) -> None:
     for problem in problems(inbox):
         print_wrapped(tr("Attention: {problem}", problem=problem))
     if not waiting:
-        print_wrapped(tr("Nothing waits in {folder}.", folder=inbox.folder))
+        print_wrapped(tr("Nothing waits in {folder}.", folder=inbox.folder.resolve()))
         return
     files = counted(len(waiting), "file waits", "files wait")
-    print_wrapped(
-        tr(
-            "{files} in {folder}, {count} of them still being written.",
-            files=files,
-            folder=inbox.folder,
-            count=sum(not one.at_rest for one in waiting),
-        )
-    )
+    written = sum(not one.at_rest for one in waiting)
+    told = tr("; {count} of them has changed a moment ago, or is being written", count=written) if written else ""
+    print_wrapped(tr("{files} in {folder}{written}.", files=files, folder=inbox.folder.resolve(), written=told))
 
 
 def _changed_at(one: Waiting) -> datetime:

@@ -9,6 +9,7 @@ from admin.commands.run import CLOCK_IS_RIGHT
 from admin.log import log_to_stderr
 from admin.options import InstantOrDuration
 from admin.output import iso, print_wrapped
+from admin.text import safe
 from engine.taking_in import FileStatus
 from engine.trying import move
 from jobs.ownership import AlreadyRunning, owned
@@ -52,8 +53,11 @@ def once_command(ctx: click.Context, clock_is_right: bool, until: datetime | Non
             failed=sent.failed,
         )
     )
-    if fired.failures:
+    for why in passed.not_taken:
+        print_wrapped(tr("The inbox: {why}", why=safe(why)))
+    if fired.failures or passed.not_taken:
         ctx.exit(1)
+    ctx.exit(3 if any(one.status is FileStatus.rejected for one in passed.taken) else 0)
 
 
 def _check_until(until: datetime) -> None:

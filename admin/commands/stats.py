@@ -42,8 +42,9 @@ def stats_command(
 
     Of suppliers it tells what has become until now of the orders that they were given within the period; orders that were old
     when they were imported do not count. Due are those that were shipped, or should have been; on time those that were
-    shipped without being urged. Left are those that went to another supplier or were refunded because of this one: it shipped
-    late, had no stock, did not answer or cancelled. Suppliers with the most orders that were not on time come first.
+    shipped before their supplier had to be urged. Left are those that went to another supplier or were refunded because of this
+    one: it shipped late, had no stock, did not answer or cancelled. Suppliers with the most orders that were not on time come
+    first. Sums in --json are in minor units (cents).
     """
     app, at = App(ctx), now()
     bounds = _bounds(since, until or at, by, app.zone())
@@ -60,14 +61,19 @@ def stats_command(
     click.echo()
     print_rows("Lateness", ("clock", "fired", "late on average", "at most"), rows, "No timer has fired yet.")
     click.echo()
-    _print_scores(scores, by, app.zone(), tr("{since:%Y-%m-%d} to {until:%Y-%m-%d}", **_shown(bounds, app.zone())))
+    _print_scores(
+        scores,
+        by,
+        app.zone(),
+        tr("orders given from {since:%Y-%m-%d} until before {until:%Y-%m-%d}", **_shown(bounds, app.zone())),
+    )
 
 
 def _print_scores(scores: list[Score], by: str | None, zone: ZoneInfo, when: str) -> None:
     card = [
         (
             one.supplier,
-            _name_of(one.since, by, zone) if by else None,
+            _name_of(one, by, zone) if by else None,
             one.attempts,
             one.due,
             one.on_time,
@@ -99,10 +105,10 @@ def _print_scores(scores: list[Score], by: str | None, zone: ZoneInfo, when: str
     owed = [
         (
             one.supplier,
-            _name_of(one.since, by, zone) if by else None,
+            _name_of(one, by, zone) if by else None,
             money.orders,
             amount(money.amount, money.currency) if money.amount else Cell(f"? {money.currency}", right=True, whole=True),
-            amount(money.back, money.currency),
+            amount(money.back or None, money.currency),
             amount(money.declined or None, money.currency),
             amount(money.open or None, money.currency),
             money.unknown or None,
@@ -122,7 +128,7 @@ def _print_scores(scores: list[Score], by: str | None, zone: ZoneInfo, when: str
             "declined",
             "open",
             "unknown",
-            tr("came in"),
+            tr("sums paid"),
             tr("days to pay"),
         )
         click.echo()
@@ -165,11 +171,15 @@ def _begin(at: datetime, by: str, zone: ZoneInfo, ahead: int = 0) -> datetime:
     return datetime(number // 12, number % 12 + 1, 1, tzinfo=zone)
 
 
-def _name_of(since: datetime, by: str, zone: ZoneInfo) -> str:
-    local = since.astimezone(zone)
+def _name_of(score: Score, by: str, zone: ZoneInfo) -> str:
+    """Write the period of a scorecard, and whether it is a part of one."""
+    local = score.since.astimezone(zone)
     if by == "week":
-        return f"{local:%G-W%V}"
-    return f"{local:%Y}-Q{(local.month + 2) // 3}" if by == "quarter" else f"{local:%Y-%m}"
+        name = f"{local:%G-W%V}"
+    else:
+        name = f"{local:%Y}-Q{(local.month + 2) // 3}" if by == "quarter" else f"{local:%Y-%m}"
+    is_whole = (score.since, score.until) == (_begin(score.since, by, zone), _begin(score.since, by, zone, ahead=1))
+    return name if is_whole else tr("{name} (part)", name=name)
 
 
 def _shown(bounds: list[datetime], zone: ZoneInfo) -> dict[str, datetime]:

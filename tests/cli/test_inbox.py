@@ -33,12 +33,14 @@ def put(name, text):
 def test_a_pass_takes_in_what_waits_and_says_so(run, settings):
     put("orders.csv", GOOD)
     put("bad.csv", PARTLY.replace("1001", "1003"))
-    assert "2 files wait in inbox, 0 of them still being written." in run("inbox").out
+    assert f"2 files wait in {Path('inbox').resolve()}." in run("inbox").out
     assert "No file was taken in yet." in run("inbox").out
-    said = run("once").out
+    once = run("once")
+    said = once.out
+    assert once.code == 3
     assert "Took in 2 files (1 rejected, whole or in part: aftersales inbox)." in said
     listed = run("inbox").out
-    assert "Nothing waits in inbox." in listed
+    assert f"Nothing waits in {Path('inbox').resolve()}." in listed
     assert "orders 1, new 1, historical 1, rejected 0" in listed
     assert "bad.csv" not in run("inbox", "--status", "done").out
     assert len(run("inbox", "--json").json["files"]) == 2
@@ -58,17 +60,17 @@ def test_a_rejected_file_is_shown_with_what_to_do_and_closed(run, settings):
     assert "orders.csv: was not taken in whole: 1 row rejected" in run("today").out
     assert "A030" in run("check").out
     assert run("inbox", "close", "1", "entered by hand").out == "Closed.\n"
-    assert "Closed by person:" in run("inbox", "show", "1").out
+    assert "Settled by person:" in run("inbox", "show", "1").out
     assert "settled" in run("inbox").out
     assert "A030" not in run("check").out
-    assert "orders.csv was closed before" in run("inbox", "close", "1", "again").out
+    assert "orders.csv is settled" in run("inbox", "close", "1", "again").out
     assert "no file of the inbox has the id 7" in run("inbox", "show", "7").out
 
 
 def test_a_file_that_could_not_be_read_is_to_be_mended_itself(run, settings):
     put("strange.txt", "hello\n")
     run("once")
-    assert "Mend it, and put it into inbox again" in run("inbox", "show", "1").out
+    assert "Mend it, or the mapping of its pattern, and move it from there into inbox" in run("inbox", "show", "1").out
 
 
 def test_files_are_read_by_the_mapping_of_their_pattern(run, settings):
@@ -108,7 +110,36 @@ def test_what_keeps_files_from_being_taken_in_is_said(run, settings):
     assert "files that fit *.csv wait" in run("inbox").out
     assert "A029" in run("check").out
     assert run("inbox", "--json").json["problems"]
-    assert "Took in" not in run("once").out
+    assert "The inbox: files that fit *.csv wait" in run("today").out
+    assert run("today", "--json").json["inbox"]
+    said = run("once")
+    assert (said.code, "Took in" in said.out) == (1, False)
+    assert "The inbox: orders.csv waits" in said.out
+
+
+@pytest.mark.parametrize("folder", [".", ""])
+def test_an_inbox_that_holds_the_programs_own_files_is_refused(run, settings, folder):
+    Path("aftersales.toml").write_text(f'[inbox]\nfolder = "{folder}"\n')
+    for command in ("once", "inbox"):
+        assert re.search("lies in the inbox .*: give .inbox. a folder of its own", run(command).out)
+    assert "A029" in run("check").out
+    Path("mapping.toml").write_text("[order]\n")
+    os.rename("mapping.toml", "inbox/mapping.toml")
+    settings('[[inbox.files]]\npattern = "*.csv"\nmapping = "inbox/mapping.toml"\n')
+    assert "mapping.toml lies in the inbox" in run("once").out
+
+
+def test_what_a_price_list_has_changed_is_shown(run, settings):
+    put("orders.csv", GOOD)
+    put("prices.csv", "supplier,sku,price,currency\nYiwu,LAMP,10.00,CNY\nYivu,MUG,1.00,CNY\n")
+    run("once")
+    assert "(look twice)" in run("inbox").out
+    shown = run("inbox", "show", "2").out
+    assert "added: Yiwu LAMP 10.00 CNY" in shown
+    assert "the supplier Yivu is new here: is it Yiwu?" in shown
+    put("prices.csv", "supplier,sku,price,currency\nYiwu,LAMP,cheap,CNY\n")
+    run("once")
+    assert "Mend the whole list" in run("inbox", "show", "3").out
 
 
 def test_files_that_wait_for_long_are_said_to(run, settings, monkeypatch):
@@ -120,7 +151,7 @@ def test_files_that_wait_for_long_are_said_to(run, settings, monkeypatch):
 def test_an_inbox_that_is_missing_is_said_to_be(run, settings):
     os.rename("inbox", "elsewhere")
     assert "the inbox inbox is missing: make the folder" in run("check").out
-    assert "inbox" in run("inbox").out
+    assert "the inbox inbox is missing" in run("inbox").out
 
 
 def test_without_an_inbox_its_list_says_how_to_have_one(run):

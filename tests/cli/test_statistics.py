@@ -27,7 +27,7 @@ def test_the_numbers_are_printed(run):
     run("once")
     said = run("stats", "--since", "2025-03-01", "--until", "2025-04-01")
     assert "late on average" in said.out
-    assert "Suppliers, 2025-03-01 to 2025-04-01" in said.out
+    assert "Suppliers, orders given from 2025-03-01 until before 2025-04-01" in said.out
     assert re.search(r"Yiwu +3 +3 +1 +33% +2", said.out)
     told = run("stats", "--since", "2025-03-01", "--until", "2025-04-01", "--json").json
     assert told["lateness"]
@@ -42,7 +42,7 @@ def test_the_money_that_suppliers_owe_is_printed(run):
     run("import", "orders.csv", "--urge-historical")
     run("report", "1001", "report_no_stock", "--at", "2025-03-04")
     words = ("stats", "--since", "2025-03-01", "--until", "2025-04-01")
-    assert re.search(r"Yiwu +1 +25.90 CNY +0.00 CNY +25.90 CNY +0", run(*words).out)
+    assert re.search(r"Yiwu +1 +25.90 CNY +25.90 CNY +0", run(*words).out)
     assert run(*words, "--json").json["suppliers"][0]["money"][0]["open"] == 2_590
 
 

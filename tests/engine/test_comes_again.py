@@ -230,6 +230,16 @@ def test_a_supplier_is_written_to_by_the_number_that_it_knows(database):
     assert whole(database)
 
 
+def test_why_an_exception_still_is_one_is_told_as_of_now(database):
+    take(database, arrival("1", report("report_no_stock", 1), supplier="Yiwu", alternatives=(), paid=1_000), now=1)
+    came = report("settle_refund", 3, amount=1_500)
+    take(database, arrival("1", came, placing=False, supplier="Yiwu", alternatives=(), paid=1_000), now=2)
+    assert "ahead of now" in exceptions(database)[0]
+    (judged,) = judge_again(database, None, day(4), RULES)
+    assert judged.why.startswith("a refund cannot exceed what was paid")
+    assert exceptions(database) == [judged.why]
+
+
 def test_a_later_suppliers_ship_date_waits_while_the_order_is_being_stopped(database):
     take(database, arrival("1", report("report_no_stock", 1), report("cancel", 2), supplier="Yiwu"), now=2)
     take(database, arrival("1", supplier="alt-1", ship_by=day(9)), now=3)

@@ -10,6 +10,7 @@ import pytest
 
 from engine import importing, owning, taking_in
 from engine.catalogue import chooser_of, list_changes
+from engine.firing import fire_due
 from engine.inbox import Inbox, InboxRule, InboxUnusable, is_written
 from engine.inbox_files import NoSuchFile, close_file, file_of, list_files, open_files
 from engine.taking_in import TakingIn, problems
@@ -178,11 +179,62 @@ def test_a_rejected_file_that_is_mended_and_put_back_is_settled(shop):
     (shop.folder / "rejected/orders.csv").unlink()
     shop.put("orders.csv", PARTLY.replace("yesterday", "2025-03-03"))
     shop.look()
-    assert len(open_files(shop.database, 10)) == 2, "a date without a zone: rejected again"
-    (shop.folder / "rejected/orders.csv").unlink()
+    assert [one.id for one in open_files(shop.database, 10)] == [2], "a date without a zone: rejected again, in its place"
+    next((shop.folder / "rejected").glob("orders*.csv")).unlink()
     shop.put("orders.csv", PARTLY.replace("yesterday", "2025-03-03T09:00:00Z"))
     shop.look()
     assert open_files(shop.database, 10) == []
+
+
+def test_rows_are_mended_in_two_rounds(shop):
+    shop.put("orders.csv", PARTLY + "1003,never,Yiwu,CNY,25.90,LAMP,1,\n")
+    shop.look()
+    first = (shop.folder / "rejected/orders.csv.to-mend.csv").read_text()
+    shop.put("orders.csv.to-mend.csv", first.replace("yesterday", "2025-03-03T09:00:00Z"))
+    shop.look()
+    assert [one.id for one in open_files(shop.database, 10)] == [2]
+    second = (shop.folder / "rejected/orders.csv.to-mend~2.csv").read_text()
+    shop.put("orders.csv.to-mend~2.csv", second.replace("never", "2025-03-03T09:00:00Z"))
+    shop.look()
+    assert [status for _, status in statuses(shop)] == ["settled", "settled", "done"]
+    assert [one.resolved_by for one in list_files(shop.database, 10)] == [None, "file:3", "file:2"]
+
+
+def test_rows_that_are_left_out_of_what_was_to_be_mended_settle_nothing(shop):
+    shop.put("orders.csv", PARTLY + "1003,never,Yiwu,CNY,25.90,LAMP,1,\n")
+    shop.look()
+    shop.put("orders.csv.to-mend.csv", GOOD.replace("1001", "1002"))
+    assert [one.status for one in shop.look().taken] == ["done"]
+    assert [one.id for one in open_files(shop.database, 10)] == [1]
+
+
+def test_a_copy_of_what_was_rejected_stands_for_it(shop):
+    shop.put("orders.csv", PARTLY)
+    shop.look()
+    shop.put("copy.csv", PARTLY)
+    shop.look()
+    assert [one.name for one in open_files(shop.database, 10)] == ["copy.csv"]
+
+
+def test_what_a_person_left_in_rejected_is_not_overwritten(shop):
+    shop.put("orders.csv", PARTLY)
+    shop.look()
+    mend = shop.folder / "rejected/orders.csv.to-mend.csv"
+    before = mend.read_text()
+    (shop.folder / "rejected/orders.csv").unlink()
+    shop.put("orders.csv", PARTLY.replace("1002", "1003"))
+    assert [one.place for one in shop.look().taken] == ["rejected/orders~2.csv"]
+    assert mend.read_text() == before
+    assert "1003" in (shop.folder / "rejected/orders~2.csv.to-mend.csv").read_text()
+
+
+def test_new_orders_of_a_file_are_held_where_its_pattern_says_so(database, folder):
+    shop = Shop(database, folder, InboxRule("*.csv", observe=True))
+    shop.put("orders.csv", GOOD)
+    shop.look()
+    assert fire_due(database, day(2), RULES).count == 1
+    with database.read() as connection:
+        assert queries.counts(connection)["effects"] == {"held": 1}
 
 
 def test_another_file_of_that_name_does_not_settle_what_was_rejected(shop):
@@ -197,8 +249,8 @@ def test_a_file_that_cannot_be_read_is_rejected_with_the_reason(shop):
     shop.put("strange.txt", "hello\n")
     (taken,) = shop.look().taken
     assert (taken.status, taken.place) == ("rejected", "rejected/strange.txt")
-    assert taken.words.startswith("strange.txt has no column 'id'")
-    assert "`aftersales mapping new` proposes a mapping" in taken.words
+    assert taken.words.startswith("no pattern of [[inbox.files]] fits its name, and by the program's own column names")
+    assert "strange.txt has no column 'id'" in taken.words
 
 
 def test_a_person_closes_what_was_rejected(shop):
@@ -211,7 +263,7 @@ def test_a_person_closes_what_was_rejected(shop):
     one = file_of(shop.database, 1)
     assert (one.is_open, one.resolved_by, one.note) == (False, "person:kim", "it was a note")
     assert today(shop.database, day(1), RULES, UTC).items == []
-    with pytest.raises(NoSuchFile, match=r"strange\.txt was closed before"):
+    with pytest.raises(NoSuchFile, match=r"strange\.txt is settled"):
         close_file(shop.database, 1, "person:kim", "again", day(2))
     with pytest.raises(NoSuchFile, match="no file of the inbox has the id 9"):
         file_of(shop.database, 9)
@@ -240,6 +292,31 @@ def test_a_price_list_changes_the_catalogue(database, folder):
     assert shop.look(at=2).taken[0].status == "done"
     assert chooser_of(database) is not None
     assert [(one.file, one.by) for one in list_changes(database)] == [("yiwu-1.csv", "inbox"), ("prices.csv", "inbox")]
+
+
+def test_the_report_of_a_price_list_says_what_has_changed_and_what_to_look_at_twice(shop):
+    shop.put("orders.csv", GOOD)
+    shop.put("prices.csv", PRICES)
+    shop.look(at=1)
+    shop.put("prices.csv", PRICES.replace("10.00,CNY", "60.00,") + "Yivu,LAMP,9.00,CNY\nYiwu,LAMPP,9.00,CNY\n")
+    (taken,) = shop.look(at=2).taken
+    one = file_of(shop.database, taken.id)
+    assert [*one.notes] == [
+        "the supplier Yivu is new here: is it Yiwu?",
+        "no order has had these SKUs: LAMPP (is it LAMP?)",
+        "1 price without a currency, taken as CNY (orders.currency of the policy)",
+    ]
+    assert [*one.changes] == [
+        "changed: Yiwu LAMP: price 10.00 CNY → 60.00 CNY",
+        "added: Yivu LAMP 9.00 CNY",
+        "added: Yiwu LAMPP 9.00 CNY",
+    ]
+    report = (shop.folder / f"{taken.place}.report.txt").read_text()
+    assert "Look twice\nthe supplier Yivu" in report
+    shop.put("prices.csv", PRICES)
+    shop.look(at=3)
+    assert "ended: Yivu LAMP 9.00 CNY" not in file_of(shop.database, 4).changes, "other suppliers stay"
+    assert "ended: Yiwu LAMPP 9.00 CNY" in file_of(shop.database, 4).changes
 
 
 def test_a_price_list_that_was_replaced_since_is_taken_in_again(shop):

@@ -41,6 +41,21 @@ def test_what_was_shipped_without_an_urge_was_on_time(database):
     assert scores(database, at=1.5)["Yiwu"].due == 1, "what became later is not known then"
 
 
+def test_what_came_in_as_shipped_was_on_time_if_it_left_before_its_supplier_had_to_be_urged(database):
+    late, punctual = arrival("1", report("ship", 2.1), **ALONE), arrival("2", report("ship", 2), **ALONE)
+    promised = arrival("3", report("promise", 1, ship_by=day(5).isoformat()), report("ship", 6.9), **ALONE)
+    take(database, late, punctual, promised, now=9)
+    yiwu = scores(database)["Yiwu"]
+    assert (yiwu.urged, yiwu.shipped, yiwu.on_time) == (0, 3, 2)
+
+
+def test_what_a_supplier_that_had_no_stock_sends_after_all_was_not_on_time(database):
+    take(database, arrival("1", report("report_no_stock", 1), supplier="Yiwu"), now=1)
+    take(database, arrival("1", report("ship", 1.5, attempt=1), placing=False, supplier="Yiwu"), now=2)
+    yiwu = scores(database)["Yiwu"]
+    assert (yiwu.due, yiwu.shipped, yiwu.on_time, yiwu.left) == (1, 1, 0, 1)
+
+
 def test_what_is_not_due_yet_says_nothing(database):
     take(database, arrival("1", **ALONE), now=1)
     yiwu = scores(database, at=1)["Yiwu"]

@@ -11,7 +11,7 @@ depends_on = None
 
 MOVING = sa.text("NOT lies_there AND status <> 'taking'")
 UNREAD = sa.text("unread IS NOT NULL")
-OPEN = sa.text("status = 'rejected' AND resolved_at IS NULL")
+OPEN = sa.text("status = 'rejected'")
 TAKING = sa.text("status = 'taking'")
 
 
