@@ -61,12 +61,11 @@ def stats_command(
     click.echo()
     print_rows("Lateness", ("clock", "fired", "late on average", "at most"), rows, "No timer has fired yet.")
     click.echo()
-    _print_scores(
-        scores,
-        by,
-        app.zone(),
-        tr("orders given from {since:%Y-%m-%d} until before {until:%Y-%m-%d}", **_shown(bounds, app.zone())),
-    )
+    shown = _shown(bounds, app.zone())
+    given = tr("orders given since {since:%Y-%m-%d}", **shown)
+    if until:
+        given = tr("orders given from {since:%Y-%m-%d} until before {until:%Y-%m-%d}", **shown)
+    _print_scores(scores, by, app.zone(), given)
 
 
 def _print_scores(scores: list[Score], by: str | None, zone: ZoneInfo, when: str) -> None:
