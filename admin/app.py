@@ -162,7 +162,7 @@ class App:
             "file": FileChannel(settings.outbox_file),
             "email": EmailChannel(server),
         }
-        return Messenger(channels, Letters(settings.templates))
+        return Messenger(channels, Letters(settings.templates), self.zone())
 
     def vault(self) -> "Vault":
         """Return where evidence is kept."""

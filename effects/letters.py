@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChainableUndefined, FileSystemLoader, TemplateError
+from jinja2 import ChainableUndefined, FileSystemLoader, TemplateError, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
@@ -72,7 +72,7 @@ class LetterContext:
     details: Mapping[str, Any]
     supplier_number: str | None = None
     goods: tuple[OrderedGoods, ...] = ()
-    """What it orders, of a letter that orders something."""
+    """What the order has, and of a letter that orders it, at which price; empty where the letter names no goods."""
     limit: str | None = None
     """The most that all of it may cost, as a sum in words; None where that is not known."""
 
@@ -106,11 +106,14 @@ class Letters:
             templates = Sandbox(loader=FileSystemLoader(folders), optimized=False, **options)
             templates.filters["money"] = partial(_money, language=language)
             templates.filters["instant"] = _instant
+            templates.filters["day"] = _day
+            templates.filters["wrong"] = partial(_what_is_wrong, language=language)
+            templates.filters["listed"] = partial(_listed, language=language)
             templates.filters["because"] = lambda details, language=language: _because(details, language)
             self._templates[language] = templates
 
-    def write(self, kind: str, language: str, matters: Sequence[LetterContext]) -> Letter:
-        """Write the letter of an effect kind about one matter or, as a digest, about many.
+    def write(self, kind: str, language: str, matters: Sequence[LetterContext], zone: tzinfo = UTC) -> Letter:
+        """Write the letter of an effect kind about one matter or, as a digest, about many; times are those of a zone.
 
         Raises:
             BadTemplate: the template is missing or cannot be filled in.
@@ -121,7 +124,7 @@ class Letters:
         about = {"order": first.order, "number": first.number, "attempt": first.attempt}
         about |= {"caused_at": first.caused_at, "details": first.details, "goods": first.goods, "limit": first.limit}
         try:
-            text = self._templates[chosen].get_template(name).render(matters=matters, kind=kind, **about)
+            text = self._templates[chosen].get_template(name).render(matters=matters, kind=kind, zone=zone, **about)
         except Exception as error:  # a user's template may fail in any way, and must not stop other letters
             raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
         subject, _, body = text.strip().partition("\n")
@@ -147,6 +150,23 @@ class Letters:
                 self._templates[path.parent.name].get_template(f"{path.parent.name}/{path.name}")
             except (TemplateError, UnicodeError) as error:
                 yield f"{path} cannot be used: {error}"
+
+
+_WRONG = {"missing": "缺少", "wrong": "发错", "damaged": "破损", "not_received": "未收到"}
+"""What is wrong with claimed pieces, in Chinese."""
+
+
+def _what_is_wrong(kind: Any, *, language: str) -> str:
+    """Write the kind of a claim; where there is none, nothing."""
+    return _WRONG.get(str(kind), "") if language == "zh" else str(kind or "").replace("_", " ")
+
+
+def _listed(goods: Sequence[OrderedGoods], *, language: str) -> str:
+    """Write goods in one line: how many of which."""
+    names = [f"{one.sku} ({one.title})" if one.sku and one.title else one.sku or one.title for one in goods]
+    if language == "zh":
+        return "、".join(f"{name} {one.quantity} 件" for name, one in zip(names, goods, strict=True))
+    return ", ".join(f"{one.quantity} x {name}" for name, one in zip(names, goods, strict=True))
 
 
 def _money(minor: Any, currency: str, *, language: str) -> str:
@@ -176,6 +196,23 @@ def _because(details: Mapping[str, Any], language: str) -> str:
     return str(details.get("reason") or (chinese if language == "zh" else english))
 
 
-def _instant(written: Any) -> str:
-    """Write an instant of the details, which is ISO 8601, for people; where there is none, nothing."""
-    return f"{datetime.fromisoformat(str(written)):%Y-%m-%d %H:%M} UTC" if written else ""
+@pass_context
+def _instant(context: Context, written: Any) -> str:
+    """Write an instant in the reader's zone, with its offset; where there is none, nothing. It may be a text of ISO 8601."""
+    if not written:
+        return ""
+    at = _local(context, written)
+    hours, minutes = divmod(round((at.utcoffset() or timedelta(0)).total_seconds() / 60), 60)
+    offset = f"{hours:+d}:{minutes:02d}" if minutes else f"{hours:+d}" if hours else ""
+    return f"{at:%Y-%m-%d %H:%M} (UTC{offset})"
+
+
+@pass_context
+def _day(context: Context, written: Any) -> str:
+    """Write on which day something was, in the reader's zone; where there is no instant, nothing."""
+    return f"{_local(context, written):%Y-%m-%d}" if written else ""
+
+
+def _local(context: Context, written: Any) -> datetime:
+    at = written if isinstance(written, datetime) else datetime.fromisoformat(str(written))
+    return at.astimezone(context["zone"])

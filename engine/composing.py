@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -31,6 +32,8 @@ class Messenger:
 
     channels: Mapping[str, Channel]
     letters: Letters
+    zone: tzinfo = UTC
+    """That of the merchant."""
 
 
 class NoAddress(Exception):
@@ -96,7 +99,8 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
     """Write one letter about its members, and a message for each channel that it leaves by."""
     first = members[0]
     language = _language(first, policy)
-    letter = messenger.letters.write(first.kind, language, [_context(one) for one in members])
+    zone = _zone(first.kind, policy, messenger)
+    letter = messenger.letters.write(first.kind, language, [_context(one) for one in members], zone)
     recipient = address_of(first.kind, first.supplier, first.order, policy)
     for channel in policy.channels(first.kind):
         if recipient is None and channel == "email":
@@ -132,6 +136,12 @@ def _language(effect: ReadyEffect, policy: Policy) -> str:
     """Merchants are written to in their order's language, all others in the policy's."""
     to_merchant = EFFECT_OF[effect.kind].party is Party.merchant
     return effect.order.language if to_merchant else policy.orders.language
+
+
+def _zone(kind: str, policy: Policy, messenger: Messenger) -> tzinfo:
+    """Return the zone of a letter's reader: the merchant's, or else that of the calendar's place."""
+    is_ours = EFFECT_OF[kind].party in (Party.merchant, Party.contact)
+    return messenger.zone if is_ours else ZoneInfo(policy.calendar.time_zone)
 
 
 def _context(effect: ReadyEffect) -> LetterContext:

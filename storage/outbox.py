@@ -54,6 +54,11 @@ from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, LedgerSide
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
 GIVEN_UP = "not sent: what it told had changed before its first try, and was written anew"
+_NAME_GOODS = (
+    *("urge_supplier", "place_supply", "cancel_supply", "recover_supply", "chase_recovery", "request_interception"),
+    *("request_refund", "place_reissue"),
+)
+"""Kinds whose letters say which goods the order has."""
 _OF_SUPPLIERS, _OF_THE_PLATFORM = ("recover_supply", "chase_recovery"), ("request_refund", "chase_refund")
 """Kinds of effects that ask for money."""
 Missing = Mapping[tuple[int, int | None], int | None]
@@ -198,10 +203,10 @@ def effect(connection: Connection, effect_id: int) -> ReadyEffect:
 
 
 def _lines(connection: Connection, rows: Iterable[RowMapping]) -> dict[int, list[Line]]:
-    """Return the lines of those orders that one of the effects orders, by order."""
+    """Return the lines of those orders whose letters name goods, by order."""
     n, found = table_of(LineRow), defaultdict[int, list[Line]](list)
     columns = n.c.order_id, n.c.sku, n.c.title, n.c.quantity
-    for some in chunked(row["order_id"] for row in rows if row["kind"] == "place_supply"):
+    for some in chunked({row["order_id"] for row in rows if row["kind"] in _NAME_GOODS}):
         query = select(*columns).where(n.c.order_id.in_(some)).order_by(n.c.order_id, n.c.number)
         for key, sku, title, quantity in connection.execute(query):
             found[key].append(Line(sku, title, quantity))

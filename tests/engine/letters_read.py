@@ -319,4 +319,4 @@ class Reader:
                 yield told.rows[-1]["actor"] == "timer", "no timer has taken that step"
 
     def _written(self, instant):
-        return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M} UTC"
+        return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M} (UTC)"

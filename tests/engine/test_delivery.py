@@ -2,8 +2,10 @@ import errno
 import json
 import os
 import socket
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import ANY
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -96,6 +98,42 @@ def test_a_chinese_letter_about_an_unknown_sum_has_no_english_in_it(kind):
     assert "已付全款" in letter.body
     assert "amount" not in letter.body
     assert "the full amount paid" in Letters().write(kind, "en", [about]).body
+
+
+def test_letters_name_the_goods_and_the_day_of_the_place_where_they_are_read(database, messenger, tmp_path):
+    take(database, arrival("1", report("report_no_stock", 1), supplier="Yiwu", paid=1_000), now=1, rules=RULES)
+    told = arrival("2", supplier="Yiwu")
+    take(database, replace(told, order=replace(told.order, placed_at=day(-0.5))), now=1, rules=RULES)
+    fire_due(database, day(2), RULES)
+    deliver_due(database, day(2), RULES, messenger)
+    bodies = {one["kind"]: one["body"] for one in sent(tmp_path)}
+    assert "- order main/2, placed 2025-03-03: 2 x sku (Lamp)" in bodies["urge_supplier"], "21:00 UTC is the next day there"
+    assert "It was about: 2 x sku (Lamp)." in bodies["recover_supply"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [("UTC", "2025-03-04 09:00 (UTC)"), ("Asia/Kolkata", "2025-03-04 14:30 (UTC+5:30)"), ("US/Eastern", "04:00 (UTC-5)")],
+)
+def test_an_instant_is_written_in_the_readers_zone_with_its_offset(zone, told):
+    about = LetterContext(order(), 1, day(2), {"about": "approve", "window_ends": day(1).isoformat()})
+    assert told in Letters().write("notify_merchant", "en", [about], ZoneInfo(zone)).body
+
+
+def test_a_merchant_reads_times_of_their_own_zone(database, tmp_path):
+    messenger = Messenger({"file": FileChannel(tmp_path / "out.jsonl")}, Letters(), ZoneInfo("America/Sao_Paulo"))
+    sold = (report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged"))
+    take(database, arrival("1", *sold, supplier="Yiwu"), now=4, rules=RULES)
+    deliver_due(database, day(4), RULES, messenger)
+    (asked,) = [one["body"] for one in sent(tmp_path) if one["kind"] == "ask_evidence"]
+    assert "(UTC-3)" in asked
+
+
+@pytest.mark.parametrize("kind", ["request_verification", "place_reissue", "ask_evidence"])
+def test_what_is_wrong_is_said_in_chinese_too(kind):
+    about = LetterContext(order(), 1, day(2), {"kind": "not_received", "about": "choose_reissue"})
+    assert "未收到" in Letters().write(kind, "zh", [about]).body
+    assert "not received" in Letters().write(kind, "en", [about]).body
 
 
 def test_urges_that_wait_for_one_supplier_become_one_digest(database, messenger, tmp_path):
