@@ -119,6 +119,7 @@ def _erase_rows(database: Database, operation: Operation, at: datetime, rules: R
         reports = erasing.erase_reports(connection, ids, texts)
         erasing.erase_notes(connection, ids, texts)
         keys = erasing.erase_messages(connection, ids, texts)
+        erasing.erase_files_of_the_inbox(connection, texts)
         files = evidence_files.only_of(connection, ids)
         shared = max(0, evidence_files.forget_names(connection, ids, at) - len(files))
         erasing.erase_orders(connection, ids)

@@ -119,6 +119,8 @@ class _Storing:
     _: KW_ONLY
     observed: bool
     older_than: timedelta | None
+    failed: list[int] = field(default_factory=list)
+    """Places of orders that could not be processed: a run that is interrupted begins again before the first of them."""
 
     def store(self, batch: Sequence[tuple[int, Incoming]]) -> None:
         """Store orders, given with their places in the file; one that cannot be processed is rejected (rule 9.5)."""
@@ -139,14 +141,16 @@ class _Storing:
                 counted.held += unread.follow(connection, orders, self.standing, self.says, self.at, self.rules)
                 whole = {(one.order.shop, one.order.number): one.digest for one in orders if one.digest}
                 imports.mark(connection, {name: (digest, versions[name]) for name, digest in whole.items()})
-                imports.advance(connection, self.digest, max(self.done, batch[-1][0]))
+                passed = min([batch[-1][0], *(place - 1 for place in self.failed)])
+                imports.advance(connection, self.digest, max(self.done, passed))
             return counted
 
         self.imported.tally.take(stored(self.database))
 
     def _reject(self, placed: tuple[int, Incoming], error: Exception) -> None:
         """Reject an order, and if it is stored, say on it that its reports could not be processed."""
-        (_, incoming), what = placed, describe_error(error)
+        (place, incoming), what = placed, describe_error(error)
+        self.failed.append(place)
         order = incoming.order
         why = tr(
             "order {name} could not be processed ({what}): nothing of it was stored; import it again",

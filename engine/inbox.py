@@ -30,7 +30,8 @@ UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", 
 """How the names of files end that another program still writes."""
 LONGEST_NAME_BYTES = 200
 """Names of files have 255 at most, and that of a report has something behind it."""
-_NUMBERED = re.compile(r"~\d+(?=(\.[^.]*)?$)", re.ASCII)
+STUCK_SECONDS = 600.0
+_NUMBERED = re.compile(r"~\d+(-\d+)?(?=(\.[^.]*)?$)", re.ASCII)
 
 
 class InboxUnusable(AftersalesError):
@@ -110,15 +111,20 @@ class Inbox:
             raise InboxUnusable(
                 tr("the inbox {folder} is missing: make the folder, or change [inbox] folder", folder=self.folder)
             )
-        try:
-            for name in (WORKING, DONE, REJECTED):
-                (self.folder / name).mkdir(exist_ok=True)
-        except OSError as error:
-            raise InboxUnusable(
-                tr("the inbox {folder} cannot be used: {error}", folder=self.folder, error=error.strerror)
-            ) from None
-        if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
-            raise InboxUnusable(tr("the inbox {folder} cannot be used: it may not be written to", folder=self.folder))
+        for folder in (self.folder, *(self.folder / name for name in (WORKING, DONE, REJECTED))):
+            try:
+                folder.mkdir(exist_ok=True)
+            except OSError as error:
+                raise InboxUnusable(
+                    tr("the inbox {folder} cannot be used: {error}", folder=folder, error=error.strerror)
+                ) from None
+            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                raise InboxUnusable(tr("the inbox {folder} cannot be used: it may not be written to", folder=folder))
+            is_elsewhere = folder.stat().st_dev != self.folder.stat().st_dev
+            if folder != self.folder and (is_elsewhere or folder.is_symlink()):
+                raise InboxUnusable(
+                    tr("the inbox cannot be used: {folder} must be a folder of its own file system, no link", folder=folder)
+                )
 
     def waiting(self, now: float) -> list[Waiting]:
         """Return the files that wait, those first that were changed first; `now` is in seconds since 1970.
@@ -139,18 +145,24 @@ class Inbox:
         told = entry.stat(follow_symlinks=False)
         if not stat.S_ISREG(told.st_mode):
             return None
-        path, changed_at = Path(entry.path), max(told.st_mtime, told.st_ctime)
+        known = [at for at in (told.st_mtime, told.st_ctime) if at <= now]  # what is ahead of now says nothing
+        path, changed_at = Path(entry.path), max(known, default=0.0)
         rests = now - changed_at >= self.at_rest.total_seconds()
         return Waiting(path, _signature(told), rests and not is_written(path), changed_at)
 
     def take(self, waiting: Waiting, owner: str) -> Path | None:
-        """Move a file to its taker; return where it is, or None if another was sooner, or it is not that file any more."""
+        """Move a file to its taker; return where it is, or None if another was sooner, or it is not that file any more.
+
+        Raises:
+            OSError: it may not be moved.
+
+        """
         mine = self.working(owner)
         mine.mkdir(exist_ok=True)
         target = mine / clean(waiting.path.name)
-        if target.exists():  # an older one of that name is not done with yet
-            return None
         try:
+            if target.exists() or signature_of(waiting.path) != waiting.signature or is_written(waiting.path):
+                return None  # an older one of that name is not done with yet, or it has changed since the round began
             os.rename(waiting.path, target)
         except FileNotFoundError:
             return None
@@ -163,7 +175,15 @@ class Inbox:
     def taken(self, owner: str) -> list[Path]:
         """Return the files that an owner has taken and not moved on, the oldest first."""
         with suppress(FileNotFoundError):
-            return sorted(self.working(owner).iterdir(), key=lambda one: (one.stat().st_mtime_ns, one.name))
+            found = [one for one in self.working(owner).iterdir() if one.is_file() and not one.is_symlink()]
+            return sorted(found, key=lambda one: (one.stat().st_mtime_ns, one.name))
+        return []
+
+    def stuck(self, now: float) -> list[str]:
+        """Return the files that have been lying in `working` for long: something keeps them from being moved on."""
+        with suppress(OSError):
+            found = [one for one in (self.folder / WORKING).rglob("*") if one.is_file()]
+            return [one.name for one in sorted(found) if now - one.stat().st_ctime > STUCK_SECONDS]
         return []
 
     def has_others(self, owner: str) -> bool:
@@ -175,7 +195,7 @@ class Inbox:
         mine = self.working(owner)
         for folder in self._folders_of_others([owner, *alive]):
             mine.mkdir(exist_ok=True)
-            for path in sorted(folder.iterdir()):
+            for path in sorted(one for one in folder.iterdir() if one.is_file() and not one.is_symlink()):
                 with suppress(FileNotFoundError):
                     if not (mine / path.name).exists():
                         os.rename(path, mine / path.name)
@@ -184,15 +204,30 @@ class Inbox:
 
     def _folders_of_others(self, owners: Collection[str]) -> Iterator[Path]:
         known = {self.working(one).name for one in owners}
-        yield from (one for one in sorted((self.folder / WORKING).iterdir()) if one.name not in known and one.is_dir())
+        yield from (
+            one
+            for one in sorted((self.folder / WORKING).iterdir())
+            if one.name not in known and one.is_dir() and not one.is_symlink()
+        )
 
     def free_place(self, where: str, name: str, number: int) -> str:
-        """Return under which name a file can be put into `done` or `rejected` with its report, seen from the inbox."""
-        beside = (name, name + REPORT, *(name + TO_MEND + ending for ending in (".csv", ".json", ".jsonl", ".ndjson")))
-        if not any((self.folder / where / one).exists() for one in beside):
-            return f"{where}/{name}"
-        stem, suffix = os.path.splitext(name)
-        return f"{where}/{stem}~{number}{suffix}"
+        """Return under which name a file can be put into `done` or `rejected`, seen from the inbox.
+
+        Its report is made there, empty, so that nobody else takes the name.
+
+        Raises:
+            OSError: nothing can be written there.
+
+        """
+        (stem, suffix), folder = os.path.splitext(name), self.folder / where
+        others = (f"{stem}~{number}{suffix}", *(f"{stem}~{number}-{again}{suffix}" for again in range(2, 1_000)))
+        for one in (name, *others):
+            beside = (one, *(one + TO_MEND + ending for ending in (".csv", ".json", ".jsonl", ".ndjson")))
+            if not any((folder / other).exists() for other in beside):
+                with suppress(FileExistsError):
+                    os.close(os.open(folder / (one + REPORT), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                    return f"{where}/{one}"
+        raise FileExistsError(errno.EEXIST, "too many files of that name", str(folder / name))
 
     def leave(self, owner: str) -> None:
         """Remove an owner's folder if nothing is left in it."""

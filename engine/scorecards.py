@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import RowMapping
@@ -72,7 +72,9 @@ def scores_of(source: Source, bounds: Sequence[datetime], at: datetime, wanted: 
 
     """
     with reading(source) as connection:
-        lists.refuse_unknown_names(connection, wanted.shops, wanted.suppliers)
+        unknown = [name for name in wanted.suppliers if not lists.spellings(connection, [name])]
+        lists.refuse_unknown_names(connection, wanted.shops, unknown)
+        wanted = replace(wanted, suppliers=lists.spellings(connection, wanted.suppliers))
         rows = scorecards.scores(connection, bounds, at, wanted)
         money = scorecards.money_back(connection, bounds, wanted)
     sums, owed, names = defaultdict[_Key, _Sums](Counter), defaultdict[_Key, dict[str, _Sums]](dict), dict[str, str]()

@@ -18,7 +18,22 @@ from sqlalchemy import Connection
 from engine import owning, summaries
 from engine.catalogue import doubts, import_offers
 from engine.importing import import_orders
-from engine.inbox import DONE, REJECTED, REPORT, TO_MEND, Inbox, InboxRule, InboxUnusable, Signature, original, signature_of
+from engine.inbox import (
+    DONE,
+    REJECTED,
+    REPORT,
+    TO_MEND,
+    WORKING,
+    Inbox,
+    InboxRule,
+    InboxUnusable,
+    Signature,
+    Waiting,
+    clean,
+    is_written,
+    original,
+    signature_of,
+)
 from engine.known_orders import StoredOrders
 from inbound import rows_to_mend
 from inbound.files import columns_of
@@ -28,7 +43,7 @@ from inbound.mapping_document import load_mapping
 from inbound.offers import Usual, own_offer_mapping, read_offers
 from inbound.orders import OrderFile
 from inbound.rejections import Rejection
-from language import tr
+from language import counted, tr
 from storage import files, heartbeats, offers
 from storage.database import Database, DatabaseFailed
 from storage.files import Content
@@ -143,22 +158,30 @@ class TakingIn:
 
     def _ready(self, owner: str, now: float, found: Round, *, looks_once: bool) -> Iterator[Path]:
         """Yield the files of this owner, and then those that it takes now."""
-        yield from (path for path in self.inbox.taken(owner) if self._is_its_turn(path.name, now))
+        for path in self.inbox.taken(owner):
+            if self._failed.get(path.name, (0, 0.0))[1] <= now and not is_written(path) and self._can_be_read(path, found):
+                yield path
         waiting = self.inbox.waiting(now)
         seen, self._seen = self._seen, {one.path.name: one.signature for one in waiting}
-        faulty = dict[InboxRule, str | None]()
         for one in waiting:
-            name = one.path.name
-            if not one.at_rest or not (looks_once or seen.get(name) == one.signature):
-                continue
-            rule = self.inbox.rule_of(name)
-            if rule is not None and (why := faulty.setdefault(rule, _why_faulty(rule))):
-                found.failures.append(tr("{name} waits: {why}", name=name, why=why))
-            elif path := self.inbox.take(one, owner):
-                yield path
+            is_ready = one.at_rest and (looks_once or seen.get(one.path.name) == one.signature)
+            if is_ready and self._can_be_read(one.path, found) and (taken := self._moved(one, owner, found)):
+                yield taken
 
-    def _is_its_turn(self, name: str, now: float) -> bool:
-        return self._failed.get(name, (0, 0.0))[1] <= now
+    def _moved(self, one: Waiting, owner: str, found: Round) -> Path | None:
+        """Move a file to its taker; one that may not be moved keeps no other from its turn."""
+        try:
+            return self.inbox.take(one, owner)
+        except OSError as error:
+            found.failures.append(tr("{name} waits: {why}", name=clean(one.path.name), why=error.strerror or error))
+            return None
+
+    def _can_be_read(self, path: Path, found: Round) -> bool:
+        rule = self.inbox.rule_of(path.name)
+        why = _why_faulty(rule) if rule is not None else None
+        if why is not None:
+            found.failures.append(tr("{name} waits: {why}", name=clean(path.name), why=why))
+        return why is None
 
     def _try(self, path: Path, owner: str, at: datetime, now: float, rules: Rules, found: Round) -> None:
         """Take a file in; one that cannot be processed is tried again, and does not keep others from their turn."""
@@ -167,9 +190,9 @@ class TakingIn:
             taken = _Taking(self.inbox, self._database, path, owner, at, rules).take_in(gives_up=tries >= TRIES)
         except (DatabaseFailed, owning.OwnershipLost):
             raise
-        except FileNotFoundError:  # it was taken over by an owner that took this one for dead
-            return
         except Exception as error:
+            if isinstance(error, FileNotFoundError) and not path.exists():
+                return  # it was taken over by an owner that took this one for dead
             tries += not isinstance(error, OSError | AftersalesError)
             self._failed[path.name] = tries, now + AGAIN_AFTER_SECONDS
             found.failures.append(
@@ -193,8 +216,8 @@ def _why_faulty(rule: InboxRule) -> str | None:
     return None
 
 
-def problems(inbox: Inbox) -> Iterator[str]:
-    """Yield what keeps files of an inbox from being taken in."""
+def problems(inbox: Inbox, now: float) -> Iterator[str]:
+    """Yield what keeps files of an inbox from being taken in; `now` is the time of the file system."""
     try:
         inbox.refuse_unusable()
     except InboxUnusable as error:
@@ -202,6 +225,12 @@ def problems(inbox: Inbox) -> Iterator[str]:
     for rule in inbox.rules:
         if why := _why_faulty(rule):
             yield tr("files that fit {pattern} wait: {why}", pattern=rule.pattern, why=why)
+    if stuck := inbox.stuck(now):
+        some = counted(len(stuck), "file lies", "files lie")
+        told = tr(
+            "{some} in {folder} for more than ten minutes: {name}", some=some, folder=inbox.folder / WORKING, name=stuck[0]
+        )
+        yield told
 
 
 class _Taking:
@@ -224,7 +253,7 @@ class _Taking:
         if file_id is None:
             return None
         told = _Told(FileStatus.rejected, error=tr("the program could not process it")) if gives_up else self._read(file_id)
-        if signature_of(self._path) != self._signature:
+        if signature_of(self._path) != self._signature or is_written(self._path):
             with self._database.write() as connection:
                 files.let_go(connection, file_id)
             return None
@@ -244,10 +273,10 @@ class _Taking:
             other = files.taking(connection, self._content.digest)
             if other is None:
                 return None
-            if other["owner"] == self._owner:
+            if other["owner"] == self._owner and self._path.with_name(other["name"]).exists():
                 return int(other["id"]) if other["name"] == self._path.name else None
             owning.end_dead(self._database, connection, self._at)
-            if other["owner"] in [row["daemon"] for row in heartbeats.alive(connection)]:
+            if other["owner"] != self._owner and other["owner"] in [one["daemon"] for one in heartbeats.alive(connection)]:
                 return None
             is_mine = files.take_over(connection, other["id"], other["owner"], self._path.name, self._owner)
             return int(other["id"]) if is_mine else None
@@ -257,7 +286,7 @@ class _Taking:
             mapping = self._mapping()
             if before := self._before(mapping):
                 return _Told(FileStatus.repeated, error=before)
-            return self._read_offers(mapping) if mapping.offer else self._read_orders(mapping)
+            return self._read_offers(mapping, file_id) if mapping.offer else self._read_orders(mapping)
         except UsageError as error:
             told = str(error).replace(str(self._path), self._path.name)
             if self._rule is OWN_NAMES:
@@ -280,8 +309,10 @@ class _Taking:
         """Say when the same content was taken in before; offers that were replaced since are taken in again."""
         with self._database.read() as connection:
             before = files.taken_before(connection, self._content)
-            if before is None or (mapping.offer and offers.has_changed_since(connection, before["ended_at"])):
+            if before is None:
                 return None
+            if mapping.offer and json.loads(before["summary"]).get("version") != offers.version(connection):
+                return None  # what it says may not be so any more
         at = self._local(before["ended_at"])
         return tr("the same content was taken in at {at} as {name}: nothing was done", at=at, name=before["name"])
 
@@ -297,8 +328,10 @@ class _Taking:
         told = summaries.of_orders(done)
         return _Told(status, told, done.rejected, done.left_out, rows=done.rows_to_mend, rows_read=sum(rows))
 
-    def _read_offers(self, mapping: FileMapping) -> _Told:
-        rule = self._rule
+    def _read_offers(self, mapping: FileMapping, file_id: int) -> _Told:
+        rule, kept = self._rule, self._kept(file_id)
+        if kept is not None:  # it was imported, and only its report is missing: what a person has done since stays done
+            return kept
         if "supplier" not in mapping.offer and rule.supplier is None:
             raise UsageError(tr("nothing says who offers this: write supplier = … under the [[inbox.files]] of its pattern"))
         usual = Usual(self._rules.policy.orders.currency, rule.supplier, rule.shop, self._inbox.zone)
@@ -309,7 +342,7 @@ class _Taking:
         doubtful = doubts(self._database, found.offers)
         done = import_offers(self._database, found.offers, self._path.name, BY, self._at, keep=keep)
         status = FileStatus.rejected if found.rejected else FileStatus.done
-        return _Told(
+        told = _Told(
             status,
             summaries.of_offers(found, done),
             found.rejected,
@@ -317,16 +350,28 @@ class _Taking:
             notes=[*summaries.notes_on_offers(found, done, doubtful, usual.currency, is_asked_for=rule.keep)],
             changes=[*summaries.changes_of_offers(done)],
         )
+        with self._database.write() as connection:
+            files.note(connection, file_id, {**_summary(told), "version": offers.version(connection)})
+        return told
+
+    def _kept(self, file_id: int) -> _Told | None:
+        """Return what was noted of a file that was imported before its report could be written."""
+        with self._database.read() as connection:
+            row = files.find(connection, file_id)
+        if row is None or row["summary"] is None:
+            return None
+        kept = json.loads(row["summary"])
+        rejected, left_out = ([Rejection(**one) for one in kept[name]] for name in ("rejections", "left_out"))
+        seen = {"notes": kept["notes"], "changes": kept["changes"]}
+        return _Told(FileStatus(kept["status"]), kept["counts"], rejected, left_out, **seen)
 
     def _end(self, file_id: int, told: _Told) -> Taken | None:
         """Write the report, note what became of the file, and move it there: in this order, each step whole."""
         where = REJECTED if told.status is FileStatus.rejected else DONE
         place = self._place(file_id, where)
         self._write_reports(file_id, self._inbox.folder / place, told)
-        kept = summaries.rejections_json(told.rejected[:MOST_KEPT], told.left_out[:MOST_KEPT])
-        seen = {"notes": told.notes, "changes": told.changes[:MOST_KEPT]}
-        summary = {"counts": told.counts, "error": told.error, "to_mend": len(told.rows), **kept, **seen}
         with self._database.write() as connection:
+            summary = {**_summary(told), "version": offers.version(connection)}
             if not files.end(connection, file_id, self._owner, told.status, place, summary, self._at):
                 return None  # another owner has taken it over
             files.settle(connection, self._superseded(connection, file_id, told), f"file:{file_id}", None, self._at)
@@ -345,15 +390,17 @@ class _Taking:
     def _superseded(self, connection: Connection, file_id: int, told: _Told) -> list[int]:
         """Return the rejected files for which this one stands: of the same content, mended by it, or replaced by it.
 
-        One is mended by a file of its rows to mend that has as many rows, whatever is rejected of that; and replaced by one of
-        its name once it does not lie in `rejected` any more.
+        One is mended by a file of its rows to mend that has as many rows, whatever is rejected of that; and a price list is
+        replaced by a later one of its name.
         """
         name, whole = self._path.name, original(self._path.name)
         found = []
         for row in files.open_ones(connection):
-            to_mend = json.loads(row["summary"])["to_mend"]
-            is_mended = whole != name and original(Path(row["place"]).name) == whole and 0 < to_mend <= told.rows_read
-            is_replaced = row["name"] == name and not (self._inbox.folder / row["place"]).exists() and told.error is None
+            told_then = json.loads(row["summary"])
+            is_mended = (
+                whole != name and original(Path(row["place"]).name) == whole and 0 < told_then["to_mend"] <= told.rows_read
+            )
+            is_replaced = row["name"] == name and "offers" in told.counts and "orders" not in told_then["counts"]
             if row["id"] < file_id and (row["content"] == self._content.content or is_mended or is_replaced):
                 found.append(row["id"])
         return found
@@ -374,10 +421,22 @@ class _Taking:
                 raise InboxUnusable(str(error)) from None
 
     def _move(self, file_id: int, status: FileStatus, place: str, words: str) -> Taken:
-        os.replace(self._path, self._inbox.folder / place)
+        if (self._inbox.folder / place).exists():  # a person has put one of that name there meanwhile
+            where, _, name = place.partition("/")
+            place = self._inbox.free_place(where, name, file_id)
+            with self._database.write() as connection:
+                files.replace(connection, file_id, place)
+        os.rename(self._path, self._inbox.folder / place)
         with self._database.write() as connection:
             files.moved(connection, [file_id])
         return Taken(file_id, self._path.name, status, place, words)
+
+
+def _summary(told: _Told) -> dict[str, Any]:
+    """Return what the database keeps of what was found out."""
+    kept = summaries.rejections_json(told.rejected[:MOST_KEPT], told.left_out[:MOST_KEPT])
+    seen = {"notes": told.notes, "changes": told.changes[:MOST_KEPT]}
+    return {"status": told.status, "counts": told.counts, "error": told.error, "to_mend": len(told.rows), **kept, **seen}
 
 
 def _content(path: Path, rule: InboxRule, mapping_text: str) -> Content:
@@ -415,7 +474,8 @@ def _in_a_line(one: Rejection) -> str:
 def _write_whole(path: Path, text: str) -> None:
     """Write a file that is there whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    raw = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(raw, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

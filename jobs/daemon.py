@@ -34,7 +34,7 @@ MAINTENANCE_EVERY = timedelta(minutes=5)
 TIDY_EVIDENCE_EVERY = timedelta(hours=24)
 LOOK_INTO_INBOX_EVERY = timedelta(seconds=5)
 FILES_FIRST_SECONDS = 60.0
-"""So long timers wait for the files that lie in the inbox when a daemon starts: what they tell keeps clocks from firing."""
+"""So long timers wait for files that are being taken in: what they tell keeps clocks from firing."""
 HEARTBEAT_EVERY_SECONDS = 10.0
 LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
 LISTEN_SECONDS = 1.0
@@ -92,8 +92,10 @@ class Daemon:
         """Under which this daemon has taken the database, or has tried to: of a failed try it is not known what was stored."""
         self._sender: Sender | None = None
         self._owning = threading.Lock()
-        self._has_looked_in = threading.Event()
-        """Set once the files have been taken in that lay in the inbox at the start."""
+        self._round_began: float | None = time.monotonic()
+        """Since when files of the inbox are being taken in; None: none are. At the start they are still to be."""
+        self._looks_once = True
+        """True until the inbox was looked into once."""
         self._inbox_problems: Sequence[str] = ()
         """What was said last of files that cannot be taken in."""
         self._held = True
@@ -107,7 +109,7 @@ class Daemon:
         )
         self._firing_lock = threading.Lock()
         """Held while timers fire, so that no digest is composed between two batches (rule 5.3)."""
-        self._last_tick = self._started = time.monotonic()
+        self._last_tick = time.monotonic()
         self._last_heartbeat = self._late_seconds = 0.0
         self._summary = Summary()
         self.abandoned_threads = False
@@ -184,24 +186,23 @@ class Daemon:
         """Take in the files of the inbox that have come to rest."""
         if self._is_held():
             return
-        is_first = not self._has_looked_in.is_set()
+        self._round_began = self._round_began or time.monotonic()
         try:
             found = passes.take_in_files(
-                self._runtime, self._owner, self._instant, looks_once=is_first, carry_on=self._carry_on
+                self._runtime, self._owner, self._instant, looks_once=self._looks_once, carry_on=self._carry_on
             )
         finally:
-            self._has_looked_in.set()
+            self._round_began, self._looks_once = None, False
+            self._wake(self._firing, _now())
         if found.failures != self._inbox_problems:
             for failure in found.failures:
                 _LOG.warning("%s", failure)
             self._inbox_problems = found.failures
-        if found.taken or is_first:
-            self._wake(self._firing, _now())
 
     def _files_have_come_first(self) -> bool:
-        """Say whether timers may fire: the inbox was looked through, there is none, or that takes too long."""
-        waited = time.monotonic() - self._started
-        return self._runtime.taking_in is None or self._has_looked_in.is_set() or waited > FILES_FIRST_SECONDS
+        """Say whether timers may fire: no files are being taken in, there is no inbox, or that takes too long."""
+        began = self._round_began
+        return self._runtime.taking_in is None or began is None or time.monotonic() - began > FILES_FIRST_SECONDS
 
     def report_heartbeat(self) -> None:
         """Write a heartbeat every few seconds, sooner after a late firing, and none when the ticker has not ticked."""
@@ -287,7 +288,7 @@ class Daemon:
         return self._held
 
     def _start(self) -> None:
-        self._started = time.monotonic()
+        self._round_began = time.monotonic()
         self._clock_watch = ClockWatch()
         for one in self._jobs:
             one.start()

@@ -16,6 +16,7 @@ from storage.tables import (
     AttentionRow,
     ClaimRow,
     EffectRow,
+    FileRow,
     LineRow,
     MemberRow,
     MessageRow,
@@ -187,6 +188,15 @@ def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequ
                 keys.append(row["key"])
             connection.execute(update(m).where(m.c.id == row["id"]).values(values))
     return keys
+
+
+def erase_files_of_the_inbox(connection: Connection, texts: Sequence[str]) -> None:
+    """Take a buyer out of what is kept of the inbox's files: their names, and cells that were quoted."""
+    f, blot = table_of(FileRow), blotter(texts)
+    for row in connection.execute(select(f.c.id, f.c.name, f.c.summary, f.c.note).execution_options(yield_per=500)).mappings():
+        told = {name: blot(row[name]) for name in ("name", "summary", "note")}
+        if any(row[name] != value for name, value in told.items()):
+            connection.execute(update(f).where(f.c.id == row["id"]).values(**told))
 
 
 def _was_tried(message: Mapping[Any, Any]) -> bool:

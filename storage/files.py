@@ -73,6 +73,19 @@ def plan(connection: Connection, file_id: int, place: str) -> None:
     connection.execute(update(f).where(f.c.id == file_id, f.c.status == FileStatus.taking).values(place=place))
 
 
+def note(connection: Connection, file_id: int, summary: Mapping[str, Any]) -> None:
+    """Keep what was found out of a file that is still being taken in."""
+    f = table_of(FileRow)
+    told = json.dumps(summary, ensure_ascii=False)
+    connection.execute(update(f).where(f.c.id == file_id, f.c.status == FileStatus.taking).values(summary=told))
+
+
+def replace(connection: Connection, file_id: int, place: str) -> None:
+    """Note that a file is moved to another place than was planned."""
+    f = table_of(FileRow)
+    connection.execute(update(f).where(f.c.id == file_id).values(place=place))
+
+
 def end(
     connection: Connection,
     file_id: int,

@@ -29,6 +29,7 @@ from storage.tables import (
     table_of,
 )
 from workflow.errors import UsageError
+from workflow.names import folded
 from workflow.suggestions import did_you_mean
 from workflow.vocabulary import TimerStatus, Verdict
 
@@ -212,10 +213,22 @@ def refuse_unknown_names(connection: Connection, shops: Sequence[str], suppliers
         if named:
             known = [name for name in connection.execute(select(column).distinct()).scalars() if name is not None]
             for name in named:
-                if name.lower() not in map(str.lower, known):
+                if name not in known and name.lower() not in map(str.lower, known):
                     raise UsageError(
                         tr("no order has the {what} {name!r}{hint}", what=tr(what), name=name, hint=did_you_mean(name, known))
                     )
+
+
+def named(column: Any, names: Sequence[str]) -> ColumnElement[bool]:
+    """Say whether a name is one of some, as it is written or in small letters; SQLite knows those of ASCII alone."""
+    return or_(column.in_(names), func.lower(column).in_([name.lower() for name in names]))
+
+
+def spellings(connection: Connection, suppliers: Sequence[str]) -> list[str]:
+    """Return all ways in which orders write the names of suppliers."""
+    known = connection.execute(select(table_of(AttemptRow).c.supplier).distinct()).scalars() if suppliers else ()
+    wanted = {*map(folded, suppliers)}
+    return [name for name in known if name is not None and folded(name) in wanted]
 
 
 def _is_open_exception() -> ColumnElement[bool]:
@@ -238,7 +251,7 @@ def _joined(query: Select[Any], wanted: Filter) -> Select[Any]:
     if wanted.shops:
         query = query.where(func.lower(o.c.shop).in_([shop.lower() for shop in wanted.shops]))
     if wanted.suppliers:
-        query = query.where(func.lower(a.c.supplier).in_([supplier.lower() for supplier in wanted.suppliers]))
+        query = query.where(named(a.c.supplier, wanted.suppliers))
     if wanted.states:
         query = query.where(o.c.state.in_(wanted.states))
     if wanted.attention:

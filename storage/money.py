@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, String, case, cast, func, literal, select
 
-from storage.lists import Filter
+from storage.lists import Filter, named
 from storage.tables import AttemptRow, ClaimRow, HistoryTableRow, LedgerTableRow, OrderRow, table_of
 from workflow.vocabulary import LedgerSide, LedgerStatus
 
@@ -67,7 +67,6 @@ def _by_party(connection: Connection, columns: Any, which: Any, wanted: Filter, 
     if wanted.shops:
         query = query.where(func.lower(o.c.shop).in_([name.lower() for name in wanted.shops]))
     if wanted.suppliers:
-        named = func.lower(a.c.supplier).in_([name.lower() for name in wanted.suppliers])
-        query = query.where(ledger.c.side == LedgerSide.recovery, named)
+        query = query.where(ledger.c.side == LedgerSide.recovery, named(a.c.supplier, wanted.suppliers))
     amount = func.sum(ledger.c.amount)
     return [*connection.execute(query.group_by(*by).order_by(ledger.c.currency, amount.desc(), o.c.shop)).mappings()]

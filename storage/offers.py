@@ -40,12 +40,6 @@ class Change:
     undoes: int | None = None
 
 
-def has_changed_since(connection: Connection, at: datetime) -> bool:
-    """Say whether the catalogue has changed after an instant."""
-    c = table_of(CatalogueRow)
-    return connection.execute(select(c.c.version).where(c.c.since > at).limit(1)).first() is not None
-
-
 def version(connection: Connection) -> int:
     """Return the version of the catalogue; 0: there is none."""
     return connection.execute(select(func.max(table_of(CatalogueRow).c.version))).scalar() or 0

@@ -146,10 +146,9 @@ def _of_attempts(query: Select[Any], since: datetime, until: datetime, wanted: F
     a, o = table_of(AttemptRow), table_of(OrderRow)
     query = query.select_from(a).join(o, o.c.id == a.c.order_id)
     query = query.where(~o.c.historical, a.c.placed_at >= since, a.c.placed_at < until)
-    for names, column in ((wanted.shops, o.c.shop), (wanted.suppliers, a.c.supplier)):
-        if names:
-            query = query.where(func.lower(column).in_([name.lower() for name in names]))
-    return query
+    if wanted.shops:
+        query = query.where(func.lower(o.c.shop).in_([name.lower() for name in wanted.shops]))
+    return query.where(a.c.supplier.in_(wanted.suppliers)) if wanted.suppliers else query
 
 
 def _period(placed_at: Any, bounds: Sequence[datetime]) -> ColumnElement[Any]:

@@ -1,7 +1,7 @@
 """check: settings, policy, calendar, database and daemon."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import click
 
@@ -15,7 +15,7 @@ from engine.health import RESTORE, Health, Overdue, health
 from engine.inbox_files import open_files
 from engine.taking_in import problems
 from evidence.vault import VaultFailed
-from jobs.clock import PlausibleClock
+from jobs.clock import PlausibleClock, file_time
 from language import counted, tr
 from workflow.errors import AftersalesError
 from workflow.policy.policy import calendar_of
@@ -125,11 +125,11 @@ def _inbox_findings(app: App) -> Iterator[Finding]:
         yield "A030", "warning", tr("{files} rejected, whole or in part: aftersales inbox --status rejected", files=files)
     if inbox is None:
         return
-    yield from (("A029", "error", problem) for problem in problems(inbox))
+    yield from (("A029", "error", problem) for problem in problems(inbox, file_time()))
     if not inbox.folder.is_dir():
         return
-    late = datetime.now(UTC).timestamp() - WAITS_LONG.total_seconds()
-    if waits := sum(one.changed_at < late for one in inbox.waiting(datetime.now(UTC).timestamp())):
+    late = file_time() - WAITS_LONG.total_seconds()
+    if waits := sum(one.changed_at < late for one in inbox.waiting(file_time())):
         files = counted(waits, "file has", "files have")
         told = tr("{files} been waiting in {folder} for more than ten minutes", files=files, folder=inbox.folder)
         yield "A029", "warning", told

@@ -1,5 +1,7 @@
 """erase: a buyer removed from everywhere they are kept."""
 
+from collections.abc import Sequence
+
 import click
 
 from admin.app import App, now, person
@@ -22,7 +24,7 @@ def erase_command(
     """Remove a buyer's name, addresses, messages and evidence wherever they are kept.
 
     History and ledger stay, and `audit` still finds every chain whole. Backups, databases that a restore has replaced, and
-    files that you imported are not touched.
+    files that you imported are not touched; nor are files of the inbox in `done` and `rejected`, and their reports.
     """
     if not (buyer or identities or finish):
         raise click.UsageError(tr("Name the buyer by --buyer EMAIL_OR_NAME, or by --order ID."))
@@ -46,6 +48,13 @@ def erase_command(
             _print(database.erased_rows_stay, done[-1], tr("Erased the buyer of"))
     elif not done:
         print_wrapped(tr("No erasure is open."))
+    _say_what_stays(ctx, app, done)
+
+
+def _say_what_stays(ctx: click.Context, app: App, done: Sequence[Erased]) -> None:
+    if done and (folder := app.settings.inbox.folder):
+        told = tr("Files in {folder}, and their reports, are not touched: remove there what speaks of them.", folder=folder)
+        print_wrapped(told)
     if any(one.remains for one in done):
         ctx.exit(1)
 

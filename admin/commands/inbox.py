@@ -14,6 +14,7 @@ from engine.inbox import Inbox, Waiting
 from engine.inbox_files import STATUSES, TakenFile, close_file, file_of, list_files
 from engine.summaries import in_words
 from engine.taking_in import problems
+from jobs.clock import file_time
 from language import counted, tr
 
 
@@ -37,7 +38,7 @@ def inbox_command(ctx: click.Context, statuses: tuple[str, ...], limit: int, as_
     taken = list_files(database, limit, statuses)
     waiting = _waiting(inbox) if inbox else []
     if as_json:
-        found = [*problems(inbox)] if inbox else []
+        found = [*problems(inbox, file_time())] if inbox else []
         waits = [{"name": one.path.name, "at_rest": one.at_rest, "changed_at": _changed_at(one)} for one in waiting]
         print_json({"problems": found, "waiting": waits, "files": [*map(fields_of, taken)]})
         return
@@ -127,18 +128,18 @@ def _what_to_do(one: TakenFile, folder: Path | None) -> str:
             close=close,
         )
     return tr(
-        "Mend it, or the mapping of its pattern, and move it from there into {inbox}; or say that it is settled: {close}",
+        "Mend it, or the mapping of its pattern, and move it from there into {inbox}; when it is settled, say so: {close}",
         inbox=inbox,
         close=close,
     )
 
 
 def _waiting(inbox: Inbox) -> list[Waiting]:
-    return inbox.waiting(datetime.now(UTC).timestamp()) if inbox.folder.is_dir() else []
+    return inbox.waiting(file_time()) if inbox.folder.is_dir() else []
 
 
 def _print_waiting(inbox: Inbox, waiting: list[Waiting]) -> None:
-    for problem in problems(inbox):
+    for problem in problems(inbox, file_time()):
         print_wrapped(tr("Attention: {problem}", problem=problem))
     if not waiting:
         print_wrapped(tr("Nothing waits in {folder}.", folder=inbox.folder.resolve()))

@@ -11,6 +11,7 @@ from admin.tables import padded, terminal_width, wrapped
 from admin.text import safe
 from engine.taking_in import problems
 from engine.today import Item, Today, in_words, today
+from jobs.clock import file_time
 from language import counted, tr
 from workflow.case.money import show_amount
 
@@ -25,7 +26,7 @@ def today_command(ctx: click.Context, shops: tuple[str, ...], limit: int, as_jso
     app = App(ctx)
     found = today(app.ready(), now(), app.rules_for_reading(), app.zone(), shops)
     inbox = app.inbox()
-    not_taken = [] if inbox is None or shops else [*problems(inbox)]
+    not_taken = [] if inbox is None or shops else [*problems(inbox, file_time())]
     if as_json:
         days = [{"date": f"{one.date:%Y-%m-%d}" if one.date else None, "deadlines": one.deadlines} for one in found.days]
         items = [fields_of(one) for one in found.items[:limit]]

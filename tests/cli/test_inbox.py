@@ -142,6 +142,16 @@ def test_what_a_price_list_has_changed_is_shown(run, settings):
     assert "Mend the whole list" in run("inbox", "show", "3").out
 
 
+def test_a_buyer_who_is_erased_is_not_quoted_any_more(run, settings):
+    header = "id,placed_at,currency,buyer_email,buyer_name,paid\n"
+    put("orders.csv", f"{header}1001,2025-03-03T09:00:00Z,CNY,jane@example.com,Jane Doe,1\n1002,Jane Doe,CNY,,,1\n")
+    run("once")
+    assert "Jane Doe" in run("inbox", "show", "1").out
+    said = run("erase", "--buyer", "jane@example.com", "--yes").out
+    assert "Files in inbox, and their reports, are not touched" in said
+    assert "Jane Doe" not in run("inbox", "show", "1").out
+
+
 def test_files_that_wait_for_long_are_said_to(run, settings, monkeypatch):
     put("orders.csv", GOOD)
     monkeypatch.setattr("admin.commands.check.WAITS_LONG", -timedelta(days=1))

@@ -1,6 +1,7 @@
 """Files that lie in the inbox are taken in once, whole, and with a report (rule 7.13)."""
 
 import errno
+import fcntl
 import os
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine import importing, owning, taking_in
-from engine.catalogue import chooser_of, list_changes
+from engine import inbox as inbox_folder
+from engine.catalogue import chooser_of, list_changes, undo_last
 from engine.firing import fire_due
 from engine.inbox import Inbox, InboxRule, InboxUnusable, is_written
 from engine.inbox_files import NoSuchFile, close_file, file_of, list_files, open_files
@@ -96,7 +98,7 @@ def test_a_file_must_be_as_it_was_in_the_look_before(shop):
     assert len(shop.look(looks_once=False).taken) == 1
 
 
-@pytest.mark.skipif(not hasattr(__import__("fcntl"), "F_SETLEASE"), reason="only Linux says who writes a file")
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="only Linux says who writes a file")
 def test_a_file_that_a_process_has_open_for_writing_waits(shop):
     path = shop.put("orders.csv", GOOD)
     with path.open("a") as writer:
@@ -104,6 +106,90 @@ def test_a_file_that_a_process_has_open_for_writing_waits(shop):
         assert shop.look().taken == []
         writer.write("1003,2025-03-03T09:00:00Z,Yiwu,CNY,25.90,LAMP,1,\n")
     assert len(shop.look().taken) == 1
+
+
+def test_a_file_that_changes_before_its_turn_comes_waits_for_the_next_round(shop, monkeypatch):
+    shop.put("a.csv", GOOD, age=10)
+    path = shop.put("b.csv", GOOD.replace("1001", "1002"))
+    read = importing.import_orders
+
+    def meanwhile(*arguments, **options):
+        path.write_text(f"{HEADER}1003,2025-03-03T09:00:00Z,Yi")
+        return read(*arguments, **options)
+
+    with instead(monkeypatch, taking_in, "import_orders", meanwhile):
+        assert [one.name for one in shop.look().taken] == ["a.csv"]
+    assert path.exists()
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="only Linux says who writes a file")
+def test_a_file_that_is_opened_for_writing_while_it_is_read_is_read_again(shop, monkeypatch):
+    path = shop.put("orders.csv", GOOD)
+    read, writers = importing.import_orders, []
+
+    def meanwhile(*arguments, **options):
+        writers.append((shop.taking.inbox.working(shop.owner) / "orders.csv").open("a"))
+        return read(*arguments, **options)
+
+    with instead(monkeypatch, taking_in, "import_orders", meanwhile):
+        assert shop.look().taken == []
+    assert not path.exists()
+    assert shop.look(now=LATER + 60).taken == [], "it is still open"
+    writers[0].write(GOOD.replace("1001", "1002").removeprefix(HEADER))
+    writers[0].close()
+    assert shop.look(now=LATER + 120).taken[0].words.startswith("orders 2")
+
+
+def test_a_file_that_may_not_be_moved_keeps_no_other_from_its_turn(shop, monkeypatch):
+    shop.put("a.csv", GOOD, age=10)
+    shop.put("b.csv", GOOD.replace("1001", "1002"))
+    rename = os.rename
+
+    def refuse(source, target):
+        if str(source).endswith("inbox/a.csv"):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        rename(source, target)
+
+    with instead(monkeypatch, inbox_folder.os, "rename", refuse):
+        found = shop.look()
+    assert found.failures == ["a.csv waits: Operation not permitted"]
+    assert [one.name for one in found.taken] == ["b.csv"]
+
+
+def test_a_file_from_the_future_waits_no_longer_than_others(shop):
+    path = shop.put("orders.csv", GOOD)
+    os.utime(path, (LATER * 2, LATER * 2))
+    assert len(shop.look().taken) == 1
+
+
+def test_folders_that_files_cannot_be_moved_to_are_refused(shop, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (shop.folder / "done").symlink_to(tmp_path / "elsewhere")
+    shop.put("orders.csv", GOOD)
+    with pytest.raises(InboxUnusable, match="done must be a folder of its own file system, no link"):
+        shop.look()
+    assert (shop.folder / "orders.csv").exists()
+
+
+def test_what_lies_in_done_is_never_overwritten(shop):
+    for name in ("orders.csv", "orders~2.csv", "orders~2-2.csv"):
+        shop.put(name, GOOD)
+        shop.look()
+        os.utime(shop.folder / "done" / name)
+    (shop.folder / "done/orders~4.csv").write_text("a person's own")
+    shop.put("orders.csv", GOOD.replace("1001", "1002"))
+    (taken,) = shop.look().taken
+    assert taken.place == "done/orders~4-2.csv"
+    assert (shop.folder / "done/orders~4.csv").read_text() == "a person's own"
+
+
+def test_files_that_lie_in_working_for_long_are_named(shop):
+    shop.look()
+    (shop.folder / "working/somebody").mkdir()
+    (shop.folder / "working/somebody/orders.csv").write_text(GOOD)
+    assert [*problems(shop.taking.inbox, LATER)] == [
+        f"1 file lies in {shop.folder / 'working'} for more than ten minutes: orders.csv"
+    ]
 
 
 def test_what_is_no_finished_file_stays_where_it_is(shop, tmp_path):
@@ -173,17 +259,23 @@ def test_rejected_rows_lie_in_rejected_to_be_mended_and_are_settled_when_they_ar
     assert len(statuses(shop)) == 2
 
 
-def test_a_rejected_file_that_is_mended_and_put_back_is_settled(shop):
-    shop.put("orders.csv", PARTLY)
+def test_a_price_list_that_is_mended_stands_for_the_rejected_one(shop):
+    shop.put("prices.csv", PRICES + "Yiwu,MUG,cheap,CNY\n")
     shop.look()
-    (shop.folder / "rejected/orders.csv").unlink()
-    shop.put("orders.csv", PARTLY.replace("yesterday", "2025-03-03"))
-    shop.look()
-    assert [one.id for one in open_files(shop.database, 10)] == [2], "a date without a zone: rejected again, in its place"
-    next((shop.folder / "rejected").glob("orders*.csv")).unlink()
-    shop.put("orders.csv", PARTLY.replace("yesterday", "2025-03-03T09:00:00Z"))
+    shop.put("prices.csv", PRICES + "Yiwu,MUG,1.00,CNY\n")
     shop.look()
     assert open_files(shop.database, 10) == []
+
+
+def test_rows_of_two_files_of_one_name_are_mended_each_by_its_own(shop):
+    shop.put("orders.csv", PARTLY)
+    shop.look()
+    shop.put("orders.csv", PARTLY.replace("1002", "1003"))
+    shop.look()
+    mended = (shop.folder / "rejected/orders~2.csv.to-mend.csv").read_text().replace("yesterday", "2025-03-03T09:00:00Z")
+    shop.put("orders~2.csv.to-mend.csv", mended)
+    shop.look()
+    assert [one.id for one in open_files(shop.database, 10)] == [1]
 
 
 def test_rows_are_mended_in_two_rounds(shop):
@@ -240,6 +332,7 @@ def test_new_orders_of_a_file_are_held_where_its_pattern_says_so(database, folde
 def test_another_file_of_that_name_does_not_settle_what_was_rejected(shop):
     shop.put("orders.csv", PARTLY)
     shop.look()
+    (shop.folder / "rejected/orders.csv").unlink()
     shop.put("orders.csv", GOOD.replace("1001", "1003"))
     shop.look()
     assert [one.id for one in open_files(shop.database, 10)] == [1]
@@ -319,6 +412,26 @@ def test_the_report_of_a_price_list_says_what_has_changed_and_what_to_look_at_tw
     assert "ended: Yiwu LAMPP 9.00 CNY" in file_of(shop.database, 4).changes
 
 
+def test_a_price_list_whose_report_cannot_be_written_is_imported_once(shop, monkeypatch):
+    shop.put("prices.csv", PRICES)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with instead(monkeypatch, taking_in, "_write_whole", full):
+        shop.look(at=1)
+    undo_last(shop.database, 1, "person:kim", day(2))
+    (taken,) = shop.look(at=3, now=LATER + 61).taken
+    assert taken.words == "offers 1, added 1, rejected 0"
+    assert [one.by for one in list_changes(shop.database)] == ["person:kim", "inbox"], "what the person has undone stays so"
+
+
+def test_prices_that_come_back_within_one_instant_count(shop):
+    for text in (PRICES, PRICES.replace("10.00", "12.00"), PRICES):
+        shop.put("prices.csv", text)
+        assert shop.look(at=1).taken[0].status == "done"
+
+
 def test_a_price_list_that_was_replaced_since_is_taken_in_again(shop):
     other = PRICES.replace("10.00", "12.00")
     for at, text in enumerate((PRICES, PRICES, other, PRICES), 1):
@@ -346,11 +459,13 @@ def test_files_wait_while_their_mapping_cannot_be_read(database, folder, tmp_pat
     shop.put("orders.csv", GOOD)
     (why,) = shop.look().failures
     assert why.startswith("orders.csv waits: ")
-    assert [one for one in problems(shop.taking.inbox) if "files that fit *.csv wait" in one]
+    assert [one for one in problems(shop.taking.inbox, LATER) if "files that fit *.csv wait" in one]
     assert shop.there() == ["orders.csv"]
+    mapping.unlink()
+    assert "cannot be read" in shop.look().failures[0]
     mapping.write_text('[order]\nid = "id"\nplaced_at = "placed_at"\ncurrency = "currency"\n')
     assert shop.look().taken[0].status == "done"
-    assert [*problems(shop.taking.inbox)] == []
+    assert [*problems(shop.taking.inbox, LATER)] == []
 
 
 @contextmanager
@@ -434,6 +549,30 @@ def test_whoever_is_killed_the_next_one_goes_on(shop, monkeypatch, when):
         assert len(queries.history(connection, queries.resolve_id(connection, "1001"))) == 1
 
 
+def test_an_order_that_failed_is_not_forgotten_when_the_import_is_interrupted(shop, monkeypatch):
+    monkeypatch.setattr(importing, "BATCH", 2)
+    shop.put("orders.csv", HEADER + "".join(f"{n},2025-03-03T09:00:00Z,Yiwu,CNY,1,LAMP,1,\n" for n in range(1, 7)))
+    apply = importing.apply
+
+    def failing(connection, arrivals, *arguments, **options):
+        numbers = [one.order.number for one in arrivals]
+        if "2" in numbers:
+            raise ZeroDivisionError
+        if "5" in numbers and kills:
+            raise Killed
+        return apply(connection, arrivals, *arguments, **options)
+
+    kills = True
+    with instead(monkeypatch, importing, "apply", failing):
+        with pytest.raises(Killed):
+            shop.look()
+        kills = False
+        owning.free(shop.database, shop.owner, day(1))
+        (taken,) = Shop(shop.database, shop.folder).look(at=2).taken
+    assert taken.status == "rejected"
+    assert [one["order"] for one in file_of(shop.database, taken.id).rejections] == ["main/2"]
+
+
 def test_what_a_living_daemon_has_taken_is_left_to_it(database, folder, monkeypatch):
     first = Shop(database, folder)
     first.put("orders.csv", GOOD)
@@ -498,7 +637,7 @@ def test_an_inbox_that_is_missing_is_said_to_be(database, tmp_path):
     shop = Shop(database, tmp_path / "nowhere")
     with pytest.raises(InboxUnusable, match="nowhere is missing: make the folder"):
         shop.look()
-    assert "nowhere is missing" in next(problems(shop.taking.inbox))
+    assert "nowhere is missing" in next(problems(shop.taking.inbox, LATER))
 
 
 def test_a_folder_that_cannot_be_made_is_named(shop):

@@ -112,6 +112,12 @@ def test_names_are_one_supplier_however_they_are_written(database):
     assert {one: found.attempts for one, found in scores(database).items()} == {"YIWU": 4}
 
 
+def test_a_supplier_is_asked_for_however_its_name_is_written(database):
+    take(database, *(arrival(str(n), supplier=name) for n, name in enumerate(("Éclair", "éclair", "ＹＩＷＵ", "Yiwu"))))
+    assert scores(database, suppliers=("ÉCLAIR",)).popitem()[1].attempts == 2
+    assert scores(database, suppliers=("yiwu",)).popitem()[1].attempts == 2
+
+
 def test_orders_without_a_supplier_are_told_as_such(database):
     take(database, arrival("1"))
     assert scores(database)[NO_NAME].attempts == 1

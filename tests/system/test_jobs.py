@@ -1,5 +1,6 @@
 """The daemon inside this process, under a clock that is moved."""
 
+import math
 import threading
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -118,6 +119,41 @@ def test_a_file_is_taken_in_while_the_daemon_runs(runtime, log, tmp_path, monkey
         (tmp_path / "inbox/strange.txt").write_text("hello\n")
         log.wait_for("strange.txt has no column 'id'")
         log.wait_for("(rejected/strange.txt)")
+    assert codes == [0]
+
+
+def held_up(monkeypatch):
+    """Let the taking in of files last until the event is set."""
+    until, take_in = threading.Event(), passes.take_in_files
+
+    def wait(*arguments, **options):
+        until.wait(PATIENCE_SECONDS)
+        return take_in(*arguments, **options)
+
+    monkeypatch.setattr(passes, "take_in_files", wait)
+    return until
+
+
+def test_timers_wait_while_files_are_taken_in(runtime, log, tmp_path, monkeypatch):
+    take(runtime.database, arrival("1"), rules=RULES)
+    monkeypatch.setattr(jobs_daemon, "FILES_FIRST_SECONDS", math.inf)
+    until = held_up(monkeypatch)
+    with freeze_time(day(2)), at_work(with_inbox(runtime, tmp_path, monkeypatch)) as (daemon, codes):
+        log.wait_for("runs on")
+        daemon.fire_due_timers()
+        assert state(runtime) is State.placed
+        until.set()
+        log.wait_for("fired 1 timer")
+    assert codes == [0]
+
+
+def test_timers_do_not_wait_for_ever(runtime, log, tmp_path, monkeypatch):
+    take(runtime.database, arrival("1"), rules=RULES)
+    monkeypatch.setattr(jobs_daemon, "FILES_FIRST_SECONDS", -math.inf)
+    until = held_up(monkeypatch)
+    with freeze_time(day(2)), at_work(with_inbox(runtime, tmp_path, monkeypatch)) as (_, codes):
+        log.wait_for("fired 1 timer")
+        until.set()
     assert codes == [0]
 
 
