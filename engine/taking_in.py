@@ -395,7 +395,7 @@ class _Taking:
         """
         name, whole = self._path.name, original(self._path.name)
         found = []
-        for row in files.open_ones(connection):
+        for row in files.open_like(connection, self._content.content, name, whole):
             told_then = json.loads(row["summary"])
             is_mended = (
                 whole != name and original(Path(row["place"]).name) == whole and 0 < told_then["to_mend"] <= told.rows_read

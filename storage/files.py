@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, TextClause, and_, delete, select, text, update
+from sqlalchemy import Connection, RowMapping, TextClause, and_, delete, or_, select, text, update
 
 from storage import dialect
 from storage.tables import FileRow, table_of
@@ -142,10 +142,21 @@ def last(connection: Connection, limit: int, statuses: Sequence[str] = ()) -> li
     return [*connection.execute(query.where(f.c.status.in_(statuses)) if statuses else query).mappings()]
 
 
-def open_ones(connection: Connection, limit: int | None = None) -> list[RowMapping]:
+def open_ones(connection: Connection, limit: int) -> list[RowMapping]:
     """Return the rejected files that nobody has mended or closed, the oldest first."""
     f = table_of(FileRow)
     return [*connection.execute(select(f).where(_is_open()).order_by(f.c.id).limit(limit)).mappings()]
+
+
+def open_like(connection: Connection, content: str, name: str, whole: str) -> list[RowMapping]:
+    """Return the rejected files that nobody has mended or closed, of a content, of a name, or that lie under another one.
+
+    Under the name `whole`, or as its rows to mend.
+    """
+    f = table_of(FileRow)
+    lies = or_(f.c.place == f"rejected/{whole}", f.c.place.startswith(f"rejected/{whole}.", autoescape=True))
+    is_it = or_(f.c.content == content, f.c.name == name, lies)
+    return [*connection.execute(select(f).where(_is_open(), is_it).order_by(f.c.id)).mappings()]
 
 
 def _is_open() -> TextClause:
