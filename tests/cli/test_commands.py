@@ -149,7 +149,7 @@ def test_today_says_what_needs_you_each_with_the_command_that_answers_it(undecid
     assert "  aftersales decide main/7\n" in said
     assert "\nDeadlines\n" in said
     told = undecided("today", "--json").json
-    assert told.keys() == {"items", "count", "more", "days", "provisional", "held", "daemon"}
+    assert told.keys() == {"items", "count", "more", "days", "provisional", "held", "daemon", "inbox"}
     (one,) = [item for item in told["items"] if item["kind"] == "decision"]
     assert one.keys() == {"kind", "order", "what", "command", "since", "until", "amount", "currency"}
     assert undecided("today", "--shop", "MAIN").out == said

@@ -123,7 +123,7 @@ def test_a_persons_retry_applies_what_has_a_place_now_and_says_why_the_rest_has_
     judged = {one.id: one for one in judge_again(placed, None, day(4), RULES)}
     assert (judged[lost].verdict, judged[lost].why) == ("applied", None)
     assert judged[confirmed].verdict == "exception"
-    assert "not allowed in placed" in judged[confirmed].why
+    assert "not allowed in disputed" in judged[confirmed].why
     assert state(placed) is State.disputed
     assert whole(placed)
 
