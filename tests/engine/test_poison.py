@@ -74,10 +74,10 @@ def test_of_a_digest_one_member_that_cannot_be_written_holds_up_no_other(databas
     fire_due(database, day(2), RULES)
     write = Letters.write
 
-    def fail(self, kind, language, matters):
+    def fail(self, kind, language, matters, zone):
         if any(one.order.number == "2" for one in matters):
             raise OverflowError("a mistake of ours")
-        return write(self, kind, language, matters)
+        return write(self, kind, language, matters, zone)
 
     monkeypatch.setattr(Letters, "write", fail)
     deliver_due(database, day(2), RULES, messenger)
@@ -91,8 +91,8 @@ def test_a_text_that_the_server_refuses_is_set_back_and_the_others_leave(databas
     fire_due(database, day(2), RULES)
     write = Letters.write
 
-    def with_nul(self, kind, language, matters):
-        letter = write(self, kind, language, matters)
+    def with_nul(self, kind, language, matters, zone):
+        letter = write(self, kind, language, matters, zone)
         return type(letter)("a\0b", letter.body) if matters[0].order.number == "B" else letter
 
     monkeypatch.setattr(Letters, "write", with_nul)
