@@ -67,7 +67,8 @@ def decide(
         unit = UnitOfWork(connection, [order_id], at, lock=not dry_run)
         case, order = unit.case(order_id), unit.orders[order_id]
         made = answer(case, given, at, rules)
-        if case.decision is not None and differs(given, made, _asked(connection, order_id, case.decision.number)):
+        asked = _asked(connection, order_id, case.decision.number) if rules.chooser and case.decision else None
+        if asked is not None and differs(given, made, asked):
             raise Refused(case.name, case.state, tr("decide {way}", way=given.way), _what_differs(made))
         answered = (report for report in case.asking if report not in made.case.asking)
         order.run.received += [Received(report, Verdict.applied) for report in answered]

@@ -171,12 +171,11 @@ def explain(database: Database, identity: str, rules: Rules, at: datetime) -> Ex
 
 def _supply(case: Case, steps: Sequence[HistoryRow], rules: Rules, at: datetime) -> Supply:
     """Say who is turned to next, and why."""
-    asks = not case.order.alternatives and isinstance(rules.chooser, Catalogue)
     tried = {folded(name) for name in tried_by(case) if name}
     chosen = next((row.details for row in reversed(steps) if row.target is State.rerouted and "attempt" in row.details), {})
     told = str(chosen.get("passed_over") or "") if chosen.get("attempt") == case.current else ""
     candidates = None
-    if isinstance(rules.chooser, Catalogue) and asks:
+    if isinstance(rules.chooser, Catalogue) and not case.order.alternatives:
         known = rules.chooser.candidates(wanted_of(case), preference_of(rules.of(case)), case.paid, at)
         candidates = tuple(one for one in known if folded(one.supplier) not in tried)
     return Supply(

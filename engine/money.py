@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine.views import Filter, Source
+from engine.views import EVERYTHING, Filter, Source
 from language import tr
 from storage import lists, money
 from storage.database import reading
@@ -11,7 +11,6 @@ from workflow.vocabulary import ClaimKind, LedgerSide
 
 PLATFORM = "the platform"
 NO_NAME = "(no supplier named)"
-EVERYTHING = Filter()
 YOUNG, OLD = timedelta(days=15), timedelta(days=30)
 """Ages that are told apart."""
 

@@ -67,8 +67,7 @@ def refuse_owned(database: Database, connection: Connection, at: datetime) -> No
         AlreadyRunning: names the owner.
 
     """
-    end_dead(database, connection, at)
-    for other in heartbeats.alive(connection):
+    for other in living(database, connection, at):
         what = _NAMED.get(other["work"], tr("`aftersales {work}`", work=other["work"]))
         where = tr("process {pid} on {host}", pid=other["pid"], host=other["host"])
         raise AlreadyRunning(
@@ -119,6 +118,12 @@ def end_dead(database: Database, connection: Connection, at: datetime) -> None:
     dead = [row["daemon"] for row in heartbeats.alive(connection) if _is_dead(row, at, shared=database.is_shared)]
     if dead:
         heartbeats.end(connection, dead, at)
+
+
+def living(database: Database, connection: Connection, at: datetime) -> list[RowMapping]:
+    """Return the owners that live; those that do not are ended."""
+    end_dead(database, connection, at)
+    return heartbeats.alive(connection)
 
 
 def _is_dead(row: RowMapping, at: datetime, *, shared: bool) -> bool:

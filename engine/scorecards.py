@@ -7,13 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping
 
-from engine.views import Filter, Source
+from engine.money import NO_NAME as NO_NAME
+from engine.views import EVERYTHING, Filter, Source
 from storage import lists, scorecards
 from storage.database import reading
 from workflow.names import folded
 
-NO_NAME = "(no supplier named)"
-EVERYBODY = Filter()
 DAY = 86_400
 """In seconds."""
 
@@ -62,7 +61,7 @@ class Score:
     money: Sequence[MoneyBack]
 
 
-def scores_of(source: Source, bounds: Sequence[datetime], at: datetime, wanted: Filter = EVERYBODY) -> list[Score]:
+def scores_of(source: Source, bounds: Sequence[datetime], at: datetime, wanted: Filter = EVERYTHING) -> list[Score]:
     """Return the scorecards as of `at`: the supplier with the most orders late or left first, and its periods in turn.
 
     `bounds` are the instants at which periods begin, and the last one ends. Of `wanted`, shops and suppliers count.
@@ -72,9 +71,10 @@ def scores_of(source: Source, bounds: Sequence[datetime], at: datetime, wanted: 
 
     """
     with reading(source) as connection:
-        unknown = [name for name in wanted.suppliers if not lists.spellings(connection, [name])]
-        lists.refuse_unknown_names(connection, wanted.shops, unknown)
-        wanted = replace(wanted, suppliers=lists.spellings(connection, wanted.suppliers))
+        spelt = lists.spellings(connection, wanted.suppliers)
+        known = {*map(folded, spelt)}
+        lists.refuse_unknown_names(connection, wanted.shops, [name for name in wanted.suppliers if folded(name) not in known])
+        wanted = replace(wanted, suppliers=spelt)
         rows = scorecards.scores(connection, bounds, at, wanted)
         money = scorecards.money_back(connection, bounds, wanted)
     sums, owed, names = defaultdict[_Key, _Sums](Counter), defaultdict[_Key, dict[str, _Sums]](dict), dict[str, str]()

@@ -44,7 +44,7 @@ from inbound.offers import Usual, own_offer_mapping, read_offers
 from inbound.orders import OrderFile
 from inbound.rejections import Rejection
 from language import counted, tr
-from storage import files, heartbeats, offers
+from storage import files, offers
 from storage.database import Database, DatabaseFailed
 from storage.files import Content
 from storage.files import FileStatus as FileStatus
@@ -145,8 +145,7 @@ class TakingIn:
         """Take what owners had taken that have ended, and note what they have moved where it belongs."""
         if self.inbox.has_others(owner):
             with self._database.write() as connection:
-                owning.end_dead(self._database, connection, at)
-                alive = [row["daemon"] for row in heartbeats.alive(connection)]
+                alive = [row["daemon"] for row in owning.living(self._database, connection, at)]
             self.inbox.take_over(owner, alive)
         with self._database.read() as connection:
             moving = files.to_be_moved(connection)
@@ -275,8 +274,8 @@ class _Taking:
                 return None
             if other["owner"] == self._owner and self._path.with_name(other["name"]).exists():
                 return int(other["id"]) if other["name"] == self._path.name else None
-            owning.end_dead(self._database, connection, self._at)
-            if other["owner"] != self._owner and other["owner"] in [one["daemon"] for one in heartbeats.alive(connection)]:
+            alive = [row["daemon"] for row in owning.living(self._database, connection, self._at)]
+            if other["owner"] != self._owner and other["owner"] in alive:
                 return None
             is_mine = files.take_over(connection, other["id"], other["owner"], self._path.name, self._owner)
             return int(other["id"]) if is_mine else None
@@ -372,7 +371,7 @@ class _Taking:
         self._write_reports(file_id, self._inbox.folder / place, told)
         with self._database.write() as connection:
             summary = {**_summary(told), "version": offers.version(connection)}
-            if not files.end(connection, file_id, self._owner, told.status, place, summary, self._at):
+            if not files.end(connection, file_id, self._owner, told.status, summary, self._at):
                 return None  # another owner has taken it over
             files.settle(connection, self._superseded(connection, file_id, told), f"file:{file_id}", None, self._at)
         return self._move(file_id, told.status, place, told.words)
@@ -395,7 +394,7 @@ class _Taking:
         """
         name, whole = self._path.name, original(self._path.name)
         found = []
-        for row in files.open_like(connection, self._content.content, name, whole):
+        for row in files.open_like(connection, self._content.content, name, f"{REJECTED}/{whole}"):
             told_then = json.loads(row["summary"])
             is_mended = (
                 whole != name and original(Path(row["place"]).name) == whole and 0 < told_then["to_mend"] <= told.rows_read
@@ -425,7 +424,7 @@ class _Taking:
             where, _, name = place.partition("/")
             place = self._inbox.free_place(where, name, file_id)
             with self._database.write() as connection:
-                files.replace(connection, file_id, place)
+                files.plan(connection, file_id, place)
         os.rename(self._path, self._inbox.folder / place)
         with self._database.write() as connection:
             files.moved(connection, [file_id])

@@ -14,6 +14,7 @@ from language import tr
 from storage import cases, lists, queries
 from storage.database import Database, reading
 from storage.lists import COUNTED_AT_MOST, Rows
+from storage.lists import EVERYTHING as EVERYTHING
 from storage.lists import Filter as Filter
 from storage.lists import Page as Page
 from workflow.case import claims

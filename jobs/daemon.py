@@ -92,8 +92,8 @@ class Daemon:
         """Under which this daemon has taken the database, or has tried to: of a failed try it is not known what was stored."""
         self._sender: Sender | None = None
         self._owning = threading.Lock()
-        self._round_began: float | None = time.monotonic()
-        """Since when files of the inbox are being taken in; None: none are. At the start they are still to be."""
+        self._round_began: float | None = None
+        """Since when files of the inbox are being taken in, or are still to be; None: none are."""
         self._looks_once = True
         """True until the inbox was looked into once."""
         self._inbox_problems: Sequence[str] = ()
@@ -200,9 +200,9 @@ class Daemon:
             self._inbox_problems = found.failures
 
     def _files_have_come_first(self) -> bool:
-        """Say whether timers may fire: no files are being taken in, there is no inbox, or that takes too long."""
+        """Say whether timers may fire: no files are being taken in, or that takes too long."""
         began = self._round_began
-        return self._runtime.taking_in is None or began is None or time.monotonic() - began > FILES_FIRST_SECONDS
+        return began is None or time.monotonic() - began > FILES_FIRST_SECONDS
 
     def report_heartbeat(self) -> None:
         """Write a heartbeat every few seconds, sooner after a late firing, and none when the ticker has not ticked."""
@@ -288,7 +288,7 @@ class Daemon:
         return self._held
 
     def _start(self) -> None:
-        self._round_began = time.monotonic()
+        self._round_began = time.monotonic() if self._runtime.taking_in else None
         self._clock_watch = ClockWatch()
         for one in self._jobs:
             one.start()

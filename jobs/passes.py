@@ -59,6 +59,11 @@ class Runtime:
     """Takes in the files of the inbox, where there is one."""
     traces: Traces = field(default_factory=Traces)
 
+    def renewed_rules(self) -> Rules:
+        """Return the rules with the catalogue of now."""
+        self.rules = with_current_catalogue(self.database, self.rules)
+        return self.rules
+
 
 def take_in_files(
     runtime: Runtime, owner: str, clock: Clock, *, looks_once: bool = False, carry_on: CarryOn = until_done
@@ -66,13 +71,9 @@ def take_in_files(
     """Take in the files of the inbox that have come to rest, and say what became of them."""
     if runtime.taking_in is None:
         return Round()
-
-    def rules() -> Rules:
-        runtime.rules = with_current_catalogue(runtime.database, runtime.rules)
-        return runtime.rules
-
+    look = runtime.taking_in.round
     try:
-        found = runtime.taking_in.round(owner, clock, file_time(), rules, looks_once=looks_once, carry_on=carry_on)
+        found = look(owner, clock, file_time(), runtime.renewed_rules, looks_once=looks_once, carry_on=carry_on)
     except (InboxUnusable, OSError) as error:
         found = Round(failures=[str(error)])
     for one in found.taken:
@@ -85,8 +86,7 @@ def fire_due_timers(runtime: Runtime, at: datetime, carry_on: CarryOn = until_do
     """Fire everything that is due at `at`, batch by batch."""
     total = Fired()
     while True:
-        runtime.rules = with_current_catalogue(runtime.database, runtime.rules)
-        fired = fire_due(runtime.database, at, runtime.rules, traces=runtime.traces)
+        fired = fire_due(runtime.database, at, runtime.renewed_rules(), traces=runtime.traces)
         total.add(fired)
         for failure in fired.failures:
             _LOG.error("%s", failure)

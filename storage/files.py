@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, TextClause, and_, delete, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, TextClause, and_, delete, or_, select, text, update
 
 from storage import dialect
 from storage.tables import FileRow, table_of
@@ -56,56 +56,33 @@ def taking(connection: Connection, digest: str) -> RowMapping | None:
 
 def take_over(connection: Connection, file_id: int, was: str, name: str, owner: str) -> bool:
     """Go on with what an owner that has ended took in; return whether nobody else was sooner."""
-    f = table_of(FileRow)
-    is_it = (f.c.id == file_id) & (f.c.owner == was) & (f.c.status == FileStatus.taking)
-    return connection.execute(update(f).where(is_it).values(owner=owner, name=name)).rowcount == 1
+    return _change(connection, _is_taken(file_id, by=was), owner=owner, name=name) == 1
 
 
 def let_go(connection: Connection, file_id: int) -> None:
     """Forget that a file was taken: it has changed while it was read."""
-    f = table_of(FileRow)
-    connection.execute(delete(f).where(f.c.id == file_id, f.c.status == FileStatus.taking))
+    connection.execute(delete(table_of(FileRow)).where(_is_taken(file_id)))
 
 
 def plan(connection: Connection, file_id: int, place: str) -> None:
     """Note where a file will be moved: its report is written there first."""
-    f = table_of(FileRow)
-    connection.execute(update(f).where(f.c.id == file_id, f.c.status == FileStatus.taking).values(place=place))
+    _change(connection, table_of(FileRow).c.id == file_id, place=place)
 
 
 def note(connection: Connection, file_id: int, summary: Mapping[str, Any]) -> None:
     """Keep what was found out of a file that is still being taken in."""
-    f = table_of(FileRow)
+    _change(connection, _is_taken(file_id), summary=json.dumps(summary, ensure_ascii=False))
+
+
+def end(connection: Connection, file_id: int, owner: str, status: FileStatus, summary: Mapping[str, Any], at: datetime) -> bool:
+    """Note what has become of a file; return whether it was still this owner's."""
     told = json.dumps(summary, ensure_ascii=False)
-    connection.execute(update(f).where(f.c.id == file_id, f.c.status == FileStatus.taking).values(summary=told))
-
-
-def replace(connection: Connection, file_id: int, place: str) -> None:
-    """Note that a file is moved to another place than was planned."""
-    f = table_of(FileRow)
-    connection.execute(update(f).where(f.c.id == file_id).values(place=place))
-
-
-def end(
-    connection: Connection,
-    file_id: int,
-    owner: str,
-    status: FileStatus,
-    place: str,
-    summary: Mapping[str, Any],
-    at: datetime,
-) -> bool:
-    """Note what has become of a file, and where it is to be moved; return whether it was still this owner's."""
-    f = table_of(FileRow)
-    is_it = (f.c.id == file_id) & (f.c.owner == owner) & (f.c.status == FileStatus.taking)
-    values = {"status": status, "place": place, "summary": json.dumps(summary, ensure_ascii=False), "ended_at": at}
-    return connection.execute(update(f).where(is_it).values(**values)).rowcount == 1
+    return _change(connection, _is_taken(file_id, by=owner), status=status, summary=told, ended_at=at) == 1
 
 
 def moved(connection: Connection, file_ids: Sequence[int]) -> None:
     """Note that files lie where they were to be moved."""
-    f = table_of(FileRow)
-    connection.execute(update(f).where(f.c.id.in_(file_ids)).values(lies_there=True))
+    _change(connection, table_of(FileRow).c.id.in_(file_ids), lies_there=True)
 
 
 def to_be_moved(connection: Connection) -> list[RowMapping]:
@@ -124,9 +101,8 @@ def taken_before(connection: Connection, content: Content) -> RowMapping | None:
 
 def settle(connection: Connection, file_ids: Sequence[int], by: str, note: str | None, at: datetime) -> int:
     """Note who or what has settled rejected files; return how many were still open."""
-    values = {"status": FileStatus.settled, "resolved_at": at, "resolved_by": by, "note": note}
-    f = table_of(FileRow)
-    return connection.execute(update(f).where(f.c.id.in_(file_ids), _is_open()).values(**values)).rowcount
+    these = and_(table_of(FileRow).c.id.in_(file_ids), _is_open())
+    return _change(connection, these, status=FileStatus.settled, resolved_at=at, resolved_by=by, note=note)
 
 
 def find(connection: Connection, file_id: int) -> RowMapping | None:
@@ -148,15 +124,24 @@ def open_ones(connection: Connection, limit: int) -> list[RowMapping]:
     return [*connection.execute(select(f).where(_is_open()).order_by(f.c.id).limit(limit)).mappings()]
 
 
-def open_like(connection: Connection, content: str, name: str, whole: str) -> list[RowMapping]:
-    """Return the rejected files that nobody has mended or closed, of a content, of a name, or that lie under another one.
-
-    Under the name `whole`, or as its rows to mend.
-    """
+def open_like(connection: Connection, content: str, name: str, place: str) -> list[RowMapping]:
+    """Return the rejected files that nobody has mended or closed: of a content, of a name, at a place, or its rows to mend."""
     f = table_of(FileRow)
-    lies = or_(f.c.place == f"rejected/{whole}", f.c.place.startswith(f"rejected/{whole}.", autoescape=True))
+    lies = or_(f.c.place == place, f.c.place.startswith(f"{place}.", autoescape=True))
     is_it = or_(f.c.content == content, f.c.name == name, lies)
     return [*connection.execute(select(f).where(_is_open(), is_it).order_by(f.c.id)).mappings()]
+
+
+def _change(connection: Connection, which: ColumnElement[bool], **values: Any) -> int:
+    """Change the files that a condition is true of; return how many."""
+    return connection.execute(update(table_of(FileRow)).where(which).values(**values)).rowcount
+
+
+def _is_taken(file_id: int, by: str | None = None) -> ColumnElement[bool]:
+    """Say whether a file is it, and is being taken in, by an owner if one is named."""
+    f = table_of(FileRow)
+    is_it = and_(f.c.id == file_id, f.c.status == FileStatus.taking)
+    return is_it if by is None else and_(is_it, f.c.owner == by)
 
 
 def _is_open() -> TextClause:

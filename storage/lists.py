@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from language import tr
+from storage import queries
 from storage.tables import (
     AttemptRow,
     AttentionRow,
@@ -62,6 +63,9 @@ class Filter:
     """Of a timer its clock, of an effect its kind, of a decision its trigger."""
     awake_at: datetime | None = None
     """Only decisions that do not sleep at this instant."""
+
+
+EVERYTHING = Filter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def _pending(wanted: Filter, *columns: Any) -> Select[Any]:
     """Select columns of the pending timers that are wanted."""
     o, t = table_of(OrderRow), table_of(TimerRow)
     query = select(*columns).select_from(t).where(t.c.status == literal_column("'pending'"))
-    narrowed = replace(wanted, kinds=(), statuses=(), since=None, due_before=None) != Filter()
+    narrowed = replace(wanted, kinds=(), statuses=(), since=None, due_before=None) != EVERYTHING
     query = _joined(query.join(o, o.c.id == t.c.order_id), wanted) if narrowed else query
     query = query.where(t.c.order_id == wanted.order_id) if wanted.order_id is not None else query
     return _timers(query, replace(wanted, statuses=()))
@@ -226,9 +230,8 @@ def named(column: Any, names: Sequence[str]) -> ColumnElement[bool]:
 
 def spellings(connection: Connection, suppliers: Sequence[str]) -> list[str]:
     """Return all ways in which orders write the names of suppliers."""
-    known = connection.execute(select(table_of(AttemptRow).c.supplier).distinct()).scalars() if suppliers else ()
     wanted = {*map(folded, suppliers)}
-    return [name for name in known if name is not None and folded(name) in wanted]
+    return [name for name in queries.suppliers(connection) if folded(name) in wanted] if wanted else []
 
 
 def _is_open_exception() -> ColumnElement[bool]:

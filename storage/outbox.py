@@ -84,7 +84,7 @@ class ReadyEffect:
     supplier_number: str | None = None
     """The number that the supplier of its attempt knows the order by."""
     lines: tuple[Line, ...] = ()
-    """What is ordered, of an effect that orders it."""
+    """What its order has, of a kind whose letter names goods."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from storage import queries
 from storage.prepared import as_texts
-from storage.tables import AttemptRow, LineRow, OfferRow, OrderRow, table_of
+from storage.tables import LineRow, OfferRow, OrderRow, table_of
 from workflow.process import UNSHIPPED
 
 
@@ -61,7 +62,6 @@ def ordered(connection: Connection) -> list[Product]:
 
 def suppliers(connection: Connection) -> list[str]:
     """Return the names of all suppliers that orders or the catalogue name."""
-    a, o = table_of(AttemptRow), table_of(OfferRow)
-    of_orders = select(a.c.supplier).where(a.c.supplier.is_not(None)).distinct()
+    o = table_of(OfferRow)
     named = select(o.c.supplier).where(o.c.ended_in.is_(None)).distinct()
-    return [*dict.fromkeys([*connection.execute(of_orders).scalars(), *connection.execute(named).scalars()])]
+    return [*dict.fromkeys([*queries.suppliers(connection), *connection.execute(named).scalars()])]

@@ -14,6 +14,7 @@ from storage import case_mapper, cases, chains
 from storage.case_reader import StoredCase
 from storage.chunks import chunked
 from storage.tables import (
+    AttemptRow,
     AttentionRow,
     DecisionRow,
     EffectRow,
@@ -65,6 +66,12 @@ def shops(connection: Connection) -> list[str]:
     following = select(func.min(o.c.shop)).where(o.c.shop > name.c.name).scalar_subquery()
     name = name.union_all(select(following).where(name.c.name.is_not(None)))
     return [*connection.execute(select(name.c.name).where(name.c.name.is_not(None))).scalars()]
+
+
+def suppliers(connection: Connection) -> list[str]:
+    """Return the names of all suppliers that orders have turned to, as they are written."""
+    name = table_of(AttemptRow).c.supplier
+    return [*connection.execute(select(name).where(name.is_not(None)).distinct()).scalars()]
 
 
 def named(connection: Connection, number: str) -> list[str]:

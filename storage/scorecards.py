@@ -20,15 +20,13 @@ from sqlalchemy import (
 )
 
 from storage import dialect
-from storage.lists import Filter
+from storage.lists import EVERYTHING, Filter
 from storage.money import asked_by
 from storage.tables import AttemptRow, ClaimRow, LedgerTableRow, OrderRow, TimerRow, table_of
 from workflow.catalogue import Record
 from workflow.names import folded
 from workflow.process import LEAVE_A_SUPPLIER
 from workflow.vocabulary import ClaimStatus, LedgerSide, LedgerStatus
-
-EVERYBODY = Filter()
 
 
 def records(connection: Connection, since: datetime, until: datetime) -> dict[str, Record]:
@@ -38,7 +36,7 @@ def records(connection: Connection, since: datetime, until: datetime) -> dict[st
     """
     a, told = table_of(AttemptRow), _Told(connection, since, until, until)
     columns = (a.c.supplier, func.sum(told.due), func.sum(told.on_time), func.sum(told.left))
-    query = told.select(columns, EVERYBODY).where(a.c.supplier.is_not(None)).group_by(a.c.supplier)
+    query = told.select(columns, EVERYTHING).where(a.c.supplier.is_not(None)).group_by(a.c.supplier)
     found: dict[str, Record] = {}
     for supplier, orders, on_time, left in connection.execute(query):
         was = found.get(folded(supplier), Record(0, 0, 0))
@@ -54,7 +52,7 @@ def scores(connection: Connection, bounds: Sequence[datetime], at: datetime, wan
     a, o, c = table_of(AttemptRow), table_of(OrderRow), table_of(ClaimRow)
     told = _Told(connection, bounds[0], bounds[-1], at)
     claimed = select(c.c.order_id).where(c.c.status != ClaimStatus.withdrawn).distinct().subquery("claimed")
-    is_claimed = case((and_(claimed.c.order_id.is_not(None), a.c.number == o.c.current), 1), else_=0)
+    is_claimed = _one_if(and_(claimed.c.order_id.is_not(None), a.c.number == o.c.current))
     columns: tuple[ColumnElement[Any], ...] = (
         func.count().label("attempts"),
         func.sum(told.due).label("due"),
@@ -86,8 +84,8 @@ def money_back(connection: Connection, bounds: Sequence[datetime], wanted: Filte
         func.sum(came).label("back"),
         func.sum(case((r.c.status == LedgerStatus.declined, amount), else_=0)).label("declined"),
         func.sum(case((r.c.status == LedgerStatus.requested, amount - came), else_=0)).label("open"),
-        func.sum(case((r.c.amount.is_(None) & r.c.settled_amount.is_(None), 1), else_=0)).label("unknown"),
-        func.sum(case((is_settled, 1), else_=0)).label("settled"),
+        func.sum(_one_if(r.c.amount.is_(None) & r.c.settled_amount.is_(None))).label("unknown"),
+        func.sum(_one_if(is_settled)).label("settled"),
         func.sum(case((is_settled, took), else_=0)).label("seconds"),
     )
     by = (a.c.supplier.label("supplier"), _period(a.c.placed_at, bounds).label("period"), r.c.currency)

@@ -1,7 +1,6 @@
 """How late timers have fired."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
@@ -23,13 +22,8 @@ def lateness(connection: Connection) -> list[Lateness]:
     """Return how late the timers of each clock have fired; those that waited for a person's decision do not count."""
     t, d = table_of(TimerRow), table_of(DecisionRow)
     decided = select(d.c.number).where(d.c.order_id == t.c.order_id, d.c.timer == t.c.number).correlate(t).exists()
-    late = _seconds(connection, t.c.due_at, t.c.fired_at)
+    late = dialect.at(connection).seconds_between(t.c.due_at, t.c.fired_at)
     late = case((late < 0, 0), else_=late)
     query = select(t.c.trigger, func.count(), func.avg(late), func.max(late)).where(t.c.fired_at.is_not(None), ~decided)
     rows = connection.execute(query.group_by(t.c.trigger).order_by(t.c.trigger))
     return [Lateness(trigger, count, round(float(mean), 3), round(float(most), 3)) for trigger, count, mean, most in rows]
-
-
-def _seconds(connection: Connection, begin: Any, end: Any) -> Any:
-    """Return the seconds between two instants."""
-    return dialect.at(connection).seconds_between(begin, end)

@@ -169,10 +169,10 @@ Records = Callable[[datetime], Mapping[str, Record]]
 class _Product:
     """An offer with what is asked of it again and again."""
 
-    __slots__ = ("_around", "name", "offer", "rank")
+    __slots__ = ("_around", "offer", "rank")
 
     def __init__(self, offer: Offer) -> None:
-        self.offer, self.name, self.rank = offer, folded(offer.supplier), offer.rank or _LAST
+        self.offer, self.rank = offer, offer.rank or _LAST
         self._around: tuple[str, str] | None = None
 
     def goods(self, quantity: int) -> str:

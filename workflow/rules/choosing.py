@@ -134,8 +134,7 @@ def passed_over_in_vain(case: Case, rules: Rules, at: datetime) -> Detail:
 
 def details_of(choice: Choice) -> dict[str, Detail]:
     """Return what the history keeps of a choice of the catalogue: cost, goods, handling times, and who was passed over."""
-    if not _text(choice, "passed_over"):
+    times, over = _text(choice, "ready_in"), _text(choice, "passed_over")
+    if not over:
         return {}
-    times = _text(choice, "ready_in")
-    over = _text(choice, "passed_over")
     return {"cost": cost_of(choice), "goods": _text(choice, "goods"), "ready_in": times or None, "passed_over": over}
