@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from dataclasses import replace as dataclass_replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import islice
 
 from sqlalchemy import Connection
@@ -80,7 +81,7 @@ def with_current_catalogue(database: Database, rules: Rules) -> Rules:
     return rules if version == known else rules.with_chooser(KeptCatalogue(database, version))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Changed:
     """What a file changes of the catalogue: offers of suppliers that it names, and no others.
 
@@ -94,13 +95,25 @@ class Changed:
     """How many were left that the file does not name."""
     version: int | None = None
 
-    @property
+    @cached_property
     def changed(self) -> list[tuple[Offer, Offer]]:
         """What was offered before and is offered now for the same product."""
         was = defaultdict[tuple[str | None, ...], list[Offer]](list)
         for one in self.ended:
             was[_whose(one.offer)].append(one.offer)
         return [(was[_whose(one)].pop(0), one) for one in self.added if was[_whose(one)]]
+
+    @property
+    def new(self) -> list[Offer]:
+        """What was added, and not only changed."""
+        changed = {id(one) for _, one in self.changed}
+        return [one for one in self.added if id(one) not in changed]
+
+    @property
+    def gone(self) -> list[Offer]:
+        """What was ended, and not only changed."""
+        changed = {id(one) for one, _ in self.changed}
+        return [one.offer for one in self.ended if id(one.offer) not in changed]
 
 
 def _whose(offer: Offer) -> tuple[str | None, ...]:

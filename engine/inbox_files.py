@@ -52,7 +52,7 @@ class TakenFile:
     @property
     def words(self) -> str:
         """Return in one line what became of it."""
-        return self.error or ", ".join(f"{name} {count}" for name, count in summaries.in_words(self.counts))
+        return summaries.in_a_line(self.error, self.counts)
 
     @property
     def is_open(self) -> bool:

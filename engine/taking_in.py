@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from engine import owning, summaries
-from engine.catalogue import doubts, import_offers
 from engine.importing import import_orders
 from engine.inbox import (
     DONE,
@@ -35,6 +35,7 @@ from engine.inbox import (
     signature_of,
 )
 from engine.known_orders import StoredOrders
+from engine.offer_files import import_file
 from inbound import rows_to_mend
 from inbound.files import columns_of
 from inbound.mapping import Mapping as FileMapping
@@ -98,7 +99,7 @@ class _Told:
     @property
     def words(self) -> str:
         """Return in one line what became of it."""
-        return self.error or ", ".join(f"{name} {count}" for name, count in summaries.in_words(self.counts))
+        return summaries.in_a_line(self.error, self.counts)
 
 
 class TakingIn:
@@ -282,7 +283,7 @@ class _Taking:
 
     def _read(self, file_id: int) -> _Told:
         try:
-            mapping = self._mapping()
+            mapping = self._mapping
             if before := self._before(mapping):
                 return _Told(FileStatus.repeated, error=before)
             return self._read_offers(mapping, file_id) if mapping.offer else self._read_orders(mapping)
@@ -296,8 +297,9 @@ class _Taking:
                 )
             return _Told(FileStatus.rejected, error=told)
 
+    @cached_property
     def _mapping(self) -> FileMapping:
-        """Return the mapping of the pattern, or the one that the file's own column names give."""
+        """The mapping of the pattern, or the one that the file's own column names give."""
         if self._rule.mapping is not None:
             return load_mapping(self._rule.mapping)
         columns = columns_of(self._path)
@@ -331,23 +333,17 @@ class _Taking:
         rule, kept = self._rule, self._kept(file_id)
         if kept is not None:  # it was imported, and only its report is missing: what a person has done since stays done
             return kept
-        if "supplier" not in mapping.offer and rule.supplier is None:
-            raise UsageError(tr("nothing says who offers this: write supplier = … under the [[inbox.files]] of its pattern"))
         usual = Usual(self._rules.policy.orders.currency, rule.supplier, rule.shop, self._inbox.zone)
         found = read_offers(self._path, mapping, usual)
-        if not found.offers and not found.rejected:
-            raise UsageError(tr("{file} has no offer: nothing was changed", file=self._path.name))
-        keep = rule.keep or bool(found.rejected)
-        doubtful = doubts(self._database, found.offers)
-        done = import_offers(self._database, found.offers, self._path.name, BY, self._at, keep=keep)
-        status = FileStatus.rejected if found.rejected else FileStatus.done
+        found.refuse_empty(self._path.name)
+        done = import_file(self._database, found, self._path.name, BY, self._at, keep=rule.keep)
         told = _Told(
-            status,
-            summaries.of_offers(found, done),
+            FileStatus.rejected if found.rejected else FileStatus.done,
+            done.counts(),
             found.rejected,
             found.left_out,
-            notes=[*summaries.notes_on_offers(found, done, doubtful, usual.currency, is_asked_for=rule.keep)],
-            changes=[*summaries.changes_of_offers(done)],
+            notes=[*done.notes(usual.currency)],
+            changes=[*done.changes(self._inbox.zone, self._at)],
         )
         with self._database.write() as connection:
             files.note(connection, file_id, {**_summary(told), "version": offers.version(connection)})
@@ -410,7 +406,7 @@ class _Taking:
         about = tr("{name}, taken in at {at} by {mapping}", name=self._path.name, at=at, mapping=mapping)
         _write_whole(target.with_name(target.name + REPORT), "\n".join([about, "", *_lines_of(told)]) + "\n")
         if told.rows:
-            layout = self._mapping().layout
+            layout = self._mapping.layout
             again = f"~{file_id}" if original(target.name) != target.name else ""
             ending = rows_to_mend.ending_of(self._path, layout)
             mended = target.with_name(original(target.name) + TO_MEND + again + ending)

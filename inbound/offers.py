@@ -39,6 +39,16 @@ class OfferFile:
     repeated: int = 0
     rounded: int = 0
 
+    def refuse_empty(self, file: str) -> None:
+        """Check that there is an offer, or a row that was to be one.
+
+        Raises:
+            UsageError: there is none; `file` is named.
+
+        """
+        if not self.offers and not self.rejected:
+            raise UsageError(tr("{file} has no offer: nothing was changed", file=file))
+
 
 @dataclass(frozen=True, slots=True)
 class Usual:
@@ -64,7 +74,8 @@ def read_offers(path: Path, mapping: Mapping, usual: Usual) -> OfferFile:
         raise UsageError(tr("the mapping is of orders, not of a catalogue: give it an [offer] with supplier and sku"))
     for name, said in (("sku", None), ("supplier", usual.supplier)):
         if name not in mapping.offer and said is None:
-            also = tr(", or say --supplier NAME for all of them") if name == "supplier" else ""
+            who = tr(", or say --supplier NAME for all of them (of files of the inbox: supplier = … under [[inbox.files]])")
+            also = who if name == "supplier" else ""
             raise UsageError(tr("nothing says which column of {path} is the {name}{also}", path=path, name=name, also=also))
     _check_said(usual)
     mapping.check_columns(columns_of(path, mapping.layout), path)

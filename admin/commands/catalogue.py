@@ -4,9 +4,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -18,13 +16,12 @@ from admin.order_files import FILE, fitting, print_rejections, print_summary, re
 from admin.output import fields_of, harmless, print_json, print_wrapped
 from admin.tables import print_rows
 from admin.text import safe
-from engine import catalogue, summaries
+from engine import catalogue
+from engine.offer_files import SHOWN, difference, facts_of, import_file
 from inbound.offers import Usual, read_offers
 from inbound.proposing_offers import propose
 from language import counted, tr
-from workflow.case.money import show_amount
 from workflow.catalogue import Offer, why_words
-from workflow.errors import UsageError
 
 COLUMNS = (
     *("supplier", "sku", "title", "supplier_sku", "address", "price", "currency", "handling_time", "countries", "rank"),
@@ -42,7 +39,6 @@ SUPPLIER = click.option(
     "--supplier", help="Who offers what stands in rows that name no supplier: of a supplier's own price list"
 )
 SHOP = click.option("--shop", help="For which shop rows count that name none (default: for all)")
-SHOWN = 20
 
 
 @click.group("catalogue")
@@ -83,48 +79,41 @@ def import_command(
     usual = Usual(app.settings.read_policy().orders.currency, supplier, shop, app.zone())
     with fitting(file, mapping_file, "catalogue new"):
         found = read_offers(file, offer_mapping_of(file, mapping_file), usual)
-    if not found.offers and not found.rejected:
-        raise UsageError(tr("{file} has no offer: nothing was changed", file=file))
-    is_partial = keep or bool(found.rejected)
+    found.refuse_empty(str(file))
     database = app.ready() if dry_run else app.made()
-    doubts = catalogue.doubts(database, found.offers)
-    done = catalogue.import_offers(database, found.offers, file.name, person(), now(), keep=is_partial, dry_run=dry_run)
-    counts = summaries.of_offers(found, done)
+    done = import_file(database, found, file.name, person(), now(), keep=keep, dry_run=dry_run)
     if as_json:
-        told = {"assumed_currency": found.assumed, "repeated": found.repeated, "version": done.version}
-        print_json({**counts, **told, **asdict(doubts), **rejections_json(found.rejected, found.left_out)})
+        told = {"assumed_currency": found.assumed, "repeated": found.repeated, "version": done.changed.version}
+        print_json({**done.counts(), **told, **asdict(done.doubts), **rejections_json(found.rejected, found.left_out)})
     else:
-        print_summary(counts)
-        _print_changes(app, done)
+        print_summary(done.counts())
+        _print_changes(app, done.changed)
         print_rejections(found.rejected, found.left_out)
-        for note in summaries.notes_on_offers(found, done, doubts, usual.currency, is_asked_for=keep):
+        for note in done.notes(usual.currency):
             print_wrapped(tr("Note: {warning}", warning=safe(note)))
         if dry_run:
             print_wrapped(tr("Nothing was stored (--dry-run)."))
-        elif done.version:
+        elif done.changed.version:
             print_wrapped(tr("Look for what is amiss: aftersales catalogue check; take it back: aftersales catalogue undo"))
     ctx.exit(3 if found.rejected else 0)
 
 
 def _print_changes(app: App, done: catalogue.Changed) -> None:
     """Print the first offers that are added, changed and ended."""
-    changed = done.changed
-    new, old = {id(one) for _, one in changed}, {id(one) for one, _ in changed}
-    _print_offers(app, tr("Added"), [one for one in done.added if id(one) not in new])
-    if changed:
-        rows = [(was.supplier, was.sku, *_difference(app, was, now_is)) for was, now_is in changed[:SHOWN]]
+    _print_offers(app, tr("Added"), done.new)
+    if changed := done.changed:
+        rows = [(was.supplier, was.sku, *_difference(app, was, is_now)) for was, is_now in changed[:SHOWN]]
         click.echo()
         print_rows("Changed", ("supplier", "sku", "what", "was", "is"), rows, "")
         _and_more(len(changed))
-    _print_offers(app, tr("Ended"), [one.offer for one in done.ended if id(one.offer) not in old])
+    _print_offers(app, tr("Ended"), done.gone)
 
 
-def _difference(app: App, was: Offer, is_now: Offer) -> tuple[str, str, str]:
+def _difference(app: App, was: Offer, is_now: Offer) -> tuple[str, ...]:
     """Return what an offer says otherwise: which facts, as they were and as they are."""
-    before, after = _cells(app, was), _cells(app, is_now)
-    other = [name for name in OFFER_COLUMNS if before[name] != after[name]]
-    first, then = (", ".join(str(told[name] or "-") for name in other) for told in (before, after))
-    return ", ".join(map(tr, other)), first, then
+    found = [(tr(name), then, told) for name, then, told in difference(was, is_now, app.zone(), now())]
+    names, before, after = (", ".join(str(one[at] or "-") for one in found) for at in range(3))
+    return names, before, after
 
 
 @catalogue_command.command("list")
@@ -293,43 +282,13 @@ def _and_more(count: int) -> None:
         click.echo(tr("… and {count} more: --json lists them all", count=count - SHOWN))
 
 
-OFFER_COLUMNS = ("their sku", "price", "ships in", "rank", "countries", "shop", "counts", "address")
-
-
 def _print_offers(app: App, title: str, offers: Sequence[Offer], shown: int = SHOWN, empty: str = "") -> None:
     """Print the first of some offers, and how many more there are."""
     if not offers and not empty:
         return
-    rows = [(one.supplier, one.sku, *_cells(app, one).values()) for one in offers[:shown]]
+    facts = [facts_of(one, app.zone(), now()) for one in offers[:shown]]
+    rows = [(one.supplier, one.sku, *said.values()) for one, said in zip(offers, facts, strict=False)]
     click.echo()
-    print_rows(title, ("supplier", "sku", *OFFER_COLUMNS), rows, empty)
+    print_rows(title, ("supplier", "sku", *(facts[0] if facts else ())), rows, empty)
     if len(offers) > shown:
         _and_more(len(offers))
-
-
-def _cells(app: App, one: Offer) -> dict[str, Any]:
-    """Return what an offer says, by the column of its table."""
-    price = show_amount(one.price, one.currency) if one.price is not None and one.currency else None
-    said = (
-        one.supplier_sku,
-        price,
-        one.handling_time,
-        one.rank,
-        ", ".join(one.countries),
-        one.shop,
-        _span(app, one),
-        one.address,
-    )
-    return dict(zip(OFFER_COLUMNS, said, strict=True))
-
-
-def _span(app: App, offer: Offer) -> str:
-    """Write from when to when an offer counts; a last instant that is midnight is the day before."""
-    since = f"{_day(app, offer.since)} –" if offer.since else ""
-    until = f"– {_day(app, offer.until - timedelta(seconds=1))}" if offer.until else ""
-    is_over = offer.until is not None and offer.until <= now()
-    return f"{since} {until}".replace("– –", "–").strip() + (f" ({tr('over')})" if is_over else "")
-
-
-def _day(app: App, at: datetime) -> str:
-    return f"{at.astimezone(app.zone()):%Y-%m-%d}"
