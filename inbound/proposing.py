@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from inbound import ready, sniffing
 from inbound.files import columns_of
-from inbound.findings import EMPTY, Findings, is_currency, list_of, read_in
+from inbound.findings import EMPTY, Findings, list_of, read_in
 from inbound.header_names import known, likeness
 from inbound.mapping_document import load_mapping
-from inbound.rows import PLAIN
+from inbound.proposed_lines import asks_for_the_currency, currencies_in, of_decimal, of_layout, of_zone
 from inbound.sniffing import DAY_FIRST, MONTH_FIRST
 from inbound.toml_lines import as_comment, toml_line, toml_list, toml_text
 from language import counted, tr
@@ -78,19 +78,8 @@ class _Writer:
         return Proposal("\n".join((title, check, *(part for part in (head, *body, self._not_read()) if part))), self._questions)
 
     def _head(self) -> str:
-        layout, lines = self._found.layout, list[str]()
-        if layout.encoding != PLAIN.encoding:
-            lines.append(toml_line("encoding", layout.encoding, tr("it is not UTF-8")))
-        if layout.delimiter != PLAIN.delimiter:
-            lines.append(toml_line("delimiter", layout.delimiter, tr("it separates the cells of most rows")))
-        if layout.quote != PLAIN.quote:
-            lines.append(toml_line("quote", layout.quote, tr("quotation marks stand inside cells")))
-        if layout.sheet is not None:
-            lines.append(toml_line("sheet", layout.sheet, tr("the sheet with the largest table")))
-        if layout.header is not None:
-            lines.append(f"header = {layout.header}  # {tr('the first row of names')}")
-        if layout.records:
-            lines.append(toml_line("records", layout.records[0], tr("there the orders stand")))
+        layout = self._found.layout
+        lines = [*of_layout(layout, tr("there the orders stand"))]
         if layout.lines:
             lines.append(toml_line("lines", layout.lines, tr("there each order has its lines")))
         if fill := self._found.filled_down():
@@ -121,11 +110,7 @@ class _Writer:
         elif formats:
             yield f"time_format = {toml_list(formats)}  # {tr('so are all dates written')}"
         if found and not all(times.has_zone for times in found.values()):
-            if self._zone is not None:
-                yield toml_line("time_zone", self._zone.key, tr("as you have said; the file names none"))
-            else:
-                self._questions.append(tr("In which time zone are the times of the file? Write it at time_zone"))
-                yield f'# time_zone = "Continent/City"  # {tr("QUESTION: the file names none; such as Europe/Madrid")}'
+            yield of_zone(self._zone, self._questions)
 
     def _in_one_way(self, way: str) -> str:
         found = self._found.times.items()
@@ -134,15 +119,10 @@ class _Writer:
     def _how_money(self) -> Iterator[str]:
         found = self._found.money
         marks = {money.decimal for money in found.values() if money.decimal}
-        if len(marks) == 1:
-            mark = marks.pop()
-            example = next(cell for fact, money in found.items() if money.decimal == mark for cell in self._found.cells(fact))
-            yield toml_line("decimal", mark, tr("as in {example}", example=example))
-        elif any(money.is_open for money in found.values()):
-            example = next(cell for fact, money in found.items() if money.is_open for cell in self._found.cells(fact))
-            question = tr("Is {example} a thousand and more, or has it three decimals? Set decimal", example=example)
-            self._questions.append(question)
-            yield f'# decimal = ","  # {tr("QUESTION: or a point; every sum has three digits behind its only mark")}'
+        mark = marks.pop() if len(marks) == 1 else None
+        if mark or any(money.is_open for money in found.values()):
+            telling = (fact for fact, money in found.items() if (money.decimal == mark if mark else money.is_open))
+            yield of_decimal(mark, next(cell for fact in telling for cell in self._found.cells(fact)), self._questions)
 
     def _order(self) -> str:
         lines = ["", "[order]"]
@@ -175,13 +155,11 @@ class _Writer:
     def _currency(self) -> Iterator[str]:
         found = {money.currency for money in self._found.money.values() if money.currency}
         columns = " ".join(self._found.column_of[fact] for fact in self._found.money)
-        in_names = {code for code in re.findall(r"\b[A-Z]{3}\b", columns) if is_currency(code)}
-        if len(codes := found or in_names) == 1:
+        if len(codes := found or currencies_in(columns)) == 1:
             where = tr("by the sign of the sums") if found else tr("by the name of the column")
             yield f"currency = {{ value = {toml_text(codes.pop())} }}  # {where}"
         else:
-            self._questions.append(tr("In which currency are the sums? Write it at currency; else that of the policy counts"))
-            yield f'# currency = {{ value = "USD" }}  # {tr("QUESTION: no column names one")}'
+            yield asks_for_the_currency(self._questions)
 
     def _route(self) -> str:
         """Return what might say which orders are domestic: no file does."""

@@ -10,8 +10,9 @@ from inbound.files import read_rows
 from inbound.findings import EMPTY, READ_AT_MOST, is_currency
 from inbound.header_names import likeness
 from inbound.mapping import OFFER_FIELDS
+from inbound.proposed_lines import asks_for_the_currency, currencies_in, of_decimal, of_layout, of_zone
 from inbound.proposing import Proposal
-from inbound.rows import PLAIN, Layout
+from inbound.rows import Layout
 from inbound.sniffing import Money, layout_of, money_of, times_of
 from inbound.sources import without_marks
 from inbound.toml_lines import as_comment, toml_line, toml_list, toml_text
@@ -101,28 +102,10 @@ class _Writer:
         return True
 
     def _head(self) -> Iterator[str]:
-        layout = self._layout
-        if layout.encoding != PLAIN.encoding:
-            yield toml_line("encoding", layout.encoding, tr("it is not UTF-8"))
-        if layout.delimiter != PLAIN.delimiter:
-            yield toml_line("delimiter", layout.delimiter, tr("it separates the cells of most rows"))
-        if layout.quote != PLAIN.quote:
-            yield toml_line("quote", layout.quote, tr("quotation marks stand inside cells"))
-        if layout.sheet is not None:
-            yield toml_line("sheet", layout.sheet, tr("the sheet with the largest table"))
-        if layout.header is not None:
-            yield f"header = {layout.header}  # {tr('the first row of names')}"
-        if layout.records:
-            yield toml_line("records", layout.records[0], tr("there the offers stand"))
+        yield from of_layout(self._layout, tr("there the offers stand"))
         yield from self._times()
-        if self._money and self._money.decimal:
-            yield toml_line("decimal", self._money.decimal, tr("as in {example}", example=self._of("price")[0]))
-        elif self._money and self._money.is_open:
-            example = self._of("price")[0]
-            self._questions.append(
-                tr("Is {example} a thousand and more, or has it three decimals? Set decimal", example=example)
-            )
-            yield f'# decimal = ","  # {tr("QUESTION: or a point; every sum has three digits behind its only mark")}'
+        if self._money and (self._money.decimal or self._money.is_open):
+            yield of_decimal(self._money.decimal, self._of("price")[0], self._questions)
 
     def _times(self) -> Iterator[str]:
         found = [times for fact in ("from", "until") if fact in self._column_of and (times := times_of(self._of(fact)))]
@@ -138,11 +121,7 @@ class _Writer:
         elif formats:
             yield f"time_format = {toml_list(dict.fromkeys(formats))}  # {tr('so are all dates written')}"
         if found and not all(times.has_zone for times in found):
-            if self._zone is not None:
-                yield toml_line("time_zone", self._zone.key, tr("as you have said; the file names none"))
-            else:
-                self._questions.append(tr("In which time zone are the times of the file? Write it at time_zone"))
-                yield f'# time_zone = "Continent/City"  # {tr("QUESTION: the file names none; such as Europe/Madrid")}'
+            yield of_zone(self._zone, self._questions)
 
     def _offer(self) -> Iterator[str]:
         for fact in OFFER_FIELDS:
@@ -175,11 +154,10 @@ class _Writer:
 
     def _currency(self, money: Money) -> str:
         name = self._column_of["price"]
-        in_name = {code for code in re.findall(r"\b[A-Z]{3}\b", name) if is_currency(code)}
+        in_name = currencies_in(name)
         in_name |= {"CNY"} if re.search("元|人民币|RMB", name) else set()
         in_name |= {"EUR"} if "€" in name else set()
         code = money.currency or (in_name.pop() if len(in_name) == 1 else None)
         if code is not None:
             return f"currency = {{ value = {toml_text(code)} }}  # {tr('by the sums, or the name of their column')}"
-        self._questions.append(tr("In which currency are the sums? Write it at currency; else that of the policy counts"))
-        return f'# currency = {{ value = "USD" }}  # {tr("QUESTION: no column names one")}'
+        return asks_for_the_currency(self._questions)
