@@ -71,6 +71,11 @@ def amount(minor: int | None, currency: str) -> Cell:
     return Cell("" if minor is None else show_amount(minor, currency), "bold", right=True, whole=True)
 
 
+def unknown_amount(currency: str) -> Cell:
+    """Return the cell of a sum that is not known."""
+    return Cell(f"? {currency}", right=True, whole=True)
+
+
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """Return a text with spaces behind it (`right`: before it) up to so many columns; a Chinese character is two wide."""
     from rich.cells import cell_len

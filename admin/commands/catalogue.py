@@ -222,7 +222,8 @@ def template_command(ctx: click.Context) -> None:
 def check_command(ctx: click.Context, as_json: bool) -> None:
     """Hold the catalogue against the orders that are not shipped and name no alternatives of their own.
 
-    Named are orders that nobody could take over, products that one supplier offers, or none, and what else is amiss.
+    It lists the orders that no other supplier could take over, the products that one supplier or none offers, and what else
+    is amiss.
     """
     app = App(ctx)
     found = catalogue.check(app.ready(), app.rules_for_reading(), now())

@@ -68,31 +68,34 @@ def import_command(
         ]
         print_json({**summaries.of_orders(done), "why_refused": why, **rejections_json(done.rejected, done.left_out)})
     else:
-        print_summary(summaries.of_orders(done))
-        print_rejections(done.rejected, done.left_out)
-        if done.tally.why_refused:
-            click.echo()
-            reasons = [(count, trigger, why) for (trigger, why), count in done.tally.why_refused.most_common(SHOWN_REJECTIONS)]
-            print_rows("Reports that were refused", ("count", "report", "reason"), reasons, "")
-        if done.rows_to_mend:
-            _say_what_to_do(done, to_mend)
-        if done.tally.waiting:
-            print_wrapped(
-                tr("{reports} to be decided by you: aftersales decisions", reports=counted(done.tally.waiting, "report"))
-            )
-        if done.tally.exceptions:
-            print_wrapped(
-                tr(
-                    "{reports} kept for you as exceptions: aftersales exceptions",
-                    reports=counted(done.tally.exceptions, "report"),
-                )
-            )
-        if done.tally.historical:
-            old = counted(done.tally.historical, "order is", "orders are")
-            print_wrapped(
-                tr("{old} historical: nobody is urged, chased or asked for money (--urge-historical changes that).", old=old)
-            )
+        _print_done(done, to_mend)
     ctx.exit(3 if done.rejected else 0)
+
+
+def _print_done(done: Imported, to_mend: Path | None) -> None:
+    """Print what an import has done, and what is left for a person."""
+    print_summary(summaries.of_orders(done))
+    print_rejections(done.rejected, done.left_out)
+    if done.tally.why_refused:
+        click.echo()
+        reasons = [(count, trigger, why) for (trigger, why), count in done.tally.why_refused.most_common(SHOWN_REJECTIONS)]
+        print_rows("Reports that were refused", ("count", "report", "reason"), reasons, "")
+    if done.rows_to_mend:
+        _say_what_to_do(done, to_mend)
+    if done.tally.waiting:
+        print_wrapped(tr("{reports} to be decided by you: aftersales decisions", reports=counted(done.tally.waiting, "report")))
+    if done.tally.exceptions:
+        print_wrapped(
+            tr(
+                "{reports} kept for you as exceptions: aftersales exceptions",
+                reports=counted(done.tally.exceptions, "report"),
+            )
+        )
+    if done.tally.historical:
+        old = counted(done.tally.historical, "order is", "orders are")
+        print_wrapped(
+            tr("{old} historical: nobody is urged, chased or asked for money (--urge-historical changes that).", old=old)
+        )
 
 
 def _say_what_to_do(done: Imported, to_mend: Path | None) -> None:

@@ -8,7 +8,7 @@ import click
 from admin.app import App, now
 from admin.options import JSON, Instant
 from admin.output import fields_of, print_json, print_wrapped
-from admin.tables import Cell, amount, print_rows
+from admin.tables import Cell, amount, print_rows, unknown_amount
 from engine.money import OLD, Lost, Owed, lost, outstanding
 from engine.views import Filter
 from language import tr
@@ -65,7 +65,7 @@ def money_command(
 
 def _sum(one: Owed | Lost) -> Cell:
     """Return the cell of a sum, or of the currency where none of its rows has one."""
-    return amount(one.amount, one.currency) if one.unknown < one.count else Cell(f"? {one.currency}", right=True, whole=True)
+    return amount(one.amount, one.currency) if one.unknown < one.count else unknown_amount(one.currency)
 
 
 def _in_all(owed: Iterable[Owed | Lost]) -> str:

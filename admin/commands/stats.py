@@ -8,7 +8,7 @@ import click
 from admin.app import App, now
 from admin.options import JSON, Choice, Instant
 from admin.output import fields_of, print_json, print_wrapped
-from admin.tables import Cell, amount, print_rows
+from admin.tables import amount, print_rows, unknown_amount
 from admin.text import span
 from engine.health import statistics_of
 from engine.scorecards import Score, scores_of
@@ -66,9 +66,11 @@ def stats_command(
     if until:
         given = tr("orders given from {since:%Y-%m-%d} until before {until:%Y-%m-%d}", **shown)
     _print_scores(scores, by, app.zone(), given)
+    _print_money(scores, by, app.zone())
 
 
 def _print_scores(scores: list[Score], by: str | None, zone: ZoneInfo, when: str) -> None:
+    """Print how each supplier has done."""
     card = [
         (
             one.supplier,
@@ -101,12 +103,16 @@ def _print_scores(scores: list[Score], by: str | None, zone: ZoneInfo, when: str
         "claims",
     )
     print_rows(tr("Suppliers, {when}", when=when), columns, card, tr("No supplier was given an order in this time."))
+
+
+def _print_money(scores: list[Score], by: str | None, zone: ZoneInfo) -> None:
+    """Print what suppliers were asked to pay back, if any was."""
     owed = [
         (
             one.supplier,
             _name_of(one, by, zone) if by else None,
             money.orders,
-            amount(money.amount, money.currency) if money.amount else Cell(f"? {money.currency}", right=True, whole=True),
+            amount(money.amount, money.currency) if money.amount else unknown_amount(money.currency),
             amount(money.back or None, money.currency),
             amount(money.declined or None, money.currency),
             amount(money.open or None, money.currency),
