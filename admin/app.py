@@ -17,8 +17,7 @@ from tzlocal import get_localzone
 
 from admin.tables import Cell
 from admin.text import relative_time
-from config.documents import DEFAULT_FILE
-from config.settings import Settings, load_settings
+from config.settings import Settings, load_settings, settings_file
 from language import tr
 from storage.database import Database, DatabaseUnready
 from workflow.errors import UsageError
@@ -39,7 +38,7 @@ class App:
     def __init__(self, ctx: click.Context) -> None:
         given = ctx.find_root().obj or {}
         self.settings = settings_of(ctx)
-        self._config: Path | None = given.get("config")
+        self._config = settings_file(given.get("config"), os.environ)
         self.database = Database(given.get("database") or self.settings.database)
         given["opened"] = self.database
         ctx.call_on_close(self.database.close)
@@ -124,6 +123,15 @@ class App:
         self._refuse_to_take_in_its_own(told.folder, rules)
         return Inbox(told.folder, tuple(rules), timedelta(seconds=told.at_rest_seconds), self.zone())
 
+    def inbox_problems(self, inbox: "Inbox | None") -> list[str]:
+        """Return what keeps files of the inbox from being taken in."""
+        if inbox is None:
+            return []
+        from engine.taking_in import problems
+        from jobs.clock import file_time
+
+        return [*problems(inbox, file_time())]
+
     def _refuse_to_take_in_its_own(self, folder: Path, rules: Sequence["InboxRule"]) -> None:
         """Check that an inbox holds nothing of the program's own.
 
@@ -133,7 +141,7 @@ class App:
         """
         settings = self.settings
         own = (
-            *(Path.cwd() / DEFAULT_FILE, self._config, self.database.file, settings.policy, settings.templates),
+            *(self._config, self.database.file, settings.policy, settings.templates),
             *(settings.outbox_file, None if "://" in settings.evidence else Path(settings.evidence)),
             *(rule.mapping for rule in rules),
         )

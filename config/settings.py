@@ -131,18 +131,23 @@ class Settings(BaseModel):
             raise PolicyError(f"{self.policy or tr('the policy that comes with the program')}: {error}") from None
 
 
+def settings_file(file: Path | None, environment: Mapping[str, str]) -> Path:
+    """Return which file the settings stand in: what the user named, else AFTERSALES_CONFIG, else ./aftersales.toml."""
+    return file or Path(environment.get("AFTERSALES_CONFIG", DEFAULT_FILE))
+
+
 def load_settings(file: Path | None, environment: Mapping[str, str]) -> Settings:
     """Read settings: defaults, then the file, then the environment.
 
-    `file` is what the user named; without one AFTERSALES_CONFIG is taken, then ./aftersales.toml if it is there.
+    `file` is what the user named; the default ./aftersales.toml need not be there.
 
     Raises:
         UsageError: the file is missing or not TOML, or a setting is unknown or has a wrong value.
 
     """
-    named = file or (Path(environment["AFTERSALES_CONFIG"]) if "AFTERSALES_CONFIG" in environment else None)
-    path = named or Path(DEFAULT_FILE)
-    values = _at_home(_read(path), path.parent) if named or path.exists() else {}
+    path = settings_file(file, environment)
+    is_named = file is not None or "AFTERSALES_CONFIG" in environment
+    values = _at_home(_read(path), path.parent) if is_named or path.exists() else {}
     for name, value in environment.items():
         if name.startswith(PREFIX) and name not in NOT_SETTINGS:
             _put(values, name, value)

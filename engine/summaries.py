@@ -1,10 +1,15 @@
 """What an import has done, in counts: as it is printed, and written beside a file of the inbox."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from __future__ import annotations
 
-from engine.importing import Imported
-from inbound.rejections import Rejection
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
 from language import tr
+
+if TYPE_CHECKING:
+    from engine.importing import Imported
+    from inbound.rejections import Rejection
 
 MAY_BE_NOTHING = (
     *("added", "changed", "ended", "same", "unfilled"),

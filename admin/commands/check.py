@@ -13,7 +13,6 @@ from effects.letters import Letters
 from engine.evidence_keeping import compare
 from engine.health import RESTORE, Health, Overdue, health
 from engine.inbox_files import open_files
-from engine.taking_in import problems
 from evidence.vault import VaultFailed
 from jobs.clock import PlausibleClock, file_time
 from language import counted, tr
@@ -125,7 +124,7 @@ def _inbox_findings(app: App) -> Iterator[Finding]:
         yield "A030", "warning", tr("{files} rejected, whole or in part: aftersales inbox --status rejected", files=files)
     if inbox is None:
         return
-    yield from (("A029", "error", problem) for problem in problems(inbox, file_time()))
+    yield from (("A029", "error", problem) for problem in app.inbox_problems(inbox))
     if not inbox.folder.is_dir():
         return
     late = file_time() - WAITS_LONG.total_seconds()

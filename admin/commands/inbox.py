@@ -13,7 +13,6 @@ from admin.text import safe
 from engine.inbox import Inbox, Waiting
 from engine.inbox_files import STATUSES, TakenFile, close_file, file_of, list_files
 from engine.summaries import in_words
-from engine.taking_in import problems
 from jobs.clock import file_time
 from language import counted, tr
 
@@ -38,14 +37,13 @@ def inbox_command(ctx: click.Context, statuses: tuple[str, ...], limit: int, as_
     taken = list_files(database, limit, statuses)
     waiting = _waiting(inbox) if inbox else []
     if as_json:
-        found = [*problems(inbox, file_time())] if inbox else []
         waits = [{"name": one.path.name, "at_rest": one.at_rest, "changed_at": _changed_at(one)} for one in waiting]
-        print_json({"problems": found, "waiting": waits, "files": [*map(fields_of, taken)]})
+        print_json({"problems": app.inbox_problems(inbox), "waiting": waits, "files": [*map(fields_of, taken)]})
         return
     if inbox is None:
         print_wrapped(tr("There is no inbox: [inbox] folder in the settings names the folder whose files are taken in."))
     else:
-        _print_waiting(inbox, waiting)
+        _print_waiting(app, inbox, waiting)
     click.echo()
     rows = [
         (one.id, app.when(one.taken_at), one.name, wrong(one.status) if one.is_open else one.status, _brief(one))
@@ -138,8 +136,8 @@ def _waiting(inbox: Inbox) -> list[Waiting]:
     return inbox.waiting(file_time()) if inbox.folder.is_dir() else []
 
 
-def _print_waiting(inbox: Inbox, waiting: list[Waiting]) -> None:
-    for problem in problems(inbox, file_time()):
+def _print_waiting(app: App, inbox: Inbox, waiting: list[Waiting]) -> None:
+    for problem in app.inbox_problems(inbox):
         print_wrapped(tr("Attention: {problem}", problem=problem))
     if not waiting:
         print_wrapped(tr("Nothing waits in {folder}.", folder=inbox.folder.resolve()))

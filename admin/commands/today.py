@@ -9,9 +9,7 @@ from admin.options import JSON
 from admin.output import fields_of, print_json, print_wrapped
 from admin.tables import padded, terminal_width, wrapped
 from admin.text import safe
-from engine.taking_in import problems
 from engine.today import Item, Today, in_words, today
-from jobs.clock import file_time
 from language import counted, tr
 from workflow.case.money import show_amount
 
@@ -25,8 +23,7 @@ def today_command(ctx: click.Context, shops: tuple[str, ...], limit: int, as_jso
     """Say what needs you now, most urgent first, each with the command that answers it, and which deadlines come."""
     app = App(ctx)
     found = today(app.ready(), now(), app.rules_for_reading(), app.zone(), shops)
-    inbox = app.inbox()
-    not_taken = [] if inbox is None or shops else [*problems(inbox, file_time())]
+    not_taken = [] if shops else app.inbox_problems(app.inbox())
     if as_json:
         days = [{"date": f"{one.date:%Y-%m-%d}" if one.date else None, "deadlines": one.deadlines} for one in found.days]
         items = [fields_of(one) for one in found.items[:limit]]
