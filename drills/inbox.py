@@ -21,11 +21,11 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import text
 
+from drills.kills import COMMAND
 from storage import audits
 from storage.database import Database
 from storage.schema import upgrade
 
-COMMAND = (sys.executable, "-c", "from admin.main import main; main()", "run", "--clock-is-right")
 HEADER = "id,placed_at,supplier,currency,paid,sku,quantity\n"
 AT_REST_SECONDS = 0.2
 PAUSE_SECONDS = 0.5
@@ -155,7 +155,7 @@ def take_in_many(files: int, folder: Path) -> dict[str, int]:
         feeder.put_one()
     time.sleep(AT_REST_SECONDS)
     begun = time.monotonic()
-    subprocess.run([*COMMAND[:3], "once"], cwd=folder, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    subprocess.run([*COMMAND[:-1], "once"], cwd=folder, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - begun
     found = {**_found(database, inbox, feeder.fed, []), "milliseconds a file": round(seconds / files * 1_000)}
     database.close()
@@ -216,7 +216,7 @@ def _inbox(folder: Path, url: str) -> Path:
 
 def _daemon(folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "log").open("ab") as log:
-        return subprocess.Popen(COMMAND, cwd=folder, stderr=log, stdout=log)
+        return subprocess.Popen((*COMMAND, "--clock-is-right"), cwd=folder, stderr=log, stdout=log)
 
 
 def _found(database: Database, inbox: Path, fed: Fed, running: list[subprocess.Popen[bytes]]) -> dict[str, int]:
