@@ -17,6 +17,8 @@ def effect_summary(kind: str, details: Mapping[str, Any], currency: str) -> str:
         said.append(
             tr("the full amount paid; a person names the sum") if amount is None else show_amount(int(amount), currency)
         )
+    if kind == "place_supply" and details.get("cost") is not None:
+        said.append(show_amount(int(details["cost"]), currency))
     names = ("pieces", "supplier", "reason") if EFFECT_OF[kind].party is Party.supplier else ("pieces", "reason")
     said += [str(details[name]) for name in names if details.get(name)]
     return ", ".join(said)

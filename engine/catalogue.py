@@ -120,22 +120,35 @@ def _whose(offer: Offer) -> tuple[str | None, ...]:
     return folded(offer.supplier), offer.shop, offer.sku
 
 
+Unread = Mapping[int, Collection[str]]
+"""Facts of offers that their file has and that could not be read, by the place of the offer in the file."""
+
+
 @repeated
 def import_offers(
-    database: Database, told: Sequence[Offer], file: str, by: str, at: datetime, *, keep: bool = False, dry_run: bool = False
+    database: Database,
+    told: Sequence[Offer],
+    file: str,
+    by: str,
+    at: datetime,
+    *,
+    unread: Unread | None = None,
+    keep: bool = False,
+    dry_run: bool = False,
 ) -> Changed:
     """Take the offers of a file for all that its suppliers deliver: others of theirs are ended (rule 7.12).
 
-    With `keep`, nothing is ended but what the file says otherwise. A file that says what is known stores nothing.
+    With `keep`, nothing is ended but what the file says otherwise. A file that says what is known stores nothing. What could
+    not be read of an offer stays as it is known.
     """
     if dry_run:
         with database.read() as connection:
             _check_shops(connection, told)
-            return _difference(connection, told, keep=keep)
+            return _difference(connection, told, unread or {}, keep=keep)
     with database.write() as connection:
         offers.lock(connection)
         _check_shops(connection, told)
-        found = _difference(connection, told, keep=keep)
+        found = _difference(connection, told, unread or {}, keep=keep)
         if not found.added and not found.ended:
             return found
         version = offers.change(connection, found.added, [one.id for one in found.ended], file, by, at)
@@ -155,10 +168,11 @@ def _check_shops(connection: Connection, told: Sequence[Offer]) -> None:
             raise UsageError(tr("no order is of the shop {name!r}{hint}", name=name, hint=did_you_mean(name, shops)))
 
 
-def _difference(connection: Connection, told: Sequence[Offer], *, keep: bool) -> Changed:
+def _difference(connection: Connection, told: Sequence[Offer], unread: Unread, *, keep: bool) -> Changed:
     known = offers.of_suppliers(connection, (one.supplier for one in told))
     spelt = {folded(one.supplier): one.supplier for one in [*(one.offer for one in known), *told][::-1]}
     told = [replace_fields(one, supplier=spelt[folded(one.supplier)]) for one in told]
+    told = _with_known_facts(told, unread, known)
     by_offer = {_compared(one.offer): one for one in known}
     wanted = {_compared(one): one for one in told}
     named = {_whose(one) for one in told}
@@ -166,6 +180,18 @@ def _difference(connection: Connection, told: Sequence[Offer], *, keep: bool) ->
     ended = [one for one in gone if not keep or _whose(one.offer) in named]
     added = [one for key, one in wanted.items() if key not in by_offer]
     return Changed(tuple(added), tuple(ended), len(wanted) - len(added), len(gone) - len(ended))
+
+
+def _with_known_facts(told: Sequence[Offer], unread: Unread, known: Sequence[KeptOffer]) -> list[Offer]:
+    """Return offers, with what is known where it could not be read; of several offers of a product it is not known of which."""
+    by_product = defaultdict[tuple[str | None, ...], list[Offer]](list)
+    for one in known:
+        by_product[_whose(one.offer)].append(one.offer)
+    filled = list(told)
+    for place, facts in unread.items():
+        if len(of_product := by_product[_whose(told[place])]) == 1:
+            filled[place] = replace_fields(told[place], **{name: getattr(of_product[0], name) for name in facts})
+    return filled
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Files of offers brought into the catalogue: what they change, and what a person should look at twice (rule 7.12)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -13,6 +13,8 @@ from workflow.catalogue import Offer
 
 SHOWN = 20
 """So many names are told of many."""
+JUMP = 3
+"""A price that is so many times as high as before, or as low, is looked at twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,10 @@ class ImportedOffers:
             yield tr("the supplier {name} is new here: is it {near}?", name=name, near=near)
         if skus := self.doubts.skus:
             named = [f"{sku} ({tr('is it {near}?', near=near)})" if near else sku for sku, near in skus]
-            more = tr(" … and {count} more: --json lists them all", count=len(named) - SHOWN) if len(named) > SHOWN else ""
-            yield tr("no order has had these SKUs: {names}", names=", ".join(named[:SHOWN]) + more)
+            yield tr("no order has had these SKUs: {names}", names=_first_of(named))
+        if jumps := self.jumps:
+            named = [f"{is_now.supplier} {is_now.sku} ({_price(was)} → {_price(is_now)})" for was, is_now in jumps]
+            yield tr("{names}: is the new price meant?", names=_first_of(named))
         if self.found.assumed:
             prices = counted(self.found.assumed, "price")
             yield tr(
@@ -63,15 +67,20 @@ class ImportedOffers:
             offers = counted(self.changed.spared, "offer")
             yield tr("{offers} that the file does not name stay: rows of it could not be read", offers=offers)
 
+    @property
+    def jumps(self) -> list[tuple[Offer, Offer]]:
+        """Offers whose price has changed as prices seldom do, as they were and as they are."""
+        return [(was, is_now) for was, is_now in self.changed.changed if _jumps(was, is_now)]
+
     def changes(self, zone: tzinfo, at: datetime) -> Iterator[str]:
         """Yield in a line each what it has changed, added and ended."""
         for was, one in self.changed.changed:
             told = [f"{tr(name)} {before or '-'} → {after or '-'}" for name, before, after in difference(was, one, zone, at)]
             yield tr("changed: {offer}: {what}", offer=f"{one.supplier} {one.sku}", what=", ".join(told))
         for one in self.changed.new:
-            yield tr("added: {offer}", offer=_in_words(one, zone, at))
+            yield tr("added: {offer}", offer=_in_words(one))
         for one in self.changed.gone:
-            yield tr("ended: {offer}", offer=_in_words(one, zone, at))
+            yield tr("ended: {offer}", offer=_in_words(one))
 
 
 def import_file(
@@ -80,8 +89,23 @@ def import_file(
     """Bring the offers of a file into the catalogue; where a row was rejected nothing is ended that it does not name."""
     doubtful = doubts(database, found.offers)  # of what was known before
     is_partial = keep or bool(found.rejected)
-    changed = import_offers(database, found.offers, file, by, at, keep=is_partial, dry_run=dry_run)
+    changed = import_offers(database, found.offers, file, by, at, unread=found.unread, keep=is_partial, dry_run=dry_run)
     return ImportedOffers(found, changed, doubtful, keep)
+
+
+def _first_of(named: Sequence[str]) -> str:
+    more = tr(" … and {count} more: --json lists them all", count=len(named) - SHOWN) if len(named) > SHOWN else ""
+    return ", ".join(named[:SHOWN]) + more
+
+
+def _jumps(was: Offer, is_now: Offer) -> bool:
+    if not was.price or not is_now.price or was.currency != is_now.currency:
+        return False
+    return max(was.price, is_now.price) >= JUMP * min(was.price, is_now.price)
+
+
+def _price(offer: Offer) -> str | None:
+    return show_amount(offer.price, offer.currency) if offer.price is not None and offer.currency else None
 
 
 def facts_of(offer: Offer, zone: tzinfo, at: datetime) -> Mapping[str, object]:
@@ -89,7 +113,7 @@ def facts_of(offer: Offer, zone: tzinfo, at: datetime) -> Mapping[str, object]:
     columns = ("their sku", "price", "ships in", "rank", "countries", "shop", "counts", "address")
     said = (
         offer.supplier_sku,
-        show_amount(offer.price, offer.currency) if offer.price is not None and offer.currency else None,
+        _price(offer),
         offer.handling_time,
         offer.rank,
         ", ".join(offer.countries),
@@ -106,8 +130,8 @@ def difference(was: Offer, is_now: Offer, zone: tzinfo, at: datetime) -> list[tu
     return [(name, before[name], after[name]) for name in before if before[name] != after[name]]
 
 
-def _in_words(offer: Offer, zone: tzinfo, at: datetime) -> str:
-    price = facts_of(offer, zone, at)["price"]
+def _in_words(offer: Offer) -> str:
+    price = _price(offer)
     return f"{offer.supplier} {offer.sku} {price}" if price else f"{offer.supplier} {offer.sku}"
 
 

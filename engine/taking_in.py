@@ -224,7 +224,7 @@ def problems(inbox: Inbox, now: float) -> Iterator[str]:
         yield str(error)
     for rule in inbox.rules:
         if why := _why_faulty(rule):
-            yield tr("files that fit {pattern} wait: {why}", pattern=rule.pattern, why=why)
+            yield tr("files that fit {pattern} wait until their mapping can be read: {why}", pattern=rule.pattern, why=why)
     if stuck := inbox.stuck(now):
         some = counted(len(stuck), "file lies", "files lie")
         told = tr(

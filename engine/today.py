@@ -130,7 +130,7 @@ def _decisions(connection: Connection, at: datetime, rules: Rules, shops: Sequen
             what=tr(
                 "{trigger} waits for your decision{word}",
                 trigger=one.trigger,
-                word=f": {yes}" if (yes := yes_in_words(one)) else "",
+                word=f": {yes}" if (yes := yes_in_words(one, one.currency)) else "",
             ),
             command=f"aftersales decide {argument(one.order)}",
             since=one.since,

@@ -25,8 +25,10 @@ from workflow.names import folded
 
 @dataclass(slots=True)
 class OfferFile:
-    """What a file says of a catalogue; `left_out` are cells that could not be read, and that no offer needs.
+    """What a file says of a catalogue.
 
+    `left_out` are cells that could not be read, and that no offer needs; `unread` names their facts, by the place of their
+    offer among `offers`.
     `unfilled` counts rows that name no product of ours, or nobody who delivers it, `assumed` prices that name no currency,
     `repeated` rows of a product that their supplier has in an earlier row, and `rounded` prices with a share of a minor unit.
     """
@@ -34,6 +36,7 @@ class OfferFile:
     offers: list[Offer] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     left_out: list[Rejection] = field(default_factory=list)
+    unread: dict[int, list[str]] = field(default_factory=dict)
     unfilled: int = 0
     assumed: int = 0
     repeated: int = 0
@@ -92,6 +95,8 @@ def read_offers(path: Path, mapping: Mapping, usual: Usual) -> OfferFile:
         except _BadOffer as bad:
             found.rejected.append(Rejection(row.line, bad.column, str(bad)))
             continue
+        if reader.unread:
+            found.unread[len(found.offers)] = reader.unread
         found.offers.append(offer)
         whose = folded(offer.supplier), offer.shop, offer.sku
         found.repeated += whose in named
@@ -150,6 +155,8 @@ class _Reader:
         self._mapping, self._usual = mapping, usual
         self.rounded = self.assumed = 0
         self.left_out: list[Rejection] = []
+        self.unread: list[str] = []
+        """The facts of the last offer that could not be read."""
         told = [source for name, source in mapping.offer.items() if name not in OF_THE_PRODUCT]
         self._says_who = [source for source in told if source.columns or source.template is not None]
         self._needs_no_more = not self._says_who
@@ -170,6 +177,7 @@ class _Reader:
         """
         if row.problem:
             raise _BadOffer(None, row.problem)
+        self.unread = []
         found: dict[str, Any] = {name: self._read(row, name, read) for name, read in _NEEDED.items()}
         found |= {name: self._read_if_it_can(row, name, read) for name, read in _SPARED.items()}
         found["supplier"] = found["supplier"] or self._usual.supplier
@@ -203,6 +211,7 @@ class _Reader:
             return self._read(row, name, read)
         except _BadOffer as bad:
             self.left_out.append(Rejection(row.line, bad.column, str(bad), is_cell=True))
+            self.unread.append(name)
             return None
 
     def _price(self, currency: str, cell: Cell) -> int:

@@ -70,6 +70,11 @@ class Standing:
         """The name of the supplier that it would order from."""
         return self.choice.supplier if self.choice else None
 
+    @property
+    def cost(self) -> int | None:
+        """What the order costs there, in minor units; None where that is not known."""
+        return self.choice.cost if self.choice else None
+
 
 def answer(case: Case, given: Answer, at: datetime, rules: Rules) -> Step:
     """Answer the decision that stands on an order.
@@ -150,13 +155,17 @@ def differs(given: Answer, made: Step, asked: Details) -> bool:
     order, decision = made.case.order, made.case.decisions[-1]
     if given.anyway or order.alternatives or given.way not in (Way.yes, Way.next):
         return False
-    cost = asked.get("cost")
-    asked_for = Shown(None if asked.get("next") is None else str(asked["next"]), None if cost is None else int(cost))
     if given.way is Way.next:
-        return given.shown is None and decision.passed_over != asked_for.supplier
-    shown, done = given.shown or asked_for, done_by(made)
+        return given.shown is None and decision.passed_over != asked_for(asked).supplier
+    shown, done = given.shown or asked_for(asked), done_by(made)
     is_dearer = shown.cost is not None and done.cost is not None and done.cost > shown.cost
     return done.supplier != shown.supplier or is_dearer
+
+
+def asked_for(asked: Details) -> Shown:
+    """Return what a decision was asked about, of what was noted then."""
+    following, cost = asked.get("next"), asked.get("cost")
+    return Shown(None if following is None else str(following), None if cost is None else int(cost))
 
 
 def report_of(case: Case, decision: Decision) -> Report | None:

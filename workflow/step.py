@@ -169,7 +169,8 @@ def _goes_back_to(draft: Draft, target: State) -> State | None:
 
 _OF_CHOICE = ("cost", "goods", "ready_in", "passed_over")
 _TOLD_TO_THE_CHOSEN = ("cost", "goods")
-"""Of what is noted of the choice of a supplier: what that supplier is told; no other is told anything of it (rule 5.10)."""
+_TOLD_TO_THE_MERCHANT = ("cost",)
+"""Of what is noted of the choice of a supplier: what that supplier and the merchant are told; nobody else is (rule 5.10)."""
 
 
 def _speak(draft: Draft) -> None:
@@ -188,11 +189,11 @@ def _speak(draft: Draft) -> None:
         number = _attempt_concerned(draft, kind)
         supplier = draft.case.attempts[number - 1].supplier
         told = {name: value for name, value in fields.items() if name != "tell"} if kind == "place_supply" else fields
-        chosen = {name: draft.details[name] for name in _TOLD_TO_THE_CHOSEN if name in draft.details}
+        chosen = {name: draft.details[name] for name in _of_choice(kind) if name in draft.details}
         details = {
             **told,
             **noted,
-            **(chosen if kind == "place_supply" else {}),
+            **chosen,
             "about": draft.event.trigger,
             "supplier": supplier,
         }
@@ -201,6 +202,13 @@ def _speak(draft: Draft) -> None:
         draft.effects.append(EffectDraft(kind, number, details, Mode.auto if mode is Mode.ask else mode, leaves_at))
     if draft.row.flag and "repeat" not in draft.row.changes:
         draft.flags.append(draft.row.flag)
+
+
+def _of_choice(kind: str) -> tuple[str, ...]:
+    """Return the names of what an effect tells of the choice of a supplier."""
+    if kind == "place_supply":
+        return _TOLD_TO_THE_CHOSEN
+    return _TOLD_TO_THE_MERCHANT if EFFECT_OF[kind].party is Party.merchant else ()
 
 
 def _may_be_undone_until(draft: Draft, kind: str) -> datetime | None:

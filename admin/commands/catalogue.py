@@ -83,7 +83,8 @@ def import_command(
     database = app.ready() if dry_run else app.made()
     done = import_file(database, found, file.name, person(), now(), keep=keep, dry_run=dry_run)
     if as_json:
-        told = {"assumed_currency": found.assumed, "repeated": found.repeated, "version": done.changed.version}
+        jumps = [{"was": was.price, **fields_of(is_now)} for was, is_now in done.jumps]
+        told = {"assumed_currency": found.assumed, "repeated": found.repeated, "jumps": jumps, "version": done.changed.version}
         print_json({**done.counts(), **told, **asdict(done.doubts), **rejections_json(found.rejected, found.left_out)})
     else:
         print_summary(done.counts())

@@ -71,6 +71,9 @@ def decide_command(
         tried = decide(database, identity, replace(given, number=shown, anyway=True), moment, rules, dry_run=True)
         given = replace(given, number=shown, shown=done_by(tried.step))
         _print_answered(app, tried, would=True)
+        if tried.changed:
+            refused = tr(": without --anyway it is refused") if dry_run and not anyway else ""
+            print_wrapped(tr("  since it was asked {changed}{refused}", changed=safe(tried.changed), refused=refused))
         if dry_run:
             return
         click.confirm(tr("Decide so?"), abort=True)
@@ -104,7 +107,7 @@ def _print_standing(app: App, found: Standing | None, identity: str) -> None:
 def _would(found: Standing) -> str:
     """Say what the step would do."""
     asked = "" if found.amount is None else f" ({show_amount(found.amount, found.case.order.currency)})"
-    said = yes_in_words(found)
+    said = yes_in_words(found, found.case.order.currency)
     return f": {safe(said)}{asked}" if said else ""
 
 

@@ -12,6 +12,7 @@ from admin.tables import amount, overdue
 from engine.answering import DecisionSummary, list_decisions
 from engine.views import Filter
 from language import tr
+from workflow.case.money import show_amount
 
 
 @click.command("decisions")
@@ -26,9 +27,9 @@ def decisions_command(ctx: click.Context, sleeping: bool, wanted: Filter, paging
     page = list_decisions(database, wanted, paging.limit, paging.after, at, app.rules_for_reading())
 
     def cells(one: DecisionSummary) -> Sequence[Any]:
-        wanted = (
-            one.next or amount(one.amount, one.currency) or ("? " + one.currency if "request_refund" in one.would else None)
-        )
+        supplier = one.next if one.cost is None else f"{one.next} ({show_amount(one.cost, one.currency)})"
+        unknown = "? " + one.currency if "request_refund" in one.would else None
+        wanted = supplier or amount(one.amount, one.currency) or unknown
         ends = overdue(app.brief(one.ends), one.ends, now())
         return one.order, one.number, one.state, one.trigger, wanted, app.brief(one.since), ends
 

@@ -28,7 +28,7 @@ def inbox_command(ctx: click.Context, statuses: tuple[str, ...], limit: int, as_
     A file that is put into the folder ([inbox] folder of the settings) is taken in by `run`, or by the next `once`, when it has
     not changed for some seconds: by the mapping of the first pattern that fits its name, orders as `import` does it and price
     lists as `catalogue import`. It goes to `done`, or to `rejected` if a row of it was rejected, with a report beside it, and
-    with those rows to mend. The same content is never taken in twice.
+    with those rows to mend. What was taken in whole is not taken in again.
     """
     if ctx.invoked_subcommand:
         return
@@ -120,8 +120,8 @@ def _what_to_do(one: TakenFile, folder: Path | None) -> str:
         )
     if one.counts.get("offers") is not None:
         return tr(
-            "Mend the whole list, and move it into {inbox} (a list of these rows alone would end all other offers of its"
-            " suppliers); or say that it is settled: {close}",
+            "Mend the whole list, and move it into {inbox} under the same name (a list of these rows alone would end all other"
+            " offers of its suppliers); or say that it is settled: {close}",
             inbox=inbox,
             close=close,
         )

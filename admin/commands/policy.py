@@ -88,6 +88,8 @@ def what_if_command(
         print_json(_what_if_json(found))
     else:
         _print_what_if(app, found, file)
+        if policy == in_force.policy:
+            print_wrapped(tr("{file} says what the policy in force says: change a copy of it, and try that", file=file))
 
 
 def _what_if_json(found: WhatIf) -> Mapping[str, Any]:

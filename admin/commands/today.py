@@ -32,17 +32,17 @@ def today_command(ctx: click.Context, shops: tuple[str, ...], limit: int, as_jso
             | {"provisional": found.provisional, "held": found.held, "daemon": found.watched, "inbox": not_taken}
         )
         return
-    _print_items(app, found, limit)
+    _print_items(app, found, limit, tr("the inbox needs you") if not_taken else tr("nothing needs you"))
     for problem in not_taken:
         print_wrapped(tr("\nThe inbox: {why}", why=safe(problem)))
     _print_days(app, found)
 
 
-def _print_items(app: App, found: Today, limit: int) -> None:
+def _print_items(app: App, found: Today, limit: int, of_none: str) -> None:
     day, many = now().astimezone(app.zone()), counted(len(found.items), "thing needs", "things need")
     more = tr(" (and there are more)") if found.has_more else ""
-    told = tr("{day:%A %Y-%m-%d}: {many} you{more}.", day=day, many=many, more=more)
-    click.secho(told if found.items else tr("{day:%A %Y-%m-%d}: nothing needs you.", day=day), bold=True)
+    told = tr("{many} you{more}", many=many, more=more) if found.items else of_none
+    click.secho(tr("{day:%A %Y-%m-%d}: {told}.", day=day, told=told), bold=True)
     for item in found.items[:limit]:
         _print_item(app, item)
     if (left := len(found.items) - limit) > 0:

@@ -196,3 +196,57 @@ def test_a_country_that_is_not_delivered_to_is_named(shop, tmp_path):
     assert shop("catalogue", "import", "us.csv").code == 0
     assert "passed over: Yiwu: it does not deliver MUG to FR" in shop("explain", "2").out
     assert "Yiwu: it does not deliver to its country" in shop("catalogue", "check").out
+
+
+@pytest.fixture
+def asked(filled, tmp_path, monkeypatch):
+    """The shop with its catalogue, after a person was asked whether to order from Yiwu Home for 18.00 USD."""
+    (tmp_path / "ask.toml").write_text('[effects.modes]\nplace_supply = "ask"\n[supply]\nchoose = "cheapest"\n')
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "ask.toml"))
+    (tmp_path / "out.csv").write_text("id,placed_at,report_no_stock_at\n1,2025-03-03T09:00Z,2025-03-04T09:00Z\n")
+    assert filled("import", "out.csv", "--urge-historical").code == 0
+    return filled
+
+
+def test_what_is_to_be_decided_is_said_with_its_price(asked):
+    assert "order from Yiwu Home for 18.00 USD" in asked("today").out
+    assert "Yiwu Home (18.00 USD)" in asked("decisions").out
+    assert asked("decisions", "--json").json["decisions"][0]["cost"] == 1800
+    assert ": order from Yiwu Home for 18.00 USD" in asked("decide", "1").out
+    assert "causes place_supply: 18.00 USD, Yiwu Home" in asked("decide", "1", "yes", "--dry-run").out
+    effect = next(one for one in asked("effects", "--json").json["effects"] if one["kind"] == "notify_merchant")
+    assert "order from Yiwu Home for 18.00 USD" in asked("effects", "show", str(effect["id"])).out
+
+
+def test_a_decision_on_a_catalogue_that_has_changed_says_so_before_it_is_made(asked, tmp_path, monkeypatch):
+    (tmp_path / "dearer.csv").write_text("supplier,sku,price,currency\nYiwu Home,MUG,90.00,USD\n")
+    assert asked("catalogue", "import", "dearer.csv", "--keep").code == 0
+    changed = "the catalogue has changed: it would order from Ningbo for 24.00 USD (before: Yiwu Home for 18.00 USD)"
+    tried = asked("decide", "1", "yes", "--dry-run").out
+    assert f"{changed}: without --anyway it is refused" in tried
+    refused = asked("decide", "1", "yes")
+    assert (refused.code, f"{changed}; look at it again" in refused.out) == (1, True)
+    monkeypatch.setattr("admin.commands.decide.on_terminal", lambda: True)
+    seen = asked("decide", "1", "yes", typed="n\n").out
+    assert changed in seen
+    assert "refused" not in seen
+    assert asked("decide", "1", "yes", typed="y\n").code == 0
+    assert asked("show", "1", "--json").json["attempts"][-1]["supplier"] == "Ningbo"
+
+
+def test_what_cannot_be_read_of_an_offer_leaves_what_is_known_of_it(filled, tmp_path):
+    (tmp_path / "bad.csv").write_text(OFFERS.replace("USD,2d,", "USD,soon,").replace("https://example.com/yh1", "a b"))
+    said = filled("catalogue", "import", "bad.csv", "--json").json
+    assert (said["same"], said["changed"], len(said["left_out"])) == (3, 0, 2)
+    (tmp_path / "bad.csv").write_text(OFFERS.replace("9.00,USD,2d,", "9.50,USD,soon,"))
+    assert filled("catalogue", "import", "bad.csv", "--json").json["changed"] == 1
+    offer = next(one for one in filled("catalogue", "list", "--json").json["offers"] if one["supplier"] == "Yiwu Home")
+    assert (offer["price"], offer["handling_time"]) == (950, "2d")
+
+
+def test_a_price_that_is_many_times_as_high_or_low_is_to_be_looked_at_twice(filled, tmp_path):
+    (tmp_path / "slips.csv").write_text(OFFERS.replace("9.00", "0.90").replace("12.00", "36.00").replace("31.00", "62.00"))
+    said = filled("catalogue", "import", "slips.csv", "--dry-run").out
+    assert "Yiwu Home MUG (9.00 USD → 0.90 USD), Ningbo MUG (12.00 USD → 36.00 USD): is the new price meant?" in said
+    jumps = filled("catalogue", "import", "slips.csv", "--dry-run", "--json").json["jumps"]
+    assert {(one["sku"], one["was"], one["price"]) for one in jumps} == {("MUG", 1200, 3600), ("MUG", 900, 90)}

@@ -192,6 +192,8 @@ def test_a_policy_that_is_not_in_force_is_tried_without_touching_anything(shop, 
     (tmp_path / "wrong.toml").write_text("[overdue]\nurge_after = 'soon'\n")
     assert "[overdue.urge_after]: 'soon' is not a duration" in shop("policy", "what-if", "wrong.toml").out
     assert "no order has the shop 'nobody'" in shop("policy", "what-if", "tried.toml", "--shop", "nobody").out
+    (tmp_path / "same.toml").write_text(shop("policy", "show").out)
+    assert "same.toml says what the policy in force says" in shop("policy", "what-if", "same.toml").out
     assert shop("policy", "what-if", "missing.toml").code == 2
 
 

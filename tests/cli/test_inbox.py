@@ -107,10 +107,12 @@ def test_what_keeps_files_from_being_taken_in_is_said(run, settings):
     Path("shop.toml").write_text("[order\n")
     settings('[[inbox.files]]\npattern = "*.csv"\nmapping = "shop.toml"\n')
     put("orders.csv", GOOD)
-    assert "files that fit *.csv wait" in run("inbox").out
+    assert "files that fit *.csv wait until their mapping can be read" in run("inbox").out
     assert "A029" in run("check").out
     assert run("inbox", "--json").json["problems"]
-    assert "The inbox: files that fit *.csv wait" in run("today").out
+    said = run("today").out
+    assert ": the inbox needs you.\n" in said
+    assert "The inbox: files that fit *.csv wait until their mapping can be read" in said
     assert run("today", "--json").json["inbox"]
     said = run("once")
     assert (said.code, "Took in" in said.out) == (1, False)

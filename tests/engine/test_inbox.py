@@ -397,6 +397,7 @@ def test_the_report_of_a_price_list_says_what_has_changed_and_what_to_look_at_tw
     assert [*one.notes] == [
         "the supplier Yivu is new here: is it Yiwu?",
         "no order has had these SKUs: LAMPP (is it LAMP?)",
+        "Yiwu LAMP (10.00 CNY → 60.00 CNY): is the new price meant?",
         "1 price without a currency, taken as CNY (orders.currency of the policy)",
     ]
     assert [*one.changes] == [
@@ -459,7 +460,9 @@ def test_files_wait_while_their_mapping_cannot_be_read(database, folder, tmp_pat
     shop.put("orders.csv", GOOD)
     (why,) = shop.look().failures
     assert why.startswith("orders.csv waits: ")
-    assert [one for one in problems(shop.taking.inbox, LATER) if "files that fit *.csv wait" in one]
+    assert [
+        one for one in problems(shop.taking.inbox, LATER) if "files that fit *.csv wait until their mapping can be read" in one
+    ]
     assert shop.there() == ["orders.csv"]
     mapping.unlink()
     assert "cannot be read" in shop.look().failures[0]
