@@ -14,6 +14,7 @@ class Outgoing:
     recipient: str | None
     subject: str
     body: str
+    language: str = "en"
     written_at: datetime | None = None
     """When it was written: the same on every try, as all else of it."""
 

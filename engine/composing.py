@@ -9,17 +9,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from effects.channel import Channel
-from effects.letters import BadTemplate, LetterContext, Letters, OrderedGoods
+from effects.letters import BadTemplate, ClaimTerms, LetterContext, Letters, OrderedGoods, sum_in_words
 from engine.halves import in_halves
 from language import tr
 from storage import outbox, turns
 from storage.database import Database, repeated
 from storage.outbox import NewMessage, ReadyEffect
 from workflow.case.case import Line, Order
-from workflow.case.money import show_amount
 from workflow.catalogue import Goods, goods_in
 from workflow.errors import AftersalesError, describe_error
-from workflow.policy.policy import Policy, Rules
+from workflow.policy.policy import Policy, PolicyScope, Rules
 from workflow.table import EFFECT_OF
 from workflow.vocabulary import Party
 
@@ -100,7 +99,7 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
     first = members[0]
     language = _language(first, policy)
     zone = _zone(first.kind, policy, messenger)
-    letter = messenger.letters.write(first.kind, language, [_context(one) for one in members], zone)
+    letter = messenger.letters.write(first.kind, language, [_context(one, policy) for one in members], zone)
     recipient = address_of(first.kind, first.supplier, first.order, policy)
     for channel in policy.channels(first.kind):
         if recipient is None and channel == "email":
@@ -118,11 +117,11 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
 
 
 def _digests(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
-    """Urges that wait for one supplier become one digest; everything else goes alone (rule 5.3)."""
-    digests: dict[str, list[ReadyEffect]] = defaultdict(list)
+    """All of one kind that wait for one reader become one digest; some go alone (rule 5.3)."""
+    digests: dict[tuple[str | None, ...], list[ReadyEffect]] = defaultdict(list)
     for effect in effects:
-        if effect.kind == "urge_supplier" and effect.supplier:
-            digests[effect.supplier].append(effect)
+        if together := effect.goes_with:
+            digests[together].append(effect)
         else:
             yield [effect]
     yield from digests.values()
@@ -144,23 +143,31 @@ def _zone(kind: str, policy: Policy, messenger: Messenger) -> tzinfo:
     return messenger.zone if is_ours else ZoneInfo(policy.calendar.time_zone)
 
 
-def _context(effect: ReadyEffect) -> LetterContext:
-    told = effect.order, effect.attempt, effect.caused_at, effect.details, effect.supplier_number
+def _context(effect: ReadyEffect, policy: Policy) -> LetterContext:
+    told = effect.order, effect.attempt, effect.caused_at, effect.details, _terms(effect, policy), effect.supplier_number
     known = {one.sku: one for one in goods_in(str(effect.details.get("goods") or "[]"))}
     goods = [(line, known.get(line.sku)) for line in effect.lines]
     prices = [one.price * line.quantity if one and one.price is not None else None for line, one in goods]
     currencies = {one.currency for _, one in goods if one}
     limit = None
     if goods and len(currencies) == 1 and (currency := currencies.pop()) and None not in prices:
-        limit = show_amount(sum(one for one in prices if one is not None), currency)
-    return LetterContext(*told, goods=tuple(_ordered(line, one) for line, one in goods), limit=limit)
+        limit = sum_in_words(sum(one for one in prices if one is not None), currency)
+    ordered = tuple(_ordered(line, one) for line, one in goods)
+    return LetterContext(*told, goods=ordered, limit=limit, parcels=effect.parcels)
+
+
+def _terms(effect: ReadyEffect, policy: Policy) -> ClaimTerms:
+    """Return what the policy says of the claims of an effect's order."""
+    scope = PolicyScope(effect.order.shop, effect.supplier, effect.order.route)
+    claims = (policy.for_scope(scope) if policy.overrides else policy).claims
+    return ClaimTerms(claims.window, claims.reopen_within, claims.at_the_end)
 
 
 def _ordered(line: Line, known: Goods | None) -> OrderedGoods:
     """Return a line as a letter orders it: by the supplier's own SKU and price, where the catalogue knew them."""
     if known is None:
         return OrderedGoods(line.quantity, line.sku, line.title)
-    price = show_amount(known.price, known.currency) if known.price is not None and known.currency else None
+    price = sum_in_words(known.price, known.currency) if known.price is not None and known.currency else None
     return OrderedGoods(line.quantity, known.supplier_sku or line.sku, line.title, known.address, price)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -22,6 +22,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     text,
@@ -46,23 +47,29 @@ from storage.tables import (
     MemberRow,
     MessageRow,
     OrderRow,
+    ParcelRow,
     table_of,
 )
 from workflow.case.case import Line, Order
-from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, LedgerSide, LedgerStatus, MessageStatus, Mode
+from workflow.table import EFFECT_OF
+from workflow.vocabulary import PERSON, DecisionStatus, EffectStatus, LedgerSide, LedgerStatus, MessageStatus, Mode, Party
 
 STUCK_MESSAGES = (MessageStatus.dead, MessageStatus.parked)
 """Statuses of messages that need a person."""
 GIVEN_UP = "not sent: what it told had changed before its first try, and was written anew"
 _NAME_GOODS = (
     *("urge_supplier", "place_supply", "cancel_supply", "recover_supply", "chase_recovery", "request_interception"),
-    *("request_refund", "place_reissue"),
+    *("request_refund", "place_reissue", "request_verification"),
 )
 """Kinds whose letters say which goods the order has."""
+_NAME_PARCELS = ("customs_reminder", "notify_merchant", "request_interception")
+"""Kinds whose letters say by which tracking number the order is known."""
 _OF_SUPPLIERS, _OF_THE_PLATFORM = ("recover_supply", "chase_recovery"), ("request_refund", "chase_refund")
 """Kinds of effects that ask for money."""
 Missing = Mapping[tuple[int, int | None], int | None]
 """Sums in minor units by order, and of the money of suppliers by attempt."""
+ROOM = 5_000
+"""So many effects at most are read at once beside the oldest, unless one digest alone has more."""
 TRIES = 5
 """After so many tries to write its message an effect is set aside."""
 
@@ -85,6 +92,24 @@ class ReadyEffect:
     """The number that the supplier of its attempt knows the order by."""
     lines: tuple[Line, ...] = ()
     """What its order has, of a kind whose letter names goods."""
+    parcels: tuple[str, ...] = ()
+    """The tracking numbers of its attempt, each behind its carrier, of a kind whose letter names them."""
+
+    @property
+    def goes_with(self) -> tuple[str | None, ...] | None:
+        """What it has in common with the effects that it shares a digest with; None where it goes alone (rule 5.3).
+
+        What is said to one reader alone, or names a buyer's address, stands in a letter of its own, which can be erased.
+        """
+        speaks_to = EFFECT_OF.get(self.kind)
+        if speaks_to is None or speaks_to.goes_alone or self.details.get("tell") or self.details.get("address"):
+            return None
+        match speaks_to.party:
+            case Party.supplier:
+                return None if self.supplier is None else (self.kind, self.supplier)
+            case Party.merchant:
+                return self.kind, self.order.merchant_email, self.order.language
+        return (self.kind,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +138,7 @@ class StoredMessage:
     recipient: str | None
     subject: str
     body: str
+    language: str
     written_at: datetime
     tries: int
 
@@ -131,30 +157,83 @@ class Ended:
 def ready(connection: Connection, at: datetime, limit: int) -> list[RowMapping]:
     """Return the rows of effects that may leave and that no message carries yet: the oldest, and all that goes with them.
 
-    With the first urge come all others that wait for its supplier, however many: they become one digest (rule 5.3). Urges to
-    other suppliers wait for their turn, if there are more effects than `limit`: all at once would fill the memory.
+    With each of the oldest come all others of its kind that wait for its reader, however many: they become one digest (rule
+    5.3). Where these are more than `ROOM`, the digests that do not fit wait for their turn: all at once would fill the memory.
     """
     e = table_of(EffectRow)
     waiting = select(e).where(e.c.status == EffectStatus.ready, or_(e.c.next_try_at.is_(None), e.c.next_try_at <= at))
     in_turn = waiting.order_by(e.c.id).with_for_update()
     rows = [*connection.execute(in_turn.limit(limit)).mappings()]
-    urged = [row["supplier"] for row in rows if row["kind"] == "urge_supplier" and row["supplier"]]
-    if urged and len(rows) == limit:
-        last, others = rows[-1]["id"], {*urged} - {urged[0]}
-        rows = [row for row in rows if row["kind"] != "urge_supplier" or row["supplier"] not in others]
-        same = (e.c.kind == "urge_supplier") & (e.c.supplier == urged[0])
-        rows += connection.execute(in_turn.where(same, e.c.id > last)).mappings()
+    if len(rows) < limit:
+        return rows
+    readers, gathered = _readers(connection, rows), defaultdict[str, set[str]](set)
+    for row in rows:
+        if row["id"] in readers:
+            gathered[row["kind"]].add(readers[row["id"]])
+    later = dict[tuple[str, str], list[int]]()
+    for kind, wanted in gathered.items():
+        for key, reader in _later(connection, waiting, kind, wanted, rows[-1]["id"]):
+            later.setdefault((kind, reader), []).append(key)
+    taken, more, waits = set[tuple[str, str]](), list[int](), set[tuple[str, str]]()
+    for row in rows:
+        digest = row["kind"], readers.get(row["id"], "")
+        if row["id"] not in readers or digest in taken or digest in waits:
+            continue
+        others = later.get(digest, [])
+        if taken and len(more) + len(others) > ROOM:
+            waits.add(digest)
+            continue
+        taken.add(digest)
+        more += others
+    rows = [row for row in rows if (row["kind"], readers.get(row["id"], "")) not in waits]
+    for some in chunked(more):
+        rows += connection.execute(in_turn.where(e.c.id.in_(some))).mappings()
     return rows
+
+
+def _reader(kind: str) -> ColumnElement[str] | None:
+    """Return by what the readers of a kind differ, in SQL; None where each of its letters goes alone."""
+    e, o, speaks_to = table_of(EffectRow), table_of(OrderRow), EFFECT_OF.get(kind)
+    if speaks_to is None or speaks_to.goes_alone:
+        return None
+    if speaks_to.party is Party.supplier:
+        return e.c.supplier
+    if speaks_to.party is Party.merchant:
+        of_order = select(func.coalesce(o.c.merchant_email, "") + " " + o.c.language).where(o.c.id == e.c.order_id)
+        return of_order.scalar_subquery()
+    return literal("")
+
+
+def _readers(connection: Connection, rows: Sequence[RowMapping]) -> dict[int, str]:
+    """Return by what the reader of each effect differs from others; those are left out that go alone."""
+    e, found = table_of(EffectRow), dict[int, str]()
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        reader = _reader(kind)
+        if reader is not None:
+            for some in chunked([row["id"] for row in rows if row["kind"] == kind]):
+                told = connection.execute(select(e.c.id, reader).where(e.c.id.in_(some)))
+                found |= {key: name for key, name in told if name is not None}
+    return found
+
+
+def _later(
+    connection: Connection, waiting: Select[Any], kind: str, wanted: Iterable[str], last: int
+) -> Iterator[tuple[int, str]]:
+    """Yield the effects of a kind that wait for these readers behind the `last`, and for which of them."""
+    e, reader = table_of(EffectRow), _reader(kind)
+    assert reader is not None, "it does not go alone"
+    behind = waiting.with_only_columns(e.c.id, reader).where(e.c.id > last, e.c.kind == kind, reader.in_([*wanted]))
+    yield from ((key, name) for key, name in connection.execute(behind))
 
 
 def read_effects(connection: Connection, rows: Sequence[RowMapping]) -> tuple[list[ReadyEffect], dict[int, Exception]]:
     """Return effects with the orders they are about; and those that cannot be read, with the reason, by id."""
     orders = _order_rows(connection, {row["order_id"] for row in rows})
-    known = _supplier_numbers(connection, orders), _missing_money(connection, orders), _lines(connection, rows)
+    known = _known_of(connection, rows, orders)
     effects, unreadable = list[ReadyEffect](), dict[int, Exception]()
     for row in rows:
         try:
-            effects.append(_ready(row, orders, *known))
+            effects.append(_ready(row, orders, known))
         except Exception as error:  # whatever is wrong with one row, the others go on
             unreadable[row["id"]] = error
     return effects, unreadable
@@ -198,8 +277,55 @@ def effect(connection: Connection, effect_id: int) -> ReadyEffect:
     """Return one effect, whatever its status, with the order it is about."""
     row = connection.execute(select(table_of(EffectRow)).where(col(EffectRow.id) == effect_id)).mappings().one()
     orders = _order_rows(connection, {row["order_id"]})
-    known = _supplier_numbers(connection, orders), _missing_money(connection, orders), _lines(connection, [row])
-    return _ready(row, orders, *known)
+    return _ready(row, orders, _known_of(connection, [row], orders))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of the orders of some effects: numbers of suppliers and parcels by order and attempt, open money, lines.
+
+    `holds` is what was told when customs began to hold an order.
+    """
+
+    numbers: Mapping[tuple[int, int], str]
+    missing: Missing
+    lines: Mapping[int, Sequence[Line]]
+    parcels: Mapping[tuple[int, int], Mapping[str, str]]
+    holds: Mapping[int, Mapping[str, Any]]
+
+
+def _known_of(connection: Connection, rows: Sequence[RowMapping], orders: Collection[int]) -> _Known:
+    return _Known(
+        _supplier_numbers(connection, orders),
+        _missing_money(connection, orders),
+        _lines(connection, rows),
+        _parcels(connection, rows),
+        _holds(connection, rows),
+    )
+
+
+def _parcels(connection: Connection, rows: Iterable[RowMapping]) -> dict[tuple[int, int], dict[str, str]]:
+    """Return the tracking numbers of those orders whose letters name them, also behind their carriers, by order and attempt."""
+    p, found = table_of(ParcelRow), defaultdict[tuple[int, int], dict[str, str]](dict)
+    columns = p.c.order_id, p.c.attempt, p.c.tracking_number, p.c.carrier
+    is_known = p.c.tracking_number.is_not(None) & p.c.same_as.is_(None)
+    for some in chunked({row["order_id"] for row in rows if row["kind"] in _NAME_PARCELS}):
+        query = select(*columns).where(p.c.order_id.in_(some), is_known).order_by(p.c.order_id, p.c.number)
+        for order_id, attempt, number, carrier in connection.execute(query):
+            found[order_id, attempt][number] = f"{carrier} {number}" if carrier else number
+    return found
+
+
+def _holds(connection: Connection, rows: Iterable[RowMapping]) -> dict[int, Mapping[str, Any]]:
+    """Return what was told when customs began to hold orders, of those whose merchant is reminded of it, by order."""
+    e, found = table_of(EffectRow), dict[int, Mapping[str, Any]]()
+    for some in chunked({row["order_id"] for row in rows if row["kind"] == "customs_reminder"}):
+        query = select(e.c.order_id, e.c.details).where(e.c.order_id.in_(some), e.c.kind == "customs_reminder")
+        for order_id, details in connection.execute(query.order_by(e.c.order_id, e.c.sequence)):
+            told = json.loads(details)
+            if told.get("about") == "hold":
+                found[order_id] = {name: told[name] for name in ("wants", "until", "tracking_number") if name in told}
+    return found
 
 
 def _lines(connection: Connection, rows: Iterable[RowMapping]) -> dict[int, list[Line]]:
@@ -236,24 +362,26 @@ def _missing_money(connection: Connection, order_ids: Iterable[int]) -> Missing:
     return found
 
 
-def _ready(
-    row: RowMapping,
-    orders: Mapping[int, RowMapping],
-    numbers: Mapping[tuple[int, int], str],
-    missing: Missing,
-    lines: Mapping[int, Sequence[Line]],
-) -> ReadyEffect:
+def _ready(row: RowMapping, orders: Mapping[int, RowMapping], known: _Known) -> ReadyEffect:
     """Return an effect as a letter of it would be written now: of money it asks for what is missing then."""
     facts = {name: row[name] for name in ("id", "order_id", "sequence", "kind", "attempt", "supplier", "caused_at")}
-    stored = orders[row["order_id"]]
-    order = case_mapper.read_order(stored)
-    number, details = numbers.get((row["order_id"], row["attempt"])), json.loads(row["details"])
-    asked = row["order_id"], row["attempt"] if row["kind"] in _OF_SUPPLIERS else None
-    if row["kind"] in (*_OF_SUPPLIERS, *_OF_THE_PLATFORM) and asked in missing:
-        details["amount"] = missing[asked]
-    told = tuple(lines.get(row["order_id"], ()))
+    order_id, kind, stored = row["order_id"], row["kind"], orders[row["order_id"]]
+    details = json.loads(row["details"])
+    if kind == "customs_reminder":
+        details = {**known.holds.get(order_id, {}), **details}
+    asked = order_id, row["attempt"] if kind in _OF_SUPPLIERS else None
+    if kind in (*_OF_SUPPLIERS, *_OF_THE_PLATFORM) and asked in known.missing:
+        details["amount"] = known.missing[asked]
+    parcels = known.parcels.get((order_id, row["attempt"]), {})
+    named = parcels.get(str(details.get("tracking_number")))
     return ReadyEffect(
-        **facts, details=details, order=order, order_version=stored["version"], supplier_number=number, lines=told
+        **facts,
+        details=details,
+        order=case_mapper.read_order(stored),
+        order_version=stored["version"],
+        supplier_number=known.numbers.get((order_id, row["attempt"])),
+        lines=tuple(known.lines.get(order_id, ())),
+        parcels=(named,) if named else tuple(parcels.values()),
     )
 
 

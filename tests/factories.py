@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 from sqlmodel import SQLModel, col
 
+from effects.letters import ClaimTerms, LetterContext
 from engine.deciding import DECIDABLE, ChosenEffect, EffectAction, decide_effects
 from engine.outcomes import Arrival
 from engine.owning import owned
@@ -43,6 +44,13 @@ RULES = rules_of()
 
 def order(number="1", shop="main", **values):
     return Order(shop, number, START, "CNY", **{"route": "domestic", "alternatives": ("alt-1", "alt-2"), **values})
+
+
+def letter_about(details, of=None):
+    """What a letter knows of an order, under the policy that comes with the program."""
+    claims = RULES.policy.claims
+    terms = ClaimTerms(claims.window, claims.reopen_within, claims.at_the_end)
+    return LetterContext(of or order(), 1, day(2), details, terms)
 
 
 def report(trigger, at, **fields):

@@ -36,6 +36,28 @@ def country_code(name: str) -> str | None:
     return plain.upper() if plain.upper() in _codes() else known.get(plain)
 
 
+def country_name(country: str, language: str) -> str:
+    """Return the name of a country in one of the languages that are known; what is not known stays as it is written.
+
+    >>> country_name("BR", "en"), country_name("France", "zh"), country_name("Atlantis", "en")
+    ('Brazil', '法国', 'Atlantis')
+    """
+    return _territories(language).get(country_code(country) or "", country)
+
+
+@cache
+def language_of(country: str) -> str | None:
+    """Return the code of the language that most people of a country speak, as Unicode's CLDR has it; None if it is not known.
+
+    >>> language_of("BR"), language_of("Mexico"), language_of("Atlantis")
+    ('pt', 'es', None)
+    """
+    from babel.core import get_global
+
+    likely = get_global("likely_subtags").get(f"und_{country_code(country)}")
+    return None if likely is None else str(likely).partition("_")[0]
+
+
 @cache
 def _territories(language: str) -> dict[str, str]:
     from babel import Locale  # it takes a tenth of a second, and only files of offers and names of countries need it

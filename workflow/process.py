@@ -346,8 +346,9 @@ WINDOW_CLOCKS = ("remind_window", "lapse_window")
 
 EFFECTS: tuple[Effect, ...] = (
     Effect("urge_supplier", Party.supplier, may_ask=True, needed_while="urged_supplier_is_to_ship", after=Turn("place_supply")),
-    Effect("place_supply", Party.supplier, may_ask=True, moves=True, needed_while="next_supplier_is_to_ship"),
-    Effect("cancel_supply", Party.supplier, moves=True, after=Turn("place_supply")),
+    Effect("place_supply", Party.supplier, may_ask=True, moves=True, goes_alone=True,
+           needed_while="next_supplier_is_to_ship"),
+    Effect("cancel_supply", Party.supplier, moves=True, goes_alone=True, after=Turn("place_supply")),
     Effect("recover_supply", Party.supplier, may_ask=True, moves=True, needed_while="recovery_is_open",
            after=Turn("place_supply", of_step=True, triggers=("reroute",))),
     Effect("request_interception", Party.supplier, needed_while="is_being_intercepted", after=Turn("place_supply")),
@@ -356,10 +357,10 @@ EFFECTS: tuple[Effect, ...] = (
     Effect("request_verification", Party.platform, needed_while="verdict_is_missing"),
     Effect("chase_verification", Party.platform, needed_while="verdict_is_missing",
            after=Turn("request_verification", lapses=True)),
-    Effect("request_refund", Party.platform, may_ask=True, moves=True, needed_while="refund_is_open"),
+    Effect("request_refund", Party.platform, may_ask=True, moves=True, goes_alone=True, needed_while="refund_is_open"),
     Effect("chase_refund", Party.platform, needed_while="refund_is_open", after=Turn("request_refund", lapses=True)),
     Effect("chase_recovery", Party.supplier, needed_while="recovery_is_open", after=Turn("recover_supply", lapses=True)),
-    Effect("place_reissue", Party.platform, may_ask=True, moves=True, needed_while="replacement_is_chosen"),
+    Effect("place_reissue", Party.platform, may_ask=True, moves=True, goes_alone=True, needed_while="replacement_is_chosen"),
     Effect("notify_merchant", Party.merchant),
     Effect("escalate", Party.contact),
 )

@@ -56,6 +56,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     "hold": {
         **WHICH,
         "wants": Field("choice", "what customs wants: documents, payment or processing", words=CUSTOMS_WANTS),
+        "until": Field("instant", "until when customs waits for it"),
         "reason": REASON,
     },
     "release": {**WHICH, "reason": REASON},

@@ -133,6 +133,8 @@ class Turn:
 class Effect:
     """A kind of effect: whom it speaks to, whether goods or money move, and whether a policy may ask before it leaves.
 
+    What `goes_alone` is never gathered with others of its kind in one digest.
+
     `needed_while` names the condition without which it has lost its point (None: it never does), `after` what must have
     left before it.
     """
@@ -141,6 +143,7 @@ class Effect:
     party: Party
     moves: bool = field(default=False, kw_only=True)
     may_ask: bool = field(default=False, kw_only=True)
+    goes_alone: bool = field(default=False, kw_only=True)
     needed_while: str | None = field(default=None, kw_only=True)
     after: Turn | None = field(default=None, kw_only=True)
 

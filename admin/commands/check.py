@@ -34,7 +34,7 @@ CHECKS = {
     "A002": "The policy cannot be read.",
     "A003": "The database is missing, cannot be reached, or its tables are of another version.",
     "A004": "A daemon writes no heartbeat any more.",
-    "A005": "A text of an effect is missing in a language, or cannot be filled in.",
+    "A005": "A text of an effect is missing in a language, cannot be filled in, or speaks of what no letter has.",
     "A011": "Working days of the next weeks are not announced: deadlines there are provisional.",
     "A012": "No message leaves this machine.",
     "A013": "The policy sends email, and no SMTP server is set up.",
@@ -54,6 +54,7 @@ CHECKS = {
     "A028": "Steps wait for a decision of yours.",
     "A029": "Files of the inbox cannot be taken in, or wait for long.",
     "A030": "Files of the inbox were rejected.",
+    "A031": "A text of your own is there in one language and not in the other.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -90,7 +91,9 @@ def _findings(ctx: click.Context, deep: bool) -> Iterator[Finding]:
     except AftersalesError as error:
         yield "A001", "error", str(error)
         return
-    yield from (("A005", "error", problem) for problem in Letters(app.settings.templates).problems())
+    letters = Letters(app.settings.templates)
+    yield from (("A005", "error", problem) for problem in letters.problems())
+    yield from (("A031", "warning", gap) for gap in letters.gaps())
     yield from _policy_findings(app)
     try:
         app.ready()

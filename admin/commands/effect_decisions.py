@@ -7,15 +7,20 @@ import click
 from admin.app import App, now, on_terminal, person
 from admin.commands.effects import DECISIONS, KIND
 from admin.effect_summary import effect_summary
-from admin.options import ROW
+from admin.options import ROW, Choice
 from admin.output import print_wrapped
 from admin.plans import check_plan, plan_of, planned, shown_at
 from admin.text import safe
+from effects.email.html import as_html
+from effects.letter_samples import causes, samples
+from effects.letters import LANGUAGES, ClaimTerms, Letters
 from engine import views
 from engine.deciding import DECIDABLE, ChosenEffect, Decided, EffectAction, decide_as_shown, decide_effects, effects_for
 from engine.effect_detail import effect_detail
 from engine.views import EffectSummary, Filter
 from language import counted, tr
+from workflow.errors import UsageError
+from workflow.process import EFFECTS
 from workflow.table import EFFECT_OF
 
 SHOWN = 20
@@ -60,6 +65,34 @@ def show_command(ctx: click.Context, effect_id: int) -> None:
             )
         )
         click.echo(safe(message.body))
+
+
+@click.command("preview")
+@click.argument("kind", type=Choice([effect.kind for effect in EFFECTS]), metavar="KIND")
+@click.option("--about", help="Only what this trigger brings about, such as approve")
+@click.option("--language", type=Choice(LANGUAGES), default="en", show_default=True)
+@click.option("--orders", "count", type=click.IntRange(1, 20), default=1, show_default=True, help="A digest of so many orders")
+@click.option("--html", "as_html_page", is_flag=True, help="Print the HTML that a mail has beside the text")
+@click.pass_context
+def preview_command(ctx: click.Context, kind: str, about: str | None, language: str, count: int, *, as_html_page: bool) -> None:
+    """Show the letters of a KIND as your templates write them, of an invented order: nothing is stored or sent.
+
+    The same kind reads differently by what has brought it about; all of them are shown, or with --about one.
+    """
+    app, of_kind = App(ctx), causes(kind)
+    if about is not None and about not in of_kind:
+        raise UsageError(tr("{about} brings no {kind} about: {causes} do", about=about, kind=kind, causes=", ".join(of_kind)))
+    policy, letters = app.settings.read_policy(), Letters(app.settings.templates)
+    terms = ClaimTerms(policy.claims.window, policy.claims.reopen_within, policy.claims.at_the_end)
+    for place, cause in enumerate(of_kind if about is None else (about,)):
+        letter = letters.write(kind, language, samples(kind, cause, now(), terms, count), app.zone())
+        if as_html_page:
+            click.echo(as_html(letter.subject, letter.body, language))
+            continue
+        if place:
+            click.echo()
+        click.secho(tr("{kind}, after {cause}", kind=kind, cause=cause), bold=True)
+        click.echo(f"{safe(letter.subject)}\n\n{safe(letter.body.rstrip())}")
 
 
 def _decision(action: EffectAction, done: str, would_be: str) -> click.Command:

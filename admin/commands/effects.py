@@ -19,6 +19,7 @@ from workflow.vocabulary import EffectStatus
 
 DECISIONS: dict[str, str] = {
     "show": "Show the effect ID with its messages, as they left or as they would be written now.",
+    "preview": "Show the letters of a KIND as your templates write them, of an invented order.",
     "approve": "Let effects leave that are held or asked.",
     "drop": "Drop effects that have not left.",
     "retry": "Send effects again that could not be sent.",

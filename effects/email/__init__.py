@@ -1,4 +1,4 @@
-"""The email channel: plain-text messages over SMTP."""
+"""The email channel: messages over SMTP, as plain text and as HTML."""
 
 import hashlib
 import re
@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
+from effects.email.html import as_html
 from language import tr
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -114,6 +115,8 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
             raise NotSent(tr("the {name} header holds a control character", name=name), try_again=False)
         mail[name] = value
     mail.set_content(message.body)
+    mail.add_alternative(as_html(message.subject, message.body, message.language), subtype="html")
+    mail.set_boundary(f"part-{digest}")  # the same on every try
     _check_head(mail)
     return mail
 

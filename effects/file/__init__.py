@@ -27,7 +27,7 @@ class FileChannel:
             OutcomeUnknown: the line was written, and may not have reached the disk.
 
         """
-        written = {name: value for name, value in asdict(message).items() if name != "written_at"}
+        written = {name: value for name, value in asdict(message).items() if name not in ("written_at", "language")}
         line = json.dumps(written, ensure_ascii=False) + "\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

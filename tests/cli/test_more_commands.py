@@ -404,3 +404,21 @@ def test_the_effects_that_a_preview_has_shown_are_decided_on_or_none(shop):
     assert shop("effects", "drop", "--kind", "request_refund", "--plan", plan).out == "1 dropped.\n"
     again = shop("effects", "drop", "--kind", "request_refund", "--plan", plan)
     assert (again.code, "does not fit any more" in again.out) == (2, True)
+
+
+def test_letters_are_looked_at_before_one_leaves(run, tmp_path, monkeypatch):
+    said = run("effects", "preview", "notify_merchant", "--about", "approve").out
+    assert said.startswith("notify_merchant, after approve\nNews of order main/1003\n")
+    assert "aftersales report main/1003 choose_refund" in said
+    assert "<pre" in run("effects", "preview", "escalate", "--html").out
+    assert "2 orders" in run("effects", "preview", "recover_supply", "--about", "reroute", "--orders", "2").out
+    assert "请" in run("effects", "preview", "urge_supplier", "--language", "zh").out
+    wrong = run("effects", "preview", "urge_supplier", "--about", "ship")
+    assert (wrong.code, "ship brings no urge_supplier about: urge do" in wrong.out) == (2, True)
+    (tmp_path / "texts" / "en").mkdir(parents=True)
+    (tmp_path / "texts" / "en" / "urge_supplier.txt").write_text("Mine\n\n{{ numbr }}")
+    monkeypatch.setenv("AFTERSALES_TEMPLATES", str(tmp_path / "texts"))
+    assert "Mine" in run("effects", "preview", "urge_supplier").out
+    found = run("check").out
+    assert "speaks of numbr, which no letter has; did you mean number?" in " ".join(found.split())
+    assert "A031" in found

@@ -4,6 +4,7 @@ It knows nothing of the engine: it reads the rows of the history up to that inst
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ REASONS = {
     "choose_refund": "the claim was approved",
     "lapse_window": "the time for another remedy is over",
 }
+REASONS_OF_ITS_OWN = {"report_no_stock": "you have no stock", "report_unresponsive": "we have had no answer from you"}
+"""What the supplier itself is told."""
 CARRIER_NEWS = ("ship", "note_transit", "release", "hold")
 
 
@@ -127,6 +130,20 @@ class Told:
             left[0].came += details.get("amount") or 0
 
 
+def names(name: str, text: str) -> bool:
+    """Say whether a text names an order, and not only one whose number begins like its own."""
+    return re.search(rf"{re.escape(name)}(?!\w)", text) is not None
+
+
+def part_about(name: str, body: str) -> str:
+    """Return what a letter says of one order: its part of a digest, or its item of a list with what stands around that."""
+    parts = [part for part in body.split("\n--------\n") if names(name, part)]
+    items = re.split(r"\n(?=- )", parts[0]) if parts else [body]
+    last, _, behind = items[-1].partition("\n\n")
+    items[-1] = last
+    return "\n".join([items[0], *(one for one in items[1:] if names(name, one)), behind])
+
+
 class Reader:
     """Reads every message that has left a database, and says what is not so."""
 
@@ -158,9 +175,10 @@ class Reader:
                 told = Told(self.orders[effect["order_id"]], rows)
                 about = json.loads(effect["details"])["about"]
                 self.read[message["kind"], about if message["kind"] in ("notify_merchant", "escalate") else ""] += 1
-                wrong = [*self._wrong(message, effect, told, about)]
-                name = told.order["number"]
-                if name not in message["body"] + message["subject"]:
+                name = f"{told.order['shop']}/{told.order['number']}"
+                part = part_about(name, message["body"])
+                wrong = [*self._wrong({**message, "body": part}, effect, told, about)]
+                if not names(name, part + message["subject"]):
                     wrong.append("does not name the order")
                 yield from (f"{message['kind']} ({about}) of order {name} at {message['sent_at']}: {one}" for one in wrong)
             for effect_id in self.members[message["id"]]:
@@ -213,13 +231,13 @@ class Reader:
         if "placed elsewhere" in message["body"]:
             yield about == "reroute" and self._has_left("place_supply", effect, effect["attempt"] + 1), "it was not"
         else:
-            yield REASONS[about] in message["body"], "its reason is another"
+            yield {**REASONS, **REASONS_OF_ITS_OWN}[about] in message["body"], "its reason is another"
         yield from self._asks_for(message, attempt)
 
     def _asks_for(self, message, attempt):
         missing = None if attempt.paid is None else attempt.paid - attempt.came
         yield missing != 0, "nothing is owed any more"
-        written = "" if missing is None else f"{missing / 100:.2f} CNY"
+        written = "" if missing is None else f"{missing / 100:,.2f} CNY"
         yield written in message["body"], f"what is missing is {written}"
 
     def _chase_recovery(self, message, effect, told, about):
@@ -243,8 +261,8 @@ class Reader:
         by_itself = told.refunding_since == "report_closed"
         yield by_itself or self._has_left("request_refund", effect), "it was never asked for"
         yield told.state == "refunding", f"the order is {told.state}"
-        if "This is reminder" in message["body"]:
-            yield f"This is reminder {told.counts['chase_refund']}." in message["body"], "it is another reminder"
+        if "reminder" in message["body"]:
+            yield f"reminder {told.counts['chase_refund']}\n" in message["body"], "it is another reminder"
         yield from self._asks_for(message, told.attempt)
 
     def _request_interception(self, message, effect, told, about):
@@ -268,7 +286,7 @@ class Reader:
     def _chase_verification(self, message, effect, told, about):
         yield from self._request_verification(message, effect, told, about)
         yield self._has_left("request_verification", effect), "it was never asked for"
-        yield f"This is reminder {told.counts['chase_verification']}." in message["body"], "it is another reminder"
+        yield f"reminder {told.counts['chase_verification']}\n" in message["body"], "it is another reminder"
 
     def _place_reissue(self, message, effect, told, about):
         yield told.state == "disputed", f"the order is {told.state}"

@@ -14,12 +14,12 @@ from effects import letters
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
 from effects.email import EmailChannel, SmtpServer, compose
 from effects.file import FileChannel
-from effects.letters import BadTemplate, LetterContext, Letters
+from effects.letters import BadTemplate, Letters
 from effects.log import LogChannel
 from engine.composing import Messenger, compose_due
 from engine.firing import fire_due
 from engine.sending import Sent, back_off, deliver_due, recover
-from storage import queries
+from storage import outbox, queries
 from tests.factories import (
     START,
     all_effects,
@@ -27,6 +27,7 @@ from tests.factories import (
     arrival,
     day,
     decide,
+    letter_about,
     order,
     report,
     rules_of,
@@ -93,7 +94,7 @@ def test_every_effect_has_a_text_in_both_languages_and_one_that_has_none_is_name
 
 @pytest.mark.parametrize("kind", ["request_refund", "chase_refund"])
 def test_a_chinese_letter_about_an_unknown_sum_has_no_english_in_it(kind):
-    about = LetterContext(order(paid=None), 1, day(2), {"about": "report_no_stock"})
+    about = letter_about({"about": "report_no_stock"}, order(paid=None))
     letter = Letters().write(kind, "zh", [about])
     assert "已付全款" in letter.body
     assert "amount" not in letter.body
@@ -116,7 +117,7 @@ def test_letters_name_the_goods_and_the_day_of_the_place_where_they_are_read(dat
     [("UTC", "2025-03-04 09:00 (UTC)"), ("Asia/Kolkata", "2025-03-04 14:30 (UTC+5:30)"), ("US/Eastern", "04:00 (UTC-5)")],
 )
 def test_an_instant_is_written_in_the_readers_zone_with_its_offset(zone, told):
-    about = LetterContext(order(), 1, day(2), {"about": "approve", "window_ends": day(1).isoformat()})
+    about = letter_about({"about": "approve", "window_ends": day(1).isoformat()})
     assert told in Letters().write("notify_merchant", "en", [about], ZoneInfo(zone)).body
 
 
@@ -131,7 +132,7 @@ def test_a_merchant_reads_times_of_their_own_zone(database, tmp_path):
 
 @pytest.mark.parametrize("kind", ["request_verification", "place_reissue", "ask_evidence"])
 def test_what_is_wrong_is_said_in_chinese_too(kind):
-    about = LetterContext(order(), 1, day(2), {"kind": "not_received", "about": "choose_reissue"})
+    about = letter_about({"kind": "not_received", "about": "choose_reissue"})
     assert "未收到" in Letters().write(kind, "zh", [about]).body
     assert "not received" in Letters().write(kind, "en", [about]).body
 
@@ -148,7 +149,8 @@ def test_urges_that_wait_for_one_supplier_become_one_digest(database, messenger,
     assert deliver_due(database, day(2), RULES, messenger).sent == 0
 
 
-def test_a_supplier_gets_one_digest_however_many_batches_its_urges_would_fill(database, messenger, tmp_path):
+def test_a_supplier_gets_one_digest_however_many_batches_its_urges_would_fill(database, messenger, tmp_path, monkeypatch):
+    monkeypatch.setattr(outbox, "ROOM", 20)
     take(database, *(arrival(str(n), supplier=("Yiwu", "Ningbo")[n % 2]) for n in range(50)), rules=RULES)
     fire_due(database, day(2), RULES)
     assert [compose_due(database, day(2), RULES, messenger, batch=10) for _ in range(3)] == [25, 25, 0], (
@@ -261,14 +263,14 @@ def test_a_template_that_cannot_be_filled_in_stops_nobody_else(database, tmp_pat
 @pytest.mark.parametrize("kind", [effect.kind for effect in EFFECTS])
 def test_every_kind_has_a_text_in_both_languages(kind, language):
     details = {"about": "cancel", "address": "12 Long Lane", "wants": "payment", "nth": 1, "called_off": 2, "to": "x"}
-    letter = Letters().write(kind, language, [LetterContext(order(paid=1250), 1, START, details)])
+    letter = Letters().write(kind, language, [letter_about(details, order(paid=1250))])
     assert "main/1" in letter.subject + letter.body
     assert letter.body.strip()
 
 
 def test_a_template_of_no_kind_is_named():
     with pytest.raises(BadTemplate, match=r"en/shout\.txt"):
-        Letters().write("shout", "en", [LetterContext(order(), 1, START, {})])
+        Letters().write("shout", "en", [letter_about({})])
 
 
 class Mailbox:

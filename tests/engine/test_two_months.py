@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import timedelta
 from itertools import cycle, islice
 
-from effects.letters import Letters
+from effects.letters import DETAILS, Letters
 from engine.composing import Messenger
 from engine.owning import owned
 from jobs.passes import Runtime, passes_until
@@ -100,6 +100,7 @@ def test_on_the_default_policy_every_deadline_acts_by_itself(database):
     read = letters_read(database)
     assert {kind for kind, _ in read} == {effect.kind for effect in EFFECTS}
     assert sum(read.values()) > 1_000
+    assert {name for row in rows(database, EffectRow) for name in json.loads(row["details"])} <= DETAILS
     alterations = (_later(timedelta(days=30)), _later(timedelta(days=-1)), _with_other_sums)
     seen = set[str]().union(*(altered(database, one) for one in alterations))
     assert seen == {effect.kind for effect in EFFECTS}, "what is not so is seen in every kind of letter"
