@@ -170,7 +170,7 @@ class App:
             "file": FileChannel(settings.outbox_file),
             "email": EmailChannel(server),
         }
-        return Messenger(channels, Letters(settings.templates), self.zone())
+        return Messenger(channels, Letters(settings.templates), self.zone(), self.vault())
 
     def vault(self) -> "Vault":
         """Return where evidence is kept."""

@@ -1,8 +1,19 @@
 """The interface that all channels share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a message carries. `read` returns its content, or raises `NotSent`."""
+
+    name: str
+    media_type: str
+    sha256: str
+    read: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +28,7 @@ class Outgoing:
     language: str = "en"
     written_at: datetime | None = None
     """When it was written: the same on every try, as all else of it."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Channel(Protocol):

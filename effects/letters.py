@@ -19,7 +19,7 @@ from workflow.case.money import exponent
 from workflow.countries import country_name, language_of
 from workflow.errors import AftersalesError
 from workflow.policy.durations import Duration
-from workflow.process import EFFECTS
+from workflow.process import DAILY_DIGEST, EFFECTS
 from workflow.reports import FIELDS
 from workflow.suggestions import did_you_mean
 
@@ -99,6 +99,18 @@ class ForBuyer:
 
 
 @dataclass(frozen=True, slots=True)
+class SentFile:
+    """A photo or video that a letter speaks of: it is attached under this name, or lies under an address of the web.
+
+    Where it is neither, it is too large for a letter, and has no address.
+    """
+
+    name: str
+    is_attached: bool = True
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LetterContext:
     """What a letter speaks about: an order, and what happened to it."""
 
@@ -114,6 +126,8 @@ class LetterContext:
     """The most that all of it may cost, as a sum in words; None where that is not known."""
     parcels: tuple[str, ...] = ()
     """The tracking numbers of the parcels that it is about, each behind its carrier; empty where the letter names none."""
+    files: tuple[SentFile, ...] = ()
+    """The photos and videos of the claim that it is about."""
 
     @property
     def number(self) -> str:
@@ -122,10 +136,10 @@ class LetterContext:
         return ours if self.supplier_number is None else f"{self.supplier_number} ({ours})"
 
 
-TOLD = ("order", "number", "attempt", "caused_at", "details", "goods", "limit", "parcels", "terms")
+TOLD = ("order", "number", "attempt", "caused_at", "details", "goods", "limit", "parcels", "files", "terms")
 """What a template knows of its first matter by these names."""
-KNOWN = {*TOLD, "matters", "kind", "zone", "buyer"}
-"""The names that a template may speak of; `buyer` is known to `customs_reminder` alone."""
+KNOWN = {*TOLD, "matters", "kind", "zone", "buyer", "at", "items", "left", "days", "held", "total"}
+"""The names that a template may speak of; `buyer` is known to `customs_reminder` alone, and what follows to `daily_digest`."""
 
 
 DETAILS = frozenset(
@@ -158,6 +172,36 @@ KNOWN_OF: Mapping[str, Set[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class DailyItem:
+    """One thing that needs a merchant, and the command that answers it; `amount` is a sum in words."""
+
+    order: str
+    what: str
+    command: str
+    until: datetime | None = None
+    amount: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """What a merchant is told once a day: what needs them, how much else does, and the deadlines of the next days in words.
+
+    A day without a date stands for what is overdue; `held` counts the effects that are held until they go live.
+    """
+
+    at: datetime
+    items: tuple[DailyItem, ...]
+    left: int = 0
+    days: tuple[tuple[datetime | None, str], ...] = ()
+    held: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many things need them."""
+        return len(self.items) + self.left
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A written letter."""
 
@@ -184,7 +228,7 @@ class Letters:
             BadTemplate: the template is missing or cannot be filled in.
 
         """
-        chosen = "zh" if language.lower().startswith("zh") else "en"
+        chosen = language_for(language)
         name = f"{chosen}/{kind}.txt"
         try:
             together = len(matters) == 1 or "matters" in self._variables(chosen, name)
@@ -198,6 +242,22 @@ class Letters:
         first, others = parts[0].subject, len(parts) - 1
         subject = f"{first}（另有 {others} 件）" if chosen == "zh" else f"{first}, and {others} more"
         return Letter(subject, f"\n{BETWEEN}\n\n".join(f"{part.subject}\n\n{part.body}" for part in parts))
+
+    def daily(self, language: str, daily: Daily, zone: tzinfo = UTC) -> Letter:
+        """Write what needs a merchant today.
+
+        Raises:
+            BadTemplate: the template is missing or cannot be filled in.
+
+        """
+        name = f"{language_for(language)}/{DAILY_DIGEST}.txt"
+        values = {**{name: getattr(daily, name) for name in Daily.__dataclass_fields__}, "total": daily.total}
+        try:
+            text = self._templates[language_for(language)].get_template(name).render({**values, "zone": zone})
+        except Exception as error:  # a user's template may fail in any way
+            raise BadTemplate(f"the template {name} cannot be used: {type(error).__name__}: {error}") from None
+        subject, _, body = text.strip().partition("\n")
+        return Letter(" ".join(subject.split()), body.strip() + "\n")
 
     def _part(self, language: str, name: str, matters: Sequence[LetterContext], zone: tzinfo) -> Letter:
         first = matters[0]
@@ -242,14 +302,14 @@ class Letters:
 
     def problems(self) -> Iterator[str]:
         """Yield effects without a text in some language, and what is wrong with the user's own templates."""
-        needed = [f"{language}/{effect.kind}.txt" for language in LANGUAGES for effect in EFFECTS]
+        kinds = [*(effect.kind for effect in EFFECTS), DAILY_DIGEST]
+        needed = [f"{language}/{kind}.txt" for language in LANGUAGES for kind in kinds]
         needed += [f"{language}/{FOR_BUYER}" for language in BUYERS_LANGUAGES]
         yield from (f"there is no text {name}" for name in needed if not (OURS / name).is_file())
         if self._own is None:
             return
         if not self._own.is_dir():
             yield f"the templates {self._own} are not a folder"
-        kinds = [effect.kind for effect in EFFECTS]
         for path in sorted(self._own.glob("*/*")):
             name = f"{path.parent.name}/{path.name}"
             if name not in needed:
@@ -271,6 +331,15 @@ class Letters:
                 if missing not in there:
                     has = f"{self._own} has {there[0]}/{effect.kind}.txt and no {missing}/{effect.kind}.txt"
                     yield f"{has}: in that language the program's own text is sent"
+
+
+def language_for(language: str) -> str:
+    """Return in which of the languages of letters a reader is written to.
+
+    >>> language_for("zh-CN"), language_for("fr")
+    ('zh', 'en')
+    """
+    return "zh" if language.lower().startswith("zh") else "en"
 
 
 def _environment(folders: list[str], language: str) -> Sandbox:

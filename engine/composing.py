@@ -1,5 +1,6 @@
 """Effects composed into messages, whose text and key never change once they are tried (docs/process.md, part 5)."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from effects.channel import Channel
-from effects.letters import BadTemplate, ClaimTerms, LetterContext, Letters, OrderedGoods, sum_in_words
+from effects.letters import BadTemplate, ClaimTerms, LetterContext, Letters, OrderedGoods, SentFile, sum_in_words
 from engine.halves import in_halves
+from evidence.vault import SHOWN, Vault
 from language import tr
 from storage import outbox, turns
 from storage.database import Database, repeated
-from storage.outbox import NewMessage, ReadyEffect
+from storage.outbox import Attached, NewMessage, ReadyEffect
 from workflow.case.case import Line, Order
 from workflow.catalogue import Goods, goods_in
 from workflow.errors import AftersalesError, describe_error
@@ -23,6 +25,8 @@ from workflow.table import EFFECT_OF
 from workflow.vocabulary import Party
 
 BATCH = 200
+ATTACHED_BYTES = 10_000_000
+"""So much of the photos and videos of a claim is attached to a letter: many servers take mails of twice that at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Messenger:
     letters: Letters
     zone: tzinfo = UTC
     """That of the merchant."""
+    vault: Vault | None = None
+    """Where the photos and videos are that letters carry."""
 
 
 class NoAddress(Exception):
@@ -99,7 +105,8 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
     first = members[0]
     language = _language(first, policy)
     zone = _zone(first.kind, policy, messenger)
-    letter = messenger.letters.write(first.kind, language, [_context(one, policy) for one in members], zone)
+    carried = _carried(first, messenger.vault)
+    letter = messenger.letters.write(first.kind, language, [_context(one, policy, carried) for one in members], zone)
     recipient = address_of(first.kind, first.supplier, first.order, policy)
     for channel in policy.channels(first.kind):
         if recipient is None and channel == "email":
@@ -113,6 +120,7 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
             subject=letter.subject,
             body=letter.body,
             members={one.id: one.order_version for one in members},
+            attachments=tuple(attached for attached, file in carried if file.is_attached),
         )
 
 
@@ -143,7 +151,19 @@ def _zone(kind: str, policy: Policy, messenger: Messenger) -> tzinfo:
     return messenger.zone if is_ours else ZoneInfo(policy.calendar.time_zone)
 
 
-def _context(effect: ReadyEffect, policy: Policy) -> LetterContext:
+def _carried(effect: ReadyEffect, vault: Vault | None) -> list[tuple[Attached, SentFile]]:
+    """Return the files of an effect's claim as its letter carries them: attached as long as there is room, then linked."""
+    number, room, carried = re.sub(r"[^\w-]", "_", effect.order.number), ATTACHED_BYTES, list[tuple[Attached, SentFile]]()
+    for place, one in enumerate(effect.files, 1):
+        name = f"{number}-{place}.{one.shown.rpartition('/')[2]}"
+        is_attached = one.bytes <= room
+        room -= one.bytes if is_attached else 0
+        link = None if is_attached or vault is None else vault.link(SHOWN, one.sha256)
+        carried.append((Attached(one.sha256, name, one.shown), SentFile(name, is_attached, link)))
+    return carried
+
+
+def _context(effect: ReadyEffect, policy: Policy, carried: Sequence[tuple[Attached, SentFile]]) -> LetterContext:
     told = effect.order, effect.attempt, effect.caused_at, effect.details, _terms(effect, policy), effect.supplier_number
     known = {one.sku: one for one in goods_in(str(effect.details.get("goods") or "[]"))}
     goods = [(line, known.get(line.sku)) for line in effect.lines]
@@ -153,7 +173,7 @@ def _context(effect: ReadyEffect, policy: Policy) -> LetterContext:
     if goods and len(currencies) == 1 and (currency := currencies.pop()) and None not in prices:
         limit = sum_in_words(sum(one for one in prices if one is not None), currency)
     ordered = tuple(_ordered(line, one) for line, one in goods)
-    return LetterContext(*told, goods=ordered, limit=limit, parcels=effect.parcels)
+    return LetterContext(*told, goods=ordered, limit=limit, parcels=effect.parcels, files=tuple(file for _, file in carried))
 
 
 def _terms(effect: ReadyEffect, policy: Policy) -> ClaimTerms:

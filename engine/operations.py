@@ -1,7 +1,7 @@
 """Work in several transactions or places: recorded before it begins, repeatable in every step, and finished by house-keeping.
 
-Kinds: `erase` (engine/erasing.py), `timers` and `closures` (engine/timer_commands.py), and `restore`, which is open until a
-person goes live.
+Kinds: `erase` (engine/erasing.py), `timers` and `closures` (engine/timer_commands.py), `daily` (engine/daily.py), and
+`restore`, which is open until a person goes live.
 """
 
 import secrets
@@ -19,7 +19,7 @@ from storage.database import Database
 from storage.operations import Operation as Operation
 from workflow.errors import AftersalesError, UsageError
 
-ERASE, TIMERS, CLOSURES, RESTORE = "erase", "timers", "closures", "restore"
+ERASE, TIMERS, CLOSURES, RESTORE, DAILY = "erase", "timers", "closures", "restore", "daily"
 UNSEEN_FOR = timedelta(hours=1)
 """After so long an operation of a process that cannot be seen from here counts as interrupted."""
 KEPT = timedelta(days=30)

@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
-from effects.channel import Channel, NotSent, OutcomeUnknown, Outgoing
+from effects.channel import Attachment, Channel, NotSent, OutcomeUnknown, Outgoing
 from engine import owning
 from engine.composing import BATCH, Messenger, compose_due
+from evidence.vault import SHOWN, Vault, VaultFailed
 from language import tr
 from storage import outbox
 from storage.database import Database, repeated
-from storage.outbox import Ended, StoredMessage
+from storage.outbox import Attached, Ended, StoredMessage
 from workflow.errors import describe_error
 from workflow.policy.policy import Policy, Rules
+from workflow.process import DAILY_DIGEST
 from workflow.table import EFFECT_OF
 from workflow.vocabulary import MessageStatus
 
@@ -119,14 +122,18 @@ class Sender:
         """Hand a message to its channel; return what became of it."""
         try:
             channel = self._channel(message)
-            facts = {name: getattr(message, name) for name in Outgoing.__dataclass_fields__}
-            channel.send(Outgoing(**facts))
+            facts = {name: getattr(message, name) for name in Outgoing.__dataclass_fields__ if name != "attachments"}
+            channel.send(Outgoing(**facts, attachments=tuple(map(self._attachment, message.attached))))
         except NotSent as error:
             return _Outcome(message, MessageStatus.waiting if error.try_again else MessageStatus.dead, str(error))
         except Exception as error:  # an unexpected error of a channel must not hold up other messages
             why = str(error) if isinstance(error, OutcomeUnknown) else describe_error(error)
             return _Outcome(message, _when_unknown(message.kind), why)
         return _Outcome(message, MessageStatus.sent)
+
+    def _attachment(self, attached: Attached) -> Attachment:
+        read = partial(_content, self._messenger.vault, attached.sha256)
+        return Attachment(attached.name, attached.media_type, attached.sha256, read)
 
     def _channel(self, message: StoredMessage) -> Channel:
         """Return the channel of a message.
@@ -139,6 +146,21 @@ class Sender:
         if channel is None:
             raise NotSent(tr("the channel {channel!r} is not set up", channel=message.channel), try_again=True)
         return channel
+
+
+def _content(vault: Vault | None, sha256: str) -> bytes:
+    """Return the copy of a photo or video that is shown.
+
+    Raises:
+        NotSent: the store of evidence cannot be used now, or has lost it.
+
+    """
+    if vault is None:
+        raise NotSent(tr("no store of evidence is set up"), try_again=True)
+    try:
+        return vault.get(SHOWN, sha256)
+    except VaultFailed as error:
+        raise NotSent(str(error), try_again=True) from None
 
 
 def deliver_due(database: Database, at: datetime, rules: Rules, messenger: Messenger) -> Sent:
@@ -178,7 +200,8 @@ def _finish(database: Database, connection: Connection, ended: Ended, at: dateti
 def _when_unknown(kind: str) -> MessageStatus:
     """Return the status of a message that may have left: one that moves goods or money is not sent twice (rule 5.3)."""
     effect = EFFECT_OF.get(kind)
-    return MessageStatus.parked if effect is None or effect.moves else MessageStatus.waiting
+    is_harmless = kind == DAILY_DIGEST or (effect is not None and not effect.moves)
+    return MessageStatus.waiting if is_harmless else MessageStatus.parked
 
 
 def back_off(tries: int, policy: Policy) -> timedelta:

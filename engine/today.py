@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection
 
@@ -73,7 +72,7 @@ SIGN_OF_LIFE = timedelta(minutes=15)
 """A daemon that has given no sign for so long is not counted on."""
 
 
-def today(source: Source, at: datetime, rules: Rules, zone: ZoneInfo, shops: Sequence[str] = ()) -> Today:
+def today(source: Source, at: datetime, rules: Rules, zone: tzinfo, shops: Sequence[str] = ()) -> Today:
     """Return what needs a person at an instant: what has a deadline first, then what is about more money, then the older.
 
     Raises:
@@ -227,7 +226,7 @@ def _line(told: str | None) -> str:
     return " ".join((told or tr("no reason is known")).split())
 
 
-def _days(connection: Connection, at: datetime, zone: ZoneInfo, shops: Sequence[str]) -> Iterable[Day]:
+def _days(connection: Connection, at: datetime, zone: tzinfo, shops: Sequence[str]) -> Iterable[Day]:
     """Yield what is overdue, and the next days with their deadlines, as the days begin in a time zone."""
     if overdue := overview.count_deadlines(connection, None, at, shops):
         yield Day(None, overdue)

@@ -5,10 +5,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -19,6 +19,8 @@ from workflow.errors import AftersalesError, UsageError
 
 _UNFINISHED = "#"
 """In the name of a file that the store of a folder has not written whole: it is renamed at the end."""
+LINK_LASTS = timedelta(days=7)
+"""The longest that S3 allows."""
 ORIGINALS, SHOWN = "originals", "shown"
 """Originals are sealed: nothing shows them; what is shown is a copy without location data (rule 8.8)."""
 
@@ -90,6 +92,18 @@ class Vault:
                 raise VaultFailed(
                     tr("the file {sha256}… is missing from {location}", sha256=sha256[:12], location=self.location)
                 ) from None
+
+    def link(self, folder: str, sha256: str) -> str | None:
+        """Return an address under which a kept file can be fetched for a week, whoever knows it; None of a folder.
+
+        Raises:
+            VaultFailed: the store's access is set up wrongly.
+
+        """
+        if self.folder is not None:
+            return None
+        with self._open() as store:
+            return str(obstore.sign(cast(Any, store), "GET", _key(folder, sha256), LINK_LASTS))
 
     def original(self, sha256: str) -> bytes:
         """Return a kept original, held against its digest.

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import TypeVar
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 
 from engine import owning
 from engine.firing import Fired
@@ -21,7 +22,7 @@ from jobs.clock import now as _now
 from jobs.ownership import FileGuard
 from jobs.passes import Runtime
 from jobs.summary import LATE_SECONDS, Summary
-from jobs.wakeable_job import WakeableJob
+from jobs.wakeable_job import Heartbeat, WakeableJob
 from storage import heartbeats
 from storage.database import DatabaseFailed
 from storage.notifications import Listener
@@ -123,8 +124,14 @@ class Daemon:
             self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
             self._job(self.run_maintenance, MAINTENANCE_EVERY),
             self._job(self.tidy_evidence, TIDY_EVIDENCE_EVERY),
+            *([self._job(self.write_daily_digests, daily)] if (daily := self._daily()) else []),
             *([self._job(self.take_in_files, LOOK_INTO_INBOX_EVERY)] if self._runtime.taking_in else []),
         )
+
+    def _daily(self) -> CronTrigger | None:
+        """Return when the daily digest is due, in the merchants' time zone; None if the policy wants none."""
+        at = self._runtime.rules.policy.effects.daily_digest_at
+        return at and CronTrigger(hour=at.hour, minute=at.minute, timezone=self._runtime.messenger.zone)
 
     def run(self) -> int:
         """Work until `stop` is called or the ticker dies; return the exit code.
@@ -181,6 +188,11 @@ class Daemon:
                 passes.compose_messages(self._runtime, self._instant(), self._carry_on)
         assert self._sender is not None, "jobs start when the database is owned"
         self._summary.add_sent(passes.send_messages(self._sender, self._instant, self._carry_on))
+
+    def write_daily_digests(self) -> None:
+        """Write to each merchant what needs them, if that was not done today: also when the hour passed without a daemon."""
+        if not self._is_held() and passes.write_daily_digests(self._runtime, self._instant()):
+            self._wake(self._sending, _now())
 
     def take_in_files(self) -> None:
         """Take in the files of the inbox that have come to rest."""
@@ -309,7 +321,7 @@ class Daemon:
                 self._stop.wait(LISTEN_SECONDS)
         listener.close()
 
-    def _job(self, work: Callable[[], None], every: timedelta) -> WakeableJob:
+    def _job(self, work: Callable[[], None], every: timedelta | CronTrigger) -> WakeableJob:
         """Return a job that survives a database that is locked or unreachable; its next run tries again."""
 
         @wraps(work)
@@ -328,7 +340,7 @@ class Daemon:
             if work == self.fire_due_timers:
                 self._note_tick()
 
-        return WakeableJob(self.scheduler, survive, every)
+        return WakeableJob(self.scheduler, survive, Heartbeat(every) if isinstance(every, timedelta) else every)
 
     def _carry_on(self) -> bool:
         return not self._stop.is_set()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from engine import owning
+from engine import daily, owning
 from engine.backups import is_held as is_held
 from engine.catalogue import with_current_catalogue
 from engine.composing import Messenger, compose_due
@@ -102,6 +102,15 @@ def compose_messages(runtime: Runtime, at: datetime, carry_on: CarryOn = until_d
         if not carry_on():
             break
     return total
+
+
+def write_daily_digests(runtime: Runtime, at: datetime) -> int:
+    """Write to each merchant what needs them, once a day; return how many messages that were."""
+    try:
+        return daily.write_daily_digests(runtime.database, at, runtime.rules, runtime.messenger)
+    except AftersalesError as error:
+        _LOG.error("the daily digest could not be written: %s", error)
+        return 0
 
 
 def send_messages(sender: Sender, clock: Clock, carry_on: CarryOn = until_done) -> Sent:
@@ -238,6 +247,7 @@ def single_pass(runtime: Runtime, owner: str, clock: Clock) -> Passed:
         return Passed()
     taken = take_in_files(runtime, owner, clock, looks_once=True, carry_on=renewed)
     fired = fire_due_timers(runtime, clock(), renewed)
+    write_daily_digests(runtime, clock())
     sender, sent = Sender(runtime.database, owner, runtime.rules, runtime.messenger), Sent()
     while True:  # what has left may let others go
         compose_messages(runtime, clock(), renewed)

@@ -1,4 +1,4 @@
-"""Jobs that repeat at an interval and can be woken earlier, also while they run."""
+"""Jobs that repeat and can be woken earlier, also while they run."""
 
 import threading
 from collections.abc import Callable
@@ -29,20 +29,20 @@ class WakeableJob:
     when it has ended: a wake-up requested during a run causes one more run.
     """
 
-    def __init__(self, scheduler: BackgroundScheduler, work: Callable[[], None], every: timedelta) -> None:
+    def __init__(self, scheduler: BackgroundScheduler, work: Callable[[], None], trigger: BaseTrigger) -> None:
         self.name = work.__name__
         self.running = threading.Lock()
         """Held while the job runs."""
-        self._scheduler, self._work, self._every = scheduler, work, every
+        self._scheduler, self._work, self._trigger = scheduler, work, trigger
         self._wake_at: datetime | None = None
         self._wake_lock = threading.Lock()
 
     def start(self) -> None:
-        """Start the first run now; it repeats at its interval."""
+        """Start the first run now; it repeats as its trigger says."""
         self._scheduler.add_listener(self._job_ended, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
         self._scheduler.add_job(
             self._run,
-            Heartbeat(self._every),
+            self._trigger,
             id=self.name,
             next_run_time=datetime.now(UTC),
             coalesce=True,

@@ -1,10 +1,14 @@
 """The language of the screens: the program's own texts in English or Chinese, by gettext.
 
-The commands choose it once, before anything is printed. Letters have languages of their own, logs and everything that a
+The commands choose it once, before anything is printed. Letters have languages of their own; logs and everything that a
 script reads (JSON, states, triggers, flags) are English.
 """
 
 import gettext
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 
 LANGUAGES = ("en", "zh")
@@ -14,6 +18,8 @@ DOMAIN = "messages"
 CATALOGS = Path(__file__).parent
 
 _catalog: gettext.NullTranslations = gettext.NullTranslations()
+_spoken: ContextVar[gettext.NullTranslations | None] = ContextVar("spoken", default=None)
+"""The catalog of what is written for a reader of another language, in this thread alone."""
 
 
 def use(language: str) -> None:
@@ -24,11 +30,29 @@ def use(language: str) -> None:
 
     """
     global _catalog
-    if language == "en":
-        _catalog = gettext.NullTranslations()
-        return
-    _catalog = gettext.translation(DOMAIN, CATALOGS, [language])
-    gettext.bindtextdomain(DOMAIN, str(CATALOGS))
+    _catalog = _catalog_of(language)
+    if language != "en":
+        gettext.bindtextdomain(DOMAIN, str(CATALOGS))
+
+
+@contextmanager
+def spoken(language: str) -> Iterator[None]:
+    """Speak a language while something is written for a reader of it; other threads go on in theirs.
+
+    Raises:
+        FileNotFoundError: its catalog was not compiled (`make setup`).
+
+    """
+    before = _spoken.set(_catalog_of(language))
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
+
+
+@cache
+def _catalog_of(language: str) -> gettext.NullTranslations:
+    return gettext.NullTranslations() if language == "en" else gettext.translation(DOMAIN, CATALOGS, [language])
 
 
 def tr(text: str, **values: object) -> str:
@@ -39,7 +63,7 @@ def tr(text: str, **values: object) -> str:
     """
     if not text:
         return text  # gettext answers it with the catalog's own description
-    said = _catalog.gettext(text)
+    said = (_spoken.get() or _catalog).gettext(text)
     return said.format(**values) if values else said
 
 
@@ -50,4 +74,4 @@ def counted(count: int, thing: str, things: str | None = None) -> str:
     ('1 timer', '2 timers', '0 histories')
     """
     one, many = f"{{count}} {thing}", f"{{count}} {things or f'{thing}s'}"
-    return _catalog.ngettext(one, many, count).format(count=count)
+    return (_spoken.get() or _catalog).ngettext(one, many, count).format(count=count)

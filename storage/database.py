@@ -21,7 +21,7 @@ from storage.locks import Lock
 from storage.sqlite import file_of
 from workflow.errors import AftersalesError, UsageError
 
-SCHEMA = "0018"
+SCHEMA = "0019"
 """The newest migration; a test holds it against the migrations folder."""
 
 

@@ -179,10 +179,10 @@ def erase_messages(connection: Connection, order_ids: Iterable[int], texts: Sequ
     keys = []
     for some in chunked(_about_these_alone(connection, mine)):
         for row in connection.execute(select(m).where(m.c.id.in_(some))).mappings().all():
-            values = {name: blot(row[name]) for name in ("subject", "body", "recipient", "error")}
+            values = {name: blot(row[name]) for name in ("subject", "body", "recipient", "error")} | {"attachments": None}
             if row["status"] in FINISHED:
                 values |= {"subject": ERASED, "body": ERASED}
-            elif _was_tried(row) and any(values[name] != row[name] for name in ("subject", "body", "recipient")):
+            elif _was_tried(row) and any(values[name] != row[name] for name in ("subject", "body", "recipient", "attachments")):
                 values["key"] = f"{row['key']}:{secrets.token_hex(3)}"
             if _was_tried(row):
                 keys.append(row["key"])

@@ -78,6 +78,17 @@ def of_order(connection: Connection, order_id: int) -> list[EvidenceFile]:
     return kept
 
 
+def of_claims(connection: Connection, order_ids: Iterable[int]) -> dict[tuple[int, int], list[EvidenceFile]]:
+    """Return the files of claims that are not erased, by order and claim, in the order in which they were added."""
+    e, found = table_of(EvidenceRow), dict[tuple[int, int], list[EvidenceFile]]()
+    for some in chunked(order_ids):
+        query = select(e).where(e.c.order_id.in_(some), e.c.erased_at.is_(None))
+        for row in connection.execute(query.order_by(e.c.order_id, e.c.claim, e.c.added_at, e.c.sha256)).mappings():
+            one = EvidenceFile(**{name: row[name] for name in _COLUMNS})
+            found.setdefault((row["order_id"], row["claim"]), []).append(one)
+    return found
+
+
 def only_of(connection: Connection, order_ids: Iterable[int]) -> list[str]:
     """Return the digests of the files that no other order's claim has."""
     mine = set(order_ids)

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -31,9 +31,10 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
-from storage import case_mapper, dialect, turns
+from storage import case_mapper, dialect, evidence_files, turns
 from storage.attention import STUCK, raise_flags
 from storage.chunks import chunked
+from storage.evidence_files import EvidenceFile
 from storage.prepared import Prepared, prepare
 from storage.row_sets import UNSENT
 from storage.tables import (
@@ -74,6 +75,19 @@ TRIES = 5
 """After so many tries to write its message an effect is set aside."""
 
 
+CARRY_EVIDENCE = ("request_verification", "ask_evidence")
+"""Kinds whose letters carry the photos and videos of their claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that a message carries, under a name of ours."""
+
+    sha256: str
+    name: str
+    media_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class ReadyEffect:
     """An effect that may leave, with the order it is about."""
@@ -94,15 +108,18 @@ class ReadyEffect:
     """What its order has, of a kind whose letter names goods."""
     parcels: tuple[str, ...] = ()
     """The tracking numbers of its attempt, each behind its carrier, of a kind whose letter names them."""
+    files: tuple[EvidenceFile, ...] = ()
+    """The photos and videos of its claim, of a kind whose letter carries them."""
 
     @property
     def goes_with(self) -> tuple[str | None, ...] | None:
         """What it has in common with the effects that it shares a digest with; None where it goes alone (rule 5.3).
 
-        What is said to one reader alone, or names a buyer's address, stands in a letter of its own, which can be erased.
+        What is said to one reader alone, names a buyer's address or carries a buyer's photos stands in a letter of its own,
+        which can be erased.
         """
         speaks_to = EFFECT_OF.get(self.kind)
-        if speaks_to is None or speaks_to.goes_alone or self.details.get("tell") or self.details.get("address"):
+        if speaks_to is None or speaks_to.goes_alone or self.files or self.details.get("tell") or self.details.get("address"):
             return None
         match speaks_to.party:
             case Party.supplier:
@@ -125,6 +142,7 @@ class NewMessage:
     body: str
     members: Mapping[int, int]
     """Its effects, each with the version of its order that the text was written from."""
+    attachments: tuple[Attached, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,13 @@ class StoredMessage:
     language: str
     written_at: datetime
     tries: int
+    attachments: str | None = None
+    """JSON of what it carries; `attached` reads it."""
+
+    @property
+    def attached(self) -> list[Attached]:
+        """The files that it carries."""
+        return [Attached(**one) for one in json.loads(self.attachments or "[]")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +317,7 @@ class _Known:
     lines: Mapping[int, Sequence[Line]]
     parcels: Mapping[tuple[int, int], Mapping[str, str]]
     holds: Mapping[int, Mapping[str, Any]]
+    files: Mapping[tuple[int, int], Sequence[EvidenceFile]]
 
 
 def _known_of(connection: Connection, rows: Sequence[RowMapping], orders: Collection[int]) -> _Known:
@@ -301,6 +327,7 @@ def _known_of(connection: Connection, rows: Sequence[RowMapping], orders: Collec
         _lines(connection, rows),
         _parcels(connection, rows),
         _holds(connection, rows),
+        evidence_files.of_claims(connection, {row["order_id"] for row in rows if row["kind"] in CARRY_EVIDENCE}),
     )
 
 
@@ -382,6 +409,7 @@ def _ready(row: RowMapping, orders: Mapping[int, RowMapping], known: _Known) -> 
         supplier_number=known.numbers.get((order_id, row["attempt"])),
         lines=tuple(known.lines.get(order_id, ())),
         parcels=(named,) if named else tuple(parcels.values()),
+        files=tuple(known.files.get((order_id, details.get("claim") or 0), ())) if kind in CARRY_EVIDENCE else (),
     )
 
 
@@ -408,6 +436,7 @@ def write_messages(connection: Connection, messages: Sequence[NewMessage], at: d
     """Store rendered messages with their members (rule 5.3)."""
     for message in messages:
         values = {name: getattr(message, name) for name in NewMessage.__dataclass_fields__ if name != "members"}
+        values["attachments"] = json.dumps([asdict(one) for one in message.attachments]) if message.attachments else None
         row = {**values, "status": MessageStatus.waiting, "tries": 0, "written_at": at, "next_try_at": at}
         key = connection.execute(insert(MessageRow).values(row)).inserted_primary_key
         assert key is not None, "the database hands out the message's id"
@@ -415,7 +444,8 @@ def write_messages(connection: Connection, messages: Sequence[NewMessage], at: d
             {"message_id": key[0], "effect_id": effect_id, "order_version": version}
             for effect_id, version in message.members.items()
         ]
-        connection.execute(insert(MemberRow), members)
+        if members:
+            connection.execute(insert(MemberRow), members)
     carried = {effect_id for message in messages for effect_id in message.members}
     _set_effects(connection, dict.fromkeys(carried, EffectStatus.written))
 
@@ -454,6 +484,8 @@ def let_go(connection: Connection, message_id: int) -> bool:
         return True
     if not fresh and _any(connection, joined.where(tried)):
         return True
+    if not fresh and not _any(connection, mine):
+        return True  # it tells of no effect
     _give_up(connection, message_id, fresh)
     return False
 

@@ -91,6 +91,14 @@ def count_provisional(connection: Connection) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
+def merchants(connection: Connection) -> list[tuple[str, str | None, str]]:
+    """Return each shop with the merchant's address and language, as its newest order has them."""
+    o = table_of(OrderRow)
+    newest = select(func.max(o.c.id)).group_by(o.c.shop)
+    rows = connection.execute(select(o.c.shop, o.c.merchant_email, o.c.language).where(o.c.id.in_(newest)).order_by(o.c.shop))
+    return [(shop, address, spoken) for shop, address, spoken in rows]
+
+
 def _of(query: Select[Any], o: Any, order_id: Any, shops: Shops) -> Select[Any]:
     """Add the name and currency of each row's order, and keep those of some shops."""
     query = query.add_columns((o.c.shop + "/" + o.c.number).label("order"), o.c.currency).join(o, o.c.id == order_id)

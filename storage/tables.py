@@ -356,7 +356,10 @@ class EffectRow(SQLModel, table=True):
 
 
 class MessageRow(SQLModel, table=True):
-    """A rendered text on its way through one channel; stored before its first try, never changed after."""
+    """A rendered text on its way through one channel; stored before its first try, never changed after.
+
+    `attachments` is a JSON list of files that it carries (`Attached`).
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -373,6 +376,7 @@ class MessageRow(SQLModel, table=True):
     language: str
     subject: str
     body: str = Field(sa_type=Text)
+    attachments: str | None = Field(default=None, sa_type=Text)
     status: str
     tries: int = 0
     written_at: datetime

@@ -365,6 +365,9 @@ EFFECTS: tuple[Effect, ...] = (
     Effect("escalate", Party.contact),
 )
 
+DAILY_DIGEST = "daily_digest"
+"""The kind of the message that tells a merchant once a day what needs them: no step causes it."""
+
 SUPPLIER_REPORTS = ("ship", "deliver", *ABOUT_A_LEFT_ATTEMPT)
 """Reports about the attempt that they name, or that was current when they occurred (rule 2.12)."""
 PARCEL_REPORTS = ("ship", "note_transit", "hold", "release", "deliver")

@@ -93,7 +93,7 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
     """Build the mail, and parse it again to check that no header was injected.
 
     Raises:
-        NotSent: there is no address, or a header holds a control character.
+        NotSent: there is no address, a header holds a control character, or an attachment cannot be read.
 
     """
     if not message.recipient:
@@ -116,7 +116,12 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
         mail[name] = value
     mail.set_content(message.body)
     mail.add_alternative(as_html(message.subject, message.body, message.language), subtype="html")
-    mail.set_boundary(f"part-{digest}")  # the same on every try
+    mail.set_boundary(f"text-{digest}")  # the same on every try
+    for one in message.attachments:
+        kind, _, subtype = one.media_type.partition("/")
+        mail.add_attachment(one.read(), maintype=kind, subtype=subtype, filename=one.name)
+    if message.attachments:
+        mail.set_boundary(f"all-{digest}")
     _check_head(mail)
     return mail
 

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable, Set
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,9 @@ class FileChannel:
             OutcomeUnknown: the line was written, and may not have reached the disk.
 
         """
-        written = {name: value for name, value in asdict(message).items() if name not in ("written_at", "language")}
+        written: dict[str, Any] = {name: getattr(message, name) for name in ("key", "kind", "recipient", "subject", "body")}
+        if message.attachments:
+            written["attachments"] = [{"name": one.name, "sha256": one.sha256} for one in message.attachments]
         line = json.dumps(written, ensure_ascii=False) + "\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,16 +6,22 @@ from dataclasses import replace
 import pytest
 
 from effects import letters
-from effects.channel import Outgoing
+from effects.channel import NotSent, Outgoing
 from effects.email import compose
 from effects.email.html import as_html
 from effects.file import FileChannel
 from effects.letter_samples import causes, samples
 from effects.letters import BETWEEN, BadTemplate, ClaimTerms, Letters
+from engine import composing
+from engine.claim_evidence import Submission, add_evidence
 from engine.composing import Messenger, compose_due
+from engine.erasing import BuyerSelection, Places, erase, find
 from engine.firing import fire_due
 from engine.sending import deliver_due
-from tests.factories import arrival, day, letter_about, order, report, rules_of, take
+from evidence.vault import SHOWN, S3Access, Vault
+from storage import outbox
+from tests.factories import all_effects, arrival, day, letter_about, order, report, rules_of, take
+from tests.pictures import photo
 from workflow.process import EFFECTS
 
 RULES = rules_of("[effects]\ndefault_channels = ['file']\n")
@@ -223,3 +229,104 @@ def test_a_mail_is_the_same_on_every_try_and_says_the_same_twice():
     assert first == again
     mail = compose(message, "shop@example.com")
     assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+
+
+@pytest.fixture
+def vault(tmp_path):
+    return Vault(str(tmp_path / "vault"), S3Access())
+
+
+@pytest.fixture
+def shown(database, vault, tmp_path):
+    """Order 1 with a claim and a photo of it; the effect that asks for the verdict waits."""
+    take(database, arrival("1", *CLAIMED, buyer_name="Kim Lee"), now=3, rules=BY_MAIL)
+    add_evidence(database, vault, Submission("1", [photo(tmp_path / "kims.jpg")], "person:op"), day(4), BY_MAIL)
+    return database
+
+
+BY_MAIL = rules_of(
+    "[effects]\ndefault_channels = ['email']\n[contacts]\nplatform = 'p@example.com'\nmerchant = 'm@example.com'\n"
+)
+
+
+class Post:
+    """Takes what it is given, as a mail, or fails as it is told."""
+
+    def __init__(self, *failures):
+        self.failures, self.mails = [*failures], []
+
+    def send(self, message):
+        self.mails.append(compose(message, "shop@example.com"))
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def about(self, word):
+        return [mail for mail in self.mails if word in mail["Subject"]]
+
+
+def attached(mail):
+    return [(one.get_filename(), one.get_content_type(), one.get_content()) for one in mail.iter_attachments()]
+
+
+def test_the_platform_gets_the_copies_of_the_photos_that_are_shown(shown, vault):
+    post = Post(*[NotSent("later", try_again=True)] * 2)
+    messenger = Messenger({"email": post}, Letters(), vault=vault)
+    for at in (5, 6):
+        deliver_due(shown, day(at), BY_MAIL, messenger)
+    first, again = post.about("verify")
+    assert first.as_bytes() == again.as_bytes(), "the same on every try"
+    ((name, kind, content),) = attached(first)
+    (sha256,) = [one for folder, one, _ in vault.kept() if folder == SHOWN]
+    assert (name, kind) == ("1-1.jpeg", "image/jpeg")
+    assert content == vault.get(SHOWN, sha256)
+    assert "Evidence 1: 1-1.jpeg, attached" in first.get_body(("plain",)).get_content()
+
+
+def test_what_the_platform_wants_more_of_is_asked_for_with_what_it_has(shown, vault):
+    take(shown, arrival("1", report("ask_more", 5), placing=False), now=5, rules=BY_MAIL)
+    post = Post()
+    deliver_due(shown, day(5), BY_MAIL, Messenger({"email": post}, Letters(), vault=vault))
+    mail = post.about("ask for photos")[-1]
+    assert "What has been sent so far:\n- 1-1.jpeg, attached" in mail.get_body(("plain",)).get_content()
+    assert len(attached(mail)) == 1
+
+
+def test_photos_that_are_too_large_for_a_mail_are_linked_or_named(shown, vault, monkeypatch):
+    monkeypatch.setattr(composing, "ATTACHED_BYTES", 10)
+    with shown.read() as connection:
+        (effect,) = [one for one in all_effects(connection) if one["kind"] == "request_verification"]
+        ready = outbox.effect(connection, effect["id"])
+    on_s3 = Vault("s3://bucket/claims", S3Access("https://s3.example.com", "us-east-1", "key", "secret"))
+    for store, said in (
+        (vault, "too large for a mail: please ask us for it"),
+        (on_s3, "https://s3.example.com/bucket/claims/shown/"),
+    ):
+        (message,) = composing.preview(ready, BY_MAIL.policy, Messenger({}, Letters(), vault=store))
+        assert said in message.body
+        assert message.attachments == ()
+    assert "X-Amz-Signature=" in message.body
+    assert "X-Amz-Expires=604800" in message.body
+
+
+def test_a_photo_that_cannot_be_read_now_is_a_failed_try(shown, vault):
+    post, (sha256,) = Post(), [one for folder, one, _ in vault.kept() if folder == SHOWN]
+    content = vault.get(SHOWN, sha256)
+    vault.remove_from(SHOWN, sha256)
+    messenger = Messenger({"email": post}, Letters(), vault=vault)
+    assert "is missing from" in deliver_due(shown, day(5), BY_MAIL, messenger).why
+    (vault.folder / "again").write_bytes(content)
+    vault.put(SHOWN, sha256, vault.folder / "again")
+    deliver_due(shown, day(6), BY_MAIL, messenger)
+    assert len(attached(post.about("verify")[0])) == 1
+
+
+def test_a_letter_about_a_buyer_who_was_erased_carries_no_photo(shown, vault, tmp_path):
+    post = Post(*[NotSent("later", try_again=True)] * 2)
+    messenger = Messenger({"email": post}, Letters(), vault=vault)
+    deliver_due(shown, day(5), BY_MAIL, messenger)
+    places = Places(vault, tmp_path / "none.jsonl")
+    erase(shown, places, find(shown, BuyerSelection("Kim Lee")), "person:op", day(5.5), BY_MAIL)
+    deliver_due(shown, day(6), BY_MAIL, messenger)
+    first, again = post.about("verify")
+    assert (len(attached(first)), len(attached(again))) == (1, 0)
+    assert first["Message-ID"] != again["Message-ID"]

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -30,7 +30,7 @@ from workflow.names import folded
 from workflow.policy.calendars import WorkingCalendar
 from workflow.policy.closures import Closures
 from workflow.policy.durations import Duration
-from workflow.process import EFFECTS
+from workflow.process import DAILY_DIGEST, EFFECTS
 from workflow.suggestions import did_you_mean
 from workflow.toml import parse
 from workflow.vocabulary import Mode
@@ -95,6 +95,7 @@ AnyInterval = Annotated[AnyDuration, AfterValidator(_longer_than_nothing)]
 Address = Annotated[str, AfterValidator(email_address)]
 Channels = Annotated[tuple[Literal["log", "file", "email"], ...], Field(min_length=1), AfterValidator(_distinct)]
 Chases = Annotated[tuple[AnyDuration, ...], Field(min_length=1), AfterValidator(_rising)]
+TimeOfDay = Annotated[time | None, BeforeValidator(lambda told: None if told == "" else told)]
 Times = Annotated[int, Field(ge=1, le=100)]
 Route = Literal["domestic", "international"]
 Answer = Literal["reroute", "refund"]
@@ -229,6 +230,7 @@ class Effects(Section):
     first_retry_after: Interval = Duration(1, "m")
     longest_retry_after: Interval = Duration(6, "h")
     undo_within: FixedDuration = Duration(1, "m")
+    daily_digest_at: TimeOfDay = time(8)
 
 
 class Contacts(Section):
@@ -508,15 +510,19 @@ def _explain(error: Any, *above: str) -> str:
 
 def _check_kinds(policy: Policy) -> None:
     kinds = [effect.kind for effect in EFFECTS]
-    for table, named in (("modes", policy.effects.modes), ("channels", policy.effects.channels)):
+    with_digest = [*kinds, DAILY_DIGEST]
+    for table, named, known in (
+        ("modes", policy.effects.modes, kinds),
+        ("channels", policy.effects.channels, with_digest),
+    ):
         for kind in named:
-            if kind not in kinds:
+            if kind not in known:
                 raise PolicyError(
                     tr(
                         "[effects.{table}.{kind}] is not a kind of effect{hint}",
                         table=table,
                         kind=kind,
-                        hint=did_you_mean(kind, kinds),
+                        hint=did_you_mean(kind, known),
                     )
                 )
     may_ask = [effect.kind for effect in EFFECTS if effect.may_ask]

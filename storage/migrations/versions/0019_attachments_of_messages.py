@@ -1,0 +1,17 @@
+"""attachments of messages: photos and videos that a letter carries, by their digests"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0019"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("messages", sa.Column("attachments", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    raise RuntimeError("restore a backup instead")
