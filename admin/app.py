@@ -156,6 +156,8 @@ class App:
 
     def messenger(self) -> "Messenger":
         """Return the channels and texts that messages leave by."""
+        from time import monotonic
+
         from effects.email import EmailChannel, SmtpServer
         from effects.file import FileChannel
         from effects.letters import Letters
@@ -168,7 +170,7 @@ class App:
         channels: dict[str, Channel] = {
             "log": LogChannel(),
             "file": FileChannel(settings.outbox_file),
-            "email": EmailChannel(server),
+            "email": EmailChannel(server, monotonic),
         }
         return Messenger(channels, Letters(settings.templates), self.zone(), self.vault())
 

@@ -34,6 +34,7 @@ class Smtp(BaseModel):
     user: str | None = None
     password: str | None = None
     security: Literal["none", "starttls", "tls"] = "starttls"
+    most_per_minute: int | None = Field(default=None, ge=1, le=100_000)
 
 
 class S3(BaseModel):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Outgoing:
     written_at: datetime | None = None
     """When it was written: the same on every try, as all else of it."""
     attachments: tuple[Attachment, ...] = ()
+    thread: str | None = None
+    """The order that it is about, if it is about one alone: messages of one thread are shown together."""
 
 
 class Channel(Protocol):
@@ -39,6 +41,7 @@ class Channel(Protocol):
 
         Raises:
             NotSent: it has certainly not left.
+            Later: it has not left, for the channel takes no more for now.
             OutcomeUnknown: it may or may not have left.
 
         """
@@ -50,6 +53,22 @@ class NotSent(Exception):
     def __init__(self, why: str, *, try_again: bool) -> None:
         super().__init__(why)
         self.try_again = try_again
+
+
+class Later(Exception):
+    """The channel takes nothing more for so many `seconds`: it has sent as much as it may. The message has not left."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"in {seconds:.0f} seconds")
+        self.seconds = seconds
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A channel that keeps something between messages, such as a connection."""
+
+    def rest(self) -> None:
+        """Let go of it: nothing is to be sent for now."""
 
 
 class OutcomeUnknown(Exception):

@@ -121,6 +121,7 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
             body=letter.body,
             members={one.id: one.order_version for one in members},
             attachments=tuple(attached for attached, file in carried if file.is_attached),
+            thread=first.order.name if len(members) == 1 else None,
         )
 
 

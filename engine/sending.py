@@ -7,14 +7,14 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from effects.channel import Attachment, Channel, NotSent, OutcomeUnknown, Outgoing
+from effects.channel import Attachment, Channel, Keeps, Later, NotSent, OutcomeUnknown, Outgoing
 from engine import owning
 from engine.composing import BATCH, Messenger, compose_due
 from evidence.vault import SHOWN, Vault, VaultFailed
 from language import tr
 from storage import outbox
 from storage.database import Database, repeated
-from storage.outbox import Attached, Ended, StoredMessage
+from storage.outbox import ALL_CHANNELS, Attached, Ended, StoredMessage, Through
 from workflow.errors import describe_error
 from workflow.policy.policy import Policy, Rules
 from workflow.process import DAILY_DIGEST
@@ -50,17 +50,21 @@ class _Outcome:
     message: StoredMessage
     status: MessageStatus
     error: str | None = None
+    again: timedelta | None = None
+    """After how long the channel takes it, if it took none for now: that counts as no try."""
 
 
 class Sender:
-    """Sends what is due, one message at a time, under an owner.
+    """Sends what is due through some channels, one message at a time, under an owner.
 
     A message is taken when its own sending begins, in the transaction that records what became of the one before. If that
     transaction fails, the outcome is kept here and recorded at the beginning of the next round.
     """
 
-    def __init__(self, database: Database, owner: str, rules: Rules, messenger: Messenger) -> None:
-        self._database, self._owner, self._messenger = database, owner, messenger
+    def __init__(
+        self, database: Database, owner: str, rules: Rules, messenger: Messenger, through: Through = ALL_CHANNELS
+    ) -> None:
+        self._database, self._owner, self._messenger, self._through = database, owner, messenger, through
         self._policy = rules.policy
         self._outcome: _Outcome | None = None
         self._interrupted = False
@@ -77,7 +81,7 @@ class Sender:
         self.record(clock())
         self._anew = 0
         with self._database.read() as connection:
-            due = outbox.due(connection, clock(), BATCH)
+            due = outbox.due(connection, clock(), BATCH, self._through)
         done = Sent()
         for message_id in due:
             if not carry_on():
@@ -85,10 +89,18 @@ class Sender:
             message = self._next(clock(), message_id)
             if message:
                 self._outcome = self._hand_over(message)
+                if self._outcome.again:
+                    break
                 left = self._outcome.status is MessageStatus.sent
                 done = done.plus(Sent(sent=1) if left else Sent(failed=1, why=self._outcome.error))
         self.record(clock())
         return done.plus(Sent(anew=self._anew))
+
+    def rest(self) -> None:
+        """Let go of what channels keep between messages."""
+        for name, channel in self._messenger.channels.items():
+            if self._through.has(name) and isinstance(channel, Keeps):
+                channel.rest()
 
     def record(self, at: datetime) -> None:
         """Record what became of the last message, if that is still to be done."""
@@ -101,7 +113,7 @@ class Sender:
         with self._database.write() as connection:
             owning.renew(connection, self._owner, at)
             if before:  # what was taken by a transaction whose end was not seen was not begun
-                outbox.give_back(connection, self._owner, self._outcome.message.id if self._outcome else None)
+                outbox.give_back(connection, self._owner, self._outcome.message.id if self._outcome else None, self._through)
             if self._outcome:
                 self._finish(connection, self._outcome, at)
             message = outbox.begin(connection, message_id, self._owner, at) if message_id else None
@@ -112,10 +124,10 @@ class Sender:
 
     def _finish(self, connection: Connection, outcome: _Outcome, at: datetime) -> None:
         message, status, error = outcome.message, outcome.status, outcome.error
-        if status is MessageStatus.waiting and message.tries >= self._policy.effects.tries:
+        if status is MessageStatus.waiting and not outcome.again and message.tries >= self._policy.effects.tries:
             status, error = MessageStatus.dead, tr("given up after {tries} tries: {error}", tries=message.tries, error=error)
-        again = at + back_off(message.tries, self._policy) if status is not MessageStatus.sent else None
-        ended = Ended(message.id, self._owner, status, error, again)
+        again = at + (outcome.again or back_off(message.tries, self._policy)) if status is not MessageStatus.sent else None
+        ended = Ended(message.id, self._owner, status, error, again, counts=outcome.again is None)
         _finish(self._database, connection, ended, at)
 
     def _hand_over(self, message: StoredMessage) -> _Outcome:
@@ -124,6 +136,8 @@ class Sender:
             channel = self._channel(message)
             facts = {name: getattr(message, name) for name in Outgoing.__dataclass_fields__ if name != "attachments"}
             channel.send(Outgoing(**facts, attachments=tuple(map(self._attachment, message.attached))))
+        except Later as error:
+            return _Outcome(message, MessageStatus.waiting, again=timedelta(seconds=error.seconds))
         except NotSent as error:
             return _Outcome(message, MessageStatus.waiting if error.try_again else MessageStatus.dead, str(error))
         except Exception as error:  # an unexpected error of a channel must not hold up other messages
@@ -172,6 +186,7 @@ def deliver_due(database: Database, at: datetime, rules: Rules, messenger: Messe
             composed, sent = compose_due(database, at, rules, messenger), sender.send_due(lambda: at)
             total = total.plus(sent)
             if not composed and sent == Sent():
+                sender.rest()
                 return total
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import TypeVar
 
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
@@ -26,6 +27,7 @@ from jobs.wakeable_job import Heartbeat, WakeableJob
 from storage import heartbeats
 from storage.database import DatabaseFailed
 from storage.notifications import Listener
+from storage.outbox import Through
 from workflow.errors import AftersalesError
 
 _LOG = logging.getLogger("aftersales.jobs")
@@ -40,6 +42,8 @@ HEARTBEAT_EVERY_SECONDS = 10.0
 LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
 LISTEN_SECONDS = 1.0
 WAIT_FOR_DATABASE_SECONDS = 1.0
+OTHER_JOBS = 10
+"""So many jobs there are at most besides those that send, each with a thread of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class Daemon:
         self._owner = ""
         self._names: list[str] = []
         """Under which this daemon has taken the database, or has tried to: of a failed try it is not known what was stored."""
-        self._sender: Sender | None = None
+        self._senders: dict[Through, Sender] = {}
         self._owning = threading.Lock()
         self._round_began: float | None = None
         """Since when files of the inbox are being taken in, or are still to be; None: none are."""
@@ -103,8 +107,13 @@ class Daemon:
         """False once it is known that no restore holds timers and effects."""
         self._refused = False
         """True when another process owns the database in this one's place, or the clock cannot be right."""
-        self.scheduler = BackgroundScheduler(timezone=UTC)
-        self._firing, self._sending, *_ = self._jobs = self._all_jobs()
+        threads = OTHER_JOBS + len(runtime.messenger.channels)
+        self.scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(threads)})
+        channels = frozenset(runtime.messenger.channels)
+        self._ways = (*(Through(frozenset([name])) for name in sorted(channels)), Through(channels, others=True))
+        """Each channel has a sender and a job of its own: a slow one delays no other. The last is for unknown channels."""
+        self._firing, self._composing, *_ = self._jobs = self._all_jobs()
+        self._sending = self._jobs[-len(self._ways) :]
         self._listening = (
             threading.Thread(target=self._listen, name="listening", daemon=True) if runtime.database.is_shared else None
         )
@@ -117,15 +126,16 @@ class Daemon:
         """True after `run` if a job did not stop in time: exit without joining its thread."""
 
     def _all_jobs(self) -> tuple[WakeableJob, ...]:
-        """Return the jobs: first the one that fires, then the one that sends."""
+        """Return the jobs: first the one that fires, then the one that composes messages, last those that send them."""
         return (
             self._job(self.fire_due_timers, self._limits.longest_sleep),
-            self._job(self.send_effects, self._limits.longest_sleep),
+            self._job(self.compose_messages, self._limits.longest_sleep),
             self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
             self._job(self.run_maintenance, MAINTENANCE_EVERY),
             self._job(self.tidy_evidence, TIDY_EVIDENCE_EVERY),
             *([self._job(self.write_daily_digests, daily)] if (daily := self._daily()) else []),
             *([self._job(self.take_in_files, LOOK_INTO_INBOX_EVERY)] if self._runtime.taking_in else []),
+            *(self._job(self._sends(way), MAINTENANCE_EVERY) for way in self._ways),
         )
 
     def _daily(self) -> CronTrigger | None:
@@ -175,24 +185,37 @@ class Daemon:
             fired = passes.fire_due_timers(self._runtime, self._instant(), self._note_tick)
         self._summary.add_fired(fired)
         if fired.leaves:
-            self._wake(self._sending, _now())
+            self._wake(self._composing, _now())
         self._late_seconds = max(self._late_seconds, fired.lateness_seconds)
         return fired
 
-    def send_effects(self) -> None:
-        """Compose what may leave, and send what is due."""
+    def compose_messages(self) -> None:
+        """Compose what may leave, and wake who sends what is due."""
         if self._is_held() or not passes.something_leaves(self._runtime, self._instant()):
             return
         with self._firing_lock:
             if self._carry_on():  # after a stop, the next daemon composes the rest
                 passes.compose_messages(self._runtime, self._instant(), self._carry_on)
-        assert self._sender is not None, "jobs start when the database is owned"
-        self._summary.add_sent(passes.send_messages(self._sender, self._instant, self._carry_on))
+        for one in self._sending:
+            self._wake(one, _now())
+
+    def _sends(self, way: Through) -> Callable[[], None]:
+        """Return the work of the job that sends through some channels."""
+
+        def send() -> None:
+            if not self._is_held():
+                sent = passes.send_messages(self._senders[way], self._instant, self._carry_on)
+                self._summary.add_sent(sent)
+                if sent.sent:  # what has left may let others go
+                    self._wake(self._composing, _now())
+
+        send.__name__ = "send_other_messages" if way.others else f"send_{next(iter(way.names))}"
+        return send
 
     def write_daily_digests(self) -> None:
         """Write to each merchant what needs them, if that was not done today: also when the hour passed without a daemon."""
         if not self._is_held() and passes.write_daily_digests(self._runtime, self._instant()):
-            self._wake(self._sending, _now())
+            self._wake(self._composing, _now())
 
     def take_in_files(self) -> None:
         """Take in the files of the inbox that have come to rest."""
@@ -276,7 +299,8 @@ class Daemon:
             self._runtime.database, heartbeats.DAEMON, self._instant(), name=self._names[-1], instead_of=earlier
         )
         self._names = [self._owner]
-        self._sender = Sender(self._runtime.database, self._owner, self._runtime.rules, self._runtime.messenger)
+        on = self._runtime
+        self._senders = {way: Sender(on.database, self._owner, on.rules, on.messenger, way) for way in self._ways}
 
     def _own_again(self, lost: str) -> None:
         """Become an owner again after this daemon was taken for dead; if another one is there, stop."""
@@ -291,7 +315,7 @@ class Daemon:
                 self._stop.set()
             else:
                 _LOG.warning("this daemon was taken for dead, and goes on as %s", self._owner)
-                self._wake(self._sending, _now())
+                self._wake(self._composing, _now())
 
     def _is_held(self) -> bool:
         """Say whether a restore holds timers and effects; asked until it does not, as none happens while a daemon runs."""
@@ -315,7 +339,7 @@ class Daemon:
             try:
                 if listener.wait(LISTEN_SECONDS):
                     self._wake(self._firing, _now())
-                    self._wake(self._sending, _now())
+                    self._wake(self._composing, _now())
             except Exception as error:  # the server is unreachable for now; the jobs log it
                 _LOG.debug("cannot listen: %s", error)
                 self._stop.wait(LISTEN_SECONDS)
@@ -387,8 +411,9 @@ class Daemon:
     def _disown(self) -> None:
         self._runtime.database.busy_timeout_ms = 500
         try:
-            if self._sender:
-                self._sender.record(self._instant())
+            if self._senders:
+                for sender in self._senders.values():
+                    sender.record(self._instant())
                 owning.free(self._runtime.database, self._owner, self._instant())
         except AftersalesError as error:
             _LOG.warning("the daemon's end could not be recorded: %s", error)

@@ -120,6 +120,7 @@ def send_messages(sender: Sender, clock: Clock, carry_on: CarryOn = until_done) 
         sent = sender.send_due(clock, carry_on)
         total = total.plus(sent)
         if sent == Sent() or not carry_on():
+            sender.rest()
             return total
 
 

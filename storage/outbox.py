@@ -143,6 +143,27 @@ class NewMessage:
     members: Mapping[int, int]
     """Its effects, each with the version of its order that the text was written from."""
     attachments: tuple[Attached, ...] = ()
+    thread: str | None = None
+    """The name of the order that it is about, if it is about one alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """Channels that messages leave by: those that are named, or with `others` all but those."""
+
+    names: frozenset[str] = frozenset()
+    others: bool = False
+
+    def has(self, channel: str) -> bool:
+        """Say whether a channel is one of them."""
+        return (channel in self.names) != self.others
+
+    def holds(self, channel: ColumnElement[str]) -> ColumnElement[bool]:
+        """Say the same in SQL."""
+        return channel.not_in(self.names) if self.others else channel.in_(self.names)
+
+
+ALL_CHANNELS = Through(others=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +180,7 @@ class StoredMessage:
     language: str
     written_at: datetime
     tries: int
+    thread: str | None = None
     attachments: str | None = None
     """JSON of what it carries; `attached` reads it."""
 
@@ -177,6 +199,8 @@ class Ended:
     status: MessageStatus
     error: str | None = None
     again: datetime | None = None
+    counts: bool = True
+    """Whether it counts as a try."""
 
 
 def ready(connection: Connection, at: datetime, limit: int) -> list[RowMapping]:
@@ -450,9 +474,10 @@ def write_messages(connection: Connection, messages: Sequence[NewMessage], at: d
     _set_effects(connection, dict.fromkeys(carried, EffectStatus.written))
 
 
-def due(connection: Connection, at: datetime, limit: int) -> list[int]:
-    """Return the messages that may be sent now, those that have waited longest first."""
+def due(connection: Connection, at: datetime, limit: int, through: Through = ALL_CHANNELS) -> list[int]:
+    """Return the messages that may be sent now through some channels, those that have waited longest first."""
     waits = (col(MessageRow.status) == MessageStatus.waiting) & (col(MessageRow.next_try_at) <= at)
+    waits &= through.holds(table_of(MessageRow).c.channel)
     query = select(col(MessageRow.id)).where(waits).order_by(col(MessageRow.next_try_at), col(MessageRow.id)).limit(limit)
     return [*connection.execute(query).scalars()]
 
@@ -515,10 +540,11 @@ def _give_up(connection: Connection, message_id: int, effect_ids: Iterable[int])
         connection.execute(update(e).where(e.c.id.in_(some)).values(status=EffectStatus.ready))
 
 
-def give_back(connection: Connection, owner: str, but: int | None) -> None:
-    """Let messages wait again that an owner took and did not begin: all that it has taken but one."""
+def give_back(connection: Connection, owner: str, but: int | None, through: Through = ALL_CHANNELS) -> None:
+    """Let messages wait again that an owner took for some channels and did not begin: all that it has taken but one."""
     m = table_of(MessageRow)
     taken = (m.c.status == MessageStatus.sending) & (m.c.owner == owner) & (m.c.id != (but or 0))
+    taken &= through.holds(m.c.channel)
     connection.execute(update(m).where(taken).values(status=MessageStatus.waiting, tries=m.c.tries - 1))
 
 
@@ -550,6 +576,8 @@ def finish_alone(connection: Connection, ended: Ended, at: datetime, error: str)
 
 def _as_ended(ended: Ended, at: datetime) -> dict[str, Any]:
     values: dict[str, Any] = {"status": ended.status, "error": ended.error, "next_try_at": ended.again or at}
+    if not ended.counts:
+        values["tries"] = table_of(MessageRow).c.tries - 1
     return values | {"sent_at": at} if ended.status is MessageStatus.sent else values
 
 

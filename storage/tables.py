@@ -358,7 +358,7 @@ class EffectRow(SQLModel, table=True):
 class MessageRow(SQLModel, table=True):
     """A rendered text on its way through one channel; stored before its first try, never changed after.
 
-    `attachments` is a JSON list of files that it carries (`Attached`).
+    `attachments` is a JSON list of files that it carries (`Attached`), `thread` the name of the order that it is about alone.
     """
 
     __tablename__ = "messages"
@@ -377,6 +377,7 @@ class MessageRow(SQLModel, table=True):
     subject: str
     body: str = Field(sa_type=Text)
     attachments: str | None = Field(default=None, sa_type=Text)
+    thread: str | None = None
     status: str
     tries: int = 0
     written_at: datetime

@@ -96,3 +96,11 @@ def real_orders() -> Path:
     if not REAL_ORDERS.is_dir():
         pytest.skip(f"the real orders are not here: {REAL_ORDERS}")
     return REAL_ORDERS
+
+
+@pytest.fixture
+def mailbox():
+    """Serve a mailbox on loopback."""
+    from tests.mailbox import served
+
+    yield from served()

@@ -4,19 +4,25 @@ import hashlib
 import re
 import smtplib
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from effects.channel import NotSent, OutcomeUnknown, Outgoing
+from effects.channel import Later, NotSent, OutcomeUnknown, Outgoing
 from effects.email.html import as_html
 from language import tr
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_HEADERS = {"date", "from", "to", "subject", "message-id", "x-aftersales-key", "auto-submitted"}
+_HEADERS = {"date", "from", "to", "subject", "message-id", "references", "in-reply-to", "x-aftersales-key", "auto-submitted"}
+_DOT_AT_BEGIN = re.compile(rb"^\.", re.MULTILINE)
+"""A line of a text that is a dot alone ends it (RFC 5321, 4.5.2)."""
+MINUTE = 60.0
+MOST_OVER_ONE = 100
+"""Mails over one connection: many servers close it after some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +36,77 @@ class SmtpServer:
     password: str | None = None
     security: str = "starttls"
     timeout_seconds: float = 20.0
+    most_per_minute: int | None = None
+    """Mails that it is given within a minute at most; None: as many as there are."""
 
 
 class EmailChannel:
-    """Sends each message over a connection of its own; the Message-ID is the same on every try."""
+    """Sends mails over one connection, which is kept until nothing is left to send.
 
-    def __init__(self, server: SmtpServer | None) -> None:
-        self._server = server
+    A mail is the same on every try, and those about one order are one thread. `monotonic` returns seconds of a clock that is
+    never set back.
+    """
+
+    def __init__(self, server: SmtpServer | None, monotonic: Callable[[], float]) -> None:
+        self._server, self._monotonic = server, monotonic
+        self._smtp: smtplib.SMTP | None = None
+        self._over_it = 0
+        """Mails that the connection has taken."""
+        self._lately: deque[float] = deque()
+        """When mails were sent within the last minute."""
 
     def send(self, message: Outgoing) -> None:
         """Send one mail.
 
         Raises:
             NotSent: no server or address is set up, or the server refused it.
+            Later: as many mails have left within the last minute as may.
             OutcomeUnknown: the connection broke after the text was handed over.
 
         """
         if self._server is None:
             raise NotSent(tr("no SMTP server is set up: set [smtp] host in the settings"), try_again=True)
         mail = compose(message, self._server.sender)
-        with self._connected() as smtp:
-            _hand_over(smtp, mail, self._server.sender, str(message.recipient))
-
-    @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
-        server = self._server
-        assert server is not None, "checked by send"
+        self._keep_to_the_limit(self._server)
+        smtp, is_kept = self._connection(self._server)
         try:
-            smtp = self._open(server)
+            try:
+                _hand_over(smtp, mail, self._server.sender, str(message.recipient))
+            except _Broken:
+                if not is_kept:
+                    raise
+                self.rest()  # the server has closed it while it was kept: nothing of this mail was said
+                smtp, _ = self._connection(self._server)
+                _hand_over(smtp, mail, self._server.sender, str(message.recipient))
+        except BaseException:
+            self.rest()
+            raise
+        self._over_it += 1
+        self._lately.append(self._monotonic())
+
+    def rest(self) -> None:
+        """Close the connection."""
+        if self._smtp is not None:
+            with suppress(OSError, smtplib.SMTPException):
+                self._smtp.quit()
+            self._smtp.close()
+        self._smtp, self._over_it = None, 0
+
+    def _keep_to_the_limit(self, server: SmtpServer) -> None:
+        now = self._monotonic()
+        while self._lately and self._lately[0] <= now - MINUTE:
+            self._lately.popleft()
+        if server.most_per_minute and len(self._lately) >= server.most_per_minute:
+            raise Later(self._lately[0] + MINUTE - now)
+
+    def _connection(self, server: SmtpServer) -> tuple[smtplib.SMTP, bool]:
+        """Return a connection, and whether it was kept from an earlier mail."""
+        if self._over_it >= MOST_OVER_ONE:
+            self.rest()
+        if self._smtp is not None:
+            return self._smtp, True
+        try:
+            self._smtp = _open(server)
         except smtplib.SMTPAuthenticationError as error:
             raise NotSent(
                 tr("{host} refused the password: {error}", host=server.host, error=_said(error)), try_again=True
@@ -67,26 +116,28 @@ class EmailChannel:
                 tr("{host}:{port} cannot be reached: {error}", host=server.host, port=server.port, error=_said(error)),
                 try_again=True,
             ) from None
-        try:
-            yield smtp
-        finally:
-            smtp.close()
+        return self._smtp, False
 
-    def _open(self, server: SmtpServer) -> smtplib.SMTP:
-        if server.security == "tls":
-            context = ssl.create_default_context()
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_seconds, context=context)
-        else:
-            smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
-        try:
-            if server.security == "starttls":
-                smtp.starttls(context=ssl.create_default_context())
-            if server.user:
-                smtp.login(server.user, server.password or "")
-        except BaseException:
-            smtp.close()
-            raise
-        return smtp
+
+class _Broken(NotSent):
+    """The connection broke before the text was handed over."""
+
+
+def _open(server: SmtpServer) -> smtplib.SMTP:
+    if server.security == "tls":
+        context = ssl.create_default_context()
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_seconds, context=context)
+    else:
+        smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
+    try:
+        if server.security == "starttls":
+            smtp.starttls(context=ssl.create_default_context())
+        if server.user:
+            smtp.login(server.user, server.password or "")
+    except BaseException:
+        smtp.close()
+        raise
+    return smtp
 
 
 def compose(message: Outgoing, sender: str) -> EmailMessage:
@@ -98,7 +149,7 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
     """
     if not message.recipient:
         raise NotSent(tr("no email address is known for its recipient: add it to [contacts] in the policy"), try_again=False)
-    digest = hashlib.sha256(message.key.encode()).hexdigest()[:32]
+    digest = _digest(message.key)
     heads = {
         "From": sender,
         "To": message.recipient,
@@ -107,6 +158,9 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
         "X-Aftersales-Key": digest,
         "Auto-Submitted": "auto-generated",
     }
+    if message.thread:
+        root = f"<order-{_digest(message.thread)}@{sender.rpartition('@')[2]}>"
+        heads |= {"References": root, "In-Reply-To": root}
     if message.written_at:
         heads["Date"] = format_datetime(message.written_at)
     mail = EmailMessage(policy=policy.SMTP)
@@ -126,6 +180,10 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
     return mail
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def _check_head(mail: EmailMessage) -> None:
     allowed = _HEADERS | {"content-type", "content-transfer-encoding", "mime-version"}
     read_back = message_from_bytes(mail.as_bytes(), policy=policy.SMTP)
@@ -143,17 +201,26 @@ def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: s
         _expect(smtp.mail(sender))
         _expect(smtp.rcpt(recipient))
     except (smtplib.SMTPServerDisconnected, OSError) as error:
+        raise _Broken(tr("the connection broke: {error}", error=_said(error)), try_again=True) from None
+    try:
+        _expect_to_take_the_text(smtp.docmd("DATA"))
+    except (smtplib.SMTPServerDisconnected, OSError) as error:
         raise NotSent(tr("the connection broke: {error}", error=_said(error)), try_again=True) from None
     try:
-        code, answer = smtp.data(mail.as_bytes())
-    except smtplib.SMTPDataError as error:
-        raise _refusal(int(error.smtp_code), error.smtp_error) from None
+        smtp.send(_DOT_AT_BEGIN.sub(b"..", mail.as_bytes()) + b".\r\n")
+        code, answer = smtp.getreply()
     except (smtplib.SMTPServerDisconnected, OSError) as error:
         raise OutcomeUnknown(tr("the connection broke while the text was handed over: {error}", error=_said(error))) from None
     if not 200 <= code < 300:
         if not 400 <= code < 600:
             raise OutcomeUnknown(tr("the server answered {code} to the text, which is neither a yes nor a no", code=code))
         raise _refusal(code, answer)
+
+
+def _expect_to_take_the_text(answer: tuple[int, bytes]) -> None:
+    code, words = answer
+    if code != 354:
+        raise _refusal(code, words)
 
 
 def _expect(answer: tuple[int, bytes]) -> None:

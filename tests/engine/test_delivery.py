@@ -1,18 +1,17 @@
 import errno
 import json
 import os
-import socket
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 from unittest.mock import ANY
 from zoneinfo import ZoneInfo
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from effects import letters
 from effects.channel import NotSent, OutcomeUnknown, Outgoing
-from effects.email import EmailChannel, SmtpServer, compose
+from effects.email import EmailChannel
 from effects.file import FileChannel
 from effects.letters import BadTemplate, Letters
 from effects.log import LogChannel
@@ -163,7 +162,7 @@ def test_a_supplier_gets_one_digest_however_many_batches_its_urges_would_fill(da
 def test_a_mail_that_nobody_has_an_address_for_waits_for_one(database, mailbox, tmp_path):
     by_mail = rules_of(ASKS_NOTHING.replace('["file"]', '["email"]'))
     unknown = rules_of("[effects]\ndefault_channels = ['email']\n")
-    messenger = Messenger({"email": EmailChannel(mailbox.server)}, Letters())
+    messenger = Messenger({"email": EmailChannel(mailbox.server, monotonic)}, Letters())
     take(database, arrival("1", supplier="Yiwu"), rules=unknown)
     fire_due(database, day(2), unknown)
     assert deliver_due(database, day(2), unknown, messenger).sent == 0
@@ -273,78 +272,9 @@ def test_a_template_of_no_kind_is_named():
         Letters().write("shout", "en", [letter_about({})])
 
 
-class Mailbox:
-    def __init__(self) -> None:
-        self.mails, self.answer = [], "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        self.mails.append(envelope)
-        return self.answer
-
-
-@pytest.fixture
-def mailbox():
-    box = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    box.server = SmtpServer("127.0.0.1", port, security="none")
-    yield box
-    controller.stop()
-
-
 def mail(**values):
     usual = {"key": "k", "kind": "escalate", "recipient": "a@b.example", "subject": "你好", "body": "text\n"}
     return Outgoing(**{**usual, "written_at": START, **values})
-
-
-def test_a_mail_arrives_with_the_same_message_id_on_every_try(mailbox):
-    channel = EmailChannel(mailbox.server)
-    channel.send(mail())
-    channel.send(mail())
-    first, second = (envelope.content.decode() for envelope in mailbox.mails)
-    assert mailbox.mails[0].rcpt_tos == ["a@b.example"]
-    assert first == second
-    assert f"@{mailbox.server.sender.rpartition('@')[2]}>" in first
-    assert "Date: Mon, 03 Mar 2025 09:00:00 +0000" in first.splitlines()
-    ids = [line for text in (first, second) for line in text.splitlines() if line.startswith("Message-ID")]
-    assert len(ids) == 2
-    assert len(set(ids)) == 1
-
-
-@pytest.mark.parametrize(("answer", "again"), [("451 later", True), ("554 spam", False)])
-def test_a_server_that_says_no_is_believed(mailbox, answer, again):
-    mailbox.answer = answer
-    with pytest.raises(NotSent, match=answer) as caught:
-        EmailChannel(mailbox.server).send(mail())
-    assert caught.value.try_again is again
-
-
-def test_a_server_that_is_not_there_is_tried_again():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        server = SmtpServer("127.0.0.1", unused.getsockname()[1], security="none")
-        with pytest.raises(NotSent, match="cannot be reached") as caught:
-            EmailChannel(server).send(mail())
-    assert caught.value.try_again
-    with pytest.raises(NotSent, match="no SMTP server is set up"):
-        EmailChannel(None).send(mail())
-
-
-@pytest.mark.parametrize("bad", [{"recipient": None}, {"subject": "hi\r\nBcc: x@y.example"}, {"recipient": "a@b\n.example"}])
-def test_a_mail_without_an_address_or_with_a_smuggled_header_is_not_sent(bad):
-    with pytest.raises(NotSent) as caught:
-        compose(mail(**bad), "me@example.com")
-    assert not caught.value.try_again
-
-
-@pytest.mark.parametrize("answer", ["354 go on", "199 wait", "600 what", "no reply at all"])
-def test_an_answer_to_the_text_that_is_neither_yes_nor_no_leaves_the_outcome_unknown(mailbox, answer):
-    mailbox.answer = answer
-    with pytest.raises(OutcomeUnknown):
-        EmailChannel(mailbox.server).send(mail())
 
 
 def lines(path):

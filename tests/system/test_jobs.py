@@ -27,7 +27,7 @@ from storage import heartbeats, queries
 from storage.database import Database, DatabaseFailed
 from storage.scratch import create_tables
 from storage.tables import HeartbeatRow
-from tests.factories import START, arrival, day, rules_of, statuses, take
+from tests.factories import START, arrival, day, report, rules_of, statuses, take
 from tests.system.daemons import PATIENCE_SECONDS, Hanging, at_work
 from workflow.vocabulary import State
 
@@ -185,8 +185,43 @@ def test_a_stop_does_not_wait_for_a_mail_server_that_hangs(tmp_path, runtime, lo
             assert hanging.reached.wait(PATIENCE_SECONDS)
         assert codes == [0]
         assert daemon.abandoned_threads
-        log.wait_for("send_effects did not stop in time; the next daemon recovers its work")
+        log.wait_for("send_file did not stop in time; the next daemon recovers its work")
     hanging.let_go.set()
+
+
+class Recording:
+    """Takes everything, and remembers of which kind it was."""
+
+    def __init__(self):
+        self.kinds, self.took = [], threading.Semaphore(0)
+
+    def send(self, message):
+        self.kinds.append(message.kind)
+        self.took.release()
+
+
+def test_a_channel_that_hangs_delays_no_other(runtime):
+    rules = rules_of("[effects]\ndefault_channels = ['log']\n[effects.channels]\nurge_supplier = ['file', 'log']\n")
+    hanging, other = Hanging(), Recording()
+    take(runtime.database, arrival("1", supplier="A"), arrival("2", supplier="B"), rules=rules)
+    runtime = Runtime(runtime.database, rules, Messenger({"file": hanging, "log": other}, Letters()))
+    with freeze_time(day(2)), at_work(runtime, Limits(end_within_seconds=0.1)):
+        assert hanging.reached.wait(PATIENCE_SECONDS)
+        assert all(other.took.acquire(timeout=PATIENCE_SECONDS) for _ in range(2))
+    hanging.let_go.set()
+
+
+def test_the_daemon_writes_the_digest_of_the_day_once_when_it_starts_behind_its_hour(runtime):
+    rules = rules_of("[contacts]\nmerchant = 'shop@example.com'\n")
+    claimed = (report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged"), report("submit_evidence", 4))
+    take(runtime.database, arrival("1", *claimed, report("approve", 5)), now=5, rules=rules)
+    box = Recording()
+    runtime = Runtime(runtime.database, rules, Messenger({"log": box}, Letters()))
+    with freeze_time(day(22)), at_work(runtime):
+        while "daily_digest" not in box.kinds:
+            assert box.took.acquire(timeout=PATIENCE_SECONDS)
+    passed(runtime, day(22))
+    assert box.kinds.count("daily_digest") == 1
 
 
 def test_a_stop_ends_a_long_drain_between_two_batches(runtime, log, monkeypatch):
@@ -311,7 +346,10 @@ def test_a_pass_after_a_year_of_downtime_fires_in_due_order_and_sends_each_suppl
     again = passed(runtime, day(365))
     assert (again.fired.count, again.fired.failures, again.sent) == (0, [], Sent())
     later = passed(runtime, day(367))
-    assert (later.fired.count, later.sent.sent) == (700, 1_400)  # each order leaves for the next supplier, then its recovery
+    assert (later.fired.count, later.sent.sent) == (
+        700,
+        703,
+    )  # 700 orders elsewhere, 3 former suppliers
     assert day(365) > START
 
 

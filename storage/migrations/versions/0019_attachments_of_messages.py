@@ -1,4 +1,4 @@
-"""attachments of messages: photos and videos that a letter carries, by their digests"""
+"""attachments of messages: photos and videos that a letter carries, by their digests; and the order that one is about"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("messages", sa.Column("attachments", sa.Text(), nullable=True))
+    op.add_column("messages", sa.Column("thread", sa.String(), nullable=True))
 
 
 def downgrade() -> None:
