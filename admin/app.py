@@ -21,6 +21,10 @@ from config.settings import Settings, load_settings, settings_file
 from language import tr
 from storage.database import Database, DatabaseUnready
 from workflow.errors import UsageError
+from workflow.suggestions import did_you_mean
+
+CHANNELS_OF_PACKAGES = "aftersales.channels"
+"""The group of entry points under which installed packages add channels."""
 
 if TYPE_CHECKING:
     from effects.channel import Channel
@@ -171,8 +175,58 @@ class App:
             "log": LogChannel(),
             "file": FileChannel(settings.outbox_file),
             "email": EmailChannel(server, monotonic),
+            **self._webhooks(),
+            **self._channels_of_packages(),
         }
         return Messenger(channels, Letters(settings.templates), self.zone(), self.vault())
+
+    def _webhooks(self) -> "dict[str, Channel]":
+        """Return the channels of webhooks.
+
+        Raises:
+            UsageError: an endpoint of the settings cannot be used.
+
+        """
+        if not self.settings.webhooks:
+            return {}
+        from time import monotonic, time
+
+        from effects.webhook import BadEndpoint, Endpoint, WebhookChannel
+
+        made: dict[str, Channel] = {}
+        for name, told in self.settings.webhooks.items():
+            try:
+                made[f"webhook.{name}"] = WebhookChannel(Endpoint(**told.model_dump()), time, monotonic)
+            except BadEndpoint as error:
+                raise UsageError(tr("[webhooks.{name}] of the settings: {error}", name=name, error=error)) from None
+        return made
+
+    def _channels_of_packages(self) -> "dict[str, Channel]":
+        """Return the channels that installed packages add, as the settings name them.
+
+        Raises:
+            UsageError: no package adds that kind, or it cannot be set up so.
+
+        """
+        if not self.settings.channels:
+            return {}
+        from importlib.metadata import entry_points
+
+        known = {one.name: one for one in entry_points(group=CHANNELS_OF_PACKAGES)}
+        made: dict[str, Channel] = {}
+        for kind, named in self.settings.channels.items():
+            if kind not in known:
+                hint = did_you_mean(kind, known) if known else ""
+                raise UsageError(tr("[channels.{kind}]: no installed package adds such channels{hint}", kind=kind, hint=hint))
+            for name, values in named.items():
+                try:
+                    made[f"{kind}.{name}"] = known[kind].load()(values)
+                except Exception as error:  # whatever a package does
+                    told = f"{type(error).__name__}: {error}"
+                    raise UsageError(
+                        tr("[channels.{kind}.{name}] cannot be set up: {error}", kind=kind, name=name, error=told)
+                    ) from None
+        return made
 
     def vault(self) -> "Vault":
         """Return where evidence is kept."""

@@ -37,6 +37,19 @@ class Smtp(BaseModel):
     most_per_minute: int | None = Field(default=None, ge=1, le=100_000)
 
 
+class Webhook(BaseModel):
+    """An endpoint that messages are posted to: the channel `webhook.NAME` of the policy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    secrets: tuple[str, ...]
+    """Each signs by itself: name the new one beside the old one until the receiver knows it."""
+    allow: tuple[str, ...] = ()
+    """Hosts and addresses that need not be of the open internet."""
+    timeout_seconds: float = Field(default=10, gt=0, le=120)
+
+
 class S3(BaseModel):
     """How an S3-compatible store of evidence is reached."""
 
@@ -81,6 +94,8 @@ class Inbox(BaseModel):
 
 
 TABLES: dict[str, type[BaseModel]] = {"smtp": Smtp, "s3": S3, "inbox": Inbox}
+NAMED: dict[str, type[BaseModel]] = {"webhooks": Webhook}
+"""Tables of tables, each under a name of the user's."""
 
 
 class Settings(BaseModel):
@@ -102,6 +117,9 @@ class Settings(BaseModel):
     evidence: str = "evidence"
     """A folder, or s3://BUCKET/PREFIX."""
     smtp: Smtp = Smtp()
+    webhooks: dict[str, Webhook] = {}
+    channels: dict[str, dict[str, dict[str, Any]]] = {}
+    """Channels that installed packages add: by kind and name, what the package is given."""
     s3: S3 = S3()
     inbox: Inbox = Inbox()
 
@@ -206,6 +224,7 @@ def _explain(error: Any, path: Path) -> str:
     *tables, name = (str(part) for part in error["loc"])
     known = TABLES[tables[0]].model_fields if tables and tables[0] in TABLES else Settings.model_fields
     known = InboxFiles.model_fields if tables[:2] == ["inbox", "files"] else known
+    known = NAMED[tables[0]].model_fields if tables and tables[0] in NAMED else known
     variable = PREFIX + "__".join([*tables, name]).upper()
     if error["type"] == "extra_forbidden":
         return tr(

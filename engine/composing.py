@@ -60,7 +60,7 @@ def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messe
         for effect_id, error in unreadable.items():
             outbox.set_back(connection, effect_id, at, describe_error(error))
         writing = _Writing(connection, at, rules.policy, messenger)
-        for members in _digests(outbox.drop_pointless(connection, effects, at)):
+        for members in _digests(outbox.drop_pointless(connection, effects, at), rules.policy):
             in_halves(members, writing.write, writing.set_back, concerns_all=database.cannot_be_used)
     return len(rows)
 
@@ -108,7 +108,7 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
     carried = _carried(first, messenger.vault)
     letter = messenger.letters.write(first.kind, language, [_context(one, policy, carried) for one in members], zone)
     recipient = address_of(first.kind, first.supplier, first.order, policy)
-    for channel in policy.channels(first.kind):
+    for channel in _policy_of(first, policy).channels(first.kind):
         if recipient is None and channel == "email":
             raise NoAddress(_whose_address(first))
         yield NewMessage(
@@ -125,12 +125,13 @@ def _compose(members: Sequence[ReadyEffect], policy: Policy, messenger: Messenge
         )
 
 
-def _digests(effects: Iterable[ReadyEffect]) -> Iterator[list[ReadyEffect]]:
-    """All of one kind that wait for one reader become one digest; some go alone (rule 5.3)."""
+def _digests(effects: Iterable[ReadyEffect], policy: Policy) -> Iterator[list[ReadyEffect]]:
+    """All of one kind that wait for one reader, by the same channels, become one digest; some go alone (rule 5.3)."""
     digests: dict[tuple[str | None, ...], list[ReadyEffect]] = defaultdict(list)
     for effect in effects:
         if together := effect.goes_with:
-            digests[together].append(effect)
+            channels = _policy_of(effect, policy).channels(effect.kind) if policy.overrides else ()
+            digests[*together, *channels].append(effect)
         else:
             yield [effect]
     yield from digests.values()
@@ -177,10 +178,16 @@ def _context(effect: ReadyEffect, policy: Policy, carried: Sequence[tuple[Attach
     return LetterContext(*told, goods=ordered, limit=limit, parcels=effect.parcels, files=tuple(file for _, file in carried))
 
 
+def _policy_of(effect: ReadyEffect, policy: Policy) -> Policy:
+    """Return the policy as it counts for the order of an effect."""
+    if not policy.overrides:
+        return policy
+    return policy.for_scope(PolicyScope(effect.order.shop, effect.supplier, effect.order.route))
+
+
 def _terms(effect: ReadyEffect, policy: Policy) -> ClaimTerms:
     """Return what the policy says of the claims of an effect's order."""
-    scope = PolicyScope(effect.order.shop, effect.supplier, effect.order.route)
-    claims = (policy.for_scope(scope) if policy.overrides else policy).claims
+    claims = _policy_of(effect, policy).claims
     return ClaimTerms(claims.window, claims.reopen_within, claims.at_the_end)
 
 

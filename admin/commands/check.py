@@ -55,6 +55,7 @@ CHECKS = {
     "A029": "Files of the inbox cannot be taken in, or wait for long.",
     "A030": "Files of the inbox were rejected.",
     "A031": "A text of your own is there in one language and not in the other.",
+    "A032": "The policy sends through a channel that is not set up.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -150,11 +151,19 @@ def _policy_findings(app: App) -> Iterator[Finding]:
             "warning",
             tr("the working days of {year} are not announced yet: deadlines there are provisional", year=soon.year),
         )
-    used = {channel for effect in policy.effects.channels.values() for channel in effect} | {*policy.effects.default_channels}
+    used = policy.used_channels
     if used == {"log"}:
         yield "A012", "warning", tr("no message leaves this machine: all channels of the policy are 'log'")
     if "email" in used and app.settings.smtp.host is None:
         yield "A013", "error", tr("the policy sends email and no SMTP server is set up: set [smtp] host")
+    try:
+        known = app.messenger().channels
+    except AftersalesError as error:
+        yield "A001", "error", str(error)
+        return
+    for name in sorted(used - known.keys()):
+        table = f"webhooks.{name.partition('.')[2]}" if name.startswith("webhook.") else f"channels.{name}"
+        yield "A032", "error", tr("the policy sends through {name}, and the settings have no [{table}]", name=name, table=table)
 
 
 def _daemon_findings(found: Health) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import EntryPoint
 
 import pytest
 
@@ -422,3 +423,42 @@ def test_letters_are_looked_at_before_one_leaves(run, tmp_path, monkeypatch):
     found = run("check").out
     assert "speaks of numbr, which no letter has; did you mean number?" in " ".join(found.split())
     assert "A031" in found
+
+
+class Pigeon:
+    """A channel of a package."""
+
+    def __init__(self, values):
+        self.to = values["to"]
+
+    def send(self, message):
+        raise AssertionError("nothing is sent here")
+
+
+def test_a_package_adds_channels_that_the_settings_set_up(run, tmp_path, monkeypatch):
+    found = EntryPoint("pigeon", f"{__name__}:Pigeon", "aftersales.channels")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [found] if group == "aftersales.channels" else [])
+    (tmp_path / "policy.toml").write_text("[effects]\ndefault_channels = ['pigeon.home']\n")
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "policy.toml"))
+    assert "the settings have no [channels.pigeon.home]" in run("check").out
+    (tmp_path / "aftersales.toml").write_text("[channels.pigeon.home]\nto = 'Yiwu'\n")
+    assert "A032" not in run("check").out
+    (tmp_path / "aftersales.toml").write_text("[channels.pigeon.home]\nfrom = 'Yiwu'\n")
+    assert "[channels.pigeon.home] cannot be set up: KeyError: 'to'" in run("check").out
+    (tmp_path / "aftersales.toml").write_text("[channels.pigon.home]\nto = 'Yiwu'\n")
+    assert "[channels.pigon]: no installed package adds such channels; did you mean pigeon?" in run("check").out
+
+
+def test_a_webhook_is_set_up_under_the_name_that_the_policy_has(run, tmp_path, monkeypatch):
+    (tmp_path / "policy.toml").write_text("[effects]\ndefault_channels = ['webhook.erp']\n")
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "policy.toml"))
+    assert "the policy sends through webhook.erp, and the settings have no [webhooks.erp]" in run("check").out
+    hook = '[webhooks.erp]\nurl = "https://hooks.example.com/a"\nsecrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]\n'
+    (tmp_path / "aftersales.toml").write_text(hook)
+    assert "A032" not in run("check").out
+    (tmp_path / "aftersales.toml").write_text(hook.replace("https://", "http://"))
+    assert "[webhooks.erp] of the settings: 'http://hooks.example.com/a' is not encrypted" in run("check").out
+    (tmp_path / "aftersales.toml").write_text(hook.replace("secrets", "secret"))
+    said = run("check").out
+    assert "webhooks.erp.secret" in said
+    assert "did you mean secrets?" in said

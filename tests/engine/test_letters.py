@@ -100,6 +100,26 @@ def test_a_digest_holds_all_that_waits_for_its_reader_however_many_batches_that_
     assert [one["body"].count("main/u") for one in told("urge_supplier")] == [3, 3, 3]
 
 
+def test_one_digest_is_written_for_those_who_get_it_by_the_same_channels(database, tmp_path):
+    rules = rules_of(
+        "[effects]\ndefault_channels = ['file']\n[[overrides]]\nshop = 'b'\neffects.default_channels = ['log', 'file']\n"
+    )
+    take(database, *(arrival(f"{shop}{n}", shop=shop, supplier="Yiwu") for shop in "ab" for n in range(2)), rules=rules)
+    fire_due(database, day(2), rules)
+
+    class Counts:
+        def __init__(self):
+            self.subjects = []
+
+        def send(self, message):
+            self.subjects.append(message.subject)
+
+    by = {"file": Counts(), "log": Counts()}
+    deliver_due(database, day(2), rules, Messenger(by, Letters()))
+    assert [len(by[name].subjects) for name in ("file", "log")] == [2, 1]
+    assert set(by["file"].subjects) == {"Please ship 2 overdue orders"}
+
+
 def test_customs_reminders_say_what_is_wanted_by_when_and_what_the_buyer_can_be_told(database, messenger, told):
     held = report("hold", 2, wants="payment", until=day(12).isoformat())
     sent = report("ship", 1, carrier="Cainiao", tracking_number="LP1")

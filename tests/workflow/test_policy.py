@@ -65,6 +65,22 @@ no_stock = "refund"
             "[effects.modes.urge_suplier] is not a kind of effect; did you mean urge_supplier?",
         ),
         (
+            "[effects]\ndefault_channels = ['mail']",
+            "[effects.default_channels]: 'mail' is no channel: write log, file, email, or webhook.NAME",
+        ),
+        (
+            "[[overrides]]\nshop = 'a'\neffects.modes.escalate = 'off'",
+            "[overrides 1.effects.modes] is the same for all orders: only channels may differ",
+        ),
+        (
+            "[[overrides]]\nshop = 'a'\neffects.channels.escalat = ['log']",
+            "[effects.channels.escalat] is not a kind of effect; did you mean escalate?",
+        ),
+        (
+            "[[overrides]]\nshop = 'a'\neffects.channels.escalate = ['lok']",
+            "[overrides 1.effects.channels.escalate]: 'lok' is no channel: write log, file, email, or webhook.NAME",
+        ),
+        (
             "[effects.channels]\nplace_suply = ['log']",
             "[effects.channels.place_suply] is not a kind of effect; did you mean place_supply?",
         ),
@@ -188,6 +204,18 @@ def test_kinds_of_effects_leave_in_the_mode_and_by_the_channels_that_are_named()
     policy = read_policy("[effects.modes]\nescalate = 'off'\n[effects.channels]\nescalate = ['file', 'email']")
     assert (policy.mode("escalate"), policy.mode("urge_supplier")) == ("off", "auto")
     assert (policy.channels("escalate"), policy.channels("urge_supplier")) == (("file", "email"), ("log",))
+
+
+def test_messages_about_some_orders_leave_by_other_channels():
+    policy = read_policy(
+        "[effects]\ndefault_channels = ['email']\n[effects.channels]\nescalate = ['log']\n"
+        "[[overrides]]\nshop = 'b'\neffects.default_channels = ['file']\neffects.channels.urge_supplier = ['webhook.b']\n"
+    )
+    other = policy.for_scope(PolicyScope("b", None, "domestic"))
+    kinds = "escalate", "urge_supplier", "place_supply"
+    assert [policy.channels(kind) for kind in kinds] == [("log",), ("email",), ("email",)]
+    assert [other.channels(kind) for kind in kinds] == [("log",), ("webhook.b",), ("file",)]
+    assert policy.used_channels == {"email", "log", "file", "webhook.b"}
 
 
 def test_two_texts_are_told_apart_by_their_digests():

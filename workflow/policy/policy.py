@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Annotated, Any, Literal
@@ -40,6 +41,12 @@ class PolicyError(AftersalesError):
     """The policy cannot be used: an unknown name, a number out of range, or text that is not TOML."""
 
 
+CHANNELS = ("log", "file", "email")
+"""Channels that are there without a name."""
+_NAMED_CHANNEL = re.compile(r"[a-z]+\.[a-z0-9_-]{1,50}", re.ASCII)
+"""How others are called: of which kind it is, and the name under which the settings have it."""
+
+
 def _fixed(duration: Duration) -> Duration:
     duration.span()
     return duration
@@ -51,7 +58,11 @@ def _longer_than_nothing(duration: Duration) -> Duration:
     return duration
 
 
-def _distinct(channels: tuple[str, ...]) -> tuple[str, ...]:
+def _known(channels: tuple[str, ...]) -> tuple[str, ...]:
+    for name in channels:
+        if name not in CHANNELS and not _NAMED_CHANNEL.fullmatch(name):
+            told = ", ".join(CHANNELS)
+            raise ValueError(tr("{name!r} is no channel: write {channels}, or webhook.NAME", name=name, channels=told))
     if len(set(channels)) < len(channels):
         raise ValueError(tr("name each channel once"))
     return channels
@@ -93,7 +104,7 @@ FixedDuration = Annotated[AnyDuration, AfterValidator(_fixed)]
 Interval = Annotated[FixedDuration, AfterValidator(_longer_than_nothing)]
 AnyInterval = Annotated[AnyDuration, AfterValidator(_longer_than_nothing)]
 Address = Annotated[str, AfterValidator(email_address)]
-Channels = Annotated[tuple[Literal["log", "file", "email"], ...], Field(min_length=1), AfterValidator(_distinct)]
+Channels = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known)]
 Chases = Annotated[tuple[AnyDuration, ...], Field(min_length=1), AfterValidator(_rising)]
 TimeOfDay = Annotated[time | None, BeforeValidator(lambda told: None if told == "" else told)]
 Times = Annotated[int, Field(ge=1, le=100)]
@@ -283,6 +294,8 @@ class Override(Section):
     delivery: dict[str, Any] = {}
     claims: dict[str, Any] = {}
     money: dict[str, Any] = {}
+    effects: dict[str, Any] = {}
+    """By which channels they leave: `channels` and `default_channels`."""
 
     @property
     def whose(self) -> dict[str, str]:
@@ -296,7 +309,7 @@ class Override(Section):
         return {name: table for name in OVERRIDDEN if (table := getattr(self, name))}
 
 
-OVERRIDDEN = ("overdue", "supply", "transit", "customs", "interception", "delivery", "claims", "money")
+OVERRIDDEN = ("overdue", "supply", "transit", "customs", "interception", "delivery", "claims", "money", "effects")
 
 
 class Policy(Section):
@@ -335,7 +348,7 @@ class Policy(Section):
         for _, one in self.matching_overrides(order):
             for name, table in one.changes.items():
                 section = changed.get(name, getattr(self, name))
-                changed[name] = type(section).model_validate({**section.model_dump(), **table})
+                changed[name] = type(section).model_validate(_merged(section, table))
         return self.model_copy(update=changed) if changed else self
 
     def line_of(self, order: "PolicyScope", section: str, name: str) -> str:
@@ -359,9 +372,31 @@ class Policy(Section):
         """Return the mode of an effect kind: auto, ask or off (rule 5.2)."""
         return self.effects.modes.get(kind, Mode.auto)
 
+    @property
+    def used_channels(self) -> set[str]:
+        """The channels that some effect leaves by, for some orders."""
+        used, routes = (
+            {*self.effects.default_channels},
+            [self.effects.channels, *(one.effects.get("channels", {}) for one in self.overrides)],
+        )
+        for one in self.overrides:
+            used.update(one.effects.get("default_channels", ()))
+        return used.union(*(channels for route in routes for channels in route.values()))
+
     def channels(self, kind: str) -> tuple[str, ...]:
         """Return the channels that an effect kind leaves by (rule 5.5)."""
         return self.effects.channels.get(kind) or self.effects.default_channels
+
+
+ROUTES = {"channels", "default_channels"}
+"""What an override may change of `effects`."""
+
+
+def _merged(section: Section, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a section with those of an override in their places; of channels kind by kind."""
+    values = section.model_dump()
+    channels = {**values.get("channels", {}), **table["channels"]} if isinstance(table.get("channels"), dict) else None
+    return {**values, **table, **({"channels": channels} if channels is not None else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,8 +520,18 @@ def _check_overrides(policy: Policy) -> None:
                 )
         for name, table in one.changes.items():
             section = getattr(policy, name)
+            if name == "effects" and (same := sorted(table.keys() - ROUTES)):
+                raise PolicyError(
+                    tr(
+                        "[{where}.effects.{other}] is the same for all orders: only channels may differ",
+                        where=where,
+                        other=same[0],
+                    )
+                )
             try:
-                type(section).model_validate({**section.model_dump(), **table})
+                type(section).model_validate(_merged(section, table))
+                if name == "effects":
+                    _check_kinds(policy.model_copy(update={name: type(section).model_validate(_merged(section, table))}))
             except ValidationError as error:
                 raise PolicyError("; ".join(_explain(e, where, name) for e in error.errors())) from None
 
