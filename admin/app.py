@@ -176,6 +176,7 @@ class App:
             "file": FileChannel(settings.outbox_file),
             "email": EmailChannel(server, monotonic),
             **self._webhooks(),
+            **self._chats(),
             **self._channels_of_packages(),
         }
         return Messenger(channels, Letters(settings.templates), self.zone(), self.vault())
@@ -199,6 +200,25 @@ class App:
                 made[f"webhook.{name}"] = WebhookChannel(Endpoint(**told.model_dump()), time, monotonic)
             except BadEndpoint as error:
                 raise UsageError(tr("[webhooks.{name}] of the settings: {error}", name=name, error=error)) from None
+        return made
+
+    def _chats(self) -> "dict[str, Channel]":
+        """Return the channels of chat services.
+
+        Raises:
+            UsageError: a service of the settings cannot be used.
+
+        """
+        if not self.settings.chats:
+            return {}
+        from effects.chat import BadService, ChatChannel
+
+        made: dict[str, Channel] = {}
+        for name, told in self.settings.chats.items():
+            try:
+                made[f"chat.{name}"] = ChatChannel(told.url)
+            except BadService as error:
+                raise UsageError(tr("[chats.{name}] of the settings: {error}", name=name, error=error)) from None
         return made
 
     def _channels_of_packages(self) -> "dict[str, Channel]":

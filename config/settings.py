@@ -50,6 +50,15 @@ class Webhook(BaseModel):
     timeout_seconds: float = Field(default=10, gt=0, le=120)
 
 
+class Chat(BaseModel):
+    """A chat service: the channel `chat.NAME` of the policy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    """As Apprise has it; it holds the secret of the service."""
+
+
 class S3(BaseModel):
     """How an S3-compatible store of evidence is reached."""
 
@@ -94,7 +103,7 @@ class Inbox(BaseModel):
 
 
 TABLES: dict[str, type[BaseModel]] = {"smtp": Smtp, "s3": S3, "inbox": Inbox}
-NAMED: dict[str, type[BaseModel]] = {"webhooks": Webhook}
+NAMED: dict[str, type[BaseModel]] = {"webhooks": Webhook, "chats": Chat}
 """Tables of tables, each under a name of the user's."""
 
 
@@ -118,6 +127,7 @@ class Settings(BaseModel):
     """A folder, or s3://BUCKET/PREFIX."""
     smtp: Smtp = Smtp()
     webhooks: dict[str, Webhook] = {}
+    chats: dict[str, Chat] = {}
     channels: dict[str, dict[str, dict[str, Any]]] = {}
     """Channels that installed packages add: by kind and name, what the package is given."""
     s3: S3 = S3()

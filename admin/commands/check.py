@@ -162,7 +162,8 @@ def _policy_findings(app: App) -> Iterator[Finding]:
         yield "A001", "error", str(error)
         return
     for name in sorted(used - known.keys()):
-        table = f"webhooks.{name.partition('.')[2]}" if name.startswith("webhook.") else f"channels.{name}"
+        kind, _, own = name.partition(".")
+        table = f"{kind}s.{own}" if kind in ("webhook", "chat") else f"channels.{name}"
         yield "A032", "error", tr("the policy sends through {name}, and the settings have no [{table}]", name=name, table=table)
 
 

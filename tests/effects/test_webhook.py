@@ -7,57 +7,17 @@ import json
 import socket
 import threading
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from effects.channel import Attachment, Later, NotSent, OutcomeUnknown, Outgoing
+from effects.channel import Attachment, Later, NotSent, OutcomeUnknown
 from effects.webhook import FAILURES, BadEndpoint, Endpoint, WebhookChannel
 from effects.webhook.addresses import is_open
+from tests.effects.receiver import message
 from tests.factories import START
 
 KEY, OTHER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 SECRET, NEW_SECRET = f"whsec_{KEY}", f"whsec_{OTHER}"
-
-
-class Receiver:
-    """Takes posts on loopback, and answers as it is told; it keeps what it was sent."""
-
-    def __init__(self):
-        receiver, self.posts, self.status, self.heads, self.body = self, [], 204, {}, b""
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.posts.append((self.path, dict(self.headers), body))
-                self.send_response(receiver.status)
-                for name, value in receiver.heads.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(receiver.body)))
-                self.end_headers()
-                self.wfile.write(receiver.body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_port
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.stop()
 
 
 class Clock:
@@ -77,17 +37,6 @@ def channel_to(port, host="127.0.0.1", *, secrets=(SECRET,), allow=("127.0.0.1",
         yield made
     finally:
         made.rest()
-
-
-def message(**values):
-    usual = {
-        "key": "main/1:2:escalate:webhook.shop",
-        "kind": "escalate",
-        "recipient": None,
-        "subject": "Hi 你好",
-        "body": "text\n",
-    }
-    return Outgoing(**{**usual, "body": "text\n", "written_at": START, "thread": "main/1", **values})
 
 
 def test_a_message_is_posted_as_json_and_signed_as_standard_webhooks_has_it(receiver):

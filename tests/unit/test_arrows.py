@@ -15,7 +15,7 @@ ALLOWED = {
     "workflow": {"tracing", "language", "transitions", "babel", "holidays", "pydantic", "iso4217", "orjson"},
     "storage": {"language", "tracing", "workflow", "sqlalchemy", "sqlmodel", "alembic", "filelock"},
     "inbound": {"language", "workflow", "config", "python_calamine"},
-    "effects": {"language", "workflow", "jinja2", "babel", "filelock", "urllib3"},
+    "effects": {"language", "workflow", "jinja2", "babel", "filelock", "urllib3", "apprise"},
     "evidence": {"language", "workflow", "PIL", "obstore"},
     "config": {"language", "workflow", "pydantic"},
     "engine": {"language", "tracing", "workflow", "storage", "inbound", "effects", "evidence", "sqlalchemy"},

@@ -66,7 +66,7 @@ no_stock = "refund"
         ),
         (
             "[effects]\ndefault_channels = ['mail']",
-            "[effects.default_channels]: 'mail' is no channel: write log, file, email, or webhook.NAME",
+            "[effects.default_channels]: 'mail' is no channel: write log, file, email, webhook.NAME or chat.NAME",
         ),
         (
             "[[overrides]]\nshop = 'a'\neffects.modes.escalate = 'off'",
@@ -78,7 +78,7 @@ no_stock = "refund"
         ),
         (
             "[[overrides]]\nshop = 'a'\neffects.channels.escalate = ['lok']",
-            "[overrides 1.effects.channels.escalate]: 'lok' is no channel: write log, file, email, or webhook.NAME",
+            "[overrides 1.effects.channels.escalate]: 'lok' is no channel: write log, file, email, webhook.NAME or chat.NAME",
         ),
         (
             "[effects.channels]\nplace_suply = ['log']",

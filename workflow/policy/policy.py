@@ -61,8 +61,9 @@ def _longer_than_nothing(duration: Duration) -> Duration:
 def _known(channels: tuple[str, ...]) -> tuple[str, ...]:
     for name in channels:
         if name not in CHANNELS and not _NAMED_CHANNEL.fullmatch(name):
-            told = ", ".join(CHANNELS)
-            raise ValueError(tr("{name!r} is no channel: write {channels}, or webhook.NAME", name=name, channels=told))
+            known = ", ".join(CHANNELS)
+            why = tr("{name!r} is no channel: write {channels}, webhook.NAME or chat.NAME", name=name, channels=known)
+            raise ValueError(why)
     if len(set(channels)) < len(channels):
         raise ValueError(tr("name each channel once"))
     return channels
