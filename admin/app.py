@@ -28,6 +28,7 @@ CHANNELS_OF_PACKAGES = "aftersales.channels"
 
 if TYPE_CHECKING:
     from effects.channel import Channel
+    from effects.email import SmtpServer
     from engine.composing import Messenger
     from engine.erasing import Places
     from engine.inbox import Inbox, InboxRule
@@ -162,24 +163,29 @@ class App:
         """Return the channels and texts that messages leave by."""
         from time import monotonic
 
-        from effects.email import EmailChannel, SmtpServer
+        from effects.email import EmailChannel
         from effects.file import FileChannel
         from effects.letters import Letters
         from effects.log import LogChannel
         from engine.composing import Messenger
 
         settings = self.settings
-        smtp = settings.smtp
-        server = SmtpServer(**smtp.model_dump()) if smtp.host else None
         channels: dict[str, Channel] = {
             "log": LogChannel(),
             "file": FileChannel(settings.outbox_file),
-            "email": EmailChannel(server, monotonic),
+            "email": EmailChannel(self.smtp_server(), monotonic),
             **self._webhooks(),
             **self._chats(),
             **self._channels_of_packages(),
         }
         return Messenger(channels, Letters(settings.templates), self.zone(), self.vault())
+
+    def smtp_server(self) -> "SmtpServer | None":
+        """Return the SMTP server of the settings, if there is one."""
+        from effects.email import SmtpServer
+
+        smtp = self.settings.smtp
+        return SmtpServer(**smtp.model_dump()) if smtp.host else None
 
     def _webhooks(self) -> "dict[str, Channel]":
         """Return the channels of webhooks.

@@ -65,9 +65,14 @@ LEVELS = ("error", "warning", "info")
 @click.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON")
 @click.option("--deep", is_flag=True, help="Look a large database file through as well")
+@click.option("--mail", "address", help="Send a test mail to this address, and say at which step it fails")
 @click.pass_context
-def check_command(ctx: click.Context, as_json: bool, deep: bool) -> None:
+def check_command(ctx: click.Context, as_json: bool, deep: bool, address: str | None) -> None:
     """Check settings, policy, calendar, database and daemon; an error makes the exit code 1."""
+    if address is not None:
+        from admin.trial_mail import try_mail  # it brings the mail library along
+
+        ctx.exit(0 if try_mail(App(ctx), address, as_json=as_json) else 1)
     found = [*_findings(ctx, deep)]
     assert CHECKS.keys() >= {key for key, _, _ in found}
     if as_json:

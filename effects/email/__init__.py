@@ -71,13 +71,13 @@ class EmailChannel:
         smtp, is_kept = self._connection(self._server)
         try:
             try:
-                _hand_over(smtp, mail, self._server.sender, str(message.recipient))
+                hand_over(smtp, mail, self._server.sender, str(message.recipient))
             except _Broken:
                 if not is_kept:
                     raise
                 self.rest()  # the server has closed it while it was kept: nothing of this mail was said
                 smtp, _ = self._connection(self._server)
-                _hand_over(smtp, mail, self._server.sender, str(message.recipient))
+                hand_over(smtp, mail, self._server.sender, str(message.recipient))
         except BaseException:
             self.rest()
             raise
@@ -109,11 +109,11 @@ class EmailChannel:
             self._smtp = _open(server)
         except smtplib.SMTPAuthenticationError as error:
             raise NotSent(
-                tr("{host} refused the password: {error}", host=server.host, error=_said(error)), try_again=True
+                tr("{host} refused the password: {error}", host=server.host, error=said_by(error)), try_again=True
             ) from None
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, NotSent) as error:
             raise NotSent(
-                tr("{host}:{port} cannot be reached: {error}", host=server.host, port=server.port, error=_said(error)),
+                tr("{host}:{port} cannot be reached: {error}", host=server.host, port=server.port, error=said_by(error)),
                 try_again=True,
             ) from None
         return self._smtp, False
@@ -124,20 +124,41 @@ class _Broken(NotSent):
 
 
 def _open(server: SmtpServer) -> smtplib.SMTP:
-    if server.security == "tls":
-        context = ssl.create_default_context()
-        smtp: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_seconds, context=context)
-    else:
-        smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
+    smtp = connect(server)
     try:
         if server.security == "starttls":
-            smtp.starttls(context=ssl.create_default_context())
+            encrypt(smtp)
         if server.user:
-            smtp.login(server.user, server.password or "")
+            log_in(smtp, server)
     except BaseException:
         smtp.close()
         raise
     return smtp
+
+
+def connect(server: SmtpServer) -> smtplib.SMTP:
+    """Connect to a server, encrypted from the beginning if it wants that."""
+    if server.security == "tls":
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_seconds, context=context)
+    return smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
+
+
+def encrypt(smtp: smtplib.SMTP) -> None:
+    """Encrypt a connection, and verify the server's certificate.
+
+    Raises:
+        NotSent: the server does not do it.
+
+    """
+    code, words = smtp.starttls(context=ssl.create_default_context())
+    if code != 220:
+        raise _refusal(code, words)
+
+
+def log_in(smtp: smtplib.SMTP, server: SmtpServer) -> None:
+    """Log in with the password of the settings."""
+    smtp.login(server.user or "", server.password or "")
 
 
 def compose(message: Outgoing, sender: str) -> EmailMessage:
@@ -194,23 +215,23 @@ def _check_head(mail: EmailMessage) -> None:
         )
 
 
-def _hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: str) -> None:
+def hand_over(smtp: smtplib.SMTP, mail: EmailMessage, sender: str, recipient: str) -> None:
     """Hand the mail to the server; what fails before the text was sent has certainly not left."""
     try:
         smtp.ehlo_or_helo_if_needed()
         _expect(smtp.mail(sender))
         _expect(smtp.rcpt(recipient))
     except (smtplib.SMTPServerDisconnected, OSError) as error:
-        raise _Broken(tr("the connection broke: {error}", error=_said(error)), try_again=True) from None
+        raise _Broken(tr("the connection broke: {error}", error=said_by(error)), try_again=True) from None
     try:
         _expect_to_take_the_text(smtp.docmd("DATA"))
     except (smtplib.SMTPServerDisconnected, OSError) as error:
-        raise NotSent(tr("the connection broke: {error}", error=_said(error)), try_again=True) from None
+        raise NotSent(tr("the connection broke: {error}", error=said_by(error)), try_again=True) from None
     try:
         smtp.send(_DOT_AT_BEGIN.sub(b"..", mail.as_bytes()) + b".\r\n")
         code, answer = smtp.getreply()
     except (smtplib.SMTPServerDisconnected, OSError) as error:
-        raise OutcomeUnknown(tr("the connection broke while the text was handed over: {error}", error=_said(error))) from None
+        raise OutcomeUnknown(tr("the connection broke while the text was handed over: {error}", error=said_by(error))) from None
     if not 200 <= code < 300:
         if not 400 <= code < 600:
             raise OutcomeUnknown(tr("the server answered {code} to the text, which is neither a yes nor a no", code=code))
@@ -234,5 +255,6 @@ def _refusal(code: int, words: bytes | str) -> NotSent:
     return NotSent(tr("the server refused it: {code} {given}", code=code, given=text)[:300], try_again=code < 500)
 
 
-def _said(error: Exception) -> str:
+def said_by(error: Exception) -> str:
+    """Return what an error says, in one line."""
     return _CONTROL.sub(" ", str(error))[:200]

@@ -462,3 +462,23 @@ def test_a_webhook_is_set_up_under_the_name_that_the_policy_has(run, tmp_path, m
     said = run("check").out
     assert "webhooks.erp.secret" in said
     assert "did you mean secrets?" in said
+
+
+def test_a_test_mail_is_sent_step_by_step(run, tmp_path, mailbox):
+    assert "no SMTP server is set up" in run("check", "--mail", "me@example.com").out
+    smtp = f'[smtp]\nhost = "127.0.0.1"\nport = {mailbox.server.port}\n'
+    (tmp_path / "aftersales.toml").write_text(smtp + 'security = "none"\n')
+    said = run("check", "--mail", "me@example.com")
+    assert said.code == 0
+    assert said.out.endswith("hand over a mail from aftersales@localhost to me@example.com: done\n")
+    assert mailbox.mails[0].rcpt_tos == ["me@example.com"]
+    mailbox.answer = "554 spam"
+    refused = run("check", "--mail", "me@example.com")
+    assert (refused.code, "failed: the server refused it: 554 spam" in refused.out) == (1, True)
+    (tmp_path / "aftersales.toml").write_text(smtp)
+    steps = run("check", "--mail", "me@example.com", "--json").json
+    assert [one["error"] is None for one in steps] == [True, True, False]
+    assert "STARTTLS" in steps[-1]["error"]
+    (tmp_path / "aftersales.toml").write_text('[smtp]\nhost = "mail.invalid"\n')
+    assert run("check", "--mail", "me@example.com").out.startswith("look up mail.invalid: failed: ")
+    assert "is not an email address" in run("check", "--mail", "me").out
