@@ -23,7 +23,7 @@ def try_mail(app: App, address: str, *, as_json: bool) -> bool:
     try:
         recipient = email_address(address)
     except ValueError as error:
-        raise UsageError(f"--mail: {error}") from None
+        raise UsageError(str(error)) from None
     subject, body = tr("Test mail of aftersales"), tr("If you read this, aftersales can send mail to you.")
     message = Outgoing(f"test:{now().isoformat()}", "test", recipient, subject, body + "\n", app.settings.language, now())
     steps, is_taken = list[dict[str, str | None]](), True

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.composing import Messenger, preview
 from engine.views import EffectSummary, Source, effects_named, filled
@@ -20,6 +21,10 @@ class Message:
     subject: str
     body: str
     status: MessageStatus | None
+    tries: int = 0
+    error: str | None = None
+    """Why the last try has failed."""
+    next_try_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from engine.operations import OpenOperation as OpenOperation
 from engine.operations import open_operations
 from storage import heartbeats, outbox, queries, sizes, statistics, timers
 from storage.database import Database
-from storage.outbox import Overdue as Overdue
+from storage.outbox import Failing, Overdue
 from storage.statistics import Lateness
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -40,6 +40,8 @@ class Health:
     overdue: int
     last_recorded: datetime | None
     unsent: Overdue
+    failing: Sequence[Failing]
+    """Channels whose messages could not be sent so far."""
     operations: Sequence[OpenOperation]
     """Work in several places that has not ended."""
     counts: Counts
@@ -64,6 +66,7 @@ def health(database: Database, at: datetime) -> Health:
             overdue=timers.backlog(connection, at - OVERDUE_AFTER),
             last_recorded=heartbeats.last_recorded(connection),
             unsent=outbox.overdue(connection, at - UNSENT_AFTER),
+            failing=outbox.failing(connection),
             operations=open_operations(database, at),
             counts=queries.counts(connection),
             rows=sizes.rows(connection),

@@ -747,6 +747,27 @@ def overdue(connection: Connection, before: datetime) -> Overdue:
     return Overdue(*counts)
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """How many messages a channel could not send so far, that are tried again, and why the last of them failed."""
+
+    channel: str
+    count: int
+    error: str
+
+
+def failing(connection: Connection) -> list[Failing]:
+    """Return the channels whose messages fail."""
+    m = table_of(MessageRow)
+    fails = text("messages.status = 'waiting'"), m.c.error.is_not(None)
+    by_channel = select(m.c.channel, func.count(), func.max(m.c.id)).where(*fails).group_by(m.c.channel).order_by(m.c.channel)
+    found = []
+    for channel, count, newest in connection.execute(by_channel).all():
+        error = connection.execute(select(m.c.error).where(m.c.id == newest)).scalar()
+        found.append(Failing(channel, count, error or ""))
+    return found
+
+
 def _roll_up(connection: Connection, message_id: int, at: datetime, error: str | None) -> None:
     """Give the effects of a message the status that their messages have together."""
     mine = select(col(MemberRow.effect_id)).where(col(MemberRow.message_id) == message_id)

@@ -11,7 +11,7 @@ from admin.tables import padded
 from admin.text import safe
 from effects.letters import Letters
 from engine.evidence_keeping import compare
-from engine.health import RESTORE, Health, Overdue, health
+from engine.health import RESTORE, Health, health
 from engine.inbox_files import open_files
 from evidence.vault import VaultFailed
 from jobs.clock import PlausibleClock, file_time
@@ -56,6 +56,7 @@ CHECKS = {
     "A030": "Files of the inbox were rejected.",
     "A031": "A text of your own is there in one language and not in the other.",
     "A032": "The policy sends through a channel that is not set up.",
+    "A033": "Messages could not be sent so far, and are tried again.",
     "A020": "How many rows there are, and how much room they take.",
 }
 """What each finding is about; scripts may rely on the ids."""
@@ -199,7 +200,7 @@ def _work_findings(found: Health) -> Iterator[Finding]:
                 timers=counted(counts["timers"]["failed"], "timer"),
             ),
         )
-    yield from _unsent_findings(found.unsent)
+    yield from _unsent_findings(found)
     for status in ("dead", "parked"):
         if counts["effects"].get(status):
             yield (
@@ -239,7 +240,8 @@ def _work_findings(found: Health) -> Iterator[Finding]:
 _CARRIED = "--status written --status leaving"
 
 
-def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
+def _unsent_findings(found: Health) -> Iterator[Finding]:
+    unsent = found.unsent
     waits = tr("for more than ten minutes")
     if unsent.effects:
         yield (
@@ -260,6 +262,18 @@ def _unsent_findings(unsent: Overdue) -> Iterator[Finding]:
                 messages=counted(unsent.messages, "message"),
                 waits=waits,
                 carried=_CARRIED,
+            ),
+        )
+    for one in found.failing:
+        messages = counted(one.count, "message")
+        yield (
+            "A033",
+            "warning",
+            tr(
+                "{messages} could not be sent by {channel} so far: {error}",
+                messages=messages,
+                channel=one.channel,
+                error=one.error,
             ),
         )
     if unsent.carried:

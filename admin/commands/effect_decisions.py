@@ -54,7 +54,13 @@ def show_command(ctx: click.Context, effect_id: int) -> None:
     if one.error:
         print_wrapped(tr("The last failure: {error}", error=safe(one.error)))
     for message in detail.messages:
-        status = message.status or (tr("never written") if detail.never_leaves else tr("not written yet"))
+        status: str = message.status or (tr("never written") if detail.never_leaves else tr("not written yet"))
+        if message.error:
+            tries = counted(message.tries, "try", "tries")
+            again = tr("; again {at}", at=app.when(message.next_try_at)) if message.status == "waiting" else ""
+            status = tr(
+                "{status} after {tries}: {error}{again}", status=status, tries=tries, error=safe(message.error), again=again
+            )
         print_wrapped(
             tr(
                 "\nby {channel} to {recipient} ({status})\n{subject}\n",

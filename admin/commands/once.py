@@ -53,6 +53,8 @@ def once_command(ctx: click.Context, clock_is_right: bool, until: datetime | Non
             failed=sent.failed,
         )
     )
+    if sent.why:
+        print_wrapped(tr("The last failed: {why}", why=safe(sent.why)))
     for why in passed.not_taken:
         print_wrapped(tr("The inbox: {why}", why=safe(why)))
     if fired.failures or passed.not_taken:

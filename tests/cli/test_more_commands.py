@@ -482,3 +482,21 @@ def test_a_test_mail_is_sent_step_by_step(run, tmp_path, mailbox):
     (tmp_path / "aftersales.toml").write_text('[smtp]\nhost = "mail.invalid"\n')
     assert run("check", "--mail", "me@example.com").out.startswith("look up mail.invalid: failed: ")
     assert "is not an email address" in run("check", "--mail", "me").out
+
+
+def test_why_messages_fail_is_said_where_one_looks(run, tmp_path, monkeypatch):
+    (tmp_path / "policy.toml").write_text(
+        "[effects]\ndefault_channels = ['email']\n[contacts.suppliers]\nYiwu = 'y@example.com'\n"
+        "[contacts]\nmerchant = 'm@example.com'\n"
+    )
+    monkeypatch.setenv("AFTERSALES_POLICY", str(tmp_path / "policy.toml"))
+    (tmp_path / "aftersales.toml").write_text('[smtp]\nhost = "mail.invalid"\n')
+    assert run("import", "orders.csv", "--urge-historical").code == 3
+    said = run("once").out
+    assert "mail.invalid:587 cannot be reached" in said
+    for words in (("check",), ("today",)):
+        assert "mail.invalid:587 cannot be reached" in run(*words).out, words
+    effect = run("effects", "--kind", "urge_supplier", "--json").json["effects"][0]
+    shown = run("effects", "show", str(effect["id"])).out
+    assert "waiting after 1 try: mail.invalid:587 cannot be reached" in shown
+    assert "; again 20" in shown
