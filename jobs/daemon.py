@@ -38,6 +38,7 @@ TIDY_EVIDENCE_EVERY = timedelta(hours=24)
 LOOK_INTO_INBOX_EVERY = timedelta(seconds=5)
 FILES_FIRST_SECONDS = 60.0
 """So long timers wait for files that are being taken in: what they tell keeps clocks from firing."""
+DAILY_AGAIN_AFTER = timedelta(minutes=1)
 HEARTBEAT_EVERY_SECONDS = 10.0
 LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
 LISTEN_SECONDS = 1.0
@@ -112,6 +113,8 @@ class Daemon:
         channels = frozenset(runtime.messenger.channels)
         self._ways = (*(Through(frozenset([name])) for name in sorted(channels)), Through(channels, others=True))
         """Each channel has a sender and a job of its own: a slow one delays no other. The last is for unknown channels."""
+        daily = self._daily()
+        self._daily_job = self._job(self.write_daily_digests, daily) if daily else None
         self._firing, self._composing, *_ = self._jobs = self._all_jobs()
         self._sending = self._jobs[-len(self._ways) :]
         self._listening = (
@@ -133,7 +136,7 @@ class Daemon:
             self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
             self._job(self.run_maintenance, MAINTENANCE_EVERY),
             self._job(self.tidy_evidence, TIDY_EVIDENCE_EVERY),
-            *([self._job(self.write_daily_digests, daily)] if (daily := self._daily()) else []),
+            *([self._daily_job] if self._daily_job else []),
             *([self._job(self.take_in_files, LOOK_INTO_INBOX_EVERY)] if self._runtime.taking_in else []),
             *(self._job(self._sends(way), MAINTENANCE_EVERY) for way in self._ways),
         )
@@ -214,7 +217,15 @@ class Daemon:
 
     def write_daily_digests(self) -> None:
         """Write to each merchant what needs them, if that was not done today: also when the hour passed without a daemon."""
-        if not self._is_held() and passes.write_daily_digests(self._runtime, self._instant()):
+        if self._is_held():
+            return
+        try:
+            written = passes.write_daily_digests(self._runtime, self._instant())
+        except (DatabaseFailed, ClockNotTrusted):
+            if self._daily_job:  # its next hour is tomorrow's
+                self._wake(self._daily_job, _now() + DAILY_AGAIN_AFTER)
+            raise
+        if written:
             self._wake(self._composing, _now())
 
     def take_in_files(self) -> None:

@@ -108,6 +108,8 @@ def write_daily_digests(runtime: Runtime, at: datetime) -> int:
     """Write to each merchant what needs them, once a day; return how many messages that were."""
     try:
         return daily.write_daily_digests(runtime.database, at, runtime.rules, runtime.messenger)
+    except DatabaseFailed:
+        raise
     except AftersalesError as error:
         _LOG.error("the daily digest could not be written: %s", error)
         return 0

@@ -386,3 +386,24 @@ def test_a_busy_daemon_says_once_a_minute_what_it_did_and_at_once_what_was_late_
     told.add_fired(Fired(count=1))
     told.say(urgent=True)
     assert log.lines[4:] == ["fired 1 timer, the first 0.000 s late"] * 2
+
+
+def test_a_daily_digest_that_the_database_refuses_is_tried_again_soon(runtime, monkeypatch):
+    rules = rules_of("[contacts]\nmerchant = 'shop@example.com'\n")
+    box, failed = Recording(), threading.Event()
+    claimed = (report("ship", 1), report("deliver", 2), report("open_claim", 3, kind="damaged"), report("submit_evidence", 4))
+    take(runtime.database, arrival("1", *claimed, report("approve", 5)), now=5, rules=rules)
+    write = passes.daily.write_daily_digests
+
+    def fails_once(*told):
+        if not failed.is_set():
+            failed.set()
+            raise DatabaseFailed("busy")
+        return write(*told)
+
+    monkeypatch.setattr(passes.daily, "write_daily_digests", fails_once)
+    monkeypatch.setattr(jobs_daemon, "DAILY_AGAIN_AFTER", timedelta(milliseconds=50))
+    runtime = Runtime(runtime.database, rules, Messenger({"log": box}, Letters()))
+    with freeze_time(day(22), tick=True), at_work(runtime):
+        while "daily_digest" not in box.kinds:
+            assert box.took.acquire(timeout=PATIENCE_SECONDS)
