@@ -43,10 +43,20 @@ class App:
     def __init__(self, ctx: click.Context) -> None:
         given = ctx.find_root().obj or {}
         self.settings = settings_of(ctx)
-        self._config = settings_file(given.get("config"), os.environ)
+        self._given = given.get("config")
+        self.config = settings_file(self._given, os.environ)
         self.database = Database(given.get("database") or self.settings.database)
         given["opened"] = self.database
         ctx.call_on_close(self.database.close)
+
+    def reread_settings(self) -> Settings:
+        """Return the settings as their file stands now.
+
+        Raises:
+            UsageError: they cannot be read.
+
+        """
+        return load_settings(self._given, os.environ)
 
     def ready(self) -> Database:
         """Return the database for use.
@@ -146,7 +156,7 @@ class App:
         """
         settings = self.settings
         own = (
-            *(self._config, self.database.file, settings.policy, settings.templates),
+            *(self.config, self.database.file, settings.policy, settings.templates),
             *(settings.outbox_file, None if "://" in settings.evidence else Path(settings.evidence)),
             *(rule.mapping for rule in rules),
         )

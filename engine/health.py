@@ -8,6 +8,7 @@ from typing import Any
 from engine.operations import RESTORE as RESTORE
 from engine.operations import OpenOperation as OpenOperation
 from engine.operations import open_operations
+from engine.views import filled
 from storage import heartbeats, outbox, queries, sizes, statistics, timers
 from storage.database import Database
 from storage.outbox import Failing, Overdue
@@ -27,6 +28,10 @@ class Heartbeat:
     daemon: str
     last_tick: datetime
     stopped_at: datetime | None
+    settings: str | None = None
+    """A digest of the files that its settings come from."""
+    refused: str | None = None
+    """Why it has refused the settings as they are now, if it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def health(database: Database, at: datetime) -> Health:
     with database.read() as connection:
         last = heartbeats.last(connection)
         return Health(
-            heartbeat=Heartbeat(last["daemon"], last["last_tick"], last["stopped_at"]) if last else None,
+            heartbeat=filled(Heartbeat, last) if last else None,
             overdue=timers.backlog(connection, at - OVERDUE_AFTER),
             last_recorded=heartbeats.last_recorded(connection),
             unsent=outbox.overdue(connection, at - UNSENT_AFTER),

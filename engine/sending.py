@@ -96,6 +96,10 @@ class Sender:
         self.record(clock())
         return done.plus(Sent(anew=self._anew))
 
+    def renew(self, rules: Rules, messenger: Messenger) -> None:
+        """Work with another policy and other channels from the next message on."""
+        self._policy, self._messenger = rules.policy, messenger
+
     def rest(self) -> None:
         """Let go of what channels keep between messages."""
         for name, channel in self._messenger.channels.items():

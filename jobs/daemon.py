@@ -38,6 +38,7 @@ TIDY_EVIDENCE_EVERY = timedelta(hours=24)
 LOOK_INTO_INBOX_EVERY = timedelta(seconds=5)
 FILES_FIRST_SECONDS = 60.0
 """So long timers wait for files that are being taken in: what they tell keeps clocks from firing."""
+RELOAD_EVERY = timedelta(seconds=5)
 DAILY_AGAIN_AFTER = timedelta(minutes=1)
 HEARTBEAT_EVERY_SECONDS = 10.0
 LATE_HEARTBEAT_EVERY = timedelta(seconds=1)
@@ -113,8 +114,7 @@ class Daemon:
         channels = frozenset(runtime.messenger.channels)
         self._ways = (*(Through(frozenset([name])) for name in sorted(channels)), Through(channels, others=True))
         """Each channel has a sender and a job of its own: a slow one delays no other. The last is for unknown channels."""
-        daily = self._daily()
-        self._daily_job = self._job(self.write_daily_digests, daily) if daily else None
+        self._daily_job = self._job(self.write_daily_digests, self._daily())
         self._firing, self._composing, *_ = self._jobs = self._all_jobs()
         self._sending = self._jobs[-len(self._ways) :]
         self._listening = (
@@ -136,15 +136,16 @@ class Daemon:
             self._job(self.report_heartbeat, LATE_HEARTBEAT_EVERY),
             self._job(self.run_maintenance, MAINTENANCE_EVERY),
             self._job(self.tidy_evidence, TIDY_EVIDENCE_EVERY),
-            *([self._daily_job] if self._daily_job else []),
-            *([self._job(self.take_in_files, LOOK_INTO_INBOX_EVERY)] if self._runtime.taking_in else []),
+            *([self._job(self.reload_settings, RELOAD_EVERY)] if self._runtime.reload else []),
+            self._daily_job,
+            self._job(self.take_in_files, LOOK_INTO_INBOX_EVERY),
             *(self._job(self._sends(way), MAINTENANCE_EVERY) for way in self._ways),
         )
 
-    def _daily(self) -> CronTrigger | None:
-        """Return when the daily digest is due, in the merchants' time zone; None if the policy wants none."""
-        at = self._runtime.rules.policy.effects.daily_digest_at
-        return at and CronTrigger(hour=at.hour, minute=at.minute, timezone=self._runtime.messenger.zone)
+    def _daily(self) -> CronTrigger:
+        """Return when the daily digest is due, in the merchants' zone; at midnight nothing is, if the policy wants none."""
+        at = self._runtime.rules.policy.effects.daily_digest_at or datetime.min.time()
+        return CronTrigger(hour=at.hour, minute=at.minute, timezone=self._runtime.messenger.zone)
 
     def run(self) -> int:
         """Work until `stop` is called or the ticker dies; return the exit code.
@@ -222,15 +223,14 @@ class Daemon:
         try:
             written = passes.write_daily_digests(self._runtime, self._instant())
         except (DatabaseFailed, ClockNotTrusted):
-            if self._daily_job:  # its next hour is tomorrow's
-                self._wake(self._daily_job, _now() + DAILY_AGAIN_AFTER)
+            self._wake(self._daily_job, _now() + DAILY_AGAIN_AFTER)  # its next hour is tomorrow's
             raise
         if written:
             self._wake(self._composing, _now())
 
     def take_in_files(self) -> None:
-        """Take in the files of the inbox that have come to rest."""
-        if self._is_held():
+        """Take in the files of the inbox that have come to rest, if there is one."""
+        if self._is_held() or self._runtime.taking_in is None:
             return
         self._round_began = self._round_began or time.monotonic()
         try:
@@ -262,6 +262,17 @@ class Daemon:
     def run_maintenance(self) -> None:
         """Run periodic maintenance."""
         passes.run_maintenance(self._runtime, self._instant())
+
+    def reload_settings(self) -> None:
+        """Work with the settings and the policy as they are now, if their files have changed."""
+        with self._firing_lock:
+            is_new = passes.reload_settings(self._runtime, self._owner, self._instant())
+        if is_new:
+            for sender in self._senders.values():
+                sender.renew(self._runtime.rules, self._runtime.messenger)
+            self._daily_job.repeat(self._daily())
+            self._wake(self._firing, _now())
+            self._wake(self._composing, _now())
 
     def tidy_evidence(self) -> None:
         """Remove files of evidence that no claim has."""
@@ -310,6 +321,7 @@ class Daemon:
             self._runtime.database, heartbeats.DAEMON, self._instant(), name=self._names[-1], instead_of=earlier
         )
         self._names = [self._owner]
+        passes.note_settings(self._runtime, self._owner)
         on = self._runtime
         self._senders = {way: Sender(on.database, self._owner, on.rules, on.messenger, way) for way in self._ways}
 

@@ -46,9 +46,20 @@ def until_done() -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """Settings and policy that have changed: what the jobs work on from then on, and a digest of the files they come from."""
+
+    rules: Rules
+    messenger: Messenger
+    places: Places | None
+    taking_in: TakingIn | None
+    digest: str
+
+
 @dataclass(slots=True)
 class Runtime:
-    """What the jobs work on. `rules` are renewed when the catalogue has changed."""
+    """What the jobs work on. `rules` are renewed when the catalogue has changed, all but the database when settings have."""
 
     database: Database
     rules: Rules
@@ -58,6 +69,10 @@ class Runtime:
     taking_in: TakingIn | None = None
     """Takes in the files of the inbox, where there is one."""
     traces: Traces = field(default_factory=Traces)
+    settings: str | None = None
+    """A digest of the files that the settings come from."""
+    reload: Callable[[], Renewed | None] | None = None
+    """Returns what has changed of the settings since the last call; it raises AftersalesError if that cannot be used."""
 
     def renewed_rules(self) -> Rules:
         """Return the rules with the catalogue of now."""
@@ -171,6 +186,41 @@ def on_startup(runtime: Runtime, at: datetime) -> None:
         _LOG.info("%s final now", counted(settled, "provisional deadline"))
     if moved := settle_closures(runtime.database, at, runtime.rules):
         _LOG.info("%s moved: the days on which suppliers are closed have changed", counted(moved, "deadline"))
+
+
+def reload_settings(runtime: Runtime, owner: str, at: datetime) -> bool:
+    """Work with the settings and the policy as they are now; what is wrong is refused whole. Say whether something is new."""
+    if runtime.reload is None:
+        return False
+    try:
+        renewed = runtime.reload()
+    except DatabaseFailed:
+        raise
+    except AftersalesError as error:
+        _LOG.error("the changed settings are refused, and all stays as it was: %s", error)
+        _note_settings(runtime, owner, None, str(error)[:500])
+        return False
+    if renewed is None:
+        return False
+    before = runtime.rules.version
+    runtime.rules, runtime.messenger, runtime.places = renewed.rules, renewed.messenger, renewed.places
+    runtime.taking_in = renewed.taking_in
+    on_startup(runtime, at)
+    policy = f"; the policy is version {renewed.rules.version} now" if renewed.rules.version != before else ""
+    _LOG.info("the settings have changed, and count from now on%s", policy)
+    _note_settings(runtime, owner, renewed.digest, None)
+    return True
+
+
+def note_settings(runtime: Runtime, owner: str) -> None:
+    """Note the settings that a daemon begins with."""
+    if runtime.settings is not None:
+        _note_settings(runtime, owner, runtime.settings, None)
+
+
+def _note_settings(runtime: Runtime, owner: str, digest: str | None, refused: str | None) -> None:
+    with runtime.database.write() as connection:
+        heartbeats.note_settings(connection, owner, digest, refused)
 
 
 def write_heartbeat(runtime: Runtime, owner: str, at: datetime, lateness_seconds: float) -> None:

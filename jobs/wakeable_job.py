@@ -50,6 +50,12 @@ class WakeableJob:
             misfire_grace_time=None,
         )
 
+    def repeat(self, trigger: BaseTrigger) -> None:
+        """Repeat as another trigger says, and run once more now."""
+        self._trigger = trigger
+        with suppress(JobLookupError):  # the scheduler was shut down meanwhile
+            self._scheduler.modify_job(self.name, trigger=trigger, next_run_time=datetime.now(UTC))
+
     def wake_at(self, at: datetime) -> None:
         """Run the job at `at`, or at an earlier wake-up that is already requested."""
         with self._wake_lock:

@@ -39,6 +39,12 @@ def write(connection: Connection, owner: str, at: datetime, lateness_seconds: fl
     return _change(connection, owner, values)
 
 
+def note_settings(connection: Connection, owner: str, digest: str | None, refused: str | None) -> None:
+    """Note the digest of the settings that a daemon works with, and why it has refused them as they are now."""
+    told: dict[str, Any] = {"refused": refused} if digest is None else {"settings": digest, "refused": refused}
+    _change(connection, owner, told)
+
+
 def _change(connection: Connection, owner: str, values: Mapping[str, Any]) -> bool:
     mine = (col(HeartbeatRow.daemon) == owner) & col(HeartbeatRow.stopped_at).is_(None)
     return connection.execute(update(HeartbeatRow).where(mine).values(values)).rowcount == 1

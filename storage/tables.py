@@ -543,6 +543,10 @@ class HeartbeatRow(SQLModel, table=True):
     lateness_seconds: float
     backlog: int
     stopped_at: datetime | None = None
+    settings: str | None = None
+    """A digest of the files that its settings come from."""
+    refused: str | None = None
+    """Why it has refused the settings as they have been changed, if it has."""
 
 
 class OperationRow(SQLModel, table=True):

@@ -7,6 +7,7 @@ import click
 
 from admin.app import App, has_test_clock, now
 from admin.output import iso, print_json, print_wrapped
+from admin.settings_digest import digest_of
 from admin.tables import padded
 from admin.text import safe
 from effects.letters import Letters
@@ -56,6 +57,7 @@ CHECKS = {
     "A030": "Files of the inbox were rejected.",
     "A031": "A text of your own is there in one language and not in the other.",
     "A032": "The policy sends through a channel that is not set up.",
+    "A034": "The daemon works with other settings than the files have now, or has refused them.",
     "A033": "Messages could not be sent so far, and are tried again.",
     "A020": "How many rows there are, and how much room they take.",
 }
@@ -115,7 +117,7 @@ def _findings(ctx: click.Context, deep: bool) -> Iterator[Finding]:
         yield "A026", "error", str(error)
     yield from _damage_findings(app, deep)
     yield from _clock_findings(app, found)
-    yield from _daemon_findings(found)
+    yield from _daemon_findings(app, found)
     yield from _work_findings(found)
     yield from _operation_findings(found)
     yield from _evidence_findings(app)
@@ -173,7 +175,7 @@ def _policy_findings(app: App) -> Iterator[Finding]:
         yield "A032", "error", tr("the policy sends through {name}, and the settings have no [{table}]", name=name, table=table)
 
 
-def _daemon_findings(found: Health) -> Iterator[Finding]:
+def _daemon_findings(app: App, found: Health) -> Iterator[Finding]:
     beat = found.heartbeat
     if has_test_clock():
         yield "A014", "info", tr("the database has a test clock: `aftersales once --until INSTANT` moves it")
@@ -185,6 +187,10 @@ def _daemon_findings(found: Health) -> Iterator[Finding]:
             "error",
             tr("daemon {daemon} has written no heartbeat since {last_tick}", daemon=beat.daemon, last_tick=iso(beat.last_tick)),
         )
+    elif beat.refused:
+        yield "A034", "error", tr("the daemon has refused the settings as they are now: {why}", why=beat.refused)
+    elif beat.settings is not None and beat.settings != digest_of(app):
+        yield "A034", "warning", tr("the daemon works with other settings than these files have: it reads them every 5 seconds")
     if found.overdue:
         yield "A015", "warning", tr("{timers} overdue for more than 30 seconds", timers=counted(found.overdue, "timer"))
 

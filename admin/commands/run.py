@@ -43,8 +43,14 @@ def run_command(ctx: click.Context, verbose: bool, clock_is_right: bool) -> None
         )
 
     def runtime() -> "Runtime":
+        from dataclasses import replace
+
+        from admin.reloading import Reloader
+        from admin.settings_digest import digest_of
+
         app.made()
-        return app.runtime()
+        reloader = Reloader(app)
+        return replace(app.runtime(), settings=digest_of(app), reload=reloader)
 
     run_until_stopped(runtime, clock_is_right=clock_is_right)
 
