@@ -212,6 +212,8 @@ class Letter:
 class Letters:
     """Writes letters. `own` is a folder with `en/KIND.txt` and `zh/KIND.txt` of the user's.
 
+    Templates are read once: who changes them makes another one of these.
+
     The first line of a template is the subject; the rest, after an empty line, the body. One that does not speak of `matters`
     is about one of them: of many it is filled in for each, under its subject.
     """
@@ -220,6 +222,8 @@ class Letters:
         self._own = own
         folders = [str(folder) for folder in (own, OURS) if folder]
         self._templates = {language: _environment(folders, language) for language in BUYERS_LANGUAGES}
+        self._names: dict[tuple[str, str], Set[str]] = {}
+        """What each template speaks of, once it was asked."""
 
     def write(self, kind: str, language: str, matters: Sequence[LetterContext], zone: tzinfo = UTC) -> Letter:
         """Write the letter of an effect kind about one matter or, as a digest, about many; times are those of a zone.
@@ -282,7 +286,9 @@ class Letters:
 
     def _variables(self, language: str, name: str) -> Set[str]:
         """Return the names that a template speaks of."""
-        return meta.find_undeclared_variables(self._parsed(language, name))
+        if (language, name) not in self._names:
+            self._names[language, name] = meta.find_undeclared_variables(self._parsed(language, name))
+        return self._names[language, name]
 
     def _parsed(self, language: str, name: str) -> nodes.Template:
         environment = self._templates[language]
@@ -344,7 +350,12 @@ def language_for(language: str) -> str:
 
 def _environment(folders: list[str], language: str) -> Sandbox:
     templates = Sandbox(
-        loader=FileSystemLoader(folders), optimized=False, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(folders),
+        auto_reload=False,
+        optimized=False,
+        undefined=ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     templates.filters["money"] = partial(_money, language=language)
     templates.filters["instant"] = _instant

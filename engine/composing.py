@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -62,29 +62,41 @@ def compose_due(database: Database, at: datetime, rules: Rules, messenger: Messe
         writing = _Writing(connection, at, rules.policy, messenger)
         for members in _digests(outbox.drop_pointless(connection, effects, at), rules.policy):
             in_halves(members, writing.write, writing.set_back, concerns_all=database.cannot_be_used)
+        in_halves(writing.written, writing.store, writing.set_all_back, concerns_all=database.cannot_be_used)
     return len(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Writing:
-    """Writes messages within one transaction, in which a failure undoes nothing else."""
+    """Writes messages, and stores them all within one transaction, in which a failure undoes nothing else."""
 
     connection: Connection
     at: datetime
     policy: Policy
     messenger: Messenger
+    written: list[list[NewMessage]] = field(default_factory=list)
+    """The messages of the effects that go together: one for each channel."""
 
     def write(self, members: Sequence[ReadyEffect]) -> None:
         """Write the messages of effects that go together; without a letter or an address they are dead."""
         try:
-            with self.connection.begin_nested():
-                outbox.write_messages(self.connection, [*_compose(members, self.policy, self.messenger)], self.at)
+            self.written.append([*_compose(members, self.policy, self.messenger)])
         except (BadTemplate, NoAddress) as error:
             outbox.set_aside(self.connection, [one.id for one in members], self.at, str(error))
+
+    def store(self, written: Sequence[list[NewMessage]]) -> None:
+        """Store messages, or none of them."""
+        with self.connection.begin_nested():
+            outbox.write_messages(self.connection, [one for messages in written for one in messages], self.at)
 
     def set_back(self, effect: ReadyEffect, error: Exception) -> None:
         """Count a failed try of an effect."""
         outbox.set_back(self.connection, effect.id, self.at, describe_error(error))
+
+    def set_all_back(self, messages: list[NewMessage], error: Exception) -> None:
+        """Count a failed try of all effects whose messages cannot be stored."""
+        for effect_id in {effect_id for one in messages for effect_id in one.members}:
+            outbox.set_back(self.connection, effect_id, self.at, describe_error(error))
 
 
 def preview(effect: ReadyEffect, policy: Policy, messenger: Messenger) -> list[NewMessage]:

@@ -1,15 +1,17 @@
 """Messages sent, each at least once and under an owner; what moves goods or money at most once by itself (rule 5.3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 
 from sqlalchemy import Connection
 
 from effects.channel import Attachment, Channel, Keeps, Later, NotSent, OutcomeUnknown, Outgoing
 from engine import owning
 from engine.composing import BATCH, Messenger, compose_due
+from engine.halves import in_halves
 from evidence.vault import SHOWN, Vault, VaultFailed
 from language import tr
 from storage import outbox
@@ -21,6 +23,8 @@ from workflow.process import DAILY_DIGEST
 from workflow.table import EFFECT_OF
 from workflow.vocabulary import MessageStatus
 
+MOST_AT_ONCE = 100
+QUICK, SLOW = timedelta(milliseconds=250), timedelta(seconds=1)
 OUTCOME_UNKNOWN = "its sender was stopped before the outcome was known"
 
 Clock = Callable[[], datetime]
@@ -57,8 +61,9 @@ class _Outcome:
 class Sender:
     """Sends what is due through some channels, one message at a time, under an owner.
 
-    A message is taken when its own sending begins, in the transaction that records what became of the one before. If that
-    transaction fails, the outcome is kept here and recorded at the beginning of the next round.
+    A message is taken when its own sending begins, in the transaction that records what became of the one before. Harmless
+    ones are taken a few at a time, as many as are sent within a moment; what moves goods or money is taken by itself. If that
+    transaction fails, the outcomes are kept here and recorded at the beginning of the next round.
     """
 
     def __init__(
@@ -66,8 +71,10 @@ class Sender:
     ) -> None:
         self._database, self._owner, self._messenger, self._through = database, owner, messenger, through
         self._policy = rules.policy
-        self._outcome: _Outcome | None = None
+        self._outcomes: list[_Outcome] = []
         self._interrupted = False
+        self._at_once = 1
+        """So many harmless messages are taken together."""
         self._anew = 0
         """Messages of this round that were given up, to be written anew."""
 
@@ -81,20 +88,32 @@ class Sender:
         self.record(clock())
         self._anew = 0
         with self._database.read() as connection:
-            due = outbox.due(connection, clock(), BATCH, self._through)
-        done = Sent()
-        for message_id in due:
-            if not carry_on():
-                break
-            message = self._next(clock(), message_id)
-            if message:
-                self._outcome = self._hand_over(message)
-                if self._outcome.again:
-                    break
-                left = self._outcome.status is MessageStatus.sent
-                done = done.plus(Sent(sent=1) if left else Sent(failed=1, why=self._outcome.error))
+            due: Sequence[tuple[int, str]] = outbox.due(connection, clock(), BATCH, self._through)
+        done, goes_on = Sent(), True
+        while due and goes_on and carry_on():
+            some, due = self._together(due)
+            began, taken = clock(), self._next(clock(), some)
+            for message in taken:
+                outcome = self._hand_over(message) if goes_on and carry_on() else _untried(message)
+                goes_on = outcome.again is None
+                self._outcomes.append(outcome)
+            done = done.plus(_sum_of(self._outcomes))
+            self._adapt(clock() - began)
         self.record(clock())
         return done.plus(Sent(anew=self._anew))
+
+    def _together(self, due: Sequence[tuple[int, str]]) -> tuple[list[int], Sequence[tuple[int, str]]]:
+        """Split off the messages that are taken next: one that moves goods or money, or some that do not."""
+        harmless = takewhile(lambda one: _when_unknown(one[1]) is MessageStatus.waiting, due[: self._at_once])
+        some = [message_id for message_id, _ in harmless] or [due[0][0]]
+        return some, due[len(some) :]
+
+    def _adapt(self, took: timedelta) -> None:
+        """Take more messages together while sending them takes no time, and fewer where it does."""
+        if took < QUICK:
+            self._at_once = min(self._at_once * 2, MOST_AT_ONCE)
+        elif took > SLOW:
+            self._at_once = 1
 
     def renew(self, rules: Rules, messenger: Messenger) -> None:
         """Work with another policy and other channels from the next message on."""
@@ -107,32 +126,33 @@ class Sender:
                 channel.rest()
 
     def record(self, at: datetime) -> None:
-        """Record what became of the last message, if that is still to be done."""
-        if self._outcome or self._interrupted:
-            self._next(at, None)
+        """Record what became of the last messages, if that is still to be done."""
+        if self._outcomes or self._interrupted:
+            self._next(at, [])
 
-    def _next(self, at: datetime, message_id: int | None) -> StoredMessage | None:
-        """Record what became of the last message, and take the next one."""
+    def _next(self, at: datetime, message_ids: Sequence[int]) -> list[StoredMessage]:
+        """Record what became of the last messages, and take the next ones."""
         before, self._interrupted = self._interrupted, True
         with self._database.write() as connection:
             owning.renew(connection, self._owner, at)
             if before:  # what was taken by a transaction whose end was not seen was not begun
-                outbox.give_back(connection, self._owner, self._outcome.message.id if self._outcome else None, self._through)
-            if self._outcome:
-                self._finish(connection, self._outcome, at)
-            message = outbox.begin(connection, message_id, self._owner, at) if message_id else None
-            if message and message.tries == 1 and not outbox.let_go(connection, message.id):
-                self._anew, message = self._anew + 1, None
-        self._outcome, self._interrupted = None, False
-        return message
+                outbox.give_back(connection, self._owner, [one.message.id for one in self._outcomes], self._through)
+            _finish(self._database, connection, [self._ended(one, at) for one in self._outcomes], at)
+            taken = outbox.begin(connection, message_ids, self._owner, at) if message_ids else []
+            first = [one.id for one in taken if one.tries == 1]
+            given_up = {*first} - outbox.let_go(connection, first) if first else set[int]()
+            self._anew += len(given_up)
+        self._outcomes, self._interrupted = [], False
+        return [one for one in taken if one.id not in given_up]
 
-    def _finish(self, connection: Connection, outcome: _Outcome, at: datetime) -> None:
+    def _ended(self, outcome: _Outcome, at: datetime) -> Ended:
         message, status, error = outcome.message, outcome.status, outcome.error
-        if status is MessageStatus.waiting and not outcome.again and message.tries >= self._policy.effects.tries:
+        if status is MessageStatus.waiting and outcome.again is None and message.tries >= self._policy.effects.tries:
             status, error = MessageStatus.dead, tr("given up after {tries} tries: {error}", tries=message.tries, error=error)
-        again = at + (outcome.again or back_off(message.tries, self._policy)) if status is not MessageStatus.sent else None
-        ended = Ended(message.id, self._owner, status, error, again, counts=outcome.again is None)
-        _finish(self._database, connection, ended, at)
+        if status is MessageStatus.sent:
+            return Ended(message.id, self._owner, status, error)
+        again = back_off(message.tries, self._policy) if outcome.again is None else outcome.again
+        return Ended(message.id, self._owner, status, error, at + again, counts=outcome.again is None)
 
     def _hand_over(self, message: StoredMessage) -> _Outcome:
         """Hand a message to its channel; return what became of it."""
@@ -201,19 +221,32 @@ def recover(database: Database, at: datetime) -> int:
         owning.end_dead(database, connection, at)
         orphans = outbox.orphans(connection)
         for message_id, kind, owner in orphans:
-            _finish(database, connection, Ended(message_id, owner, _when_unknown(kind), OUTCOME_UNKNOWN), at)
+            _finish(database, connection, [Ended(message_id, owner, _when_unknown(kind), OUTCOME_UNKNOWN)], at)
     return len(orphans)
 
 
-def _finish(database: Database, connection: Connection, ended: Ended, at: datetime) -> None:
-    """Record what became of a message; if its effects cannot be told of it, that of the message alone (rule 9.5)."""
-    try:
+def _finish(database: Database, connection: Connection, ended: Sequence[Ended], at: datetime) -> None:
+    """Record what became of messages; if the effects of one cannot be told of it, that of the message alone (rule 9.5)."""
+
+    def finish(some: Sequence[Ended]) -> None:
         with connection.begin_nested():
-            outbox.finish(connection, ended, at)
-    except Exception as error:
-        if database.cannot_be_used(error):
-            raise
-        outbox.finish_alone(connection, ended, at, describe_error(error))
+            outbox.finish(connection, some, at)
+
+    def alone(one: Ended, error: Exception) -> None:
+        outbox.finish_alone(connection, one, at, describe_error(error))
+
+    in_halves(ended, finish, alone, concerns_all=database.cannot_be_used)
+
+
+def _untried(message: StoredMessage) -> _Outcome:
+    """Return the outcome of a message that was taken, and not handed over: it waits for the next round."""
+    return _Outcome(message, MessageStatus.waiting, again=timedelta(0))
+
+
+def _sum_of(outcomes: Sequence[_Outcome]) -> Sent:
+    tried = [one for one in outcomes if one.again is None]
+    failed = [one for one in tried if one.status is not MessageStatus.sent]
+    return Sent(len(tried) - len(failed), len(failed), failed[-1].error if failed else None)
 
 
 def _when_unknown(kind: str) -> MessageStatus:

@@ -458,61 +458,79 @@ def set_back(connection: Connection, effect_id: int, at: datetime, error: str) -
 
 def write_messages(connection: Connection, messages: Sequence[NewMessage], at: datetime) -> None:
     """Store rendered messages with their members (rule 5.3)."""
-    for message in messages:
-        values = {name: getattr(message, name) for name in NewMessage.__dataclass_fields__ if name != "members"}
-        values["attachments"] = json.dumps([asdict(one) for one in message.attachments]) if message.attachments else None
-        row = {**values, "status": MessageStatus.waiting, "tries": 0, "written_at": at, "next_try_at": at}
-        key = connection.execute(insert(MessageRow).values(row)).inserted_primary_key
-        assert key is not None, "the database hands out the message's id"
-        members = [
-            {"message_id": key[0], "effect_id": effect_id, "order_version": version}
-            for effect_id, version in message.members.items()
-        ]
-        if members:
-            connection.execute(insert(MemberRow), members)
+    if not messages:
+        return
+    m, began = table_of(MessageRow), {"status": MessageStatus.waiting, "tries": 0, "written_at": at, "next_try_at": at}
+    rows = [{**_values_of(message), **began} for message in messages]
+    stored = connection.execute(insert(m).returning(m.c.id, sort_by_parameter_order=True), rows)
+    members = [
+        {"message_id": message_id, "effect_id": effect_id, "order_version": version}
+        for message_id, message in zip(stored.scalars(), messages, strict=True)
+        for effect_id, version in message.members.items()
+    ]
+    if members:
+        connection.execute(insert(table_of(MemberRow)), members)
     carried = {effect_id for message in messages for effect_id in message.members}
     _set_effects(connection, dict.fromkeys(carried, EffectStatus.written))
 
 
-def due(connection: Connection, at: datetime, limit: int, through: Through = ALL_CHANNELS) -> list[int]:
-    """Return the messages that may be sent now through some channels, those that have waited longest first."""
-    waits = (col(MessageRow.status) == MessageStatus.waiting) & (col(MessageRow.next_try_at) <= at)
-    waits &= through.holds(table_of(MessageRow).c.channel)
-    query = select(col(MessageRow.id)).where(waits).order_by(col(MessageRow.next_try_at), col(MessageRow.id)).limit(limit)
-    return [*connection.execute(query).scalars()]
+def _values_of(message: NewMessage) -> dict[str, Any]:
+    values = {name: getattr(message, name) for name in NewMessage.__dataclass_fields__ if name != "members"}
+    values["attachments"] = json.dumps([asdict(one) for one in message.attachments]) if message.attachments else None
+    return values
 
 
-def begin(connection: Connection, message_id: int, owner: str, at: datetime) -> StoredMessage | None:
-    """Take a message to send it now; None if it was dropped, or another sender has taken it, since it was seen to be due."""
+def due(connection: Connection, at: datetime, limit: int, through: Through = ALL_CHANNELS) -> list[tuple[int, str]]:
+    """Return the messages that may be sent now through some channels, with their kinds: what has waited longest first."""
     m = table_of(MessageRow)
-    still_due = (m.c.id == message_id) & (m.c.status == MessageStatus.waiting) & (m.c.next_try_at <= at)
+    waits = (m.c.status == MessageStatus.waiting) & (m.c.next_try_at <= at) & through.holds(m.c.channel)
+    query = select(m.c.id, m.c.kind).where(waits).order_by(m.c.next_try_at, m.c.id).limit(limit)
+    return [(message_id, kind) for message_id, kind in connection.execute(query)]
+
+
+def begin(connection: Connection, message_ids: Collection[int], owner: str, at: datetime) -> list[StoredMessage]:
+    """Take messages to send them now, but for those that were dropped, or that another sender has taken, meanwhile."""
+    m = table_of(MessageRow)
+    still_due = m.c.id.in_(message_ids) & (m.c.status == MessageStatus.waiting) & (m.c.next_try_at <= at)
     values = {"status": MessageStatus.sending, "tries": m.c.tries + 1, "next_try_at": at, "owner": owner}
     columns = (m.c[name] for name in StoredMessage.__dataclass_fields__)
-    row = connection.execute(update(m).where(still_due).values(values).returning(*columns)).mappings().first()
-    return StoredMessage(**row) if row else None
+    rows = connection.execute(update(m).where(still_due).values(values).returning(*columns)).mappings()
+    return sorted((StoredMessage(**row) for row in rows), key=lambda one: [*message_ids].index(one.id))
 
 
-def let_go(connection: Connection, message_id: int) -> bool:
-    """Let the effects of a message leave, as its first try begins; say whether they may all still do so as it tells of them.
+def let_go(connection: Connection, message_ids: Collection[int]) -> set[int]:
+    """Let the effects of messages leave, as their first try begins; return which messages may, as they tell of them.
 
-    If one was dropped or is held, or its order has moved on, the message is given up: what else it carries is written anew.
-    An effect that has been tried through another channel leaves by this one too.
+    If an effect was dropped or is held, or its order has moved on, its message is given up: what else that carries is written
+    anew. An effect that has been tried through another channel leaves by this one too.
     """
     e, o, member = table_of(EffectRow), table_of(OrderRow), table_of(MemberRow)
-    mine = select(member.c.effect_id).where(member.c.message_id == message_id)
+    mine = select(member.c.effect_id).where(member.c.message_id.in_(message_ids))
     untried = e.c.id.in_(mine), e.c.status == EffectStatus.written
     fresh = {*connection.execute(update(e).where(*untried).values(status=EffectStatus.leaving).returning(e.c.id)).scalars()}
-    joined = select(e.c.id).join(member, member.c.effect_id == e.c.id).where(member.c.message_id == message_id)
     tried = e.c.status.in_((EffectStatus.leaving, *STUCK))
     changed = or_(~tried, o.c.version != member.c.order_version, turns.is_held())
-    if fresh and not _any(connection, joined.join(o, o.c.id == e.c.order_id).where(changed)):
-        return True
-    if not fresh and _any(connection, joined.where(tried)):
-        return True
-    if not fresh and not _any(connection, mine):
-        return True  # it tells of no effect
-    _give_up(connection, message_id, fresh)
-    return False
+    joined = (
+        select(member.c.message_id, e.c.id, tried, changed)
+        .join(e, member.c.effect_id == e.c.id)
+        .join(o, o.c.id == e.c.order_id)
+    )
+    carried = defaultdict[int, list[tuple[int, bool, bool]]](list)
+    for message_id, effect_id, was_tried, has_changed in connection.execute(joined.where(member.c.message_id.in_(message_ids))):
+        carried[message_id].append((effect_id, bool(was_tried), bool(has_changed)))
+    leave = set[int]()
+    for message_id in message_ids:
+        mine_too = carried[message_id]
+        is_fresh = any(effect_id in fresh for effect_id, _, _ in mine_too)
+        if is_fresh:
+            may_leave = not any(has_changed for _, _, has_changed in mine_too)
+        else:  # one that carries nothing tells of no effect
+            may_leave = not mine_too or any(was_tried for _, was_tried, _ in mine_too)
+        if may_leave:
+            leave.add(message_id)
+        else:
+            _give_up(connection, message_id, [effect_id for effect_id, _, _ in mine_too if effect_id in fresh])
+    return leave
 
 
 def _freed_key() -> ColumnElement[str]:
@@ -540,28 +558,28 @@ def _give_up(connection: Connection, message_id: int, effect_ids: Iterable[int])
         connection.execute(update(e).where(e.c.id.in_(some)).values(status=EffectStatus.ready))
 
 
-def give_back(connection: Connection, owner: str, but: int | None, through: Through = ALL_CHANNELS) -> None:
-    """Let messages wait again that an owner took for some channels and did not begin: all that it has taken but one."""
+def give_back(connection: Connection, owner: str, but: Collection[int], through: Through = ALL_CHANNELS) -> None:
+    """Let messages wait again that an owner took for some channels and did not begin: all that it has taken but some."""
     m = table_of(MessageRow)
-    taken = (m.c.status == MessageStatus.sending) & (m.c.owner == owner) & (m.c.id != (but or 0))
-    taken &= through.holds(m.c.channel)
+    taken = (m.c.status == MessageStatus.sending) & (m.c.owner == owner) & m.c.id.not_in(but) & through.holds(m.c.channel)
     connection.execute(update(m).where(taken).values(status=MessageStatus.waiting, tries=m.c.tries - 1))
 
 
-def finish(connection: Connection, ended: Ended, at: datetime) -> bool:
-    """Record what became of a message that its owner was sending.
-
-    Returns False, and changes nothing, if the message is not with that owner any more.
-    """
-    m = table_of(MessageRow)
-    mine = (m.c.id == ended.message_id) & (m.c.status == MessageStatus.sending) & m.c.owner.is_not_distinct_from(ended.owner)
-    kind = connection.execute(update(m).where(mine).values(_as_ended(ended, at)).returning(m.c.kind)).scalar()
-    if kind is None:
-        return False
-    _roll_up(connection, ended.message_id, at, ended.error)
-    if kind in turns.COME_BEFORE:
+def finish(connection: Connection, ended: Sequence[Ended], at: datetime) -> None:
+    """Record what became of messages that their owners were sending; those that are not with them any more stay as they are."""
+    together = defaultdict[tuple[Any, ...], list[int]](list)
+    for one in ended:
+        together[one.owner, one.status, one.error, one.again, one.counts].append(one.message_id)
+    m, kinds = table_of(MessageRow), set[str]()
+    for (owner, *told), message_ids in together.items():
+        mine = m.c.id.in_(message_ids) & (m.c.status == MessageStatus.sending) & m.c.owner.is_not_distinct_from(owner)
+        values = _as_ended(Ended(0, owner, *told), at)
+        found = connection.execute(update(m).where(mine).values(values).returning(m.c.id, m.c.kind)).all()
+        if found:
+            _roll_up(connection, [message_id for message_id, _ in found], at, told[1])
+            kinds |= {kind for _, kind in found}
+    if not kinds.isdisjoint(turns.COME_BEFORE):
         turns.resume(connection, at)
-    return True
 
 
 def finish_alone(connection: Connection, ended: Ended, at: datetime, error: str) -> None:
@@ -768,9 +786,9 @@ def failing(connection: Connection) -> list[Failing]:
     return found
 
 
-def _roll_up(connection: Connection, message_id: int, at: datetime, error: str | None) -> None:
-    """Give the effects of a message the status that their messages have together."""
-    mine = select(col(MemberRow.effect_id)).where(col(MemberRow.message_id) == message_id)
+def _roll_up(connection: Connection, message_ids: Collection[int], at: datetime, error: str | None) -> None:
+    """Give the effects of messages the status that their messages have together."""
+    mine = select(col(MemberRow.effect_id)).where(col(MemberRow.message_id).in_(message_ids))
     joined = select(col(MemberRow.effect_id), col(MessageRow.status)).join(
         MessageRow, col(MessageRow.id) == col(MemberRow.message_id)
     )

@@ -21,7 +21,9 @@ from storage.database import Database, DatabaseFailed, DatabaseUnready
 from storage.tables import EffectRow, HeartbeatRow, MessageRow, table_of
 from tests.factories import all_effects, arrival, day, decide, report, rules_of, statuses
 from tests.factories import take as place
+from workflow.process import EFFECTS
 
+MOVING = {effect.kind for effect in EFFECTS if effect.moves}
 RULES = rules_of("[effects]\ndefault_channels = ['file']\n[effects.modes]\nplace_supply = 'auto'\n")
 
 on_sqlite = pytest.mark.parametrize("make_database", ["sqlite"], indirect=True)
@@ -212,12 +214,12 @@ def test_what_cannot_be_recorded_while_the_file_is_busy_is_recorded_later_and_no
         sender = Sender(database, owner, RULES, Messenger({"file": channel}, Letters()))
         with pytest.raises(DatabaseFailed):
             sender.send_due(lambda: day(2))
-        assert [row["status"] for row in messages(database)] == ["sent", "sending", "waiting", "waiting", "waiting"]
+        assert [row["status"] for row in messages(database)] == ["sent", "sending", "sending", "waiting", "waiting"]
         with pytest.raises(DatabaseFailed):
             sender.send_due(lambda: day(2))
         held.__exit__(None, None, None)
         assert recover(database, day(3)) == 0, "its owner lives, and knows what became of it"
-        assert sender.send_due(lambda: day(2)).sent == 3
+        assert sender.send_due(lambda: day(2)).sent == 2
     assert len(channel.keys) == len({*channel.keys}) == 5
     assert {row["status"] for row in messages(database)} == {"sent"}
     other.close()
@@ -330,3 +332,52 @@ print(*opened)
     opened = done.stdout.split()
     assert opened.count(str(tmp_path / "shop.db")) == 1, "made, before SQLite has it open"
     assert not {*opened} & (locks - {str(tmp_path / "shop.db")})
+
+
+def test_harmless_messages_are_taken_together_as_long_as_that_is_quick_and_what_moves_money_by_itself(database):
+    left = [arrival(f"m{n}", report("report_no_stock", 1), supplier=f"S{n}") for n in range(2)]
+    place(database, *(arrival(str(n), supplier=f"U{n}") for n in range(12)), *left, now=1, rules=RULES)
+    fire_due(database, day(2), RULES)
+    compose_due(database, day(2), RULES, Messenger({}, Letters()))
+    taken, seconds = [], [0]
+
+    class Slow(Channel):
+        def send(self, message):
+            with database.read() as connection:
+                m = table_of(MessageRow)
+                begun = connection.execute(m.select().where(m.c.status == "sending")).mappings().all()
+            taken.append({row["kind"] for row in begun})
+            sizes.append(len(begun))
+            seconds[0] += slow[0]
+            super().send(message)
+
+    sizes, slow = [], [0]
+    with owned(database, "run", day(2)) as owner:
+        sender = Sender(database, owner, RULES, Messenger({"file": Slow()}, Letters()))
+        sender.send_due(lambda: day(2) + timedelta(seconds=seconds[0]))
+    assert max(sizes) > 4
+    assert all(len(kinds) == 1 for kinds in taken if kinds & MOVING), "what moves goods or money goes by itself"
+    assert [size for size, kinds in zip(sizes, taken, strict=True) if kinds & MOVING] == [1] * 4
+    slow[0], sizes = 2, []
+    place(database, *(arrival(f"z{n}", supplier=f"Z{n}") for n in range(5)), now=1, rules=RULES)
+    fire_due(database, day(2.1), RULES)
+    compose_due(database, day(2.1), RULES, Messenger({}, Letters()))
+    with owned(database, "run", day(2.1)) as owner:
+        Sender(database, owner, RULES, Messenger({"file": Slow()}, Letters())).send_due(
+            lambda: day(2.1) + timedelta(seconds=seconds[0])
+        )
+    assert set(sizes) == {1}
+
+
+def test_messages_that_a_stop_leaves_untried_wait_for_the_next_round(database):
+    place(database, *(arrival(str(n), supplier=f"U{n}") for n in range(9)), rules=RULES)
+    fire_due(database, day(2), RULES)
+    compose_due(database, day(2), RULES, Messenger({}, Letters()))
+    channel = Channel()
+    with owned(database, "run", day(2)) as owner:
+        sender = Sender(database, owner, RULES, Messenger({"file": channel}, Letters()))
+        assert sender.send_due(lambda: day(2), lambda: len(channel.keys) < 5).sent == 5
+        assert sorted(row["status"] for row in messages(database)) == ["sent"] * 5 + ["waiting"] * 4
+        assert {row["tries"] for row in messages(database) if row["status"] == "waiting"} == {0}
+        assert sender.send_due(lambda: day(2)).sent == 4
+    assert len({*channel.keys}) == len(channel.keys) == 9
