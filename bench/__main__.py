@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import race, sizes, speed
+from bench import delivery, race, sizes, speed
 from bench.report import say, table
 
 ROUNDS = 5
@@ -48,6 +48,7 @@ def _the_rest() -> dict[str, Any]:
         ("import", speed.importing),
         ("replay", speed.replaying),
         ("commands", speed.commands),
+        ("delivery", delivery.delivery),
     ):
         say(name)
         rest[name] = measure()

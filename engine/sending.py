@@ -93,8 +93,9 @@ class Sender:
         while due and goes_on and carry_on():
             some, due = self._together(due)
             began, taken = clock(), self._next(clock(), some)
-            for message in taken:
-                outcome = self._hand_over(message) if goes_on and carry_on() else _untried(message)
+            for place, message in enumerate(taken):
+                may_try = goes_on and (place == 0 or carry_on())
+                outcome = self._hand_over(message) if may_try else _untried(message)
                 goes_on = outcome.again is None
                 self._outcomes.append(outcome)
             done = done.plus(_sum_of(self._outcomes))

@@ -174,7 +174,7 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
     heads = {
         "From": sender,
         "To": message.recipient,
-        "Subject": message.subject,
+        "Subject": message.subject.replace("=?", "= ?"),  # else the library would read it as an encoded word
         "Message-ID": f"<{digest}@{sender.rpartition('@')[2]}>",
         "X-Aftersales-Key": digest,
         "Auto-Submitted": "auto-generated",

@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import replace
+from email import message_from_bytes, policy
 from time import monotonic
 
 import pytest
@@ -140,6 +141,21 @@ def test_mails_about_one_order_are_one_thread(mailbox, channel):
     roots = [[line for line in text.splitlines() if line.startswith("References")] for text in sent]
     assert roots[0] == roots[1] != roots[2]
     assert roots[3] == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "read"),
+    [
+        ("=?utf-8?q?x=0D=0ABcc:_a@b.example?= main/1", "= ?utf-8?q?x=0D=0ABcc:_a@b.example?= main/1"),
+        ("=?utf-8?b?SGk=?= you", "= ?utf-8?b?SGk= ?= you"),
+        ("订单 =?utf-8?q?=3Cb=3E?=", "订单 = ?utf-8?q?=3Cb=3E?="),
+        ("{{ 7*7 }} <b>", "{{ 7*7 }} <b>"),
+    ],
+)
+def test_what_stands_in_a_subject_is_read_as_it_was_written(subject, read):
+    sent = message_from_bytes(compose(mail(subject=subject), "me@shop.example").as_bytes(), policy=policy.SMTP)
+    assert sent["Subject"] == read
+    assert "Bcc" not in sent
 
 
 OUTCOMES = {
