@@ -244,7 +244,7 @@ class Letters:
         if len(parts) == 1:
             return parts[0]
         first, others = parts[0].subject, len(parts) - 1
-        subject = f"{first}（另有 {others} 件）" if chosen == "zh" else f"{first}, and {others} more"
+        subject = f"{first}（另有 {others} 个订单）" if chosen == "zh" else f"{first}, and {others} more"
         return Letter(subject, f"\n{BETWEEN}\n\n".join(f"{part.subject}\n\n{part.body}" for part in parts))
 
     def daily(self, language: str, daily: Daily, zone: tzinfo = UTC) -> Letter:
@@ -426,8 +426,8 @@ _BECAUSE = {
     "report_no_stock": ("the supplier has no stock", "供应商缺货"),
     "report_unresponsive": ("the supplier does not answer", "供应商无回复"),
     "report_closed": ("the supplier or the platform has cancelled the order", "供应商或平台已取消订单"),
-    "report_oversized": ("the goods are too large or too heavy to ship", "货物超大或超重"),
-    "confirm_interception": ("the order was stopped before it arrived", "订单已拦截"),
+    "report_oversized": ("the goods are too large or too heavy to ship", "商品超大或超重，无法发运"),
+    "confirm_interception": ("the order was stopped before it arrived", "包裹已拦截，未送达买家"),
     "choose_refund": ("the claim was approved", "申诉已通过"),
     "lapse_window": ("the claim was approved, and the time for another remedy is over", "申诉已通过，补救期限已过"),
 }

@@ -123,7 +123,7 @@ def test_the_chosen_supplier_is_told_what_to_order_and_where_to_ship_and_nobody_
         "2 x N-7, Mug (at most 12.00 USD each)",
         "https://example.com/n7",
         "1 x N-8, Lamp",
-        "55.00 USD at most",
+        "must not exceed 55.00 USD",
         "1 Rue",
     ):
         assert said in letter, said

@@ -262,7 +262,7 @@ class Reader:
         yield by_itself or self._has_left("request_refund", effect), "it was never asked for"
         yield told.state == "refunding", f"the order is {told.state}"
         if "reminder" in message["body"]:
-            yield f"reminder {told.counts['chase_refund']}\n" in message["body"], "it is another reminder"
+            yield f"reminder {told.counts['chase_refund']})" in message["body"], "it is another reminder"
         yield from self._asks_for(message, told.attempt)
 
     def _request_interception(self, message, effect, told, about):
@@ -286,7 +286,7 @@ class Reader:
     def _chase_verification(self, message, effect, told, about):
         yield from self._request_verification(message, effect, told, about)
         yield self._has_left("request_verification", effect), "it was never asked for"
-        yield f"reminder {told.counts['chase_verification']}\n" in message["body"], "it is another reminder"
+        yield f"reminder {told.counts['chase_verification']})" in message["body"], "it is another reminder"
 
     def _place_reissue(self, message, effect, told, about):
         yield told.state == "disputed", f"the order is {told.state}"

@@ -59,7 +59,7 @@ def test_what_needs_a_merchant_is_written_at_the_hour_and_once(needs, messenger,
     assert one["subject"] == "One thing needs you today, 2025-03-25"
     assert "main/1: the time for claim 1 ends: no remedy is chosen\n10.00 CNY, by 2025-03-" in one["body"]
     assert "    aftersales explain main/1\n" in one["body"]
-    assert "Deadlines of the next days:\n- " in one["body"]
+    assert "Overdue and coming deadlines:\n- " in one["body"]
     assert write_daily_digests(needs, at("26 08:00"), RULES, messenger) == 1
 
 

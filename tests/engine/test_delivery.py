@@ -108,7 +108,7 @@ def test_letters_name_the_goods_and_the_day_of_the_place_where_they_are_read(dat
     deliver_due(database, day(2), RULES, messenger)
     bodies = {one["kind"]: one["body"] for one in sent(tmp_path)}
     assert "- order main/2, placed 2025-03-03: 2 x sku (Lamp)" in bodies["urge_supplier"], "21:00 UTC is the next day there"
-    assert "It was about: 2 x sku (Lamp)." in bodies["recover_supply"]
+    assert "Items: 2 x sku (Lamp)." in bodies["recover_supply"]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_each_merchant_gets_a_digest_of_their_own_in_their_language(database, me
     deliver_due(database, day(3), RULES, messenger)
     assert [(one["recipient"], one["subject"]) for one in told("ask_evidence")] == [
         ("a@example.com", "Please ask for photos: order main/a0, and 1 more"),
-        ("b@example.com", "请索取照片：订单 main/b0（另有 1 件）"),
+        ("b@example.com", "请索取照片：订单 main/b0（另有 1 个订单）"),
     ]
 
 
@@ -131,7 +131,7 @@ def test_customs_reminders_say_what_is_wanted_by_when_and_what_the_buyer_can_be_
     for said in (
         "Cainiao LP1",
         "a payment of duty or tax",
-        "until 2025-03-15 09:00 (UTC)",
+        "waits until 2025-03-15 09:00 (UTC)",
         "goes to Mexico",
         "report main/1 release",
     ):
@@ -139,7 +139,7 @@ def test_customs_reminders_say_what_is_wanted_by_when_and_what_the_buyer_can_be_
         assert said in again, said
     assert "(in Spanish)" in first
     assert "La aduana le pide un pago" in first
-    assert "still holds" in again
+    assert "still holding" in again
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_customs_reminders_say_what_is_wanted_by_when_and_what_the_buyer_can_be_
         ("BR", "O seu pacote"),
         ("Deutschland", "Ihr Paket"),
         ("FR", "Votre colis"),
-        ("ES", "Su paquete"),
+        ("ES", "La aduana está"),
         ("CN", "您的包裹"),
         ("JP", "Your parcel"),
         ("Atlantis", "Your parcel"),
@@ -160,8 +160,9 @@ def test_a_buyer_reads_of_customs_in_the_language_of_their_country(country, begi
     about = letter_about({"about": "hold", "wants": wants, "until": day(9).isoformat()}, order(country=country))
     body = Letters().write("customs_reminder", "en", [about]).body
     (text,) = [part for part in body.split("\n\n") if part.startswith(begins)]
-    assert len(text.splitlines()) == 3
-    assert "2025-03-12" in text
+    has_to_answer = wants != "processing"
+    assert len(text.splitlines()) == 2 + has_to_answer
+    assert ("2025-03-12 09:00 (UTC)" in text) is has_to_answer
 
 
 @pytest.mark.parametrize("language", letters.LANGUAGES)
